@@ -1,0 +1,203 @@
+//! The rules.
+
+use crate::books::{Books, Remembered};
+use crate::entry::{Entry, Leg};
+use crate::{Account, AccountName, Action, Amount, Command, Digest, Outcome, Position, Refusal};
+
+/// How far a branch has come. With the [`Books`] it is all that the next command depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// How many commands have been applied.
+    pub position: Position,
+    /// Of everything decided so far.
+    pub digest: Digest,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Where its request id was decided: here, or earlier where it is `repeated`.
+    pub position: Position,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The request id had been decided before; nothing moved now.
+    pub repeated: bool,
+}
+
+impl Ledger {
+    /// Applies the next command of the journal. Every command takes a position, the refused and the repeated too.
+    ///
+    /// # Errors
+    /// Those of the books only; the position has not moved then, but the books may have been written to in part.
+    ///
+    /// # Panics
+    /// After 2^64 − 1 commands.
+    pub fn apply<B: Books>(&mut self, books: &mut B, command: Command) -> Result<Applied, B::Error> {
+        let position = self.position + 1;
+        let (applied, digest) = match books.remembered(&command.request_id)? {
+            Some(first) => {
+                let outcome = if first.action == command.action {
+                    first.outcome
+                } else {
+                    Outcome::IdReused
+                };
+                let digest = self.digest.chain(position, &command, &outcome);
+                (
+                    Applied {
+                        position: first.position,
+                        outcome,
+                        repeated: true,
+                    },
+                    digest,
+                )
+            }
+            None => {
+                let decision = decide(books, &command.action)?;
+                let outcome = decision.outcome();
+                let digest = self.digest.chain(position, &command, &outcome);
+                match decision {
+                    Decision::Accept {
+                        account,
+                        counter_account,
+                    } => {
+                        books.record_entry(Entry {
+                            position,
+                            command,
+                            account,
+                            counter_account,
+                        })?;
+                    }
+                    Decision::Refuse(_) => {
+                        let refused = Remembered {
+                            position,
+                            action: command.action,
+                            outcome: outcome.clone(),
+                        };
+                        books.record_refusal(command.request_id, refused)?;
+                    }
+                }
+                (
+                    Applied {
+                        position,
+                        outcome,
+                        repeated: false,
+                    },
+                    digest,
+                )
+            }
+        };
+        *self = Self { position, digest };
+        Ok(applied)
+    }
+}
+
+/// What to do about a command whose id is new.
+enum Decision {
+    Accept { account: Leg, counter_account: Option<Leg> },
+    Refuse(Refusal),
+}
+
+impl Decision {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Accept { account, .. } => Outcome::Accepted {
+                balance: account.balance,
+            },
+            Self::Refuse(refusal) => Outcome::Refused(refusal.clone()),
+        }
+    }
+}
+
+fn decide<B: Books>(books: &mut B, action: &Action) -> Result<Decision, B::Error> {
+    Ok(match action {
+        Action::Found { opening_balance } => open(books, &AccountName::main(), *opening_balance)?,
+        Action::Open { account } => open(books, account, 0)?,
+        Action::Deposit { account, amount } => one_leg(books, account, |held| grow(account, held, *amount))?,
+        Action::Withdraw { account, amount } => one_leg(books, account, |held| shrink(account, held, *amount))?,
+        Action::Transfer { from, to, amount } => transfer(books, from, to, *amount)?,
+    })
+}
+
+fn open<B: Books>(books: &mut B, name: &AccountName, balance: i64) -> Result<Decision, B::Error> {
+    Ok(match books.account(name)? {
+        Some(held) => Decision::Refuse(Refusal::AccountExists {
+            account: name.clone(),
+            balance: held.balance,
+        }),
+        None => Decision::Accept {
+            account: Leg { balance, previous: 0 },
+            counter_account: None,
+        },
+    })
+}
+
+fn one_leg<B: Books>(
+    books: &mut B,
+    name: &AccountName,
+    moved: impl FnOnce(Account) -> Result<Leg, Refusal>,
+) -> Result<Decision, B::Error> {
+    let Some(held) = books.account(name)? else {
+        return Ok(Decision::Refuse(Refusal::NoSuchAccount { account: name.clone() }));
+    };
+    Ok(match moved(held) {
+        Ok(account) => Decision::Accept {
+            account,
+            counter_account: None,
+        },
+        Err(refusal) => Decision::Refuse(refusal),
+    })
+}
+
+fn transfer<B: Books>(
+    books: &mut B,
+    from: &AccountName,
+    to: &AccountName,
+    amount: Amount,
+) -> Result<Decision, B::Error> {
+    let Some(payer) = books.account(from)? else {
+        return Ok(Decision::Refuse(Refusal::NoSuchAccount { account: from.clone() }));
+    };
+    if from == to {
+        return Ok(Decision::Refuse(Refusal::SameAccount {
+            account: from.clone(),
+            balance: payer.balance,
+        }));
+    }
+    let Some(payee) = books.account(to)? else {
+        return Ok(Decision::Refuse(Refusal::NoSuchAccount { account: to.clone() }));
+    };
+    let legs = shrink(from, payer, amount).and_then(|paid| Ok((paid, grow(to, payee, amount)?)));
+    Ok(match legs {
+        Ok((account, counter)) => Decision::Accept {
+            account,
+            counter_account: Some(counter),
+        },
+        Err(refusal) => Decision::Refuse(refusal),
+    })
+}
+
+fn grow(name: &AccountName, held: Account, amount: Amount) -> Result<Leg, Refusal> {
+    match held.balance.checked_add(amount.get()) {
+        Some(balance) => Ok(Leg {
+            balance,
+            previous: held.last_entry,
+        }),
+        None => Err(Refusal::Overflow {
+            account: name.clone(),
+            balance: held.balance,
+        }),
+    }
+}
+
+fn shrink(name: &AccountName, held: Account, amount: Amount) -> Result<Leg, Refusal> {
+    match held.balance.checked_sub(amount.get()) {
+        Some(balance) if balance >= 0 => Ok(Leg {
+            balance,
+            previous: held.last_entry,
+        }),
+        _ => Err(Refusal::InsufficientFunds {
+            account: name.clone(),
+            balance: held.balance,
+        }),
+    }
+}

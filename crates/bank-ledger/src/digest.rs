@@ -1,0 +1,73 @@
+//! A hash of everything decided so far.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{Action, Command, Outcome, Position, Refusal};
+
+/// SHA-256, chained over every decided command and its outcome. Two branches with the same digest at the same position
+/// have decided the same; with different ones, their books differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest after one more command.
+    pub(crate) fn chain(self, position: Position, command: &Command, outcome: &Outcome) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(position.to_be_bytes());
+        hash.update(command.request_id.0);
+        hash.update(command.time_us.to_be_bytes());
+        // Every variable part follows its length, so that no two commands feed the same bytes.
+        let mut text = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        };
+        let (kind, amount) = match &command.action {
+            Action::Found { opening_balance } => (0u8, *opening_balance),
+            Action::Open { account } => {
+                text(account.as_str());
+                (1, 0)
+            }
+            Action::Deposit { account, amount } => {
+                text(account.as_str());
+                (2, amount.get())
+            }
+            Action::Withdraw { account, amount } => {
+                text(account.as_str());
+                (3, amount.get())
+            }
+            Action::Transfer { from, to, amount } => {
+                text(from.as_str());
+                text(to.as_str());
+                (4, amount.get())
+            }
+        };
+        hash.update([kind]);
+        hash.update(amount.to_be_bytes());
+        let (result, balance) = match outcome {
+            Outcome::Accepted { balance } => (0u8, *balance),
+            Outcome::Refused(refusal) => {
+                let reason = match refusal {
+                    Refusal::InsufficientFunds { .. } => 1,
+                    Refusal::NoSuchAccount { .. } => 2,
+                    Refusal::AccountExists { .. } => 3,
+                    Refusal::Overflow { .. } => 4,
+                    Refusal::SameAccount { .. } => 6,
+                };
+                (reason, refusal.balance())
+            }
+            Outcome::IdReused => (5, 0),
+        };
+        hash.update([result]);
+        hash.update(balance.to_be_bytes());
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
