@@ -1,1 +1,16 @@
+//! The judge: what was asked of a bank and what it answered go in, verdicts with witnesses come out.
+//!
+//! Pure: no files, no clock, no network. It shares no code with `bank-ledger`, because a judge who uses the
+//! defendant's arithmetic proves little. In reading order:
+//!
+//! - [`script`]: what was asked: an opening balance and each customer's events.
+//! - [`verdict`]: pass, fail or unknown, the number of cases judged, and a witness in words for each failure.
+//! - [`output`]: judges an output file, which holds balances and results but no positions.
+//! - [`session`]: judges recorded histories, which hold positions, for the four session guarantees.
+//!
+//! A run that exercised nothing of what a judge looks at is `unknown`, not `pass`.
 
+pub mod output;
+pub mod script;
+pub mod session;
+pub mod verdict;

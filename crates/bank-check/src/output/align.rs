@@ -1,0 +1,137 @@
+//! Finds each event's answer in an output. Event ids are labels and need not be unique, so a customer's reported
+//! events are matched to its asked ones in order, by interface and branch.
+
+use super::{Answer, Output, Reported, whose};
+use crate::script::{Action, Step};
+use crate::verdict::Verdict;
+use std::collections::BTreeMap;
+
+/// The answer to each step, and the verdict on whether all were answered.
+pub(super) fn align(steps: &[Step<'_>], output: &Output) -> (Vec<Answer>, Verdict) {
+    let mut verdict = Verdict::new("complete", "events");
+    let answers = match output {
+        Output::Events(reported) => from_events(steps, reported, &mut verdict),
+        Output::Balances(balances) => from_balances(steps, balances, &mut verdict),
+    };
+    (answers, verdict)
+}
+
+/// The places of each customer's items, by customer.
+fn by_customer<T>(items: &[T], customer: impl Fn(&T) -> u64) -> BTreeMap<u64, Vec<usize>> {
+    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        places.entry(customer(item)).or_default().push(place);
+    }
+    places
+}
+
+fn from_events(steps: &[Step<'_>], reported: &[Reported], verdict: &mut Verdict) -> Vec<Answer> {
+    let mut answers = vec![Answer::Unknown; steps.len()];
+    let mut entries = by_customer(reported, |entry| entry.customer);
+    for (customer, asked) in by_customer(steps, |step| step.customer) {
+        let mut left = entries.remove(&customer).unwrap_or_default().into_iter().peekable();
+        for (place, &at) in asked.iter().enumerate() {
+            let step = &steps[at];
+            skip_foreign(
+                step,
+                asked.get(place + 1).map(|&next| &steps[next]),
+                &mut left,
+                reported,
+                verdict,
+            );
+            match left.next_if(|&entry| is_for(&reported[entry], step)) {
+                Some(entry) => {
+                    answers[at] = reported[entry].answer;
+                    verdict.count(unanswered(step, answers[at]));
+                }
+                None => verdict.count(Some(format!("{} is not in the output", whose(step)))),
+            }
+        }
+        for entry in left {
+            verdict.failures.push(surplus(&reported[entry], entry));
+        }
+    }
+    for entry in entries.into_values().flatten() {
+        verdict.failures.push(surplus(&reported[entry], entry));
+    }
+    answers
+}
+
+/// Passes over an entry that nobody asked for: one that is for neither this step nor the next, before one that is.
+fn skip_foreign(
+    step: &Step<'_>,
+    next: Option<&Step<'_>>,
+    left: &mut std::iter::Peekable<std::vec::IntoIter<usize>>,
+    reported: &[Reported],
+    verdict: &mut Verdict,
+) {
+    let Some(&entry) = left.peek() else { return };
+    let for_next = next.is_some_and(|next| is_for(&reported[entry], next));
+    let follower = left.clone().nth(1);
+    if !is_for(&reported[entry], step) && !for_next && follower.is_some_and(|entry| is_for(&reported[entry], step)) {
+        verdict.failures.push(surplus(&reported[entry], entry));
+        left.next();
+    }
+}
+
+fn is_for(entry: &Reported, step: &Step<'_>) -> bool {
+    entry.interface == step.event.action.interface() && entry.branch.is_none_or(|branch| branch == step.event.branch)
+}
+
+fn unanswered(step: &Step<'_>, answer: Answer) -> Option<String> {
+    match (step.event.action, answer) {
+        (_, Answer::Unknown) => Some(format!("{} was not answered", whose(step))),
+        (Action::Query, Answer::Success | Answer::Fail) => Some(format!("{} has no balance", whose(step))),
+        (Action::Deposit(_) | Action::Withdraw(_), Answer::Balance(_)) => {
+            Some(format!("{} has no result", whose(step)))
+        }
+        _ => None,
+    }
+}
+
+fn surplus(entry: &Reported, place: usize) -> String {
+    let branch = entry
+        .branch
+        .map(|branch| format!(" at branch {branch}"))
+        .unwrap_or_default();
+    let number = place + 1;
+    format!(
+        "reported event no. {number}, customer {}'s {}{branch}, is not what the input asks there",
+        entry.customer, entry.interface
+    )
+}
+
+fn from_balances(steps: &[Step<'_>], balances: &[(u64, i64)], verdict: &mut Verdict) -> Vec<Answer> {
+    let mut answers = vec![Answer::NotSaid; steps.len()];
+    let mut said: BTreeMap<u64, i64> = BTreeMap::new();
+    for &(customer, balance) in balances {
+        if said.insert(customer, balance).is_some() {
+            verdict
+                .failures
+                .push(format!("customer {customer} is in the output twice"));
+        }
+    }
+    let mut last_queries = BTreeMap::new();
+    for (at, step) in steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.event.action == Action::Query)
+    {
+        last_queries.insert(step.customer, at);
+    }
+    for (customer, at) in last_queries {
+        match said.remove(&customer) {
+            Some(balance) => {
+                answers[at] = Answer::Balance(balance);
+                verdict.count(None);
+            }
+            None => verdict.count(Some(format!("customer {customer} is not in the output"))),
+        }
+    }
+    for customer in said.into_keys() {
+        verdict.failures.push(format!(
+            "customer {customer} is in the output, but asks for no balance in the input"
+        ));
+    }
+    answers
+}

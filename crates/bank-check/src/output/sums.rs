@@ -1,0 +1,146 @@
+//! The amounts that some writes may have added up to, where it is not known which of them count yet: exactly while
+//! they are few, else by their least, their greatest and their common step.
+
+use std::collections::BTreeSet;
+
+/// Beyond this many different sums only their bounds and step are kept: it bounds the judge's memory and time.
+const EXACT_MAX: usize = 1024;
+/// Beyond this many pairs two sets are combined by bounds and step at once.
+const PAIRS_MAX: usize = 64 * 1024;
+
+/// A set of sums that holds every possible one, and perhaps some impossible ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// These, and no others.
+    Exact(BTreeSet<i128>),
+    /// `low`, `low + step`, … `high`. A step of 0: `low` alone.
+    Span { low: i128, high: i128, step: i128 },
+}
+
+impl Sums {
+    /// Nothing added: 0 alone.
+    pub(super) fn zero() -> Self {
+        Sums::Exact(BTreeSet::from([0]))
+    }
+
+    /// Whether `sum` may be one of them.
+    pub(super) fn contains(&self, sum: i128) -> bool {
+        match *self {
+            Sums::Exact(ref set) => set.contains(&sum),
+            Sums::Span { low, step: 0, .. } => sum == low,
+            Sums::Span { low, high, step } => (low..=high).contains(&sum) && (sum - low) % step == 0,
+        }
+    }
+
+    pub(super) fn low(&self) -> i128 {
+        match self {
+            Sums::Exact(set) => set.first().copied().unwrap_or(0),
+            Sums::Span { low, .. } => *low,
+        }
+    }
+
+    pub(super) fn high(&self) -> i128 {
+        match self {
+            Sums::Exact(set) => set.last().copied().unwrap_or(0),
+            Sums::Span { high, .. } => *high,
+        }
+    }
+
+    /// Every sum, with `change` added.
+    pub(super) fn shifted(&self, change: i128) -> Self {
+        match *self {
+            Sums::Exact(ref set) => Sums::Exact(set.iter().map(|sum| sum + change).collect()),
+            Sums::Span { low, high, step } => Sums::Span {
+                low: low + change,
+                high: high + change,
+                step,
+            },
+        }
+    }
+
+    /// The sums of either.
+    pub(super) fn or(&self, other: &Self) -> Self {
+        if let (Sums::Exact(a), Sums::Exact(b)) = (self, other) {
+            return Sums::Exact(a.union(b).copied().collect()).bounded();
+        }
+        let (low, high) = (self.low().min(other.low()), self.high().max(other.high()));
+        let step = gcd(gcd(self.step(), other.step()), (self.low() - other.low()).abs());
+        Sums::Span { low, high, step }
+    }
+
+    /// Every sum of these with every sum of those.
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        if let (Sums::Exact(a), Sums::Exact(b)) = (self, other)
+            && a.len() * b.len() <= PAIRS_MAX
+        {
+            return Sums::Exact(a.iter().flat_map(|x| b.iter().map(move |y| x + y)).collect()).bounded();
+        }
+        let (low, high) = (self.low() + other.low(), self.high() + other.high());
+        Sums::Span {
+            low,
+            high,
+            step: gcd(self.step(), other.step()),
+        }
+    }
+
+    /// The same with a write that may or may not count.
+    pub(super) fn maybe(&self, change: i128) -> Self {
+        self.or(&self.shifted(change))
+    }
+
+    fn step(&self) -> i128 {
+        match self {
+            Sums::Exact(set) => set.iter().fold(0, |step, sum| gcd(step, sum - self.low())),
+            Sums::Span { step, .. } => *step,
+        }
+    }
+
+    fn bounded(self) -> Self {
+        match &self {
+            Sums::Exact(set) if set.len() > EXACT_MAX => Sums::Span {
+                low: self.low(),
+                high: self.high(),
+                step: self.step(),
+            },
+            _ => self,
+        }
+    }
+}
+
+/// The greatest common divisor; of 0 and n it is n.
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_sums_are_exact() {
+        let sums = Sums::zero().maybe(10).maybe(25);
+        let held: Vec<i128> = (-5..50).filter(|&sum| sums.contains(sum)).collect();
+        assert_eq!(held, [0, 10, 25, 35]);
+    }
+
+    #[test]
+    fn many_sums_keep_bounds_and_step() {
+        let sums = (0..2_000).fold(Sums::zero(), |sums, _| sums.maybe(10));
+        assert_eq!(
+            sums,
+            Sums::Span {
+                low: 0,
+                high: 20_000,
+                step: 10
+            }
+        );
+        assert!(sums.contains(7_770) && !sums.contains(7) && !sums.contains(20_010) && !sums.contains(-10));
+    }
+
+    #[test]
+    fn sums_add_up() {
+        let (a, b) = (Sums::zero().maybe(3), Sums::zero().maybe(-5));
+        let held: Vec<i128> = (-9..9).filter(|&sum| a.plus(&b).contains(sum)).collect();
+        assert_eq!(held, [-5, -2, 0, 3]);
+    }
+}
