@@ -1,0 +1,198 @@
+//! The attempts of one operation: under one deadline, first at the branch asked, then, where there are others, at them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bank_proto::v1::bank_service_client::BankServiceClient;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use crate::backoff;
+use crate::branches::Branches;
+use crate::failure::{Attempted, Failure, Fate};
+
+/// What one attempt is given: a connection, and the time that is left.
+pub(crate) struct Attempt {
+    pub(crate) stub: BankServiceClient<Channel>,
+    left: Duration,
+}
+
+impl Attempt {
+    /// The message as a request whose gRPC timeout is what is left.
+    pub(crate) fn request<M>(&self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.left);
+        request
+    }
+}
+
+/// An answer, the branch (by index) that gave it, and how many attempts it took.
+pub(crate) struct Answered<T> {
+    pub(crate) value: T,
+    pub(crate) index: usize,
+    pub(crate) attempts: u32,
+}
+
+/// No answer: what the last attempt ended in, what all of them say of a write, and how many there were.
+pub(crate) struct GaveUp {
+    pub(crate) failure: Failure,
+    pub(crate) fate: Fate,
+    pub(crate) attempts: u32,
+}
+
+/// The operation that the attempts belong to.
+pub(crate) struct Whole {
+    /// The branch to ask first, by its index.
+    pub(crate) first: usize,
+    /// Whether others may be asked.
+    pub(crate) failover: bool,
+    pub(crate) deadline: Instant,
+    /// There were attempts before these, and what became of them is not known.
+    pub(crate) in_doubt: bool,
+}
+
+/// Calls until there is an answer, an error that no retry mends, or the deadline. Attempts are bounded by the deadline
+/// and the pauses between them: about 50 in 10 s.
+pub(crate) async fn run<T, F>(
+    branches: &Branches,
+    whole: Whole,
+    call: impl Fn(Attempt) -> F,
+) -> Result<Answered<T>, GaveUp>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    let mut attempts = 0;
+    let Whole {
+        first,
+        failover,
+        deadline,
+        mut in_doubt,
+    } = whole;
+    let mut route = Route::new(first, if failover { branches.len() } else { 1 });
+    loop {
+        attempts += 1;
+        let index = route.index(branches.len());
+        let Attempted { failure, fate } = match once(branches, index, deadline, &call).await {
+            Ok(value) => return Ok(Answered { value, index, attempts }),
+            Err(attempted) => attempted,
+        };
+        tracing::debug!(attempts, %failure, ?fate, "an attempt failed");
+        in_doubt = match fate {
+            Fate::Unknown => true,
+            Fate::NotApplied => in_doubt && !failure.excludes_earlier_attempts(),
+        };
+        let pause_end = Instant::now() + backoff::pause(attempts);
+        if !failure.may_pass() || pause_end >= deadline {
+            let fate = if in_doubt { Fate::Unknown } else { Fate::NotApplied };
+            return Err(GaveUp {
+                failure,
+                fate,
+                attempts,
+            });
+        }
+        route.next(&failure);
+        sleep_until(pause_end).await;
+    }
+}
+
+async fn once<T, F>(
+    branches: &Branches,
+    index: usize,
+    deadline: Instant,
+    call: &impl Fn(Attempt) -> F,
+) -> Result<T, Attempted>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    let channel = branches.channel(index, deadline).await?;
+    let attempt = Attempt {
+        stub: BankServiceClient::new(channel),
+        left: deadline.saturating_duration_since(Instant::now()),
+    };
+    let at = branches.place(index);
+    let status = match timeout_at(deadline, call(attempt)).await {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(status)) => status,
+        Err(_) => return Err(Attempted::sent(Failure::TimedOut { at })),
+    };
+    let attempted = Attempted::by_status(at, &status);
+    if matches!(attempted.failure, Failure::Unreachable { .. } | Failure::Lost { .. }) {
+        branches.forget(index);
+    }
+    Err(attempted)
+}
+
+/// Which branch is next: the one that was asked once more, unless it cannot be reached; then the others in turn, and so
+/// on round.
+struct Route {
+    first: usize,
+    /// How many branches may be asked.
+    len: usize,
+    /// How far from the first.
+    step: usize,
+    /// The first one has had its second chance.
+    asked_again: bool,
+}
+
+impl Route {
+    fn new(first: usize, len: usize) -> Self {
+        Self {
+            first,
+            len,
+            step: 0,
+            asked_again: false,
+        }
+    }
+
+    fn index(&self, branches: usize) -> usize {
+        (self.first + self.step) % branches
+    }
+
+    fn next(&mut self, failure: &Failure) {
+        if self.step == 0 && !self.asked_again && !matches!(failure, Failure::Unreachable { .. }) {
+            self.asked_again = true;
+            return;
+        }
+        self.step = (self.step + 1) % self.len;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Place;
+
+    fn walk(first: usize, len: usize, of: usize, reachable: bool) -> Vec<usize> {
+        let at = Place {
+            branch: None,
+            address: "h:1".parse().expect("one"),
+        };
+        let failure = if reachable {
+            Failure::Unavailable {
+                at,
+                message: String::new(),
+            }
+        } else {
+            Failure::Unreachable {
+                at,
+                detail: String::new(),
+            }
+        };
+        let mut route = Route::new(first, len);
+        let next = |_| {
+            let index = route.index(of);
+            route.next(&failure);
+            index
+        };
+        (0..6).map(next).collect()
+    }
+
+    #[test]
+    fn the_branch_asked_comes_first_and_the_others_in_turn() {
+        assert_eq!(walk(1, 3, 3, true), [1, 1, 2, 0, 1, 2]);
+        assert_eq!(walk(1, 3, 3, false), [1, 2, 0, 1, 2, 0]);
+        assert_eq!(walk(1, 1, 3, true), [1; 6]);
+        assert_eq!(walk(0, 1, 1, false), [0; 6]);
+    }
+}

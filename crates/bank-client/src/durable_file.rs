@@ -1,0 +1,120 @@
+//! Small files that are read whole and replaced whole. A reader finds the old content or the new one, never a part.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// What a replaced file survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process at any instant.
+    Process,
+    /// The death of the host too: the file and its directory are synced.
+    Host,
+}
+
+/// Replaces the file at `path`, or makes it: a temporary file beside it is written and renamed over it. A symbolic link
+/// is followed, and stays.
+///
+/// # Errors
+/// Whatever the file system says; the old content stands then.
+pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = directory_of(&path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".passbook-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The umask takes its part off, as with any new file.
+        let mode = fs::metadata(&path).map_or(0o666, |found| found.permissions().mode() & 0o777);
+        builder.permissions(fs::Permissions::from_mode(mode));
+    }
+    let mut file = builder.tempfile_in(&directory)?;
+    file.write_all(content)?;
+    if durability == Durability::Host {
+        file.as_file().sync_all()?;
+    }
+    file.persist(&path).map_err(|error| error.error)?;
+    if durability == Durability::Host {
+        File::open(&directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// The content of the regular file at `path`.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] where it is a directory, a FIFO or a device, [`io::ErrorKind::FileTooLarge`] past
+/// `len_max` bytes, and whatever the file system says.
+pub fn read_bounded(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
+    // Asked before opening: opening a FIFO would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(len_max + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > len_max {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {len_max} bytes"),
+        ));
+    }
+    Ok(content)
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        for durability in [Durability::Host, Durability::Process] {
+            replace(&path, format!("{durability:?}").as_bytes(), durability).expect("replaced");
+            assert_eq!(
+                read_bounded(&path, 100).expect("read"),
+                format!("{durability:?}").as_bytes()
+            );
+        }
+        assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 1);
+        assert!(replace(&directory.path().join("no/f"), b"", Durability::Host).is_err());
+    }
+
+    #[test]
+    fn what_is_no_small_regular_file_is_not_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(
+            read_bounded(directory.path(), 9).expect_err("a directory").kind(),
+            io::ErrorKind::InvalidInput
+        );
+        assert!(read_bounded(Path::new("/dev/zero"), 9).is_err());
+        let path = directory.path().join("f");
+        fs::write(&path, "0123456789").expect("written");
+        assert_eq!(
+            read_bounded(&path, 9).expect_err("large").kind(),
+            io::ErrorKind::FileTooLarge
+        );
+        assert_eq!(read_bounded(&path, 10).expect("read").len(), 10);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_stays_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (target, link) = (directory.path().join("target"), directory.path().join("link"));
+        fs::write(&target, "old").expect("written");
+        std::os::unix::fs::symlink(&target, &link).expect("linked");
+        replace(&link, b"new", Durability::Process).expect("replaced");
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(fs::read(&target).expect("read"), b"new");
+    }
+}
