@@ -53,6 +53,19 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The account that the action names first (`main`, where the bank is founded), and the one that a transfer pays.
+    pub fn accounts(&self) -> (AccountName, Option<AccountName>) {
+        match self {
+            Self::Found { .. } => (AccountName::main(), None),
+            Self::Open { account } | Self::Deposit { account, .. } | Self::Withdraw { account, .. } => {
+                (account.clone(), None)
+            }
+            Self::Transfer { from, to, .. } => (from.clone(), Some(to.clone())),
+        }
+    }
+}
+
 /// A sum of money that moves: 1 to [`i64::MAX`] minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);

@@ -1,6 +1,6 @@
 //! What an accepted command leaves in the books.
 
-use crate::{Account, AccountName, Action, Command, Outcome, Position, Remembered};
+use crate::{Account, AccountName, Command, Outcome, Position, Remembered};
 
 /// One accepted command. It is the statement's line and the remembered outcome at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,16 +36,22 @@ impl Entry {
         }
     }
 
+    /// What the entry did to the account; `None`: nothing.
+    pub fn leg_of(&self, account: &AccountName) -> Option<Leg> {
+        let (first, second) = self.command.action.accounts();
+        if *account == first {
+            return Some(self.account);
+        }
+        if second.as_ref() == Some(account) {
+            return self.counter_account;
+        }
+        None
+    }
+
     /// The accounts that the entry touched, as they were right after it: the one its command names first, then the
     /// one that a transfer pays.
     pub fn accounts(&self) -> Vec<(AccountName, Account)> {
-        let (first, second) = match &self.command.action {
-            Action::Found { .. } => (AccountName::main(), None),
-            Action::Open { account } | Action::Deposit { account, .. } | Action::Withdraw { account, .. } => {
-                (account.clone(), None)
-            }
-            Action::Transfer { from, to, .. } => (from.clone(), Some(to.clone())),
-        };
+        let (first, second) = self.command.action.accounts();
         let mut touched = vec![(
             first,
             Account {

@@ -1,0 +1,24 @@
+//! The books: where a branch keeps what the ledger decides, as one SQLite file that anyone can open.
+//!
+//! Knows SQLite and `bank-ledger`; knows nothing of Raft, gRPC or tokio. Every call blocks, and the caller puts it on
+//! a thread. In reading order: [`schema`] is the file's layout, [`rows`] turns its rows into the ledger's words and
+//! back, [`batch`] is the ledger's view of one open transaction, [`writer`] is the one who writes, [`reader`] everyone
+//! who reads, over [`hot`] (recent balances in memory) and [`connections`] (a few, shared).
+//!
+//! Position, digest, accounts, entries and the caller's marker move in one transaction: after `kill -9` the file holds
+//! what was committed last, all of it. After a power cut it holds at least what [`BooksFile::checkpoint`] returned.
+
+mod batch;
+mod connections;
+mod error;
+mod hot;
+mod reader;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::BooksError;
+pub use reader::{AccountsPage, Reader, StatementPage};
+pub use writer::{BooksFile, Marker};

@@ -1,0 +1,272 @@
+//! Everyone who reads: balances, accounts, statements and whole copies, each from one state of the books.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bank_ledger::{Account, AccountName, Entry, Ledger, Position};
+use rusqlite::Connection;
+
+use super::connections::Connections;
+use super::error::{BooksError, Fault};
+use super::hot::Hot;
+use super::rows;
+use super::schema;
+use super::writer::Marker;
+
+/// The longest page of accounts or entries, whatever is asked: about 200 kB in memory.
+const PAGE_LEN_MAX: usize = 1000;
+
+/// What the writer and the readers of one file share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) hot: Hot,
+    connections: Connections,
+}
+
+impl Shared {
+    pub(super) fn new(path: PathBuf, ledger: Ledger) -> Self {
+        Self {
+            hot: Hot::new(ledger),
+            connections: Connections::new(path.clone()),
+            path,
+        }
+    }
+}
+
+/// A reader of the books, cheap to clone. It never waits for the writer.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+/// Some of the accounts, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountsPage {
+    /// The accounts and their balances.
+    pub accounts: Vec<(AccountName, i64)>,
+    /// There are accounts after the last of these.
+    pub more: bool,
+    /// The position of the state that all this was read from.
+    pub position: Position,
+}
+
+/// Some of an account's entries, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementPage {
+    /// The account as of `position`; `None`: there is no such account.
+    pub account: Option<Account>,
+    /// The entries. One that moves money between two accounts stands in the statements of both.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; `None`: this one reaches the account's first entry.
+    pub next: Option<Position>,
+    /// The position of the state that all this was read from.
+    pub position: Position,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The position of the newest state that a read sees.
+    pub fn position(&self) -> Position {
+        self.ledger().position
+    }
+
+    /// The position and digest of that state.
+    pub fn ledger(&self) -> Ledger {
+        self.shared.hot.ledger()
+    }
+
+    /// The balance of an account (`None`: there is no such account), and the position of the state it is of.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn balance(&self, account: &AccountName) -> Result<(Option<i64>, Position), BooksError> {
+        if let (Some(found), ledger) = self.shared.hot.account(account) {
+            return Ok((Some(found.balance), ledger.position));
+        }
+        let (found, ledger) = self.read("reading a balance", |connection| find_account(connection, account))?;
+        if let Some(found) = found {
+            self.shared.hot.offer(ledger, account, found);
+        }
+        Ok((found.map(|found| found.balance), ledger.position))
+    }
+
+    /// Accounts and their balances by name, those after `after`, at most `limit` (1 to 1000) of them.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn accounts(&self, after: Option<&AccountName>, limit: usize) -> Result<AccountsPage, BooksError> {
+        let limit = limit.clamp(1, PAGE_LEN_MAX);
+        // The empty name comes before every name.
+        let after = after.map_or("", AccountName::as_str);
+        self.read("listing accounts", |connection| {
+            let snapshot = connection.transaction()?;
+            let position = find_ledger(&snapshot)?.position;
+            let mut statement =
+                snapshot.prepare_cached("SELECT name, balance FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2")?;
+            let mut found = statement.query((after, limit as i64 + 1))?;
+            let mut accounts = Vec::new();
+            while let Some(row) = found.next()? {
+                accounts.push((rows::account_name(&row.get::<_, String>(0)?)?, row.get(1)?));
+            }
+            let more = accounts.len() > limit;
+            accounts.truncate(limit);
+            Ok(AccountsPage {
+                accounts,
+                more,
+                position,
+            })
+        })
+    }
+
+    /// A page of an account's entries, newest first, at most `limit` (1 to 1000) of them, beginning with the one at
+    /// `from` (`None`: the newest).
+    ///
+    /// # Errors
+    /// [`BooksError::NoSuchEntry`] where `from` is no entry of the account; others where the file cannot be read.
+    pub fn statement(
+        &self,
+        account: &AccountName,
+        from: Option<Position>,
+        limit: usize,
+    ) -> Result<StatementPage, BooksError> {
+        let limit = limit.clamp(1, PAGE_LEN_MAX);
+        self.read("reading a statement", |connection| {
+            let snapshot = connection.transaction()?;
+            follow(&snapshot, account, from, limit)
+        })
+    }
+
+    /// Writes a whole copy of the books into a new file, while writing goes on, and syncs it. Returns the marker and
+    /// the ledger that the copy holds.
+    ///
+    /// # Errors
+    /// Where `path` exists and is not empty or cannot be written, or the books cannot be read. No copy is left then.
+    pub fn copy_to(&self, path: &Path) -> Result<(Marker, Ledger), BooksError> {
+        let Some(text) = path.to_str() else {
+            return Err(BooksError::NotBooks {
+                path: path.to_owned(),
+                what: "its path is not UTF-8".to_owned(),
+            });
+        };
+        if fs::metadata(path).is_ok_and(|found| found.len() > 0) {
+            return Err(BooksError::NotBooks {
+                path: path.to_owned(),
+                what: "there is something already, and a copy overwrites nothing".to_owned(),
+            });
+        }
+        copy(&self.shared.path, path, text).inspect_err(|_| {
+            // What is left is half a copy. It may not be there, and the first error is the one to tell.
+            let _ = fs::remove_file(path);
+        })
+    }
+
+    fn read<T>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, BooksError> {
+        self.shared
+            .connections
+            .lease()
+            .and_then(|mut connection| read(&mut connection))
+            .map_err(|fault| fault.at(&self.shared.path, doing))
+    }
+}
+
+/// By a connection of its own: a copy of large books takes long, and queries must not wait for it.
+fn copy(books: &Path, path: &Path, text: &str) -> Result<(Marker, Ledger), BooksError> {
+    schema::open_reader(books)
+        .and_then(|connection| Ok(connection.execute("VACUUM INTO ?1", [text])?))
+        .map_err(|fault| fault.at(books, "copying the books"))?;
+    File::open(path)
+        .and_then(|copy| copy.sync_all())
+        .map_err(|source| BooksError::Io {
+            path: path.to_owned(),
+            doing: "syncing a copy of the books",
+            source,
+        })?;
+    let (_, stored) = schema::open_reader(path)
+        .and_then(|connection| schema::read_state(&connection))
+        .map_err(|fault| fault.at(path, "reading a copy of the books"))?;
+    Ok((stored.marker, stored.ledger))
+}
+
+/// The state's position and digest.
+fn find_ledger(connection: &Connection) -> Result<Ledger, Fault> {
+    let (position, digest): (i64, Vec<u8>) = connection
+        .prepare_cached("SELECT position, digest FROM state")?
+        .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows::ledger(position, &digest)
+}
+
+/// An account and the state it is of, by one statement, which reads one state.
+fn find_account(connection: &Connection, name: &AccountName) -> Result<(Option<Account>, Ledger), Fault> {
+    let (position, digest, balance, last_entry) = connection
+        .prepare_cached("SELECT position, digest, balance, last_entry FROM state LEFT JOIN accounts ON name = ?1")?
+        .query_row([name.as_str()], |row| {
+            Ok((
+                row.get(0)?,
+                row.get::<_, Vec<u8>>(1)?,
+                row.get::<_, Option<i64>>(2)?,
+                row.get::<_, Option<i64>>(3)?,
+            ))
+        })?;
+    let account = match (balance, last_entry) {
+        (Some(balance), Some(last_entry)) => Some(Account {
+            balance,
+            last_entry: rows::position(last_entry)?,
+        }),
+        _ => None,
+    };
+    Ok((account, rows::ledger(position, &digest)?))
+}
+
+/// Follows an account's links from an entry back.
+fn follow(
+    connection: &Connection,
+    name: &AccountName,
+    from: Option<Position>,
+    limit: usize,
+) -> Result<StatementPage, Fault> {
+    let (account, ledger) = find_account(connection, name)?;
+    let mut page = StatementPage {
+        account,
+        entries: Vec::new(),
+        next: from.or(account.map(|account| account.last_entry)),
+        position: ledger.position,
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM entries WHERE position = ?1",
+        rows::ENTRY_COLUMNS
+    ))?;
+    while let Some(position) = page.next
+        && page.entries.len() < limit
+    {
+        let column = rows::stored(position).ok();
+        let found = match statement.query([column])?.next()? {
+            Some(row) => Some(rows::entry(row)?),
+            None => None,
+        };
+        let found = found.and_then(|entry| Some((entry.leg_of(name)?, entry)));
+        let Some((leg, entry)) = found else {
+            // The first position may be the caller's; all others are the books' own.
+            return Err(match from {
+                Some(from) if from == position && page.entries.is_empty() => Fault::NoSuchEntry {
+                    account: name.clone(),
+                    position,
+                },
+                _ => Fault::Damaged(format!(
+                    "the links of account {name} lead to {position}, which is not its entry"
+                )),
+            });
+        };
+        page.entries.push(entry);
+        page.next = (leg.previous > 0).then_some(leg.previous);
+    }
+    Ok(page)
+}

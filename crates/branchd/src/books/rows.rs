@@ -1,0 +1,178 @@
+//! The ledger's words as columns, and back. A row that says what no ledger says is damage, never a panic.
+
+use bank_ledger::{
+    AccountName, Action, Amount, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position, Refusal, Remembered,
+    RequestId,
+};
+use rusqlite::Row;
+
+use super::error::Fault;
+
+/// The columns of an entry, in the order in which [`entry`] reads them.
+pub(super) const ENTRY_COLUMNS: &str = "position, request_id, kind, account, amount, balance, previous, \
+                                        counter_account, counter_balance, counter_previous, time_us";
+
+/// The columns of a refusal, in the order in which [`refused`] reads them.
+pub(super) const REFUSAL_COLUMNS: &str =
+    "position, kind, account, amount, counter_account, reason, refused_account, balance";
+
+/// An action as four columns.
+pub(super) struct ActionColumns<'a> {
+    pub(super) kind: &'static str,
+    pub(super) account: &'a str,
+    pub(super) amount: i64,
+    pub(super) counter_account: Option<&'a str>,
+}
+
+impl<'a> From<&'a Action> for ActionColumns<'a> {
+    fn from(action: &'a Action) -> Self {
+        let (kind, account, amount, counter_account) = match action {
+            Action::Found { opening_balance } => ("found", MAIN, *opening_balance, None),
+            Action::Open { account } => ("open", account.as_str(), 0, None),
+            Action::Deposit { account, amount } => ("deposit", account.as_str(), amount.get(), None),
+            Action::Withdraw { account, amount } => ("withdraw", account.as_str(), amount.get(), None),
+            Action::Transfer { from, to, amount } => ("transfer", from.as_str(), amount.get(), Some(to.as_str())),
+        };
+        Self {
+            kind,
+            account,
+            amount,
+            counter_account,
+        }
+    }
+}
+
+/// The word for a refusal's reason.
+pub(super) fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::InsufficientFunds { .. } => "insufficient-funds",
+        Refusal::NoSuchAccount { .. } => "no-such-account",
+        Refusal::AccountExists { .. } => "account-exists",
+        Refusal::Overflow { .. } => "overflow",
+        Refusal::SameAccount { .. } => "same-account",
+    }
+}
+
+/// A position as a column.
+pub(super) fn stored(position: Position) -> Result<i64, Fault> {
+    i64::try_from(position).map_err(|_| Fault::Damaged(format!("position {position} is past what a column holds")))
+}
+
+/// A column as a position.
+pub(super) fn position(column: i64) -> Result<Position, Fault> {
+    Position::try_from(column).map_err(|_| Fault::Damaged(format!("a position is {column}")))
+}
+
+/// A column as an account's name.
+pub(super) fn account_name(column: &str) -> Result<AccountName, Fault> {
+    AccountName::new(column).map_err(|error| Fault::Damaged(error.to_string()))
+}
+
+/// The position and digest of the state.
+pub(super) fn ledger(column: i64, digest: &[u8]) -> Result<Ledger, Fault> {
+    let bytes = <[u8; 32]>::try_from(digest)
+        .map_err(|_| Fault::Damaged(format!("the digest has {} bytes, not 32", digest.len())))?;
+    Ok(Ledger {
+        position: position(column)?,
+        digest: Digest(bytes),
+    })
+}
+
+/// An entry, from a row of [`ENTRY_COLUMNS`].
+pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Fault> {
+    let at = position(row.get(0)?)?;
+    let context = |fault| match fault {
+        Fault::Damaged(what) => Fault::Damaged(format!("the entry at {at}: {what}")),
+        other => other,
+    };
+    let counter_account: Option<String> = row.get(7)?;
+    let action = action(
+        &row.get::<_, String>(2)?,
+        &row.get::<_, String>(3)?,
+        row.get(4)?,
+        counter_account.as_deref(),
+    )
+    .map_err(context)?;
+    let account = leg(at, row.get(5)?, row.get(6)?).map_err(context)?;
+    let counter_account = match (counter_account, row.get(8)?, row.get(9)?) {
+        (None, None, None) => None,
+        (Some(_), Some(balance), Some(previous)) => Some(leg(at, balance, previous).map_err(context)?),
+        _ => return Err(context(Fault::Damaged("half of a transfer".to_owned()))),
+    };
+    let request_id = row.get(1).map(RequestId)?;
+    Ok(Entry {
+        position: at,
+        command: Command {
+            request_id,
+            time_us: row.get(10)?,
+            action,
+        },
+        account,
+        counter_account,
+    })
+}
+
+/// A refusal, from a row of [`REFUSAL_COLUMNS`].
+pub(super) fn refused(row: &Row<'_>) -> Result<Remembered, Fault> {
+    let counter_account: Option<String> = row.get(4)?;
+    let action = action(
+        &row.get::<_, String>(1)?,
+        &row.get::<_, String>(2)?,
+        row.get(3)?,
+        counter_account.as_deref(),
+    )?;
+    let account = account_name(&row.get::<_, String>(6)?)?;
+    let balance = row.get(7)?;
+    let refusal = match row.get::<_, String>(5)?.as_str() {
+        "insufficient-funds" => Refusal::InsufficientFunds { account, balance },
+        "no-such-account" => Refusal::NoSuchAccount { account },
+        "account-exists" => Refusal::AccountExists { account, balance },
+        "overflow" => Refusal::Overflow { account, balance },
+        "same-account" => Refusal::SameAccount { account, balance },
+        other => return Err(Fault::Damaged(format!("a refusal's reason is {other:?}"))),
+    };
+    Ok(Remembered {
+        position: position(row.get(0)?)?,
+        action,
+        outcome: Outcome::Refused(refusal),
+    })
+}
+
+fn action(kind: &str, account: &str, amount: i64, counter_account: Option<&str>) -> Result<Action, Fault> {
+    let sum = || Amount::new(amount).map_err(|error| Fault::Damaged(error.to_string()));
+    Ok(match (kind, counter_account) {
+        ("found", None) => Action::Found {
+            opening_balance: amount,
+        },
+        ("open", None) => Action::Open {
+            account: account_name(account)?,
+        },
+        ("deposit", None) => Action::Deposit {
+            account: account_name(account)?,
+            amount: sum()?,
+        },
+        ("withdraw", None) => Action::Withdraw {
+            account: account_name(account)?,
+            amount: sum()?,
+        },
+        ("transfer", Some(to)) => Action::Transfer {
+            from: account_name(account)?,
+            to: account_name(to)?,
+            amount: sum()?,
+        },
+        _ => {
+            return Err(Fault::Damaged(format!(
+                "its kind is {kind:?}, with the second account {counter_account:?}"
+            )));
+        }
+    })
+}
+
+/// A link goes back, so that following links always ends.
+fn leg(at: Position, balance: i64, previous: i64) -> Result<Leg, Fault> {
+    let previous = position(previous)?;
+    if previous >= at {
+        return Err(Fault::Damaged(format!("it links forward, to {previous}")));
+    }
+    Ok(Leg { balance, previous })
+}

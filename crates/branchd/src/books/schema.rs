@@ -1,0 +1,280 @@
+//! The file's layout: its tables, its marks, and the settings of every connection to it.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use bank_ledger::{Digest, Ledger};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+
+use super::error::{BooksError, Fault};
+use super::rows;
+use super::writer::Marker;
+
+/// The mark in the file's header that says whose file it is: "Pbok". `file ledger.db` shows it.
+const APPLICATION_ID: i64 = 0x5062_6f6b;
+
+/// The layout below. A file with another one is refused.
+const FORMAT: i64 = 1;
+
+/// How long to wait for someone at a shell who holds the file's write lock. Longer than a hand-typed query takes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The writer's page cache, in KiB. Ids that rise with time touch the right edge of two trees, so that little is
+/// needed; random ids would use any amount, and are slower instead.
+const WRITER_CACHE_KIB: i64 = 2048;
+
+/// A reader's page cache, in KiB: a statement's path through the tree.
+const READER_CACHE_KIB: i64 = 256;
+
+/// How long the write-ahead log grows before a commit moves it into the file, in pages of 4 KiB: 16 MiB. That commit
+/// waits for the disk, so it must be rare; and all of it is read again at a start after a crash, so it must be short.
+const WAL_PAGES: i64 = 4096;
+
+/// What is left of the write-ahead log once a long read, or a whole copy, let it grow beyond: bytes.
+const WAL_BYTES_KEPT: i64 = 32 << 20;
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS_KEPT: usize = 16;
+
+/// `select * from entries` is meant to be read by people: kinds and reasons are words. An entry links to the entry
+/// before it of the same account (0: none), of both accounts where money moved between two; an index on accounts would
+/// triple the cost of a deposit.
+const TABLES: &str = "
+CREATE TABLE entries (
+  position INTEGER PRIMARY KEY,
+  request_id BLOB NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  account TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  balance INTEGER NOT NULL,
+  previous INTEGER NOT NULL,
+  counter_account TEXT,
+  counter_balance INTEGER,
+  counter_previous INTEGER,
+  time_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE accounts (
+  name TEXT PRIMARY KEY,
+  balance INTEGER NOT NULL,
+  last_entry INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE refusals (
+  number INTEGER PRIMARY KEY,
+  position INTEGER NOT NULL,
+  request_id BLOB NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  account TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  counter_account TEXT,
+  reason TEXT NOT NULL,
+  refused_account TEXT NOT NULL,
+  balance INTEGER NOT NULL
+) STRICT;
+CREATE TABLE state (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  position INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  bank_id BLOB NOT NULL,
+  applied BLOB,
+  membership BLOB
+) STRICT;
+";
+
+/// What the file says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) ledger: Ledger,
+    pub(super) marker: Marker,
+    /// The number of the newest refusal; 0: there is none.
+    pub(super) newest_refusal: i64,
+}
+
+/// Opens the file for writing, and makes it where there is none.
+pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection, Stored), BooksError> {
+    let opening = |fault: Fault| fault.at(path, "opening the books");
+    let mut connection = connect(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        WRITER_CACHE_KIB,
+    )
+    .map_err(opening)?;
+    // Looked at before anything is set: a file that is not ours must stay as it was.
+    if is_blank(&connection).map_err(opening)? {
+        create(&mut connection, bank_id).map_err(opening)?;
+        sync_directory(path)?;
+    }
+    let stored = examine(&connection, path, bank_id)?;
+    set_for_writing(&connection).map_err(opening)?;
+    Ok((connection, stored))
+}
+
+/// Opens the file for reading: never makes or changes one.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE_KIB)
+}
+
+/// Checks that the file is this bank's books in a layout that is known here, and reads its state.
+pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
+    let examining = |fault: Fault| fault.at(path, "examining the books");
+    let application_id = number(connection, "application_id").map_err(examining)?;
+    if application_id != APPLICATION_ID {
+        return Err(BooksError::NotBooks {
+            path: path.to_owned(),
+            what: format!("its application id is {application_id:#x}, not {APPLICATION_ID:#x}"),
+        });
+    }
+    let found = number(connection, "user_version").map_err(examining)?;
+    if found != FORMAT {
+        return Err(BooksError::OtherFormat {
+            path: path.to_owned(),
+            found,
+            known: FORMAT,
+        });
+    }
+    check_tables(connection).map_err(examining)?;
+    let (theirs, stored) = read_state(connection).map_err(examining)?;
+    if theirs != bank_id {
+        return Err(BooksError::OtherBank {
+            path: path.to_owned(),
+            theirs: hexadecimal(&theirs),
+            ours: hexadecimal(&bank_id),
+        });
+    }
+    Ok(stored)
+}
+
+/// The state, without asking whose it is.
+pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), Fault> {
+    let row = connection
+        .query_row(
+            "SELECT position, digest, bank_id, applied, membership, (SELECT max(number) FROM refusals), \
+             (SELECT max(position) FROM entries) FROM state",
+            (),
+            |row| {
+                Ok((
+                    (
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, Vec<u8>>(1)?,
+                        row.get::<_, Vec<u8>>(2)?,
+                    ),
+                    (row.get(3)?, row.get(4)?),
+                    (row.get::<_, Option<i64>>(5)?, row.get::<_, Option<i64>>(6)?),
+                ))
+            },
+        )
+        .optional()?;
+    let Some(((position, digest, bank_id), (applied, membership), (newest_refusal, newest_entry))) = row else {
+        return Err(Fault::Damaged("the state is missing".to_owned()));
+    };
+    let stored = Stored {
+        ledger: rows::ledger(position, &digest)?,
+        marker: Marker { applied, membership },
+        newest_refusal: newest_refusal.unwrap_or(0),
+    };
+    if newest_entry.unwrap_or(0) > position {
+        return Err(Fault::Damaged(format!(
+            "the newest entry is at {}, past the position {position}",
+            newest_entry.unwrap_or(0)
+        )));
+    }
+    Ok((bank_id, stored))
+}
+
+/// The settings of the one connection that writes.
+pub(super) fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Fault::Damaged(format!(
+            "its journal mode stays {mode:?}, and \"wal\" is needed"
+        )));
+    }
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
+    Ok(())
+}
+
+/// Makes the names of new files beside this one survive a power cut.
+pub(super) fn sync_directory(path: &Path) -> Result<(), BooksError> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)
+        .and_then(|opened| opened.sync_all())
+        .map_err(|source| BooksError::Io {
+            path: directory.to_owned(),
+            doing: "syncing the directory",
+            source,
+        })
+}
+
+/// The size of a page, in bytes.
+pub(super) fn page_size(connection: &Connection) -> Result<i64, Fault> {
+    number(connection, "page_size")
+}
+
+fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Fault> {
+    // No URIs: a path is a path, whatever its characters.
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    Ok(connection)
+}
+
+/// Whether nothing has ever been written to it: just made, or by someone who was killed before the first commit.
+fn is_blank(connection: &Connection) -> Result<bool, Fault> {
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    Ok(objects == 0 && number(connection, "application_id")? == 0 && number(connection, "user_version")? == 0)
+}
+
+/// All of it or nothing: a crash in the middle leaves a blank file.
+fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
+    set_for_writing(connection)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.execute(
+        "INSERT INTO state (only, position, digest, bank_id) VALUES (1, 0, ?1, ?2)",
+        (Digest::default().0, bank_id),
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Checks that the tables are those above. What someone added beside them (an index, a view) is theirs, but a trigger
+/// would write.
+fn check_tables(connection: &Connection) -> Result<(), Fault> {
+    let model = Connection::open_in_memory()?;
+    model.execute_batch(TABLES)?;
+    let found = objects(connection)?;
+    for table in objects(&model)? {
+        if !found.contains(&table) {
+            return Err(Fault::Damaged(format!("its table {} is not as it was made", table.1)));
+        }
+    }
+    match found.iter().find(|object| object.0 == "trigger") {
+        Some(trigger) => Err(Fault::Damaged(format!("it has a trigger, {}", trigger.1))),
+        None => Ok(()),
+    }
+}
+
+/// Type, name and text of everything that the file defines.
+fn objects(connection: &Connection) -> Result<Vec<(String, String, String)>, Fault> {
+    let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn number(connection: &Connection, pragma: &str) -> Result<i64, Fault> {
+    Ok(connection.pragma_query_value(None, pragma, |row| row.get(0))?)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,212 @@
+//! The one who writes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bank_ledger::{Applied, Command, Ledger};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::batch::Batch;
+use super::error::{BooksError, Fault};
+use super::reader::{Reader, Shared};
+use super::rows;
+use super::schema::{self, Stored};
+
+/// What the caller keeps beside the books, opaque here. It moves with them, in the same transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marker {
+    /// The caller's name for the last batch; `None` before the first.
+    pub applied: Option<Vec<u8>>,
+    /// Who the members are, as of that batch.
+    pub membership: Option<Vec<u8>>,
+}
+
+/// The books file, held for writing. There is one per file; the caller sees to that by a lock on the directory.
+#[derive(Debug)]
+pub struct BooksFile {
+    connection: Connection,
+    bank_id: [u8; 16],
+    ledger: Ledger,
+    marker: Marker,
+    newest_refusal: i64,
+    shared: Arc<Shared>,
+}
+
+impl BooksFile {
+    /// Opens the file, or makes it where there is none. What it holds is then durable.
+    ///
+    /// # Errors
+    /// Where the file is another bank's, of another format, something else, damaged, or cannot be opened.
+    pub fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
+        let (connection, stored) = schema::open_writer(path, bank_id)?;
+        let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
+        let mut books = Self {
+            connection,
+            bank_id,
+            ledger: stored.ledger,
+            marker: stored.marker,
+            newest_refusal: stored.newest_refusal,
+            shared: Arc::clone(&shared),
+        };
+        books.checkpoint()?;
+        Ok((books, Reader::new(shared)))
+    }
+
+    /// The position and digest that the books have reached.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+
+    /// What the caller stored last.
+    pub fn marker(&self) -> &Marker {
+        &self.marker
+    }
+
+    /// Applies a batch in one transaction: all its commands, the position, the digest and the marker, or none.
+    /// Without commands only the marker moves. `membership: None` leaves the stored one.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written; they are as they were before the batch.
+    pub fn apply(
+        &mut self,
+        commands: Vec<Command>,
+        applied: Vec<u8>,
+        membership: Option<Vec<u8>>,
+    ) -> Result<Vec<Applied>, BooksError> {
+        self.commit(commands, applied, membership)
+            .map_err(|fault| fault.at(&self.shared.path, "applying a batch"))
+    }
+
+    fn commit(
+        &mut self,
+        commands: Vec<Command>,
+        applied: Vec<u8>,
+        membership: Option<Vec<u8>>,
+    ) -> Result<Vec<Applied>, Fault> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut ledger = self.ledger;
+        let mut batch = Batch::new(&transaction, &self.shared.hot, self.newest_refusal)?;
+        let outcomes = commands
+            .into_iter()
+            .map(|command| ledger.apply(&mut batch, command))
+            .collect::<Result<Vec<_>, _>>()?;
+        let written = batch.finish()?;
+        let moved = transaction
+            .prepare_cached(
+                "UPDATE state SET position = ?1, digest = ?2, applied = ?3, membership = coalesce(?4, membership) \
+                 WHERE position = ?5 AND digest = ?6",
+            )?
+            .execute((
+                rows::stored(ledger.position)?,
+                ledger.digest.0,
+                &applied,
+                &membership,
+                rows::stored(self.ledger.position)?,
+                self.ledger.digest.0,
+            ))?;
+        if moved != 1 {
+            return Err(Fault::Damaged(
+                "its state is not the one that this branch wrote last: another program writes to it".to_owned(),
+            ));
+        }
+        transaction.commit()?;
+        self.ledger = ledger;
+        self.newest_refusal = written.newest_refusal;
+        self.marker.applied = Some(applied);
+        if membership.is_some() {
+            self.marker.membership = membership;
+        }
+        self.shared.hot.publish(ledger, written.accounts);
+        Ok(outcomes)
+    }
+
+    /// Makes everything applied so far survive a power cut. Returns the `applied` that is durable now.
+    ///
+    /// # Errors
+    /// Where the disk fails: it is then not known what is durable, and asking again cannot tell. End the process.
+    pub fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
+        let (in_log, moved): (i64, i64) = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
+                Ok((row.get(1)?, row.get(2)?))
+            })
+            .map_err(|error| Fault::from(error).at(&self.shared.path, "making the books durable"))?;
+        // Someone's long read keeps the rest of the log from being moved into the file, and waiting for it could take
+        // for ever. The log is as good a place, once it is on disk.
+        if in_log != moved {
+            let log = beside(&self.shared.path, "-wal");
+            File::open(&log)
+                .and_then(|log| log.sync_data())
+                .map_err(|source| BooksError::Io {
+                    path: log,
+                    doing: "syncing the write-ahead log",
+                    source,
+                })?;
+            schema::sync_directory(&self.shared.path)?;
+        }
+        Ok(self.marker.applied.clone())
+    }
+
+    /// Replaces the books by those in the file `incoming`, whole or not at all, a crash in the middle included.
+    /// Readers, outside ones too, see the old books and then the new. The new ones are durable.
+    ///
+    /// # Errors
+    /// Where the incoming file is another bank's, of another format, something else or damaged (the message names it),
+    /// or the books cannot be written; they are as they were.
+    pub fn install(&mut self, incoming: &Path) -> Result<(), BooksError> {
+        let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
+        let stored = verify(&source, incoming, self.bank_id)?;
+        let sizes = |fault: Fault| fault.at(incoming, "comparing page sizes");
+        let (theirs, ours) = (
+            schema::page_size(&source).map_err(sizes)?,
+            schema::page_size(&self.connection).map_err(sizes)?,
+        );
+        if theirs != ours {
+            return Err(BooksError::NotBooks {
+                path: incoming.to_owned(),
+                what: format!("its pages have {theirs} bytes, not {ours}"),
+            });
+        }
+        self.copy_from(&source)
+            .map_err(|fault| fault.at(&self.shared.path, "installing the incoming books"))?;
+        self.ledger = stored.ledger;
+        self.marker = stored.marker;
+        self.newest_refusal = stored.newest_refusal;
+        self.shared.hot.replace(self.ledger);
+        self.checkpoint()?;
+        Ok(())
+    }
+
+    /// One write transaction, by SQLite's backup API: it takes every page of the source, or rolls back.
+    fn copy_from(&mut self, source: &Connection) -> Result<(), Fault> {
+        self.connection.flush_prepared_statement_cache();
+        let backup = Backup::new(source, &mut self.connection)?;
+        match backup.step(-1)? {
+            StepResult::Done => Ok(()),
+            other => Err(Fault::Damaged(format!("another program holds it ({other:?})"))),
+        }
+    }
+}
+
+/// Reads the whole incoming file once: its marks, its pages, its state.
+fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
+    let stored = schema::examine(source, incoming, bank_id)?;
+    let found: String = source
+        .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
+        .map_err(|error| Fault::from(error).at(incoming, "checking the incoming books"))?;
+    if found != "ok" {
+        return Err(Fault::Damaged(found).at(incoming, "checking the incoming books"));
+    }
+    Ok(stored)
+}
+
+/// The path of a file that SQLite keeps beside its own.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
