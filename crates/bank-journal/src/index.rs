@@ -1,0 +1,169 @@
+//! Which entries there are, and where each one stands in the files. Twelve bytes per entry, no payloads.
+//!
+//! The same rules serve recovery, which replays the records of the files, and the open journal, which
+//! takes the callers' changes: what may follow what is said once.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// Where an entry's record starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Number of the segment; 0 while the entry is not yet on disk.
+    pub(crate) sequence: u32,
+    pub(crate) offset: u32,
+    /// Length of the payload, bytes.
+    pub(crate) len: u32,
+}
+
+impl Place {
+    /// An entry that is still on its way to the disk.
+    pub(crate) fn pending(len: usize) -> Place {
+        Place {
+            sequence: 0,
+            offset: 0,
+            len: len as u32,
+        }
+    }
+
+    pub(crate) fn is_pending(self) -> bool {
+        self.sequence == 0
+    }
+}
+
+/// The live entries: consecutive, with what was purged before them.
+///
+/// Invariant in an open journal: if anything was purged, the entries start right behind the purged index.
+/// During recovery they may start later, until the purge that explains it has been replayed.
+#[derive(Debug, Default)]
+pub(crate) struct EntryIndex {
+    /// Index of the first place; unknown as long as any index may come first.
+    base: Option<u64>,
+    places: VecDeque<Place>,
+    purged: Option<(u64, Bytes)>,
+}
+
+impl EntryIndex {
+    /// No entries; the next one must have the index `next` (`None`: any).
+    pub(crate) fn starting_at(next: Option<u64>) -> EntryIndex {
+        EntryIndex {
+            base: next,
+            ..EntryIndex::default()
+        }
+    }
+
+    pub(crate) fn purged(&self) -> Option<&(u64, Bytes)> {
+        self.purged.as_ref()
+    }
+
+    /// The indexes of the live entries.
+    pub(crate) fn range(&self) -> Range<u64> {
+        let base = self.base.unwrap_or(0);
+        base..base + self.places.len() as u64
+    }
+
+    /// The index that the next entry must have; `None`: any.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.base.map(|base| base + self.places.len() as u64)
+    }
+
+    pub(crate) fn place(&self, index: u64) -> Option<Place> {
+        let at = index.checked_sub(self.base?)?;
+        self.places.get(usize::try_from(at).ok()?).copied()
+    }
+
+    /// Tells where a pending entry came to stand.
+    pub(crate) fn set_place(&mut self, index: u64, place: Place) {
+        let at = self
+            .base
+            .and_then(|base| usize::try_from(index.checked_sub(base)?).ok());
+        if let Some(slot) = at.and_then(|at| self.places.get_mut(at)) {
+            *slot = place;
+        }
+    }
+
+    /// Adds an entry at the end.
+    pub(crate) fn append(&mut self, index: u64, place: Place) -> Result<(), String> {
+        self.check_append(index)?;
+        self.base.get_or_insert(index);
+        self.places.push_back(place);
+        Ok(())
+    }
+
+    /// Whether an entry with this index may come next.
+    pub(crate) fn check_append(&self, index: u64) -> Result<(), String> {
+        match self.next() {
+            _ if index == u64::MAX => Err(format!("entry {index}: the index is too large")),
+            Some(next) if next != index => Err(format!("entry {index} does not follow: the next index is {next}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops the entries after `after` (`None`: all of them).
+    pub(crate) fn truncate(&mut self, after: Option<u64>) -> Result<(), String> {
+        let purged = self.purged.as_ref().map(|(index, _)| *index);
+        let Some(after) = after else {
+            self.places.clear();
+            self.base = purged.map(|index| index + 1);
+            return Ok(());
+        };
+        if purged.is_some_and(|purged| after < purged) || after == u64::MAX {
+            return Err(format!(
+                "cannot drop the entries after {after}: purged up to {purged:?}"
+            ));
+        }
+        match self.base {
+            None => {}
+            Some(base) if after < base => {
+                self.places.clear();
+                self.base = Some(after + 1);
+            }
+            Some(base) => self
+                .places
+                .truncate(usize::try_from(after + 1 - base).unwrap_or(usize::MAX)),
+        }
+        Ok(())
+    }
+
+    /// Drops the entries up to and including `index`, and remembers `note` with it.
+    pub(crate) fn purge(&mut self, index: u64, note: Bytes) -> Result<(), String> {
+        let purged = self.purged.as_ref().map(|(index, _)| *index);
+        if purged.is_some_and(|purged| index < purged) || index == u64::MAX {
+            return Err(format!("cannot purge up to {index}: purged up to {purged:?} already"));
+        }
+        let first_kept = index + 1;
+        match self.base {
+            Some(base) if first_kept <= base => {}
+            Some(base) if first_kept < base + self.places.len() as u64 => {
+                self.places.drain(..(first_kept - base) as usize);
+                self.base = Some(first_kept);
+            }
+            _ => {
+                self.places.clear();
+                self.base = Some(first_kept);
+            }
+        }
+        self.purged = Some((index, note));
+        Ok(())
+    }
+
+    /// Whether purging up to `index` would leave no gap before the first entry.
+    pub(crate) fn check_purge(&self, index: u64) -> Result<(), String> {
+        match self.base {
+            Some(base) if index.saturating_add(1) < base && self.purged.is_none() => {
+                Err(format!("cannot purge up to {index}: the first entry is {base}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The entries that the purged index says should be there, and no segment has.
+    pub(crate) fn gap(&self) -> Option<Range<u64>> {
+        let first_kept = self.purged.as_ref()?.0 + 1;
+        self.base
+            .filter(|&base| base != first_kept)
+            .map(|base| first_kept..base)
+    }
+}

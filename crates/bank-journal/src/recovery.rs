@@ -1,0 +1,572 @@
+//! From a directory to a journal, or to the reason why not.
+//!
+//! Every segment is read once, in order, and its records are replayed. Where they stop before a place that is
+//! known to have been synced, or files do not fit together, the open refuses and changes nothing. Where they
+//! stop in the newest segment, behind everything known to be synced, the rest is an unfinished write: it is
+//! overwritten with zeros, so that it can never be taken for a record later.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::anchor::{Anchor, AnchorState, SyncedMark};
+use crate::error::OpenError;
+use crate::format::{
+    FORMAT_VERSION, HeaderFault, NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, record_bytes, segment_key,
+};
+use crate::index::{EntryIndex, Place};
+use crate::options::Options;
+use crate::scan::{Record, Scanner, synced_beyond};
+use crate::segment::{SegmentFile, list_segments, segment_path, sync_directory};
+
+/// What a file's length is a multiple of after space was reserved, even if a crash or a full disk cut that short.
+const PAGE_BYTES: u64 = 4096;
+
+/// The newest segment, ready to be written at `tail`.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    pub(crate) file: Arc<SegmentFile>,
+    pub(crate) sequence: u32,
+    /// Where the next record goes, bytes; everything before it is on disk.
+    pub(crate) tail: u64,
+    /// The chain at `tail`.
+    pub(crate) chain: u32,
+    /// Space reserved so far, bytes from the start of the file.
+    pub(crate) reserved: u64,
+    /// Unit of the reservation, bytes; 0: nothing is reserved.
+    pub(crate) reserve_step: u32,
+}
+
+impl ActiveSegment {
+    pub(crate) fn mark(&self) -> SyncedMark {
+        SyncedMark {
+            sequence: self.sequence,
+            offset: self.tail,
+            chain: self.chain,
+        }
+    }
+
+    /// Fills a new file, durably, with a header and `records`; its name is not yet durable.
+    pub(crate) fn start(
+        file: SegmentFile,
+        header: &SegmentHeader,
+        records: &[u8],
+        chain: u32,
+    ) -> io::Result<ActiveSegment> {
+        let tail = SEGMENT_HEADER_BYTES + records.len() as u64;
+        let reserved = reserve_for(&file, 0, tail, header.reserve_step)?;
+        let mut bytes = header.encode().to_vec();
+        bytes.extend_from_slice(records);
+        file.write(&bytes, 0)?;
+        file.sync()?;
+        Ok(ActiveSegment {
+            file: Arc::new(file),
+            sequence: header.sequence,
+            tail,
+            chain,
+            reserved,
+            reserve_step: header.reserve_step,
+        })
+    }
+}
+
+/// Makes sure that `file`, `reserved` bytes long so far, has space for `needed` bytes; returns the new length.
+pub(crate) fn reserve_for(file: &SegmentFile, reserved: u64, needed: u64, step: u32) -> io::Result<u64> {
+    if step == 0 || needed <= reserved {
+        return Ok(reserved);
+    }
+    let target = needed.next_multiple_of(u64::from(step));
+    match file.reserve(reserved, target)? {
+        true => Ok(target),
+        false => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the file system stopped reserving space",
+        )),
+    }
+}
+
+/// A recovered journal.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    pub(crate) index: EntryIndex,
+    pub(crate) slots: BTreeMap<u8, Bytes>,
+    /// Every segment that is needed, the active one included.
+    pub(crate) segments: BTreeMap<u32, Arc<SegmentFile>>,
+    pub(crate) active: ActiveSegment,
+    pub(crate) anchor: Anchor,
+    /// Bytes of an unfinished write that were dropped.
+    pub(crate) dropped_bytes: u64,
+    /// Nothing was there.
+    pub(crate) created: bool,
+}
+
+/// Recovers the journal in `dir`, or creates one. The caller holds the directory's lock.
+pub(crate) fn recover(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<Recovery, OpenError> {
+    let found = list_segments(dir)?;
+    match Anchor::load(dir, stamp)? {
+        Some(anchor) if anchor.is_copied() && !options.accept_copy => Err(OpenError::Copied { dir: dir.to_owned() }),
+        Some(anchor) => Replay::new(dir, stamp, options, anchor).run(&found),
+        None => {
+            refuse_lost_anchor(dir, stamp, options, &found)?;
+            if options.must_exist {
+                return Err(OpenError::Absent { dir: dir.to_owned() });
+            }
+            create(dir, stamp, options, &found)
+        }
+    }
+}
+
+/// Without an anchor there may be nothing but the first segment of a creation that did not finish.
+fn refuse_lost_anchor(dir: &Path, stamp: [u8; 16], options: &Options, found: &[u32]) -> Result<(), OpenError> {
+    for &sequence in found {
+        let path = segment_path(dir, sequence);
+        if sequence != 1 || holds_batches(&path, &stamp, sequence, options)? {
+            return Err(OpenError::missing(
+                &Anchor::path_in(dir),
+                format!("{} is there", path.display()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything was ever written to the segment after it was created.
+fn holds_batches(path: &Path, stamp: &[u8; 16], sequence: u32, options: &Options) -> Result<bool, OpenError> {
+    let bytes = SegmentFile::open(path.to_owned(), options)
+        .and_then(|file| file.read_up_to(u64::MAX))
+        .map_err(OpenError::io("reading", path))?;
+    // The marker that starts a new segment's own records says 0.
+    Ok(synced_beyond(&bytes, segment_key(stamp, sequence), SEGMENT_HEADER_BYTES).is_some_and(|synced| synced > 0))
+}
+
+fn create(dir: &Path, stamp: [u8; 16], options: &Options, leftovers: &[u32]) -> Result<Recovery, OpenError> {
+    for &sequence in leftovers {
+        let path = segment_path(dir, sequence);
+        std::fs::remove_file(&path).map_err(OpenError::io("removing", &path))?;
+    }
+    let path = segment_path(dir, 1);
+    let io = |source| OpenError::Io {
+        what: "creating",
+        path: path.clone(),
+        source,
+    };
+    let file = SegmentFile::create(path.clone(), options).map_err(io)?;
+    let step = options.reserve_bytes;
+    let reserve_step = if step != 0 && file.reserve(0, u64::from(step)).map_err(io)? {
+        step
+    } else {
+        0
+    };
+    let header = SegmentHeader {
+        stamp,
+        sequence: 1,
+        next_index: NO_INDEX,
+        previous_len: 0,
+        previous_chain: 0,
+        reserve_step,
+    };
+    let active = ActiveSegment::start(file, &header, &[], header.chain()).map_err(io)?;
+    sync_directory(dir).map_err(io)?;
+    let state = AnchorState {
+        first: 1,
+        synced: active.mark(),
+        clean: false,
+    };
+    let anchor = Anchor::create(dir, stamp, state).map_err(OpenError::io("creating", &Anchor::path_in(dir)))?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_directory(parent).map_err(OpenError::io("syncing", parent))?;
+    }
+    Ok(Recovery {
+        index: EntryIndex::default(),
+        slots: BTreeMap::new(),
+        segments: BTreeMap::from([(1, active.file.clone())]),
+        active,
+        anchor,
+        dropped_bytes: 0,
+        created: true,
+    })
+}
+
+/// A segment whose header has been verified.
+#[derive(Debug)]
+struct OpenSegment {
+    file: Arc<SegmentFile>,
+    header: SegmentHeader,
+}
+
+/// The replay of an existing journal.
+struct Replay<'a> {
+    dir: &'a Path,
+    stamp: [u8; 16],
+    options: &'a Options,
+    anchor: Anchor,
+    index: EntryIndex,
+    slots: BTreeMap<u8, Bytes>,
+}
+
+/// Where the newest segment's records end, and how far it was known to be synced.
+struct Tail {
+    offset: u64,
+    chain: u32,
+    known_synced: u64,
+}
+
+impl<'a> Replay<'a> {
+    fn new(dir: &'a Path, stamp: [u8; 16], options: &'a Options, anchor: Anchor) -> Self {
+        Replay {
+            dir,
+            stamp,
+            options,
+            anchor,
+            index: EntryIndex::default(),
+            slots: BTreeMap::new(),
+        }
+    }
+
+    fn run(mut self, found: &[u32]) -> Result<Recovery, OpenError> {
+        let state = self.anchor.state();
+        let (first, last) = (state.first, state.synced.sequence);
+        let unfinished = self.check_names(found)?;
+        let segments = self.open_segments(first, last)?;
+        let mut tail = None;
+        for (at, segment) in segments.iter().enumerate() {
+            if at == 0 {
+                let next = segment.header.next_index;
+                self.index = EntryIndex::starting_at((next != NO_INDEX).then_some(next));
+            }
+            match segments.get(at + 1) {
+                Some(next) => self.replay_sealed(segment, &next.header)?,
+                None => tail = Some(self.replay_newest(segment)?),
+            }
+        }
+        let (Some(tail), Some(newest)) = (tail, segments.last()) else {
+            return Err(OpenError::damaged(self.anchor.path(), 0, "it names no segment"));
+        };
+        self.check_whole(&segments)?;
+
+        // Everything has been judged: from here on the directory is changed.
+        let (active, dropped_bytes) = self.mend(newest, &tail)?;
+        let sealed = &segments[..segments.len() - 1];
+        self.remove_leftovers(found, unfinished, sealed, &segments)?;
+        let state = AnchorState {
+            first,
+            synced: active.mark(),
+            clean: false,
+        };
+        let path = self.anchor.path().to_owned();
+        self.anchor.store(state).map_err(OpenError::io("updating", &path))?;
+        Ok(Recovery {
+            index: self.index,
+            slots: self.slots,
+            segments: segments.into_iter().map(|s| (s.header.sequence, s.file)).collect(),
+            active,
+            anchor: self.anchor,
+            dropped_bytes,
+            created: false,
+        })
+    }
+
+    /// Compares the files that are there with those that the anchor names. Returns the segment of a rotation that did not finish.
+    fn check_names(&self, found: &[u32]) -> Result<Option<u32>, OpenError> {
+        let state = self.anchor.state();
+        let (first, last) = (state.first, state.synced.sequence);
+        if first == 0 || first > last {
+            return Err(OpenError::damaged(
+                self.anchor.path(),
+                0,
+                "it names an impossible range of segments",
+            ));
+        }
+        if let Some(missing) = (first..=last).find(|sequence| found.binary_search(sequence).is_err()) {
+            let what = format!("the journal consists of the segments {first} to {last}");
+            return Err(OpenError::missing(&segment_path(self.dir, missing), what));
+        }
+        let beyond: Vec<u32> = found.iter().copied().filter(|&sequence| sequence > last).collect();
+        match beyond[..] {
+            [] => Ok(None),
+            [one]
+                if one == last + 1 && !holds_batches(&segment_path(self.dir, one), &self.stamp, one, self.options)? =>
+            {
+                Ok(Some(one))
+            }
+            _ => {
+                let what =
+                    format!("it names segments up to {last}, and there are newer ones: it is damaged or an old copy");
+                Err(OpenError::damaged(self.anchor.path(), 0, what))
+            }
+        }
+    }
+
+    /// Opens the segments and verifies their headers and what links them.
+    fn open_segments(&self, first: u32, last: u32) -> Result<Vec<OpenSegment>, OpenError> {
+        let mut segments = Vec::new();
+        for sequence in first..=last {
+            let path = segment_path(self.dir, sequence);
+            let file = SegmentFile::open(path.clone(), self.options).map_err(OpenError::io("opening", &path))?;
+            let raw = file
+                .read_up_to(SEGMENT_HEADER_BYTES)
+                .map_err(OpenError::io("reading", &path))?;
+            let header = SegmentHeader::decode(&raw).map_err(|fault| match fault {
+                HeaderFault::Bad(what) => OpenError::damaged(&path, 0, what),
+                HeaderFault::Version(found) => OpenError::OtherFormat {
+                    path: path.clone(),
+                    found,
+                    supported: FORMAT_VERSION,
+                },
+            })?;
+            if header.stamp != self.stamp {
+                return Err(OpenError::OtherOwner {
+                    path,
+                    found: header.stamp,
+                    expected: self.stamp,
+                });
+            }
+            if header.sequence != sequence {
+                let what = format!("the file is segment {}, not {sequence}", header.sequence);
+                return Err(OpenError::damaged(&path, 0, what));
+            }
+            segments.push(OpenSegment {
+                file: Arc::new(file),
+                header,
+            });
+        }
+        Ok(segments)
+    }
+
+    /// Replays a segment that has a successor: all of it was synced.
+    fn replay_sealed(&mut self, segment: &OpenSegment, next: &SegmentHeader) -> Result<(), OpenError> {
+        let path = segment.file.path();
+        let bytes = segment
+            .file
+            .read_up_to(next.previous_len)
+            .map_err(OpenError::io("reading", path))?;
+        let (scanner, fault, _) = self.replay(segment, &bytes, &[])?;
+        if scanner.offset() != next.previous_len || fault.is_some() {
+            let what = fault.unwrap_or("the records end too early");
+            let what = format!(
+                "{what}; segment {} says that there are {} bytes",
+                next.sequence, next.previous_len
+            );
+            return Err(OpenError::damaged(path, scanner.offset(), what));
+        }
+        if scanner.chain() != next.previous_chain {
+            let what = format!(
+                "its records are not those that segment {} continues (an old copy)",
+                next.sequence
+            );
+            return Err(OpenError::damaged(path, SEGMENT_HEADER_BYTES, what));
+        }
+        let next_index = self.index.next().unwrap_or(NO_INDEX);
+        if next_index != next.next_index {
+            let what = format!(
+                "it continues at entry {}, but the entries before it end at {next_index}",
+                next.next_index
+            );
+            return Err(OpenError::damaged(&segment_path(self.dir, next.sequence), 0, what));
+        }
+        Ok(())
+    }
+
+    /// Replays the newest segment, and decides whether what follows its records is damage.
+    fn replay_newest(&mut self, segment: &OpenSegment) -> Result<Tail, OpenError> {
+        let path = segment.file.path();
+        let state = self.anchor.state();
+        let len = segment.file.len().map_err(OpenError::io("stat", path))?;
+        // Reserving space moves the end of a file in whole pages, and only a clean close trims it.
+        if !state.clean && segment.header.reserve_step != 0 && (len == 0 || !len.is_multiple_of(PAGE_BYTES)) {
+            let what = format!("the file is {len} bytes long, not a multiple of {PAGE_BYTES}: it was cut short");
+            return Err(OpenError::damaged(path, len, what));
+        }
+        let limit = if state.clean { state.synced.offset } else { u64::MAX };
+        let bytes = segment.file.read_up_to(limit).map_err(OpenError::io("reading", path))?;
+        let hint = self
+            .anchor
+            .found_hint()
+            .filter(|hint| hint.sequence == segment.header.sequence);
+        let mut marks: Vec<SyncedMark> = hint.into_iter().chain([state.synced]).collect();
+        marks.sort_by_key(|mark| mark.offset);
+        let (scanner, fault, vouched) = self.replay(segment, &bytes, &marks)?;
+
+        let key = segment_key(&self.stamp, segment.header.sequence);
+        let known_synced = marks
+            .iter()
+            .map(|mark| mark.offset)
+            .max()
+            .max(Some(vouched))
+            .unwrap_or(0);
+        let behind = synced_beyond(&bytes, key, scanner.offset()).unwrap_or(0);
+        if scanner.offset() < known_synced.max(behind) {
+            let what = fault.unwrap_or("the records end too early");
+            let what = format!(
+                "{what}; everything before byte {} was on disk",
+                known_synced.max(behind)
+            );
+            return Err(OpenError::damaged(path, scanner.offset(), what));
+        }
+        Ok(Tail {
+            offset: scanner.offset(),
+            chain: scanner.chain(),
+            known_synced,
+        })
+    }
+
+    /// Replays the records in `bytes`. Returns the scanner where they end, why they end there (if not by zeros), and the
+    /// highest synced offset that a marker among them vouches for.
+    fn replay<'b>(
+        &mut self,
+        segment: &OpenSegment,
+        bytes: &'b [u8],
+        marks: &[SyncedMark],
+    ) -> Result<(Scanner<'b>, Option<&'static str>, u64), OpenError> {
+        let (path, sequence) = (segment.file.path(), segment.header.sequence);
+        let key = segment_key(&self.stamp, sequence);
+        let mut scanner = Scanner::new(bytes, key, SEGMENT_HEADER_BYTES, segment.header.chain());
+        let mut marks = marks.iter().peekable();
+        let mut vouched = SEGMENT_HEADER_BYTES;
+        loop {
+            while let Some(mark) = marks.next_if(|mark| mark.offset <= scanner.offset()) {
+                if (mark.offset, mark.chain) != (scanner.offset(), scanner.chain()) {
+                    let what = "the records up to here are not those that the anchor knows (an old copy)";
+                    return Err(OpenError::damaged(path, mark.offset, what));
+                }
+            }
+            let offset = scanner.offset();
+            let record = match scanner.next_record() {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok((scanner, None, vouched)),
+                Err(fault) => return Ok((scanner, Some(fault), vouched)),
+            };
+            if let Record::Batch { synced } = record {
+                vouched = vouched.max(synced);
+            }
+            self.apply(sequence, offset, &record)
+                .map_err(|what| OpenError::damaged(path, offset, what))?;
+        }
+    }
+
+    fn apply(&mut self, sequence: u32, offset: u64, record: &Record<'_>) -> Result<(), String> {
+        match *record {
+            Record::Batch { .. } => Ok(()),
+            Record::Entry { index, payload } => {
+                let offset = u32::try_from(offset).map_err(|_| "the segment is longer than 4 GiB")?;
+                self.index.append(
+                    index,
+                    Place {
+                        sequence,
+                        offset,
+                        len: payload.len() as u32,
+                    },
+                )
+            }
+            Record::State { slot, value } => {
+                self.slots.insert(slot, Bytes::copy_from_slice(value));
+                Ok(())
+            }
+            Record::Truncate { after } => self.index.truncate(after),
+            Record::Purge { index, note } => self.index.purge(index, Bytes::copy_from_slice(note)),
+        }
+    }
+
+    /// The entries must start right behind the purged index.
+    fn check_whole(&self, segments: &[OpenSegment]) -> Result<(), OpenError> {
+        let first = segments.first().map_or(0, |segment| segment.header.sequence);
+        if let Some(gap) = self.index.gap() {
+            let what = format!(
+                "the entries {} to {} are in no segment",
+                gap.start,
+                gap.end.saturating_sub(1)
+            );
+            return Err(OpenError::missing(
+                &segment_path(self.dir, first.saturating_sub(1)),
+                what,
+            ));
+        }
+        if first > 1 && self.index.purged().is_none() {
+            let what = format!("segment {first} is the first one, and nothing was ever purged");
+            return Err(OpenError::missing(&segment_path(self.dir, 1), what));
+        }
+        Ok(())
+    }
+
+    /// Makes the newest segment ready to be written: what was read is on disk, and behind it are zeros.
+    fn mend(&self, segment: &OpenSegment, tail: &Tail) -> Result<(ActiveSegment, u64), OpenError> {
+        let path = segment.file.path().to_owned();
+        let io = |source| OpenError::Io {
+            what: "recovering",
+            path: path.clone(),
+            source,
+        };
+        let SegmentHeader {
+            sequence, reserve_step, ..
+        } = segment.header;
+        let file = segment.file.clone();
+        let bytes = file.read_up_to(u64::MAX).map_err(io)?;
+        let (keep, rest) = bytes.split_at(usize::try_from(tail.offset).unwrap_or(usize::MAX).min(bytes.len()));
+
+        // These bytes may be in the page cache and not on disk, even marked clean after a failed fsync: write them again.
+        let suspect = usize::try_from(tail.known_synced).unwrap_or(usize::MAX).min(keep.len());
+        if suspect < keep.len() {
+            file.write(&keep[suspect..], suspect as u64).map_err(io)?;
+        }
+        let dropped = rest.iter().rposition(|&byte| byte != 0).map_or(0, |at| at + 1);
+        if reserve_step == 0 {
+            file.set_len(tail.offset).map_err(io)?;
+        } else if dropped > 0 {
+            file.write(&vec![0; dropped], tail.offset).map_err(io)?;
+        }
+        let needed = (tail.offset + record_bytes(0) as u64).max(SEGMENT_HEADER_BYTES);
+        let len = if reserve_step == 0 { 0 } else { bytes.len() as u64 };
+        let len = len - len % u64::from(reserve_step.max(1));
+        let reserved = reserve_for(&file, len, needed, reserve_step).map_err(io)?;
+        file.sync().map_err(io)?;
+        if dropped > 0 {
+            tracing::warn!(file = %path.display(), offset = tail.offset, bytes = dropped, "dropped an unfinished write");
+        }
+        let active = ActiveSegment {
+            file,
+            sequence,
+            tail: tail.offset,
+            chain: tail.chain,
+            reserved,
+            reserve_step,
+        };
+        Ok((active, dropped as u64))
+    }
+
+    /// Removes what a rotation, purge or close left behind when it was interrupted.
+    fn remove_leftovers(
+        &self,
+        found: &[u32],
+        unfinished: Option<u32>,
+        sealed: &[OpenSegment],
+        segments: &[OpenSegment],
+    ) -> Result<(), OpenError> {
+        let first = self.anchor.state().first;
+        for sequence in found
+            .iter()
+            .copied()
+            .filter(|&sequence| sequence < first)
+            .chain(unfinished)
+        {
+            let path = segment_path(self.dir, sequence);
+            std::fs::remove_file(&path).map_err(OpenError::io("removing", &path))?;
+        }
+        if unfinished.is_some() {
+            sync_directory(self.dir).map_err(OpenError::io("syncing", self.dir))?;
+        }
+        for (segment, next) in sealed.iter().zip(&segments[1..]) {
+            let path = segment.file.path();
+            let len = segment.file.len().map_err(OpenError::io("stat", path))?;
+            if len > next.header.previous_len {
+                segment
+                    .file
+                    .set_len(next.header.previous_len)
+                    .map_err(OpenError::io("trimming", path))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! One segment file: its name, and the few things that are done to it. Errors name the file and the offset.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{OpenError, explain};
+use crate::options::Options;
+
+const SUFFIX: &str = ".segment";
+
+/// The file of segment `sequence` in `dir`.
+pub(crate) fn segment_path(dir: &Path, sequence: u32) -> PathBuf {
+    dir.join(format!("{sequence:010}{SUFFIX}"))
+}
+
+/// The numbers of the segment files in `dir`, ascending.
+pub(crate) fn list_segments(dir: &Path) -> Result<Vec<u32>, OpenError> {
+    let mut found = Vec::new();
+    for entry in dir.read_dir().map_err(OpenError::io("listing", dir))? {
+        let name = entry.map_err(OpenError::io("listing", dir))?.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+        if let Some(Ok(sequence)) = digits.map(str::parse) {
+            found.push(sequence);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Makes created, renamed and removed names in `dir` durable.
+pub(crate) fn sync_directory(dir: &Path) -> io::Result<()> {
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|e| explain(&e, "fsync", dir))
+}
+
+/// An open segment; reads and writes name their offset, so it can be shared between threads.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    file: File,
+    path: PathBuf,
+    #[cfg(test)]
+    faults: std::sync::Arc<Faults>,
+}
+
+impl SegmentFile {
+    /// Creates the file; one that exists already is an error.
+    pub(crate) fn create(path: PathBuf, options: &Options) -> io::Result<SegmentFile> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+        Self::wrap(file, "creating", path, options)
+    }
+
+    pub(crate) fn open(path: PathBuf, options: &Options) -> io::Result<SegmentFile> {
+        let file = OpenOptions::new().read(true).write(true).open(&path);
+        Self::wrap(file, "opening", path, options)
+    }
+
+    #[cfg_attr(
+        not(test),
+        expect(unused_variables, reason = "options carry injected faults in tests only")
+    )]
+    fn wrap(file: io::Result<File>, what: &str, path: PathBuf, options: &Options) -> io::Result<SegmentFile> {
+        let file = file.map_err(|e| explain(&e, what, &path))?;
+        Ok(SegmentFile {
+            file,
+            path,
+            #[cfg(test)]
+            faults: options.faults.clone(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn len(&self) -> io::Result<u64> {
+        self.file
+            .metadata()
+            .map(|m| m.len())
+            .map_err(|e| explain(&e, "stat", &self.path))
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        #[cfg(test)]
+        self.faults.write()?;
+        self.file.write_all_at(bytes, offset).map_err(|e| {
+            explain(
+                &e,
+                format_args!("writing {} bytes at byte {offset}", bytes.len()),
+                &self.path,
+            )
+        })
+    }
+
+    /// fdatasync. After an error nothing is known of any byte written since the last success.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        self.faults.sync()?;
+        self.file.sync_data().map_err(|e| explain(&e, "fdatasync", &self.path))
+    }
+
+    pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, offset).map_err(|e| {
+            explain(
+                &e,
+                format_args!("reading {} bytes at byte {offset}", buffer.len()),
+                &self.path,
+            )
+        })
+    }
+
+    /// The first `limit` bytes, or fewer where the file is shorter.
+    pub(crate) fn read_up_to(&self, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.len()?.min(limit)).map_err(io::Error::other)?];
+        self.read(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file
+            .set_len(len)
+            .map_err(|e| explain(&e, format_args!("setting the length {len}"), &self.path))
+    }
+
+    /// Reserves disk space from `from` to `to` and makes the file that long. `false`: this system cannot.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn reserve(&self, from: u64, to: u64) -> io::Result<bool> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        #[cfg(test)]
+        self.faults.reserve()?;
+        loop {
+            match fallocate(&self.file, FallocateFlags::empty(), from, to - from) {
+                Ok(()) => return Ok(true),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(false),
+                Err(errno) => {
+                    return Err(explain(
+                        &errno.into(),
+                        format_args!("reserving bytes {from} to {to}"),
+                        &self.path,
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Reserves nothing: the file grows as it is written.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn reserve(&self, _from: u64, _to: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+/// Errors on demand, for tests: each counter is how many more calls succeed (0 means none, negative means all).
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Faults {
+    pub(crate) writes: std::sync::atomic::AtomicI64,
+    pub(crate) syncs: std::sync::atomic::AtomicI64,
+    pub(crate) reserves: std::sync::atomic::AtomicI64,
+}
+
+#[cfg(test)]
+impl Default for Faults {
+    fn default() -> Self {
+        Faults {
+            writes: (-1).into(),
+            syncs: (-1).into(),
+            reserves: (-1).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Faults {
+    fn write(&self) -> io::Result<()> {
+        Self::count(&self.writes, io::ErrorKind::StorageFull, "injected: no space left")
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Self::count(&self.syncs, io::ErrorKind::Other, "injected: input/output error")
+    }
+
+    fn reserve(&self) -> io::Result<()> {
+        Self::count(&self.reserves, io::ErrorKind::StorageFull, "injected: no space left")
+    }
+
+    fn count(left: &std::sync::atomic::AtomicI64, kind: io::ErrorKind, what: &str) -> io::Result<()> {
+        use std::sync::atomic::Ordering::SeqCst;
+        match left.load(SeqCst) {
+            0 => Err(io::Error::new(kind, what)),
+            left_now if left_now > 0 => {
+                left.store(left_now - 1, SeqCst);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! What callers and the writer share: the bounded queue, and the view of the log that includes what is queued.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::Failure;
+use crate::format::record_bytes;
+use crate::index::{EntryIndex, Place};
+use crate::recent::RecentEntries;
+use crate::segment::SegmentFile;
+
+/// How long a lazily put state may wait for company before it is written on its own. Also how long the
+/// writer stays half awake after its last batch, so that the next caller need not pay for a wake-up.
+const LAZY_WRITE_DELAY: Duration = Duration::from_millis(50);
+/// How often a failed reservation ahead of need is tried again.
+const RESERVE_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Called once, with the fate of one operation.
+pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// A change, in the order of the callers.
+pub(crate) enum Change {
+    Append(Vec<(u64, Bytes)>),
+    State(u8, Bytes),
+    Truncate(Option<u64>),
+    Purge(u64, Bytes),
+}
+
+impl Change {
+    /// Space that the change takes in the file and, roughly, in memory, bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Change::Append(entries) => entries.iter().map(|(_, payload)| record_bytes(payload.len())).sum(),
+            Change::State(_, value) => record_bytes(value.len()),
+            Change::Truncate(_) => record_bytes(0),
+            Change::Purge(_, note) => record_bytes(note.len()),
+        }
+    }
+}
+
+/// A change on its way to the disk.
+pub(crate) struct Operation {
+    /// Rises by one with each operation.
+    pub(crate) number: u64,
+    pub(crate) bytes: usize,
+    pub(crate) change: Change,
+    pub(crate) done: Done,
+}
+
+/// What the writer is to do next.
+pub(crate) enum Task {
+    /// Write these; sync and acknowledge if there are operations, lazy states alone are only written.
+    Write {
+        operations: Vec<Operation>,
+        lazy: BTreeMap<u8, Bytes>,
+    },
+    /// Try again to reserve space.
+    Reserve,
+    /// Nothing is queued and nothing more will come.
+    Close,
+}
+
+/// The log as callers see it: everything that was accepted, synced or not.
+pub(crate) struct View {
+    pub(crate) index: EntryIndex,
+    pub(crate) recent: RecentEntries,
+    pub(crate) slots: BTreeMap<u8, Bytes>,
+    pub(crate) segments: BTreeMap<u32, Arc<SegmentFile>>,
+    queue: VecDeque<Operation>,
+    /// Queued, or being written right now.
+    bytes_in_flight: usize,
+    lazy: BTreeMap<u8, Bytes>,
+    failure: Option<Failure>,
+    closing: bool,
+    last_number: u64,
+    /// The writer sleeps until it is called.
+    asleep: bool,
+    /// The last attempt to reserve space ahead of need failed.
+    pub(crate) space_low: bool,
+}
+
+/// The view behind its lock, and the two things that are waited for.
+pub(crate) struct Shared {
+    view: Mutex<View>,
+    work: Condvar,
+    room: Condvar,
+    queue_bytes_max: usize,
+    batch_bytes_max: usize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        index: EntryIndex,
+        slots: BTreeMap<u8, Bytes>,
+        segments: BTreeMap<u32, Arc<SegmentFile>>,
+        options: &crate::Options,
+    ) -> Shared {
+        let view = View {
+            index,
+            recent: RecentEntries::new(options.cache_bytes),
+            slots,
+            segments,
+            queue: VecDeque::new(),
+            bytes_in_flight: 0,
+            lazy: BTreeMap::new(),
+            failure: None,
+            closing: false,
+            last_number: 0,
+            asleep: false,
+            space_low: false,
+        };
+        Shared {
+            view: Mutex::new(view),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            queue_bytes_max: options.queue_bytes,
+            batch_bytes_max: options.batch_bytes,
+        }
+    }
+
+    /// No code panics while it holds the lock, so a poisoned lock still guards a whole view.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks the change against the view, applies it there and queues it. Blocks while the queue is full.
+    /// An error means that nothing happened, and `done` is never called.
+    pub(crate) fn submit(&self, change: Change, done: Done) -> io::Result<()> {
+        let bytes = change.bytes();
+        if bytes > self.queue_bytes_max {
+            let what = format!(
+                "{bytes} bytes at once: the journal's queue holds {}",
+                self.queue_bytes_max
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        let mut view = self.lock();
+        while view.accepts() && view.bytes_in_flight + bytes > self.queue_bytes_max {
+            view = self.room.wait(view).unwrap_or_else(PoisonError::into_inner);
+        }
+        view.check_accepts()?;
+        let number = view.last_number + 1;
+        view.apply(&change, number)
+            .map_err(|what| io::Error::new(io::ErrorKind::InvalidInput, what))?;
+        view.last_number = number;
+        view.bytes_in_flight += bytes;
+        view.queue.push_back(Operation {
+            number,
+            bytes,
+            change,
+            done,
+        });
+        drop(view);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Takes a state value that rides along with the next batch.
+    pub(crate) fn submit_lazily(&self, slot: u8, value: Bytes) -> io::Result<()> {
+        let mut view = self.lock();
+        view.check_accepts()?;
+        view.slots.insert(slot, value.clone());
+        view.lazy.insert(slot, value);
+        if std::mem::take(&mut view.asleep) {
+            self.work.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for work. Called by the writer only.
+    pub(crate) fn next_task(&self) -> Task {
+        let mut view = self.lock();
+        let mut patience = Some(LAZY_WRITE_DELAY);
+        loop {
+            if !view.queue.is_empty() {
+                return view.take_batch(self.batch_bytes_max);
+            }
+            if view.closing || (patience.is_none() && !view.lazy.is_empty()) {
+                let lazy = std::mem::take(&mut view.lazy);
+                return if lazy.is_empty() {
+                    Task::Close
+                } else {
+                    Task::Write {
+                        operations: Vec::new(),
+                        lazy,
+                    }
+                };
+            }
+            let retry = view.space_low.then_some(RESERVE_RETRY_DELAY);
+            let Some(wait) = patience.or(retry) else {
+                view.asleep = true;
+                view = self.work.wait(view).unwrap_or_else(PoisonError::into_inner);
+                view.asleep = false;
+                patience = Some(LAZY_WRITE_DELAY);
+                continue;
+            };
+            view.asleep = patience.is_none();
+            let (woken, outcome) = self
+                .work
+                .wait_timeout(view, wait)
+                .unwrap_or_else(PoisonError::into_inner);
+            view = woken;
+            let was_asleep = std::mem::take(&mut view.asleep) || patience.is_none();
+            match outcome.timed_out() {
+                true if was_asleep && view.queue.is_empty() && view.lazy.is_empty() => return Task::Reserve,
+                true => patience = None,
+                false if was_asleep => patience = Some(LAZY_WRITE_DELAY),
+                false => {}
+            }
+        }
+    }
+
+    /// The operations are on disk at `places`: lets them be read from there, and makes room.
+    pub(crate) fn publish(&self, operations: &[Operation], places: &[(u64, u64, Place)]) {
+        let mut view = self.lock();
+        for &(number, index, place) in places {
+            // An entry that was truncated meanwhile, or replaced, is not the one in memory any more.
+            if view.recent.is_from(index, number) {
+                view.index.set_place(index, place);
+            }
+        }
+        if let Some(last) = operations.last() {
+            view.recent.synced(last.number);
+        }
+        view.bytes_in_flight -= operations.iter().map(|operation| operation.bytes).sum::<usize>();
+        drop(view);
+        self.room.notify_all();
+    }
+
+    /// The oldest segment that the entries on disk need, if no queued change makes that uncertain; `newest` is the writer's own.
+    pub(crate) fn oldest_needed(&self, newest: u32) -> Option<u32> {
+        let view = self.lock();
+        if view
+            .queue
+            .iter()
+            .any(|operation| matches!(operation.change, Change::Truncate(_) | Change::Purge(..)))
+        {
+            return None;
+        }
+        let first = view.index.place(view.index.range().start);
+        Some(
+            first
+                .filter(|place| !place.is_pending())
+                .map_or(newest, |place| place.sequence),
+        )
+    }
+
+    /// Lets nothing more in; what is queued is still written.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.work.notify_all();
+        self.room.notify_all();
+    }
+
+    /// Stops for good: every waiting and later caller gets this failure. Returns what was queued.
+    pub(crate) fn fail(&self, failure: &Failure) -> Vec<Operation> {
+        let mut view = self.lock();
+        view.failure.get_or_insert_with(|| failure.clone());
+        view.lazy.clear();
+        let queued = view.queue.drain(..).collect();
+        drop(view);
+        self.room.notify_all();
+        queued
+    }
+}
+
+impl View {
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    fn accepts(&self) -> bool {
+        self.failure.is_none() && !self.closing
+    }
+
+    fn check_accepts(&self) -> io::Result<()> {
+        match &self.failure {
+            Some(failure) => Err(failure.to_io()),
+            None if self.closing => Err(Failure::closed().to_io()),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies a change to the view, or refuses it and leaves the view as it was.
+    fn apply(&mut self, change: &Change, number: u64) -> Result<(), String> {
+        match change {
+            Change::Append(entries) => {
+                let Some(&(first, _)) = entries.first() else {
+                    return Ok(());
+                };
+                self.index.check_append(first)?;
+                for (at, &(index, _)) in (0..).zip(entries) {
+                    if index == u64::MAX || first.checked_add(at) != Some(index) {
+                        return Err(format!("entry {index} does not follow the one before it"));
+                    }
+                }
+                for (index, payload) in entries {
+                    self.index.append(*index, Place::pending(payload.len()))?;
+                    self.recent.push(*index, number, payload.clone());
+                }
+            }
+            Change::State(slot, value) => {
+                self.slots.insert(*slot, value.clone());
+                self.lazy.remove(slot);
+            }
+            Change::Truncate(after) => self.index.truncate(*after)?,
+            Change::Purge(index, note) => {
+                self.index.check_purge(*index)?;
+                self.index.purge(*index, note.clone())?;
+            }
+        }
+        let live = self.index.range();
+        self.recent.keep(live.start, live.end);
+        Ok(())
+    }
+
+    /// The next operations, at least one, up to `bytes_max`; with the lazy states if these are all there are, because
+    /// a lazy state is never written before an operation that came earlier.
+    fn take_batch(&mut self, bytes_max: usize) -> Task {
+        let mut bytes = 0;
+        let mut count = 0;
+        for operation in &self.queue {
+            if count > 0 && bytes + operation.bytes > bytes_max {
+                break;
+            }
+            bytes += operation.bytes;
+            count += 1;
+        }
+        let operations: Vec<Operation> = self.queue.drain(..count).collect();
+        let lazy = if self.queue.is_empty() {
+            std::mem::take(&mut self.lazy)
+        } else {
+            BTreeMap::new()
+        };
+        Task::Write { operations, lazy }
+    }
+}
