@@ -33,61 +33,38 @@ impl Ledger {
     /// # Panics
     /// After 2^64 − 1 commands.
     pub fn apply<B: Books>(&mut self, books: &mut B, command: Command) -> Result<Applied, B::Error> {
-        let position = self.position + 1;
-        let (applied, digest) = match books.remembered(&command.request_id)? {
-            Some(first) => {
-                let outcome = if first.action == command.action {
+        if let Some(first) = books.remembered(&command.request_id)? {
+            let applied = Applied {
+                position: first.position,
+                outcome: if first.action == command.action {
                     first.outcome
                 } else {
                     Outcome::IdReused
-                };
-                let digest = self.digest.chain(position, &command, &outcome);
-                (
-                    Applied {
-                        position: first.position,
-                        outcome,
-                        repeated: true,
-                    },
-                    digest,
-                )
-            }
-            None => {
-                let decision = decide(books, &command.action)?;
-                let outcome = decision.outcome();
-                let digest = self.digest.chain(position, &command, &outcome);
-                match decision {
-                    Decision::Accept {
-                        account,
-                        counter_account,
-                    } => {
-                        books.record_entry(Entry {
-                            position,
-                            command,
-                            account,
-                            counter_account,
-                        })?;
-                    }
-                    Decision::Refuse(_) => {
-                        let refused = Remembered {
-                            position,
-                            action: command.action,
-                            outcome: outcome.clone(),
-                        };
-                        books.record_refusal(command.request_id, refused)?;
-                    }
-                }
-                (
-                    Applied {
-                        position,
-                        outcome,
-                        repeated: false,
-                    },
-                    digest,
-                )
-            }
+                },
+                repeated: true,
+            };
+            *self = self.after(&command, &applied);
+            return Ok(applied);
+        }
+        let decision = decide(books, &command.action)?;
+        let applied = Applied {
+            position: self.position + 1,
+            outcome: decision.outcome(),
+            repeated: false,
         };
-        *self = Self { position, digest };
+        let after = self.after(&command, &applied);
+        record(books, after.position, command, decision)?;
+        *self = after;
         Ok(applied)
+    }
+
+    /// The ledger past one more command.
+    fn after(&self, command: &Command, applied: &Applied) -> Self {
+        let position = self.position + 1;
+        Self {
+            position,
+            digest: self.digest.chain(position, command, applied),
+        }
     }
 }
 
@@ -108,6 +85,28 @@ impl Decision {
     }
 }
 
+fn record<B: Books>(books: &mut B, position: Position, command: Command, decision: Decision) -> Result<(), B::Error> {
+    match decision {
+        Decision::Accept {
+            account,
+            counter_account,
+        } => books.record_entry(Entry {
+            position,
+            command,
+            account,
+            counter_account,
+        }),
+        Decision::Refuse(refusal) => books.record_refusal(
+            command.request_id,
+            Remembered {
+                position,
+                action: command.action,
+                outcome: Outcome::Refused(refusal),
+            },
+        ),
+    }
+}
+
 fn decide<B: Books>(books: &mut B, action: &Action) -> Result<Decision, B::Error> {
     Ok(match action {
         Action::Found { opening_balance } => open(books, &AccountName::main(), *opening_balance)?,
@@ -119,15 +118,21 @@ fn decide<B: Books>(books: &mut B, action: &Action) -> Result<Decision, B::Error
 }
 
 fn open<B: Books>(books: &mut B, name: &AccountName, balance: i64) -> Result<Decision, B::Error> {
-    Ok(match books.account(name)? {
-        Some(held) => Decision::Refuse(Refusal::AccountExists {
+    if let Some(held) = books.account(name)? {
+        return Ok(Decision::Refuse(Refusal::AccountExists {
             account: name.clone(),
             balance: held.balance,
-        }),
-        None => Decision::Accept {
-            account: Leg { balance, previous: 0 },
-            counter_account: None,
-        },
+        }));
+    }
+    if balance < 0 {
+        return Ok(Decision::Refuse(Refusal::InsufficientFunds {
+            account: name.clone(),
+            balance: 0,
+        }));
+    }
+    Ok(Decision::Accept {
+        account: Leg { balance, previous: 0 },
+        counter_account: None,
     })
 }
 

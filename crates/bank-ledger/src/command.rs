@@ -20,7 +20,7 @@ pub struct Command {
 pub enum Action {
     /// Opens `main` with the bank's opening balance: the first command of every journal.
     Found {
-        /// In minor units; not negative.
+        /// In minor units. A negative one is refused: branches do not propose it, and no account is ever below zero.
         opening_balance: i64,
     },
     /// Opens an account at zero.

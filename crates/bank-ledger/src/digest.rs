@@ -4,16 +4,16 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Action, Command, Outcome, Position, Refusal};
+use crate::{Action, Applied, Command, Outcome, Position, Refusal};
 
-/// SHA-256, chained over every decided command and its outcome. Two branches with the same digest at the same position
+/// SHA-256, chained over every decided command, its outcome, and where its id was decided. Two branches with the same digest at the same position
 /// have decided the same; with different ones, their books differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
     /// The digest after one more command.
-    pub(crate) fn chain(self, position: Position, command: &Command, outcome: &Outcome) -> Self {
+    pub(crate) fn chain(self, position: Position, command: &Command, applied: &Applied) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(position.to_be_bytes());
@@ -46,8 +46,9 @@ impl Digest {
         };
         hash.update([kind]);
         hash.update(amount.to_be_bytes());
-        let (result, balance) = match outcome {
-            Outcome::Accepted { balance } => (0u8, *balance),
+        hash.update(applied.position.to_be_bytes());
+        let (result, refused_account, balance) = match &applied.outcome {
+            Outcome::Accepted { balance } => (0u8, "", *balance),
             Outcome::Refused(refusal) => {
                 let reason = match refusal {
                     Refusal::InsufficientFunds { .. } => 1,
@@ -56,12 +57,13 @@ impl Digest {
                     Refusal::Overflow { .. } => 4,
                     Refusal::SameAccount { .. } => 6,
                 };
-                (reason, refusal.balance())
+                (reason, refusal.account().as_str(), refusal.balance())
             }
-            Outcome::IdReused => (5, 0),
+            Outcome::IdReused => (5, "", 0),
         };
         hash.update([result]);
         hash.update(balance.to_be_bytes());
+        hash.update(refused_account);
         Self(hash.finalize().into())
     }
 }
