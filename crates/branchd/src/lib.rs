@@ -1,1 +1,34 @@
+//! The daemon of one branch: a full durable copy of the books, and a counter for customers.
+//!
+//! From the outside in, in reading order:
+//! - [`args`] and [`config`]: what it is started with, raw and checked; [`operate`]: the verbs that only ask a branch
+//! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in
+//! - `service`: the three gRPC services, which decode, validate, call and encode
+//! - `branch`: what they share; `data_directory`: whose files these are; `founding`: how a bank begins
+//! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
+//!   may wait for; `peer`: how branches reach and know each other
+//! - `raft`: the replication engine, and all that names it
+//! - `books`: the ledger's SQLite file
+//!
+//! Nothing below `service` knows tonic's server; nothing outside `raft` knows openraft.
 
+pub mod address;
+pub mod args;
+mod books;
+mod branch;
+pub mod config;
+pub mod daemon;
+mod data_directory;
+mod founding;
+pub mod operate;
+mod peer;
+mod propagation;
+mod raft;
+mod reads;
+mod server;
+mod service;
+mod writer;
+
+pub use books::BooksError;
+pub use branch::BranchError;
+pub use data_directory::DataDirectoryError;

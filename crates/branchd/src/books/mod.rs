@@ -3,12 +3,17 @@
 //! Knows SQLite and `bank-ledger`; knows nothing of Raft, gRPC or tokio. Every call blocks, and the caller puts it on
 //! a thread. In reading order: [`schema`] is the file's layout, [`rows`] turns its rows into the ledger's words and
 //! back, [`batch`] is the ledger's view of one open transaction, [`writer`] is the one who writes, [`reader`] everyone
-//! who reads, over [`hot`] (recent balances in memory) and [`connections`] (a few, shared).
+//! who reads, over [`hot`] (recent balances in memory) and [`connections`] (a few, shared); [`checkpoint`] makes it all
+//! survive a power cut.
 //!
 //! Position, digest, accounts, entries and the caller's marker move in one transaction: after `kill -9` the file holds
 //! what was committed last, all of it. After a power cut it holds at least what [`BooksFile::checkpoint`] returned.
+//!
+//! Nothing else in the process may open the file itself, not even to read it: POSIX drops all of a process's locks on
+//! a file when any of its handles is closed, SQLite's with them. Stream a copy instead ([`Reader::copy_to`]).
 
 mod batch;
+mod checkpoint;
 mod connections;
 mod error;
 mod hot;
@@ -19,6 +24,7 @@ mod schema;
 mod tests;
 mod writer;
 
+pub use checkpoint::Checkpointer;
 pub use error::BooksError;
 pub use reader::{AccountsPage, Reader, StatementPage};
 pub use writer::{BooksFile, Marker};

@@ -1,7 +1,6 @@
 //! The one who writes.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bank_ledger::{Applied, Command, Ledger};
@@ -9,6 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::batch::Batch;
+use super::checkpoint::{Checkpointer, make_durable};
 use super::error::{BooksError, Fault};
 use super::reader::{Reader, Shared};
 use super::rows;
@@ -124,30 +124,20 @@ impl BooksFile {
         Ok(outcomes)
     }
 
+    /// A second handle that checkpoints on a thread of its own, beside this one.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened once more.
+    pub fn checkpointer(&self) -> Result<Checkpointer, BooksError> {
+        Checkpointer::open(Arc::clone(&self.shared))
+    }
+
     /// Makes everything applied so far survive a power cut. Returns the `applied` that is durable now.
     ///
     /// # Errors
     /// Where the disk fails: it is then not known what is durable, and asking again cannot tell. End the process.
     pub fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
-        let (in_log, moved): (i64, i64) = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
-                Ok((row.get(1)?, row.get(2)?))
-            })
-            .map_err(|error| Fault::from(error).at(&self.shared.path, "making the books durable"))?;
-        // Someone's long read keeps the rest of the log from being moved into the file, and waiting for it could take
-        // for ever. The log is as good a place, once it is on disk.
-        if in_log != moved {
-            let log = beside(&self.shared.path, "-wal");
-            File::open(&log)
-                .and_then(|log| log.sync_data())
-                .map_err(|source| BooksError::Io {
-                    path: log,
-                    doing: "syncing the write-ahead log",
-                    source,
-                })?;
-            schema::sync_directory(&self.shared.path)?;
-        }
+        make_durable(&self.connection, &self.shared.path)?;
         Ok(self.marker.applied.clone())
     }
 
@@ -202,11 +192,4 @@ fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Sto
         return Err(Fault::Damaged(found).at(incoming, "checking the incoming books"));
     }
     Ok(stored)
-}
-
-/// The path of a file that SQLite keeps beside its own.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

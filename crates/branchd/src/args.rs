@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::address;
+use crate::config::{Config, Timing};
+
+/// Below this, a busy laptop's own pauses look like a lost leader.
+const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);
+/// Above this, nobody waits for a new leader any more.
+const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// One branch of a Passbook bank: a full durable copy of the books, and a counter for customers.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    /// How log lines look on stderr. RUST_LOG says which there are (`RUST_LOG=branchd=debug`, say).
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a branch.
+    #[command(after_help = START_EXAMPLES)]
+    Start(StartArguments),
+    /// Found a bank on branches that run and have none: once, from anywhere.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArguments),
+    /// Show how a branch is: its bank, role, leader, position and fellow branches.
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArguments),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+const START_EXAMPLES: &str = "\
+Examples:
+  branchd start --id 1 --listen 127.0.0.1:50001 --data d1
+  RUST_LOG=debug branchd start --id 2 --listen 10.0.0.2:50001 --insecure --data /var/lib/passbook --log-format json
+
+A branch that has no bank waits for `branchd init`; one that has takes part at once. SIGTERM and Ctrl-C finish what is
+under way, hand the lead over, and exit 0.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  branchd init --branch 1=127.0.0.1:50001 --branch 2=127.0.0.1:50002 --branch 3=127.0.0.1:50003 --balance 0
+  branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  branchd status --branch 127.0.0.1:50002
+  branchd status --branch 127.0.0.1:50002 --json";
+
+/// Of `start`.
+#[derive(Debug, Args)]
+pub struct StartArguments {
+    /// The number of the branch in its bank, at least 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "BRANCHD_ID")]
+    pub id: u32,
+    /// Where customers and the other branches reach it. Port 0: any free one.
+    #[arg(long, value_name = "HOST:PORT", env = "BRANCHD_LISTEN")]
+    pub listen: String,
+    /// Its data directory; made where it is missing.
+    #[arg(long, value_name = "DIR", env = "BRANCHD_DATA")]
+    pub data: PathBuf,
+    /// How long a voter hears nothing of a leader, at the least, before it stands for election (at the most, twice
+    /// that). Raise it on slow networks and busy hosts.
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, env = "BRANCHD_ELECTION_TIMEOUT")]
+    pub election_timeout: Duration,
+    /// Speak in the clear beyond this host: for a private network, or under a tunnel.
+    #[arg(long, env = "BRANCHD_INSECURE")]
+    pub insecure: bool,
+    /// Threads that serve. One is fastest on a laptop; more help a busy branch on a large host.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
+    /// Once it listens, print one line on stdout: {"branch":1,"address":"127.0.0.1:50001","pid":4711,"bank_id":null}
+    #[arg(long)]
+    pub announce: bool,
+    /// Stop when stdin ends, as it does when the process that holds its other end is gone. The lead is not handed over.
+    #[arg(long)]
+    pub stop_with_stdin: bool,
+}
+
+/// Of `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// A branch of the bank and where it is reached; once for each.
+    #[arg(long = "branch", value_name = "N=HOST:PORT", required = true, value_parser = numbered_address)]
+    pub branches: Vec<(u32, String)>,
+    /// What the account `main` opens with, in minor units.
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    pub balance: i64,
+    /// How many branches vote on each write, 1 to 5; by default 5, or 3 of 3 or 4, or all of fewer. The lowest numbers do.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
+    pub voters: Option<u32>,
+    /// Write the bank's branches to this file, for `customer-cli --bank`.
+    #[arg(long, value_name = "FILE")]
+    pub bank_file: Option<PathBuf>,
+    /// Answer as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// The branch to ask.
+    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
+    pub branch: String,
+    /// Answer as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl StartArguments {
+    /// Checks what one argument alone does not show.
+    ///
+    /// # Errors
+    /// The listening address is none, or may not be used in the clear.
+    pub fn config(&self) -> Result<Config, address::AddressError> {
+        address::check(&self.listen, self.insecure)?;
+        Ok(Config {
+            branch: self.id,
+            data: self.data.clone(),
+            timing: Timing { election_timeout: self.election_timeout },
+            insecure: self.insecure,
+            hand_over: !self.stop_with_stdin,
+        })
+    }
+}
+
+fn any_address(text: &str) -> Result<String, address::AddressError> {
+    address::check(text, true).map(|()| text.to_owned())
+}
+
+fn numbered_address(text: &str) -> Result<(u32, String), String> {
+    let malformed = || format!("{text:?} is no branch: give N=HOST:PORT, 1=127.0.0.1:50001 say");
+    let (number, address) = text.split_once('=').ok_or_else(malformed)?;
+    let number: u32 = number.parse().map_err(|_| malformed())?;
+    if number == 0 {
+        return Err("a branch has the number 0: numbers begin at 1".to_owned());
+    }
+    any_address(address).map(|address| (number, address)).map_err(|error| error.to_string())
+}
+
+/// Reads `500ms`, `2s`: whole numbers only.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let value: Option<u64> = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    let duration = match (value, &text[digits.len()..]) {
+        (Some(value), "ms") => Duration::from_millis(value),
+        (Some(value), "s") => Duration::from_secs(value),
+        _ => return Err(format!("{text:?} is no duration: give 500ms or 2s, say")),
+    };
+    if (ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&duration) {
+        return Ok(duration);
+    }
+    Err(format!("{text} is out of range: give {ELECTION_TIMEOUT_MIN:?} to {ELECTION_TIMEOUT_MAX:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_checked() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        for bad in ["", "ms", "5", "-5s", "1.5s", "1h", "10ms", "61s", "99999999999999999999s"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn numbered_addresses_are_checked() {
+        assert_eq!(numbered_address("3=h:1"), Ok((3, "h:1".to_owned())));
+        for bad in ["", "3", "=h:1", "0=h:1", "-1=h:1", "3=h", "x=h:1", "99999999999=h:1"] {
+            assert!(numbered_address(bad).is_err(), "{bad:?}");
+        }
+    }
+}

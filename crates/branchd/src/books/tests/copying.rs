@@ -1,0 +1,116 @@
+//! Whole copies, made and installed.
+
+use super::*;
+
+#[test]
+fn a_copy_installed_elsewhere_is_the_same_books() {
+    let directory = TempDir::new().unwrap();
+    let copied = directory.path().join("copy.db");
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    let commands = vec![
+        found(1, 100),
+        open(2, "a"),
+        transfer(3, "main", "a", 30),
+        withdraw(4, "a", 50),
+    ];
+    books
+        .apply(commands, b"one".to_vec(), Some(b"members".to_vec()))
+        .unwrap();
+    let (marker, ledger) = reader.copy_to(&copied).unwrap();
+    assert_eq!((&marker, ledger), (books.marker(), books.ledger()));
+    // Writing went on: the copy stays as it was.
+    books.apply(vec![deposit(5, "a", 1)], b"two".to_vec(), None).unwrap();
+
+    let (mut other, other_reader) = new_books(&directory, "other.db");
+    other.apply(vec![found(77, 5)], b"elsewhere".to_vec(), None).unwrap();
+    assert_eq!(other_reader.balance(&name("main")).unwrap(), (Some(5), 1));
+    // Someone at a shell is in the middle of reading.
+    let mut outside = Connection::open(directory.path().join("other.db")).unwrap();
+    let count = |connection: &Connection| -> i64 {
+        connection
+            .query_row("SELECT count(*) FROM entries", (), |row| row.get(0))
+            .unwrap()
+    };
+    let reading = outside.transaction().unwrap();
+    assert_eq!(count(&reading), 1);
+    other.install(&copied).unwrap();
+    assert_eq!(count(&reading), 1, "a read sees one state to its end");
+    drop(reading);
+    assert_eq!(count(&outside), 3);
+
+    assert_eq!((other.ledger(), other.marker()), (ledger, &marker));
+    assert_eq!(other_reader.balance(&name("main")).unwrap(), (Some(70), 4));
+    assert_eq!(
+        whole_statement(&other_reader, &name("a"), 1),
+        whole_statement(&reader, &name("a"), 9)[1..]
+    );
+    // The refusal came along, and the next command is decided as at home.
+    let next = || vec![withdraw(4, "a", 50), deposit(5, "a", 1)];
+    let expected = other.apply(next(), b"two".to_vec(), None).unwrap();
+    assert_eq!(
+        (expected[0].position, expected[0].repeated, expected[1].position),
+        (4, true, 6)
+    );
+    drop((other, other_reader, outside));
+    let (other, _) = new_books(&directory, "other.db");
+    assert_eq!(
+        (other.ledger().position, other.marker().applied.as_deref()),
+        (6, Some(&b"two"[..]))
+    );
+}
+
+#[test]
+fn a_copy_overwrites_nothing() {
+    let directory = TempDir::new().unwrap();
+    let (_books, reader) = new_books(&directory, "ledger.db");
+    let path = directory.path().join("precious");
+    fs::write(&path, "precious").unwrap();
+    assert!(reader.copy_to(&path).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn copies_can_be_made_while_writing_goes_on() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books.apply(vec![found(0, 0)], vec![0], None).unwrap();
+    let (mut other, other_reader) = new_books(&directory, "other.db");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..10 {
+                let path = directory.path().join(format!("copy-{number}.db"));
+                let (marker, ledger) = reader.copy_to(&path).unwrap();
+                other.install(&path).unwrap();
+                assert_eq!((other.marker(), other.ledger()), (&marker, ledger));
+                let (balance, position) = other_reader.balance(&name("main")).unwrap();
+                assert_eq!((balance, position), (Some(ledger.position as i64 - 1), ledger.position));
+            }
+        });
+        for id in 1..=200 {
+            books.apply(vec![deposit(id, "main", 1)], vec![id as u8], None).unwrap();
+        }
+    });
+}
+
+#[test]
+fn small_books_replace_large_ones_whole() {
+    let directory = TempDir::new().unwrap();
+    let copied = directory.path().join("copy.db");
+    let (mut small, small_reader) = new_books(&directory, "small.db");
+    small.apply(vec![found(1, 9)], vec![1], None).unwrap();
+    small_reader.copy_to(&copied).unwrap();
+    let (mut large, large_reader) = new_books(&directory, "large.db");
+    large.apply(vec![found(1, 0)], vec![1], None).unwrap();
+    large
+        .apply((2..5000).map(|id| deposit(id, "main", 1)).collect(), vec![2], None)
+        .unwrap();
+    large.install(&copied).unwrap();
+    assert_eq!((large.ledger(), large.marker()), (small.ledger(), small.marker()));
+    assert_eq!(
+        whole_statement(&large_reader, &name("main"), 10),
+        whole_statement(&small_reader, &name("main"), 10)
+    );
+    let again = directory.path().join("again.db");
+    large_reader.copy_to(&again).unwrap();
+    assert_eq!(fs::metadata(again).unwrap().len(), fs::metadata(copied).unwrap().len());
+}

@@ -1,0 +1,214 @@
+//! What a commit changes, what a failure leaves, what is there again.
+
+use super::*;
+
+#[test]
+fn a_new_file_is_empty_and_says_what_it_is() {
+    let directory = TempDir::new().unwrap();
+    let (books, reader) = new_books(&directory, "ledger.db");
+    assert_eq!(
+        (books.ledger(), books.marker()),
+        (Ledger::default(), &Marker::default())
+    );
+    assert_eq!(reader.balance(&name("main")).unwrap(), (None, 0));
+    assert!(reader.accounts(None, 10).unwrap().accounts.is_empty());
+    let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
+    let text: String = outside.query_row("PRAGMA journal_mode", (), |row| row.get(0)).unwrap();
+    assert_eq!(text, "wal");
+}
+
+#[test]
+fn state_and_marker_move_together_and_are_there_again() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books
+        .apply(vec![found(1, 100)], b"one".to_vec(), Some(b"members".to_vec()))
+        .unwrap();
+    // Another handle sees what a crash would leave: the commit, whole.
+    let (crashed, _) = new_books(&directory, "ledger.db");
+    assert_eq!((crashed.ledger(), crashed.marker()), (books.ledger(), books.marker()));
+    drop(crashed);
+    books.apply(vec![], b"two".to_vec(), None).unwrap();
+    let expected = Marker {
+        applied: Some(b"two".to_vec()),
+        membership: Some(b"members".to_vec()),
+    };
+    assert_eq!((books.marker(), books.ledger().position), (&expected, 1));
+    assert_eq!(books.checkpoint().unwrap(), expected.applied);
+    let ledger = books.ledger();
+    drop((books, reader));
+    let (books, reader) = new_books(&directory, "ledger.db");
+    assert_eq!((books.ledger(), books.marker()), (ledger, &expected));
+    assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 1));
+}
+
+#[test]
+fn a_batch_that_fails_changes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books.apply(vec![found(1, 100), open(2, "a")], vec![1], None).unwrap();
+    let (ledger, marker) = (books.ledger(), books.marker().clone());
+    // A second program breaks the rule that only the branch writes: the third command meets its entry.
+    let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
+    let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0)";
+    outside.execute(forged, ()).unwrap();
+    let batch = || vec![deposit(3, "main", 5), withdraw(4, "never", 1), deposit(5, "a", 5)];
+    let error = books.apply(batch(), vec![2], None).unwrap_err();
+    assert!(matches!(error, BooksError::Damaged { .. }), "{error}");
+    assert_eq!((books.ledger(), books.marker()), (ledger, &marker));
+    assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 2));
+    outside.execute("DELETE FROM entries WHERE position = 5", ()).unwrap();
+    let outcomes = books.apply(batch(), vec![2], None).unwrap();
+    assert!(outcomes.iter().all(|applied| !applied.repeated), "{outcomes:?}");
+    assert_eq!(reader.balance(&name("main")).unwrap(), (Some(105), 5));
+}
+
+#[test]
+fn another_writer_is_noticed() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, _reader) = new_books(&directory, "ledger.db");
+    let (mut second, _) = new_books(&directory, "ledger.db");
+    second.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    let error = books.apply(vec![found(2, 5)], vec![1], None).unwrap_err();
+    assert!(error.to_string().contains("another program writes to it"), "{error}");
+}
+
+#[test]
+fn only_the_newest_refusals_are_remembered() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.db");
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books
+        .apply(vec![found(1, 100), withdraw(2, "main", 200)], vec![1], None)
+        .unwrap();
+    drop((books, reader));
+    // As many more as are remembered would take long: let the first be that old.
+    let outside = Connection::open(&path).unwrap();
+    outside
+        .execute(
+            "INSERT INTO refusals SELECT ?1, 2, x'00', kind, account, amount, counter_account, reason, \
+             refused_account, balance FROM refusals",
+            [REFUSALS_REMEMBERED_MAX as i64],
+        )
+        .unwrap();
+    drop(outside);
+    let (mut books, _reader) = new_books(&directory, "ledger.db");
+    let again = books.apply(vec![withdraw(2, "main", 200)], vec![2], None).unwrap();
+    assert!(again[0].repeated);
+    books.apply(vec![withdraw(3, "main", 300)], vec![3], None).unwrap();
+    let outcomes = books
+        .apply(vec![withdraw(2, "main", 50), withdraw(3, "main", 300)], vec![4], None)
+        .unwrap();
+    assert_eq!(
+        (outcomes[0].repeated, &outcomes[0].outcome),
+        (false, &Outcome::Accepted { balance: 50 })
+    );
+    assert!(outcomes[1].repeated);
+}
+
+#[test]
+fn the_refusals_of_every_kind_are_read_back() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    let refused = || {
+        vec![
+            withdraw(10, "main", 1000),
+            deposit(11, "never", 1),
+            open(12, "main"),
+            deposit(13, "main", i64::MAX),
+            transfer(14, "main", "main", 1),
+            transfer(15, "main", "never", 1),
+        ]
+    };
+    books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    let first = books.apply(refused(), vec![2], None).unwrap();
+    assert!(
+        first
+            .iter()
+            .all(|applied| matches!(applied.outcome, Outcome::Refused(_))),
+        "{first:?}"
+    );
+    assert_eq!(
+        first[5].outcome,
+        Outcome::Refused(Refusal::NoSuchAccount { account: name("never") })
+    );
+    drop((books, reader));
+    let (mut books, _reader) = new_books(&directory, "ledger.db");
+    let again = books.apply(refused(), vec![3], None).unwrap();
+    for (first, again) in first.into_iter().zip(again) {
+        assert_eq!(
+            again,
+            Applied {
+                repeated: true,
+                ..first
+            }
+        );
+    }
+    let reused = books.apply(vec![withdraw(10, "main", 1)], vec![4], None).unwrap();
+    assert_eq!(reused[0].outcome, Outcome::IdReused);
+}
+
+#[test]
+fn a_log_that_a_crash_left_is_read_again() {
+    let directory = TempDir::new().unwrap();
+    let crashed = TempDir::new().unwrap();
+    let (mut books, _reader) = new_books(&directory, "ledger.db");
+    books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    books.checkpoint().unwrap();
+    books.apply(vec![deposit(2, "main", 5)], vec![2], None).unwrap();
+    // The files as `kill -9` leaves them.
+    for file in ["ledger.db", "ledger.db-wal"] {
+        fs::copy(directory.path().join(file), crashed.path().join(file)).unwrap();
+    }
+    let (after, reader) = new_books(&crashed, "ledger.db");
+    assert_eq!((after.ledger(), after.marker()), (books.ledger(), books.marker()));
+    assert_eq!(reader.balance(&name("main")).unwrap(), (Some(105), 2));
+}
+
+#[test]
+fn a_checkpoint_does_not_wait_for_a_long_read() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, _reader) = new_books(&directory, "ledger.db");
+    let mut beside = books.checkpointer().unwrap();
+    assert_eq!(beside.checkpoint().unwrap(), None);
+    books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    let mut outside = Connection::open(directory.path().join("ledger.db")).unwrap();
+    let reading = outside.transaction().unwrap();
+    let seen: i64 = reading
+        .query_row("SELECT count(*) FROM entries", (), |row| row.get(0))
+        .unwrap();
+    books.apply(vec![deposit(2, "main", 5)], vec![2], None).unwrap();
+    assert_eq!(books.checkpoint().unwrap(), Some(vec![2]));
+    assert_eq!(beside.checkpoint().unwrap(), Some(vec![2]));
+    drop(reading);
+    assert_eq!(beside.checkpoint().unwrap(), Some(vec![2]));
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn checkpoints_beside_the_writer_never_run_ahead_of_it() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, _reader) = new_books(&directory, "ledger.db");
+    books
+        .apply(vec![found(0, 0)], 0u32.to_be_bytes().to_vec(), None)
+        .unwrap();
+    let mut beside = books.checkpointer().unwrap();
+    let number = |applied: Option<Vec<u8>>| u32::from_be_bytes(applied.unwrap().try_into().unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut last = 0;
+            while last < 300 {
+                let durable = number(beside.checkpoint().unwrap());
+                assert!(durable >= last, "{durable} after {last}");
+                last = durable;
+            }
+        });
+        for id in 1..=300u32 {
+            let batch = vec![deposit(id.into(), "main", 1)];
+            books.apply(batch, id.to_be_bytes().to_vec(), None).unwrap();
+            if id % 50 == 0 {
+                assert_eq!(number(books.checkpoint().unwrap()), id);
+            }
+        }
+    });
+}

@@ -1,0 +1,213 @@
+//! One branch, from the start of its process to the end: first without a bank, then, for good, with one.
+
+use std::sync::Arc;
+
+use bank_journal::Journal;
+use tokio::sync::{Mutex, OnceCell, watch};
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::books::{BooksFile, Reader};
+use crate::config::Config;
+use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::peer::{Identity, Peers};
+use crate::raft::engine::{Engine, Parts};
+use crate::reads::Reads;
+use crate::writer::Writer;
+
+/// Why a branch cannot take part in its bank.
+#[derive(Debug, thiserror::Error)]
+pub enum BranchError {
+    /// Its data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DataDirectoryError),
+    /// Its journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] bank_journal::OpenError),
+    /// Its books cannot be used.
+    #[error(transparent)]
+    Books(#[from] crate::books::BooksError),
+    /// Journal and books do not fit together.
+    #[error("the branch's journal and books cannot be taken up: {0}")]
+    Engine(std::io::Error),
+    /// A task that opens them ended badly.
+    #[error("the branch's files were not opened: {0}")]
+    Opening(#[from] tokio::task::JoinError),
+}
+
+/// The bank at this branch.
+pub(crate) struct Bank {
+    pub(crate) identity: Identity,
+    pub(crate) engine: Engine,
+    pub(crate) writer: Writer,
+    pub(crate) reads: Reads,
+    pub(crate) books: Reader,
+    pub(crate) journal: Arc<Journal>,
+}
+
+/// What every service of this branch shares.
+pub(crate) struct Branch {
+    pub(crate) config: Config,
+    /// Where it listens, as bound.
+    pub(crate) address: String,
+    pub(crate) directory: DataDirectory,
+    pub(crate) peers: Peers,
+    bank: OnceCell<Bank>,
+    /// Founding and adoption take turns.
+    pub(crate) founding: Mutex<()>,
+    stopping: watch::Sender<bool>,
+    opened: watch::Sender<bool>,
+}
+
+impl Branch {
+    /// Takes the data directory, and takes part in its bank if it has one.
+    ///
+    /// # Errors
+    /// See [`BranchError`].
+    pub(crate) async fn open(config: Config, address: String) -> Result<Self, BranchError> {
+        let directory = DataDirectory::open(&config.data, config.branch)?;
+        directory.remove_strays();
+        let branch = Self {
+            config,
+            address,
+            directory,
+            peers: Peers::default(),
+            bank: OnceCell::new(),
+            founding: Mutex::new(()),
+            stopping: watch::Sender::new(false),
+            opened: watch::Sender::new(false),
+        };
+        if let Some(bank_id) = branch.directory.bank_id() {
+            branch.open_bank(bank_id).await?;
+        }
+        Ok(branch)
+    }
+
+    /// Makes this a branch of the bank; nothing happens if it is one already. The caller holds `founding`.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION where it is another bank's, INTERNAL where its files cannot be made.
+    pub(crate) async fn adopt(&self, bank_id: Uuid) -> Result<(), Status> {
+        if let Some(bank) = self.directory.bank_id().filter(|bank| *bank != bank_id) {
+            let branch = self.config.branch;
+            return Err(Status::failed_precondition(format!("branch {branch} is of bank {bank} already")));
+        }
+        self.open_bank(bank_id).await.map_err(|error| Status::internal(error.to_string()))
+    }
+
+    async fn open_bank(&self, bank_id: Uuid) -> Result<(), BranchError> {
+        self.bank.get_or_try_init(|| self.make_bank(bank_id)).await?;
+        self.opened.send_replace(true);
+        Ok(())
+    }
+
+    async fn make_bank(&self, bank_id: Uuid) -> Result<Bank, BranchError> {
+        let replica = self.directory.replica();
+        let identity = Identity { bank_id, branch: self.config.branch, replica };
+        let stamp = stamp(bank_id, replica);
+        let joined = self.directory.bank_id().is_some();
+        if !joined {
+            self.directory.remove_unjoined()?;
+        }
+        let (journal_path, ledger_path) = (self.directory.journal(), self.directory.ledger());
+        let files = tokio::task::spawn_blocking(move || {
+            // A branch that has joined has promised things; without its journal it no longer knows which.
+            let options = bank_journal::Options { must_exist: joined, ..Default::default() };
+            let journal = Journal::open(&journal_path, stamp, options)?;
+            let (file, books) = BooksFile::open(&ledger_path, *bank_id.as_bytes())?;
+            Ok::<_, BranchError>((Arc::new(journal), file, books))
+        });
+        let (journal, file, books) = files.await??;
+        if !joined {
+            self.directory.join(bank_id)?;
+        }
+        let parts = Parts {
+            identity,
+            journal: Arc::clone(&journal),
+            books: file,
+            reader: books.clone(),
+            scratch: self.directory.path().to_owned(),
+            timing: self.config.timing,
+            peers: self.peers.clone(),
+        };
+        let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
+        let writer = Writer::start(identity, engine.clone(), self.peers.clone());
+        let reads = Reads::new(identity, engine.clone(), self.peers.clone());
+        tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
+        Ok(Bank { identity, engine, writer, reads, books, journal })
+    }
+
+    /// The bank, if this branch has one.
+    pub(crate) fn bank_if_any(&self) -> Option<&Bank> {
+        self.bank.get()
+    }
+
+    /// The bank.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION where this branch has none yet.
+    pub(crate) fn bank(&self) -> Result<&Bank, Status> {
+        self.bank_if_any().ok_or_else(|| {
+            let branch = self.config.branch;
+            Status::failed_precondition(format!("branch {branch} has no bank yet: found one with `branchd init`"))
+        })
+    }
+
+    /// Says to every stream and task of this branch that it is about to stop.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Resolves when [`Self::stop`] is called.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.stopping.subscribe();
+        async move {
+            // The sender going away means the same.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
+    }
+
+    /// Resolves, with the reason, if this branch cannot go on.
+    pub(crate) async fn failed(&self) -> String {
+        let mut opened = self.opened.subscribe();
+        if opened.wait_for(|opened| *opened).await.is_err() {
+            return futures::future::pending().await;
+        }
+        match self.bank_if_any() {
+            Some(bank) => {
+                let reason = bank.engine.failed().await;
+                // The engine knows that its log has failed; the journal knows on which file, and why.
+                bank.journal.failure().unwrap_or(reason)
+            }
+            None => futures::future::pending().await,
+        }
+    }
+
+    /// Makes another branch lead, if this one does and is to hand over.
+    pub(crate) async fn close_lead(&self) {
+        if let Some(bank) = self.bank_if_any()
+            && self.config.hand_over
+            && bank.engine.is_leader()
+        {
+            bank.engine.hand_over().await;
+        }
+    }
+
+    /// Ends the branch's part in its bank, and closes its files.
+    pub(crate) async fn close(&self) {
+        let Some(bank) = self.bank_if_any() else { return };
+        bank.engine.shutdown().await;
+        let journal = Arc::clone(&bank.journal);
+        match tokio::task::spawn_blocking(move || journal.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the journal was not closed cleanly"),
+            Err(error) => tracing::warn!(%error, "the journal was not closed"),
+        }
+    }
+}
+
+/// What ties a journal to its data directory: the bank and the replica, so that neither another bank's nor another
+/// branch's files are taken for this one's.
+fn stamp(bank_id: Uuid, replica: u64) -> [u8; 16] {
+    (bank_id.as_u128() ^ u128::from(replica)).to_be_bytes()
+}

@@ -1,0 +1,38 @@
+//! What a branch is started with: a plain value, checked once. Nothing below reads a flag or the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A branch to be run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The number of the branch in its bank; at least 1.
+    pub branch: u32,
+    /// Its data directory; created where it is missing.
+    pub data: PathBuf,
+    /// How patient it is with a leader.
+    pub timing: Timing,
+    /// Speak in the clear to addresses beyond this host.
+    pub insecure: bool,
+    /// At the stop, make another branch lead first. Not where the whole bank stops.
+    pub hand_over: bool,
+}
+
+/// How patient a branch is with a leader.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Without a sign of the leader for this long, or up to twice this (at random), a voter stands for election.
+    pub election_timeout: Duration,
+}
+
+impl Timing {
+    /// The other end of the random range.
+    pub(crate) fn election_timeout_max(self) -> Duration {
+        self.election_timeout * 2
+    }
+
+    /// How often a leader gives a sign: often enough that several may be lost.
+    pub(crate) fn heartbeat_interval(self) -> Duration {
+        self.election_timeout / 5
+    }
+}

@@ -1,0 +1,217 @@
+//! Founding a bank: once, at one of its branches, for all of them.
+//!
+//! Every step may be repeated, so that a founding that was cut short is finished by calling it again: the bank's id is
+//! kept by each branch as it is adopted, and `main` is opened by a command whose request id is the bank's.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bank_ledger::{Action, Command, Outcome, RequestId};
+use bank_proto::v1;
+use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use tokio::time::Instant;
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::branch::Branch;
+use crate::peer::FORMAT;
+use crate::raft::engine::Replica;
+use crate::service::clock;
+
+/// The most branches that vote. Each write waits for the disks of a majority; five survive two lost branches.
+const VOTERS_MAX: u32 = 5;
+/// The most branches of a bank: far more than one leader can feed.
+const BRANCHES_MAX: usize = 1000;
+/// How long the whole founding may take.
+const FOUNDING_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one branch may take to answer.
+const BRANCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A founding, checked.
+struct Plan {
+    /// By number.
+    branches: Vec<v1::BranchAddress>,
+    opening_balance: i64,
+    voters: usize,
+}
+
+/// Founds the bank that the request describes.
+///
+/// # Errors
+/// INVALID_ARGUMENT where the request makes no bank, FAILED_PRECONDITION where a branch has one, is another than was said
+/// or may not speak to an address, UNAVAILABLE or DEADLINE_EXCEEDED where one does not answer. Unless every branch
+/// could be had, nothing has changed.
+pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v1::InitResponse, Status> {
+    let plan = plan(&request, branch.config.insecure)?;
+    let me = branch.config.branch;
+    let Some(mine) = plan.branches.iter().position(|b| b.branch == me) else {
+        return Err(Status::invalid_argument(format!("branch {me}, which was asked, is not among the branches named")));
+    };
+    if mine >= plan.voters {
+        // Only a voter can begin the journal.
+        return elsewhere(branch, &plan.branches[0], request).await;
+    }
+    let turn = branch.founding.lock().await;
+    let deadline = Instant::now() + FOUNDING_TIMEOUT;
+    let bank_id = agree_on_id(branch, &plan).await?;
+    let replicas = adopt_all(branch, &plan, bank_id).await?;
+    drop(turn);
+
+    let bank = branch.bank()?;
+    let (voters, learners) = replicas.split_at(plan.voters);
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let failed = |error: std::io::Error| Status::unavailable(format!("founding bank {bank_id}: {error}: run init again"));
+    bank.engine.begin(voters, left()).await.map_err(failed)?;
+    if let Some(leader) = bank.engine.leader().filter(|leader| leader.branch != me) {
+        let leader = v1::BranchAddress { branch: leader.branch, address: leader.address };
+        return elsewhere(branch, &leader, request).await;
+    }
+    if !learners.is_empty() {
+        bank.engine.add_learners(learners, left()).await.map_err(failed)?;
+    }
+    let command = Command {
+        request_id: RequestId(*bank_id.as_bytes()),
+        time_us: clock::now_us(),
+        action: Action::Found { opening_balance: plan.opening_balance },
+    };
+    let opened = bank.writer.submit(command, deadline).await;
+    let opened = opened.map_err(|error| failed(std::io::Error::other(error)))?;
+    match opened.outcome {
+        Outcome::Accepted { .. } => {}
+        _ => return Err(exists(me, bank_id)),
+    }
+    let voters = voters.iter().map(|replica| replica.branch).collect();
+    tracing::info!(bank = %bank_id, branches = plan.branches.len(), ?voters, "the bank is founded");
+    Ok(v1::InitResponse { bank_id: bank_id.to_string(), voters, position: opened.position })
+}
+
+fn exists(branch: u32, bank: impl std::fmt::Display) -> Status {
+    Status::failed_precondition(format!("branch {branch} serves bank {bank} already: nothing was changed"))
+}
+
+fn plan(request: &v1::InitRequest, insecure: bool) -> Result<Plan, Status> {
+    let invalid = |why: String| Err(Status::invalid_argument(why));
+    let mut branches = request.branches.clone();
+    branches.sort_by_key(|b| b.branch);
+    if branches.is_empty() || branches.len() > BRANCHES_MAX {
+        return invalid(format!("a bank has 1 to {BRANCHES_MAX} branches, not {}", branches.len()));
+    }
+    let mut addresses = BTreeSet::new();
+    for (at, b) in branches.iter().enumerate() {
+        if b.branch == 0 {
+            return invalid("a branch has the number 0: numbers begin at 1".to_owned());
+        }
+        if at > 0 && branches[at - 1].branch == b.branch {
+            return invalid(format!("branch {} is named twice", b.branch));
+        }
+        if !addresses.insert(&b.address) {
+            return invalid(format!("the address {} is given to two branches", b.address));
+        }
+        crate::address::check(&b.address, insecure)
+            .map_err(|error| Status::failed_precondition(format!("branch {}: {error}", b.branch)))?;
+    }
+    if request.opening_balance < 0 {
+        return invalid(format!("the opening balance is {}: it cannot be negative", request.opening_balance));
+    }
+    let count = u32::try_from(branches.len()).unwrap_or(u32::MAX);
+    let voters = match request.voters {
+        0 => match count {
+            1 | 2 => count,
+            3 | 4 => 3,
+            _ => VOTERS_MAX,
+        },
+        given if given <= VOTERS_MAX.min(count) => given,
+        given => {
+            let most = VOTERS_MAX.min(count);
+            return invalid(format!("{given} branches cannot vote: give 1 to {most}"));
+        }
+    };
+    Ok(Plan { branches, opening_balance: request.opening_balance, voters: voters as usize })
+}
+
+/// The id of the bank: a new one, or the one that a founding which was cut short gave to some of its branches.
+async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
+    let asked = plan.branches.iter().map(|b| async move {
+        let status = if b.branch == branch.config.branch { crate::service::status(branch) } else { ask(branch, b).await? };
+        Ok::<_, Status>((b, status))
+    });
+    let answers = futures::future::try_join_all(asked).await?;
+    let mut begun: Option<(u32, String)> = None;
+    for (b, status) in answers {
+        if status.branch != b.branch {
+            let there = status.branch;
+            let why = format!("{} is branch {there}, not branch {}: check the addresses", b.address, b.branch);
+            return Err(Status::failed_precondition(why));
+        }
+        if status.bank_id.is_empty() {
+            continue;
+        }
+        if status.position > 0 {
+            return Err(exists(b.branch, status.bank_id));
+        }
+        match &begun {
+            Some((first, bank)) if *bank != status.bank_id => {
+                let why = format!(
+                    "branch {first} is of bank {bank}, branch {} of bank {}: nothing was changed",
+                    b.branch, status.bank_id
+                );
+                return Err(Status::failed_precondition(why));
+            }
+            _ => begun = Some((b.branch, status.bank_id)),
+        }
+    }
+    match begun {
+        None => Ok(Uuid::new_v4()),
+        Some((there, bank)) => bank
+            .parse()
+            .map_err(|_| Status::internal(format!("branch {there} says it is of bank {bank:?}, which is no id"))),
+    }
+}
+
+async fn ask(branch: &Branch, b: &v1::BranchAddress) -> Result<v1::GetStatusResponse, Status> {
+    let mut client = OperatorServiceClient::new(branch.peers.channel(&b.address)?);
+    let answer = tokio::time::timeout(BRANCH_TIMEOUT, client.get_status(v1::GetStatusRequest {})).await;
+    answered(b, answer)
+}
+
+fn answered<T>(
+    b: &v1::BranchAddress,
+    answer: Result<Result<tonic::Response<T>, Status>, tokio::time::error::Elapsed>,
+) -> Result<T, Status> {
+    let at = format!("branch {} at {}", b.branch, b.address);
+    match answer {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) if status.code() == tonic::Code::Unavailable => Err(Status::unavailable(format!(
+            "{at} does not answer: start it, then run init again ({})",
+            status.message()
+        ))),
+        Ok(Err(status)) => Err(Status::new(status.code(), format!("{at}: {}", status.message()))),
+        Err(_) => Err(Status::deadline_exceeded(format!("{at} did not answer within {BRANCH_TIMEOUT:?}"))),
+    }
+}
+
+/// Makes every branch one of the bank's. The replicas come in the order of the plan.
+async fn adopt_all(branch: &Branch, plan: &Plan, bank_id: Uuid) -> Result<Vec<Replica>, Status> {
+    let adopted = plan.branches.iter().enumerate().map(|(at, b)| async move {
+        let id = if b.branch == branch.config.branch {
+            branch.adopt(bank_id).await?;
+            branch.directory.replica()
+        } else {
+            let request =
+                v1::AdoptRequest { format: FORMAT, bank_id: bank_id.as_bytes().to_vec(), branch: b.branch };
+            let mut client = branch.peers.client(&b.address)?;
+            answered(b, tokio::time::timeout(BRANCH_TIMEOUT, client.adopt(request)).await)?.replica
+        };
+        Ok(Replica { id, branch: b.branch, address: b.address.clone(), voter: at < plan.voters })
+    });
+    futures::future::try_join_all(adopted).await
+}
+
+async fn elsewhere(
+    branch: &Branch,
+    there: &v1::BranchAddress,
+    request: v1::InitRequest,
+) -> Result<v1::InitResponse, Status> {
+    let mut client = OperatorServiceClient::new(branch.peers.channel(&there.address)?);
+    answered(there, tokio::time::timeout(FOUNDING_TIMEOUT, client.init(request)).await)
+}

@@ -1,0 +1,94 @@
+//! The verbs of the command line: each ends in an exit code.
+
+mod init;
+mod start;
+mod status;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use tracing_subscriber::EnvFilter;
+
+pub use init::init;
+pub use start::start;
+pub use status::status;
+
+use crate::args::LogFormat;
+
+/// It failed.
+const FAILED: u8 = 1;
+/// Wrong usage or input.
+const USAGE: u8 = 2;
+/// The bank said no.
+const REFUSED: u8 = 3;
+
+/// How long a branch may take to be reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Why a verb did not do what it was told.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// One line for stderr.
+    pub message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl ToString) -> Self {
+        Self { code, message: message.to_string() }
+    }
+}
+
+/// Sends log lines to stderr; RUST_LOG says which.
+pub fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("branchd=info,openraft=error"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && no_color_unset()).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}
+
+fn no_color_unset() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints text on stdout; a reader that has gone away is no failure.
+///
+/// # Errors
+/// It cannot be written: a full disk, say.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(FAILED, format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?.block_on(work)
+}
+
+async fn reach(address: &str) -> Result<OperatorServiceClient<Channel>, Failure> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| Failure::new(USAGE, error))?;
+    let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await;
+    channel.map(OperatorServiceClient::new).map_err(|_| {
+        Failure::new(FAILED, format!("no branch answers at {address}: is it started, and is this its address?"))
+    })
+}
+
+fn refused(status: &Status) -> Failure {
+    let code = match status.code() {
+        Code::InvalidArgument => USAGE,
+        Code::FailedPrecondition => REFUSED,
+        _ => FAILED,
+    };
+    Failure::new(code, status.message())
+}

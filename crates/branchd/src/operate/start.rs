@@ -1,0 +1,87 @@
+//! `branchd start`.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{FAILED, Failure, USAGE, print};
+use crate::args::StartArguments;
+use crate::branch::BranchError;
+use crate::daemon::{self, DaemonError};
+use crate::data_directory::{self, DataDirectoryError};
+
+/// Runs a branch until it is told to stop.
+///
+/// # Errors
+/// Exit code 2 where the arguments, the address or the data directory will not do, 1 where the branch failed.
+pub fn start(arguments: &StartArguments) -> Result<(), Failure> {
+    let config = arguments.config().map_err(|error| Failure::new(USAGE, format!("--listen: {error}")))?;
+    let runtime = match arguments.threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        threads => tokio::runtime::Builder::new_multi_thread().worker_threads(threads.into()).enable_all().build(),
+    };
+    let runtime = runtime.map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?;
+    let result = runtime.block_on(async {
+        let listener = TcpListener::bind(&arguments.listen).await.map_err(|error| cannot_listen(arguments, &error))?;
+        let address = listener.local_addr().map_err(|error| cannot_listen(arguments, &error))?;
+        if arguments.announce {
+            let bank_id = data_directory::recorded_bank(Path::new(&arguments.data));
+            let line = json!({
+                "branch": arguments.id, "address": address.to_string(), "pid": std::process::id(), "bank_id": bank_id,
+            });
+            print(&format!("{line}\n"))?;
+        }
+        let told = told_to_stop(arguments.stop_with_stdin).map_err(|error| Failure::new(FAILED, error))?;
+        daemon::run(config, listener, told).await.map_err(|error| failure(&error))
+    });
+    // Not waiting for a blocking call that hangs: what was acknowledged is on the disk.
+    runtime.shutdown_background();
+    result
+}
+
+fn cannot_listen(arguments: &StartArguments, error: &io::Error) -> Failure {
+    let (branch, listen) = (arguments.id, &arguments.listen);
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "another process has the port: stop it, or give another --listen",
+        io::ErrorKind::AddrNotAvailable => "this host has no such address: give one of its own",
+        io::ErrorKind::PermissionDenied => "the port needs rights that this user lacks: give one above 1023",
+        _ => "give another --listen",
+    };
+    Failure::new(USAGE, format!("branch {branch} cannot listen on {listen}: {error}: {remedy}"))
+}
+
+fn failure(error: &DaemonError) -> Failure {
+    let code = match error {
+        DaemonError::Open(BranchError::Directory(
+            DataDirectoryError::Locked { .. }
+            | DataDirectoryError::OtherBranch { .. }
+            | DataDirectoryError::OtherFormat { .. },
+        )) => USAGE,
+        _ => FAILED,
+    };
+    Failure::new(code, error)
+}
+
+/// Resolves at SIGTERM, Ctrl-C or, if wanted, the end of stdin.
+fn told_to_stop(with_stdin: bool) -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = stdin_ends(), if with_stdin => {}
+        }
+    })
+}
+
+/// What is written there is nobody's business; that it ends is.
+async fn stdin_ends() {
+    let mut stdin = tokio::io::stdin();
+    let mut buffer = [0; 64];
+    while matches!(stdin.read(&mut buffer).await, Ok(len) if len > 0) {}
+}

@@ -1,0 +1,39 @@
+//! Read-your-writes, the writer's way: the reply waits until every branch has applied the write.
+
+use bank_ledger::Position;
+use bank_proto::v1;
+use tokio::time::Instant;
+
+use crate::branch::{Bank, Branch};
+use crate::raft::engine::Replica;
+
+/// Waits until every branch has applied the position, and returns the branches that had not by the deadline.
+pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position, deadline: Instant) -> Vec<u32> {
+    let waits = bank.engine.replicas().into_iter().map(|replica| async move {
+        let applied = if replica.id == bank.identity.replica {
+            bank.reads.wait_position(position, deadline).await.is_ok()
+        } else {
+            applied_at(branch, bank, &replica, position, deadline).await
+        };
+        (!applied).then_some(replica.branch)
+    });
+    futures::future::join_all(waits).await.into_iter().flatten().collect()
+}
+
+async fn applied_at(branch: &Branch, bank: &Bank, replica: &Replica, position: Position, deadline: Instant) -> bool {
+    let ask = async {
+        let mut client = branch.peers.client(&replica.address)?;
+        let message = v1::AwaitPositionRequest { peer: Some(bank.identity.greet(replica.id)), position };
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        client.await_position(request).await
+    };
+    match tokio::time::timeout_at(deadline, ask).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(status)) => {
+            tracing::debug!(branch = replica.branch, position, %status, "not confirmed");
+            false
+        }
+        Err(_) => false,
+    }
+}

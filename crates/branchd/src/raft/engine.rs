@@ -1,0 +1,416 @@
+//! What the rest of the daemon sees of replication.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bank_journal::Journal;
+use bank_ledger::{Applied, Command, Position};
+use bank_proto::v1;
+use futures::stream::BoxStream;
+use futures::{FutureExt, Stream, StreamExt};
+use openraft::error::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
+use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
+use openraft::rt::WatchReceiver;
+use openraft::{ChangeMembers, Config, ReadPolicy, ServerState, SnapshotPolicy};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tonic::Status;
+
+use super::log_store::LogStore;
+use super::machine::{BooksCopy, Machine, TemporaryFile};
+use super::network::NetworkFactory;
+use super::types::{Batch, Member, Raft, Snapshot, TypeConfig};
+use super::wire;
+use crate::books::{BooksFile, Reader};
+use crate::config::Timing;
+use crate::peer::{Identity, Peers};
+
+/// After how many journal entries the books are forced to the disk, so that the journal before them may go.
+const ENTRIES_PER_CHECKPOINT: u64 = 8192;
+/// How many entries before a checkpoint stay in the journal for branches that are behind: they take entries, which is
+/// cheaper than the whole books.
+const ENTRIES_KEPT: u64 = 8192;
+/// How many entries go into one append at the most. Each holds a batch of commands.
+const APPEND_ENTRIES_MAX: u64 = 64;
+/// How long the books may take to reach a branch and be installed there.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a leader that stops waits for another to lead.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a step that the engine refuses until an earlier one has committed is tried again: at founding only.
+const RETRY_INTERVAL: Duration = Duration::from_millis(2);
+
+/// What an [`Engine`] is opened with.
+pub(crate) struct Parts {
+    pub(crate) identity: Identity,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) books: BooksFile,
+    pub(crate) reader: Reader,
+    /// Where copies of the books are put on their way.
+    pub(crate) scratch: PathBuf,
+    pub(crate) timing: Timing,
+    pub(crate) peers: Peers,
+}
+
+/// Why a batch was not answered with outcomes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProposeError {
+    /// It was not proposed, and will not be by this call.
+    #[error("this branch does not lead")]
+    NotLeader,
+    /// It may have been, or may still be, applied.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// A branch of the bank, as the engine knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replica {
+    pub(crate) id: u64,
+    pub(crate) branch: u32,
+    pub(crate) address: String,
+    pub(crate) voter: bool,
+}
+
+/// Replication at this branch. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    raft: Raft,
+    position: watch::Receiver<Position>,
+    scratch: PathBuf,
+}
+
+impl Engine {
+    /// Recovers what the journal and the books hold, and takes part from then on.
+    ///
+    /// # Errors
+    /// What was recovered does not fit together, or cannot be read.
+    pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
+        let config = config(&parts.identity, parts.timing).map_err(io::Error::other)?;
+        let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
+        let position = machine.watch_position();
+        let network = NetworkFactory { identity: parts.identity, peers: parts.peers };
+        let log = LogStore::new(parts.journal);
+        let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
+        Ok(Self { raft: raft.map_err(io::Error::other)?, position, scratch: parts.scratch })
+    }
+
+    /// Proposes commands as one journal entry; answers with their outcomes once they are durable on a quorum and applied
+    /// here.
+    ///
+    /// # Errors
+    /// See [`ProposeError`].
+    pub(crate) async fn propose(&self, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
+        match self.raft.client_write(Batch(commands.into())).await {
+            Ok(response) => Ok(response.data),
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
+            Err(error) => Err(ProposeError::Unknown(error.to_string())),
+        }
+    }
+
+    /// Follows how many commands have been applied here.
+    pub(crate) fn watch_position(&self) -> watch::Receiver<Position> {
+        self.position.clone()
+    }
+
+    /// The branch that leads, as far as this one knows.
+    pub(crate) fn leader(&self) -> Option<Replica> {
+        let leader = self.raft.server_metrics().borrow_watched().current_leader?;
+        self.replicas().into_iter().find(|replica| replica.id == leader)
+    }
+
+    /// This branch leads, as far as it knows.
+    pub(crate) fn is_leader(&self) -> bool {
+        self.raft.is_leader()
+    }
+
+    /// Waits until what this branch knows of who leads has changed, or the time is over.
+    pub(crate) async fn leader_changed(&self, limit: Duration) {
+        let mut metrics = self.raft.server_metrics();
+        let before = metrics.borrow_watched().current_leader;
+        let changed = async {
+            while metrics.borrow_watched().current_leader == before {
+                if metrics.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // The time being over is an answer too.
+        let _ = tokio::time::timeout(limit, changed).await;
+    }
+
+    /// Every branch of the bank, by number.
+    pub(crate) fn replicas(&self) -> Vec<Replica> {
+        let metrics = self.raft.server_metrics();
+        let stored = metrics.borrow_watched().membership_config.clone();
+        let voters: Vec<u64> = stored.voter_ids().collect();
+        let members = stored.nodes();
+        let mut replicas: Vec<Replica> = members
+            .map(|(id, m)| Replica {
+                id: *id,
+                branch: m.branch,
+                address: m.address.clone(),
+                voter: voters.contains(id),
+            })
+            .collect();
+        replicas.sort_by_key(|replica| replica.branch);
+        replicas
+    }
+
+    /// This branch's part, and the term.
+    pub(crate) fn role(&self) -> (v1::Role, u64) {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let role = match metrics.state {
+            ServerState::Leader => v1::Role::Leader,
+            ServerState::Follower => v1::Role::Follower,
+            ServerState::Candidate => v1::Role::Candidate,
+            ServerState::Learner => v1::Role::Learner,
+            ServerState::Shutdown => v1::Role::Unspecified,
+        };
+        (role, metrics.vote.leader_id.term)
+    }
+
+    /// Begins the bank with these voters, of whom this branch is one, and waits until one of them leads. Begun already:
+    /// waits only.
+    ///
+    /// # Errors
+    /// The engine refuses, or no leader came about in time.
+    pub(crate) async fn begin(&self, voters: &[Replica], limit: Duration) -> io::Result<()> {
+        match self.raft.initialize(members(voters)).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
+            Err(error) => return Err(io::Error::other(error)),
+        }
+        let led = self.raft.wait(Some(limit)).metrics(|m| m.current_leader.is_some(), "a leader").await;
+        led.map(drop).map_err(io::Error::other)
+    }
+
+    /// Adds branches that do not vote.
+    ///
+    /// # Errors
+    /// This branch does not lead, or the change did not commit in time.
+    pub(crate) async fn add_learners(&self, learners: &[Replica], limit: Duration) -> io::Result<()> {
+        let add = async {
+            loop {
+                let change = ChangeMembers::AddNodes(members(learners));
+                match self.raft.change_membership(change, true).await {
+                    Ok(_) => return Ok(()),
+                    // Refused until the first membership has committed.
+                    Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(_))) => {
+                        tokio::time::sleep(RETRY_INTERVAL).await;
+                    }
+                    Err(error) => return Err(io::Error::other(error)),
+                }
+            }
+        };
+        tokio::time::timeout(limit, add).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// From the leader: what a read has to wait for so that it misses no write that was acknowledged before now. A
+    /// quorum confirms that this branch leads still; no clock is trusted.
+    ///
+    /// # Errors
+    /// This branch does not lead, or no quorum confirms it.
+    pub(crate) async fn read_index(&self) -> Result<v1::LogId, ProposeError> {
+        match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
+            Ok(linearizer) => Ok(wire::log_id(linearizer.read_log_id().log_id())),
+            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
+            Err(error) => Err(ProposeError::Unknown(error.to_string())),
+        }
+    }
+
+    /// Waits until this branch has applied a read index.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where the engine has stopped, INVALID_ARGUMENT where the index is none. `false`: not in time.
+    pub(crate) async fn await_applied(&self, index: Option<v1::LogId>, limit: Duration) -> Result<bool, Status> {
+        let index = index.ok_or_else(|| Status::invalid_argument("malformed message: no log id"))?;
+        let log_id = wire::log_id_back(index).map_err(malformed)?;
+        let applied = None;
+        // Whose read index it is does not matter to the wait; any id but this branch's own makes it a follower's read.
+        let linearizer = Linearizer::<TypeConfig>::new(u64::MAX, ReadLogId::from_log_id(log_id), applied);
+        let ready = linearizer.try_await_ready(&self.raft, Some(limit)).await.map_err(stopped)?;
+        Ok(ready.is_ok())
+    }
+
+    /// Resolves, with the reason, when the engine has failed for good: the daemon then has to end.
+    pub(crate) async fn failed(&self) -> String {
+        let mut metrics = self.raft.server_metrics();
+        let mut all = self.raft.metrics();
+        loop {
+            if let Err(fatal) = &all.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            let changed = futures::future::select(all.changed().boxed(), metrics.changed().boxed()).await;
+            let ended = changed.factor_first().0.is_err();
+            if ended {
+                return "the replication engine has stopped".to_owned();
+            }
+        }
+    }
+
+    /// Before this branch stops: makes another voter lead, if this one does, and waits until it does or a limit is over.
+    pub(crate) async fn hand_over(&self) {
+        let me = *self.raft.node_id();
+        let Some(next) = self.most_advanced_follower() else { return };
+        if self.raft.trigger().transfer_leader(next).await.is_err() {
+            return;
+        }
+        let another = |leader: Option<u64>| leader.is_some_and(|leader| leader != me);
+        let led = self.raft.wait(Some(HAND_OVER_TIMEOUT)).metrics(|m| another(m.current_leader), "another leader").await;
+        match led {
+            Ok(_) => tracing::info!("another branch leads now"),
+            Err(error) => tracing::warn!(%error, "no other branch took the lead in time"),
+        }
+    }
+
+    fn most_advanced_follower(&self) -> Option<u64> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+        let matched = metrics.replication.as_ref()?.iter();
+        matched
+            .filter(|(id, matched)| **id != metrics.id && voters.contains(id) && matched.is_some())
+            .max_by_key(|(_, matched)| matched.as_ref().map(|log_id| log_id.index))
+            .map(|(id, _)| *id)
+    }
+
+    /// Stops taking part. Nothing acknowledged depends on it.
+    pub(crate) async fn shutdown(&self) {
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "the replication engine ended badly");
+        }
+    }
+
+    /// Serves a leader's stream of entries, until it or `until` ends.
+    pub(crate) fn append(
+        &self,
+        requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
+        until: impl Future<Output = ()> + Send + 'static,
+    ) -> BoxStream<'static, Result<v1::AppendResponse, Status>> {
+        // A broken or malformed request ends the stream: the leader opens another.
+        let requests = requests
+            .take_until(until)
+            .map(|request| wire::append_request_back(request.map_err(|_| ())?).map_err(drop))
+            .take_while(|request| futures::future::ready(request.is_ok()))
+            .filter_map(|request| futures::future::ready(request.ok()));
+        let results = self.raft.stream_append(requests);
+        results.map(|result| result.map(wire::append_response).map_err(stopped)).boxed()
+    }
+
+    /// Answers a candidate.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
+        let request = wire::vote_request_back(request).map_err(malformed)?;
+        self.raft.vote(request).await.map(|response| wire::vote_response(&response)).map_err(unavailable)
+    }
+
+    /// Answers who would be a candidate.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    pub(crate) async fn pre_vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
+        let request = wire::vote_request_back(request).map_err(malformed)?;
+        self.raft.pre_vote(request).await.map(|response| wire::vote_response(&response)).map_err(unavailable)
+    }
+
+    /// Hears that the leader wants this or another branch to lead.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    pub(crate) async fn transfer_leader(
+        &self,
+        request: v1::TransferLeaderRequest,
+    ) -> Result<v1::TransferLeaderResponse, Status> {
+        let from = wire::vote_back(request.from_leader).map_err(malformed)?;
+        let last = wire::log_id_back_opt(request.last_log_id).map_err(malformed)?;
+        let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
+        let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
+        Ok(v1::TransferLeaderResponse { refused: taken.err().map(|error| error.to_string()).unwrap_or_default() })
+    }
+
+    /// Takes a whole copy of the books from the leader: what its header says, then as many bytes as it says.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT where it is malformed or short, INTERNAL where it cannot be written here, UNAVAILABLE where the
+    /// engine has stopped. The books are then what they were.
+    pub(crate) async fn install_snapshot(
+        &self,
+        header: v1::SnapshotHeader,
+        chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
+    ) -> Result<v1::InstallSnapshotResponse, Status> {
+        let meta = wire::snapshot_meta_back(&header).map_err(malformed)?;
+        let vote = wire::vote_back(header.vote).map_err(malformed)?;
+        let file = TemporaryFile::in_directory(&self.scratch);
+        let written = receive(&file, chunks).await?;
+        if written != header.length {
+            let short = format!("the copy of the books has {written} bytes, its header says {}", header.length);
+            return Err(Status::invalid_argument(short));
+        }
+        let snapshot = Snapshot { meta, snapshot: BooksCopy::Received(file) };
+        let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
+        Ok(v1::InstallSnapshotResponse { vote: Some(wire::vote(&response.vote)) })
+    }
+}
+
+async fn receive(
+    file: &TemporaryFile,
+    chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
+) -> Result<u64, Status> {
+    let io_failed = |error: io::Error| Status::internal(format!("{}: {error}", file.path().display()));
+    let mut out = tokio::fs::File::create_new(file.path()).await.map_err(io_failed)?;
+    let mut written = 0u64;
+    let mut chunks = std::pin::pin!(chunks);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        out.write_all(&chunk).await.map_err(io_failed)?;
+        written += chunk.len() as u64;
+    }
+    out.sync_all().await.map_err(io_failed)?;
+    Ok(written)
+}
+
+fn members(replicas: &[Replica]) -> BTreeMap<u64, Member> {
+    replicas.iter().map(|r| (r.id, Member { branch: r.branch, address: r.address.clone() })).collect()
+}
+
+fn malformed(error: wire::Malformed) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+fn stopped(fatal: Fatal<TypeConfig>) -> Status {
+    Status::unavailable(format!("the branch is stopping: {fatal}"))
+}
+
+fn unavailable(error: RaftError<TypeConfig>) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+fn config(identity: &Identity, timing: Timing) -> Result<Config, openraft::ConfigError> {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Config {
+        cluster_name: format!("branch {} of {}", identity.branch, identity.bank_id),
+        heartbeat_interval: millis(timing.heartbeat_interval()),
+        election_timeout_min: millis(timing.election_timeout),
+        election_timeout_max: millis(timing.election_timeout_max()),
+        install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
+        max_payload_entries: APPEND_ENTRIES_MAX,
+        max_append_entries: Some(APPEND_ENTRIES_MAX),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(ENTRIES_PER_CHECKPOINT),
+        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
+        purge_batch_size: 1024,
+        // A branch that comes back does not disturb a leader that the others still hear.
+        enable_pre_vote: Some(true),
+        // Nor does a leader that was restarted lead on without an election.
+        enable_leader_restore: Some(false),
+        // The followers' disks work while this one's does.
+        broadcast_submitted_on_append: Some(true),
+        ..Config::default()
+    }
+    .validate()
+}

@@ -1,0 +1,251 @@
+//! openraft's state machine: the books of this branch.
+//!
+//! The books are on disk at every commit of a batch, but forced there only by a checkpoint. So the "snapshot" that
+//! openraft builds, after which it purges the log, is a checkpoint; a copy of the file is made when a branch asks for one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bank_ledger::{Applied, Command, Position};
+use bank_proto::v1;
+use futures::{Stream, StreamExt};
+use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
+use prost::Message;
+use tokio::sync::watch;
+
+use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use super::wire;
+use crate::books::{BooksFile, Marker, Reader};
+
+/// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
+/// that the first of them is not answered late.
+const ENTRIES_PER_TRANSACTION_MAX: usize = 64;
+
+/// A whole copy of the books, to be sent or installed.
+#[derive(Debug)]
+pub(crate) enum BooksCopy {
+    /// Made when it is sent, from the books as they are then, in this directory.
+    WhenSent(Reader, PathBuf),
+    /// A file that was received; removed when dropped.
+    Received(TemporaryFile),
+}
+
+/// A file that goes away with this value.
+#[derive(Debug)]
+pub(crate) struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    /// Names a file in the directory that no other value names. It is not created.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        let name = format!("incoming-{}.db", uuid::Uuid::now_v7().simple());
+        Self(directory.join(name))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        // Gone already where it never came to be.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl BooksCopy {
+    /// The copy as a file, and what it holds. Blocking: the whole of the books is read and written.
+    pub(crate) fn into_file(self) -> io::Result<(TemporaryFile, Option<SnapshotMeta>)> {
+        match self {
+            Self::Received(file) => Ok((file, None)),
+            Self::WhenSent(reader, directory) => {
+                let file = TemporaryFile::in_directory(&directory);
+                let (marker, _) = reader.copy_to(file.path()).map_err(io::Error::other)?;
+                let (last_log_id, last_membership) = decode(&marker)?;
+                Ok((file, Some(SnapshotMeta { last_log_id, last_membership })))
+            }
+        }
+    }
+}
+
+/// The books, and who waits for their position.
+pub(crate) struct Machine {
+    books: Arc<Mutex<BooksFile>>,
+    reader: Reader,
+    directory: PathBuf,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+    position: watch::Sender<Position>,
+    /// Of the last checkpoint or installed copy of this run.
+    snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
+}
+
+impl Machine {
+    /// `directory`: where copies are put while they are sent.
+    ///
+    /// # Errors
+    /// The books hold a marker that is none.
+    pub(crate) fn new(books: BooksFile, reader: Reader, directory: PathBuf) -> io::Result<Self> {
+        let (applied, membership) = decode(books.marker())?;
+        let (position, _) = watch::channel(books.ledger().position);
+        let books = Arc::new(Mutex::new(books));
+        Ok(Self { books, reader, directory, applied, membership, position, snapshot: Arc::default() })
+    }
+
+    /// Follows the position: it has been applied, and reads see it, when it shows here.
+    pub(crate) fn watch_position(&self) -> watch::Receiver<Position> {
+        self.position.subscribe()
+    }
+
+    /// Applies entries as one transaction, and answers their proposers.
+    async fn apply_together(&mut self, entries: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
+        let mut commands: Vec<Command> = Vec::new();
+        let mut answers: Vec<(usize, Option<ApplyResponder<TypeConfig>>)> = Vec::new();
+        let mut membership = None;
+        let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else { return Ok(()) };
+        for (entry, responder) in entries {
+            let before = commands.len();
+            match entry.payload {
+                EntryPayload::Blank => {}
+                EntryPayload::Normal(batch) => commands.extend(batch.0.iter().cloned()),
+                EntryPayload::Membership(m) => membership = Some(StoredMembership::new(Some(entry.log_id), m)),
+            }
+            answers.push((commands.len() - before, responder));
+        }
+
+        let applied = wire::log_id(&last).encode_to_vec();
+        let changed = membership.as_ref().map(|m| wire::stored_membership(m).encode_to_vec());
+        let outcomes: Vec<Applied> = self.on_books(move |books| books.apply(commands, applied, changed)).await?;
+        self.applied = Some(last);
+        if let Some(membership) = membership {
+            self.membership = membership;
+        }
+        self.position.send_replace(self.reader.position());
+
+        let mut outcomes = outcomes.into_iter();
+        for (len, responder) in answers {
+            let of_entry: Vec<Applied> = outcomes.by_ref().take(len).collect();
+            if let Some(responder) = responder {
+                responder.send(of_entry);
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_books<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut BooksFile) -> Result<T, crate::books::BooksError> + Send + 'static,
+    ) -> io::Result<T> {
+        on_books(Arc::clone(&self.books), work).await
+    }
+}
+
+/// Runs blocking work on the books away from the event loop.
+async fn on_books<T: Send + 'static>(
+    books: Arc<Mutex<BooksFile>>,
+    work: impl FnOnce(&mut BooksFile) -> Result<T, crate::books::BooksError> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(move || {
+        // A transaction that a panic cut short was rolled back; the books are whole.
+        let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut books)
+    });
+    done.await.map_err(io::Error::other)?.map_err(io::Error::other)
+}
+
+fn decode(marker: &Marker) -> io::Result<(Option<LogId>, StoredMembership)> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidData, error);
+    let applied = match &marker.applied {
+        Some(bytes) => {
+            let id = v1::LogId::decode(bytes.as_slice()).map_err(|error| broken(error.into()))?;
+            Some(wire::log_id_back(id).map_err(|error| broken(error.into()))?)
+        }
+        None => None,
+    };
+    let membership = match &marker.membership {
+        Some(bytes) => {
+            let stored = v1::StoredMembership::decode(bytes.as_slice()).map_err(|error| broken(error.into()))?;
+            wire::stored_membership_back(stored).map_err(|error| broken(error.into()))?
+        }
+        None => StoredMembership::default(),
+    };
+    Ok((applied, membership))
+}
+
+impl RaftStateMachine<TypeConfig> for Machine {
+    type SnapshotData = BooksCopy;
+    type SnapshotBuilder = Checkpoint;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, entries: Strm) -> io::Result<()>
+    where
+        Strm: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
+    {
+        let mut chunks = entries.ready_chunks(ENTRIES_PER_TRANSACTION_MAX);
+        while let Some(chunk) = chunks.next().await {
+            let entries: io::Result<Vec<EntryResponder<TypeConfig>>> = chunk.into_iter().collect();
+            self.apply_together(entries?).await?;
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Checkpoint {
+        Checkpoint {
+            books: Arc::clone(&self.books),
+            copy: (self.reader.clone(), self.directory.clone()),
+            snapshot: Arc::clone(&self.snapshot),
+        }
+    }
+
+    async fn install_snapshot(&mut self, _meta: &SnapshotMeta, snapshot: BooksCopy) -> io::Result<()> {
+        let file = tokio::task::spawn_blocking(move || snapshot.into_file());
+        let (file, _) = file.await.map_err(io::Error::other)??;
+        let marker = self
+            .on_books(move |books| {
+                books.install(file.path())?;
+                Ok(books.marker().clone())
+            })
+            .await?;
+        // What the file says of itself, which is what the books now hold.
+        let (applied, membership) = decode(&marker)?;
+        let installed = SnapshotMeta { last_log_id: applied, last_membership: membership.clone() };
+        (self.applied, self.membership) = (applied, membership);
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(installed);
+        self.position.send_replace(self.reader.position());
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
+        let meta = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let copy = BooksCopy::WhenSent(self.reader.clone(), self.directory.clone());
+        Ok(meta.map(|meta| Snapshot { meta, snapshot: copy }))
+    }
+}
+
+/// Forces the books to the disk, so that the log before them may go.
+pub(crate) struct Checkpoint {
+    books: Arc<Mutex<BooksFile>>,
+    copy: (Reader, PathBuf),
+    snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
+    type SnapshotData = BooksCopy;
+
+    async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
+        let durable = on_books(Arc::clone(&self.books), |books| {
+            books.checkpoint()?;
+            Ok(books.marker().clone())
+        });
+        let (last_log_id, last_membership) = decode(&durable.await?)?;
+        let meta = SnapshotMeta { last_log_id, last_membership };
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
+        let (reader, directory) = self.copy.clone();
+        Ok(Snapshot { meta, snapshot: BooksCopy::WhenSent(reader, directory) })
+    }
+}

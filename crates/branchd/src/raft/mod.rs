@@ -1,0 +1,17 @@
+//! The replication engine, and all that names openraft: to replace it is to rewrite this directory.
+//!
+//! [`types`] fixes what openraft replicates, [`log_store`] puts its log into the journal, [`machine`] its state into the
+//! books, [`network`] carries its messages over gRPC, [`wire`] turns its types into messages and back, and [`engine`]
+//! is what the rest of the daemon sees: propose, read index, members, role.
+
+pub(crate) mod engine;
+mod log_store;
+mod machine;
+mod network;
+mod types;
+mod wire;
+
+pub(crate) use wire::{Malformed, command as command_to_wire, command_back as command_from_wire};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! The listening side: one port for customers, operators and the other branches, with every limit that the libraries
+//! leave to us set here.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bank_proto::v1::bank_service_server::BankServiceServer;
+use bank_proto::v1::branch_service_server::BranchServiceServer;
+use bank_proto::v1::operator_service_server::OperatorServiceServer;
+use futures::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
+use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use crate::branch::Branch;
+use crate::peer::MESSAGE_BYTES_MAX;
+use crate::service::{BankApi, BranchApi, OperatorApi};
+
+/// How many connections are open at once at the most; a further one is closed as soon as it is accepted. Below the
+/// usual limit of 1,024 open files, with room for the branch's own.
+const CONNECTIONS_MAX: usize = 900;
+/// How many calls one connection may have under way.
+const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
+/// How many streams one connection may have reset before they were served, until it is closed (CVE-2023-44487).
+const PENDING_RESETS_MAX: usize = 64;
+/// The largest message from a customer or operator, in bytes: the founding of a bank of 1,000 branches fits ten times.
+const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// A connection that gives no sign of life is closed after both.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to rest after the system refused to accept a connection: it is out of something.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Serves the branch on the listener until `shutdown`, then finishes what is under way.
+///
+/// # Errors
+/// The server ended by itself.
+pub(crate) async fn serve(
+    branch: Arc<Branch>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let bank = BankServiceServer::new(BankApi(Arc::clone(&branch)));
+    let operator = OperatorServiceServer::new(OperatorApi(Arc::clone(&branch)));
+    let peer = BranchServiceServer::new(BranchApi(Arc::clone(&branch)));
+    let connections = accept(listener, branch);
+    Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(bank.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
+        .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
+        .add_service(peer.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        .serve_with_incoming_shutdown(connections, shutdown)
+        .await
+}
+
+/// Accepts connections until the branch stops.
+fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::Result<Connection>> {
+    let (accepted, connections) = mpsc::channel(1);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    tokio::spawn(async move {
+        let mut stopping = std::pin::pin!(branch.stopping());
+        loop {
+            let next = tokio::select! {
+                () = &mut stopping => return,
+                next = listener.accept() => next,
+            };
+            let connection = match next {
+                Ok((stream, from)) => match Arc::clone(&places).try_acquire_owned() {
+                    Ok(place) => Connection::new(stream, place),
+                    Err(_) => {
+                        tracing::warn!(%from, open = CONNECTIONS_MAX, "too many connections: closed one");
+                        continue;
+                    }
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                    continue;
+                }
+            };
+            if accepted.send(connection).await.is_err() {
+                return;
+            }
+        }
+    });
+    ReceiverStream::new(connections)
+}
+
+/// A connection, and its place among those that may be open.
+struct Connection {
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<Self> {
+        // Answers are small and waited for.
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, _place: place })
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = TcpConnectInfo;
+
+    fn connect_info(&self) -> TcpConnectInfo {
+        self.stream.connect_info()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,159 @@
+//! The other branches' service. Whoever is of another bank, or means another replica, is turned away first.
+
+use std::sync::Arc;
+
+use bank_ledger::Command;
+use bank_proto::v1;
+use bank_proto::v1::branch_service_server::BranchService;
+use bank_proto::v1::install_snapshot_request::Part;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+
+use super::{deadline, fate, outcome};
+use crate::branch::{Bank, Branch};
+use crate::peer::FORMAT;
+use crate::raft::engine::ProposeError;
+use crate::raft::{Malformed, command_from_wire};
+use crate::writer::BATCH_LEN_MAX;
+
+/// Serves the other branches.
+pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
+
+impl BranchApi {
+    /// The bank, for a sender who belongs to it.
+    fn greeted(&self, peer: Option<v1::Peer>) -> Result<&Bank, Status> {
+        let bank = self.0.bank()?;
+        bank.identity.check(peer)?;
+        Ok(bank)
+    }
+}
+
+fn no_part() -> Status {
+    Status::invalid_argument("malformed message: the first part of a snapshot is its header, all others are bytes")
+}
+
+#[tonic::async_trait]
+impl BranchService for BranchApi {
+    async fn adopt(&self, request: Request<v1::AdoptRequest>) -> Result<Response<v1::AdoptResponse>, Status> {
+        let request = request.into_inner();
+        let me = self.0.config.branch;
+        if request.format != FORMAT || request.branch != me {
+            let why = format!(
+                "this is branch {me} with format {FORMAT}, not branch {} with format {}: check the addresses, and run \
+                 the same version on both",
+                request.branch, request.format
+            );
+            return Err(Status::failed_precondition(why));
+        }
+        let bank_id = Uuid::from_slice(&request.bank_id)
+            .map_err(|_| Status::invalid_argument("malformed message: a bank id is not 16 bytes"))?;
+        let _turn = self.0.founding.lock().await;
+        self.0.adopt(bank_id).await?;
+        Ok(Response::new(v1::AdoptResponse { replica: self.0.directory.replica() }))
+    }
+
+    type AppendStream = BoxStream<'static, Result<v1::AppendResponse, Status>>;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<v1::AppendRequest>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        // The answer's head goes out now, for the leader to begin; who it is, its first message says.
+        let branch = Arc::clone(&self.0);
+        let mut requests = request.into_inner();
+        let responses = async move {
+            let Some(mut first) = requests.message().await? else { return Ok(futures::stream::empty().boxed()) };
+            let bank = branch.bank()?;
+            bank.identity.check(first.peer.take())?;
+            let all = futures::stream::once(async { Ok(first) }).chain(requests);
+            Ok::<_, Status>(bank.engine.append(all, branch.stopping()))
+        };
+        Ok(Response::new(futures::stream::once(responses).try_flatten().boxed()))
+    }
+
+    async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
+        let mut request = request.into_inner();
+        let bank = self.greeted(request.peer.take())?;
+        bank.engine.vote(request).await.map(Response::new)
+    }
+
+    async fn pre_vote(&self, request: Request<v1::PreVoteRequest>) -> Result<Response<v1::PreVoteResponse>, Status> {
+        let request = request.into_inner().request;
+        let mut request = request.ok_or_else(|| Status::invalid_argument("malformed message: no request"))?;
+        let bank = self.greeted(request.peer.take())?;
+        let response = bank.engine.pre_vote(request).await?;
+        Ok(Response::new(v1::PreVoteResponse { response: Some(response) }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<v1::TransferLeaderRequest>,
+    ) -> Result<Response<v1::TransferLeaderResponse>, Status> {
+        let mut request = request.into_inner();
+        let bank = self.greeted(request.peer.take())?;
+        bank.engine.transfer_leader(request).await.map(Response::new)
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<v1::InstallSnapshotRequest>>,
+    ) -> Result<Response<v1::InstallSnapshotResponse>, Status> {
+        let mut parts = request.into_inner();
+        let Some(Part::Header(mut header)) = parts.message().await?.and_then(|first| first.part) else {
+            return Err(no_part());
+        };
+        let bank = self.greeted(header.peer.take())?;
+        let chunks = parts.map(|part| match part?.part {
+            Some(Part::Chunk(bytes)) => Ok(bytes),
+            _ => Err(no_part()),
+        });
+        tracing::info!(bytes = header.length, "taking the whole books from the leader");
+        bank.engine.install_snapshot(header, chunks).await.map(Response::new)
+    }
+
+    async fn forward(&self, request: Request<v1::ForwardRequest>) -> Result<Response<v1::ForwardResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let request = request.into_inner();
+        let checked = || -> Result<(&Bank, Vec<Command>), Status> {
+            let bank = self.greeted(request.peer)?;
+            if request.commands.len() > BATCH_LEN_MAX {
+                let len = request.commands.len();
+                return Err(Status::invalid_argument(format!("{len} commands at once: at most {BATCH_LEN_MAX}")));
+            }
+            let commands: Result<_, Malformed> = request.commands.into_iter().map(command_from_wire).collect();
+            Ok((bank, commands.map_err(|error| Status::invalid_argument(error.to_string()))?))
+        };
+        let (bank, commands) = checked().map_err(fate::not_applied)?;
+        let applied = bank.writer.submit_forwarded(commands, deadline).await;
+        let applied = applied.map_err(|error| fate::of_write(&error))?;
+        Ok(Response::new(v1::ForwardResponse { outcomes: applied.iter().map(outcome::to_wire).collect() }))
+    }
+
+    async fn read_index(
+        &self,
+        request: Request<v1::ReadIndexRequest>,
+    ) -> Result<Response<v1::ReadIndexResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let bank = self.greeted(request.into_inner().peer)?;
+        let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
+        match index {
+            Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
+            Ok(Err(error @ ProposeError::NotLeader)) => Err(Status::unavailable(error.to_string())),
+            Ok(Err(ProposeError::Unknown(reason))) => Err(Status::unavailable(reason)),
+            Err(_) => Err(Status::deadline_exceeded("no quorum confirmed in time that this branch leads")),
+        }
+    }
+
+    async fn await_position(
+        &self,
+        request: Request<v1::AwaitPositionRequest>,
+    ) -> Result<Response<v1::AwaitPositionResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let request = request.into_inner();
+        let bank = self.greeted(request.peer)?;
+        bank.reads.wait_position(request.position, deadline).await.map_err(|error| fate::of_read(&error))?;
+        Ok(Response::new(v1::AwaitPositionResponse { position: bank.books.position() }))
+    }
+}

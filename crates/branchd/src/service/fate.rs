@@ -1,0 +1,62 @@
+//! What a failed call says, beside its status, of what became of it. The keys are those of `bank.proto`.
+
+use std::error::Error;
+
+use tonic::metadata::MetadataValue;
+use tonic::{Code, ConnectError, Status};
+
+use crate::reads::ReadError;
+use crate::writer::WriteError;
+
+const FATE: &str = "bank-fate";
+const NOT_APPLIED: &str = "not-applied";
+const UNKNOWN: &str = "unknown";
+const POSITION: &str = "bank-position";
+const POSITION_NEEDED: &str = "bank-position-needed";
+
+/// The status says that the write was not, and will not be, applied.
+pub(crate) fn not_applied(mut status: Status) -> Status {
+    status.metadata_mut().insert(FATE, MetadataValue::from_static(NOT_APPLIED));
+    status
+}
+
+/// A failed write, as its caller hears of it.
+pub(crate) fn of_write(error: &WriteError) -> Status {
+    let (code, definite) = match error {
+        WriteError::Overloaded { .. } => (Code::ResourceExhausted, true),
+        WriteError::NotLeader { .. } => (Code::Unavailable, true),
+        WriteError::NotApplied => (Code::Unavailable, true),
+        WriteError::Unknown => (Code::DeadlineExceeded, false),
+    };
+    let mut status = Status::new(code, error.to_string());
+    let fate = if definite { NOT_APPLIED } else { UNKNOWN };
+    status.metadata_mut().insert(FATE, MetadataValue::from_static(fate));
+    status
+}
+
+/// A read that was not served in time.
+pub(crate) fn of_read(error: &ReadError) -> Status {
+    let code = match error {
+        ReadError::Behind { .. } | ReadError::Applying { .. } => Code::DeadlineExceeded,
+        ReadError::Unconfirmed { .. } => Code::Unavailable,
+    };
+    let mut status = Status::new(code, error.to_string());
+    if let ReadError::Behind { at, needed, .. } = error {
+        status.metadata_mut().insert(POSITION, (*at).into());
+        status.metadata_mut().insert(POSITION_NEEDED, (*needed).into());
+    }
+    status
+}
+
+/// Whether a call to another branch failed in such a way that nothing of it was applied: it says so, or it never left.
+pub(crate) fn is_not_applied(status: &Status) -> bool {
+    let said = status.metadata().get(FATE).is_some_and(|fate| fate == NOT_APPLIED);
+    let mut source = status.source();
+    while let Some(error) = source {
+        if error.is::<ConnectError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    said
+}
