@@ -234,7 +234,7 @@ impl Journal {
         match thread.map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Err(io::Error::other("the journal's writer panicked, in an acknowledgement")),
+            Some(Err(_)) => Err(io::Error::other("the journal's writer panicked")),
         }
     }
 

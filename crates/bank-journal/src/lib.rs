@@ -8,9 +8,9 @@
 //! In reading order:
 //! - `format`: the bytes of a segment, pure; `scan`: reading them in order, pure
 //! - `anchor`: the small file that knows which segments there must be, and how far they were synced
-//! - `segment`, `lock`: one segment file; the exclusive hold on the directory
+//! - `segment`, `active`, `lock`: a segment file; the one that is written; the exclusive hold on the directory
 //! - `index`, `recent`: which entries there are and where; the newest ones in memory
-//! - `recovery`: from a directory to a journal, or to a reason why not
+//! - `recovery`, `creation`: from a directory to a journal, or to a reason why not; a new one
 //! - `shared`: what callers and the writer share, and the bounded queue between them
 //! - `writer`: the one thread that writes, syncs, acknowledges, rotates and deletes
 //! - `journal`: what callers see
@@ -27,7 +27,9 @@
 //! - A directory in which every file is gone looks new, unless [`Options::must_exist`] says otherwise.
 #![cfg_attr(not(test), warn(clippy::expect_used))]
 
+mod active;
 mod anchor;
+mod creation;
 mod error;
 mod format;
 mod index;

@@ -6,13 +6,14 @@
 //! overwritten with zeros, so that it can never be taken for a record later.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::active::{ActiveSegment, reserve_for};
 use crate::anchor::{Anchor, AnchorState, SyncedMark};
+use crate::creation::{create, holds_batches, refuse_lost_anchor};
 use crate::error::OpenError;
 use crate::format::{
     FORMAT_VERSION, HeaderFault, NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, record_bytes, segment_key,
@@ -24,69 +25,6 @@ use crate::segment::{SegmentFile, list_segments, segment_path, sync_directory};
 
 /// What a file's length is a multiple of after space was reserved, even if a crash or a full disk cut that short.
 const PAGE_BYTES: u64 = 4096;
-
-/// The newest segment, ready to be written at `tail`.
-#[derive(Debug)]
-pub(crate) struct ActiveSegment {
-    pub(crate) file: Arc<SegmentFile>,
-    pub(crate) sequence: u32,
-    /// Where the next record goes, bytes; everything before it is on disk.
-    pub(crate) tail: u64,
-    /// The chain at `tail`.
-    pub(crate) chain: u32,
-    /// Space reserved so far, bytes from the start of the file.
-    pub(crate) reserved: u64,
-    /// Unit of the reservation, bytes; 0: nothing is reserved.
-    pub(crate) reserve_step: u32,
-}
-
-impl ActiveSegment {
-    pub(crate) fn mark(&self) -> SyncedMark {
-        SyncedMark {
-            sequence: self.sequence,
-            offset: self.tail,
-            chain: self.chain,
-        }
-    }
-
-    /// Fills a new file, durably, with a header and `records`; its name is not yet durable.
-    pub(crate) fn start(
-        file: SegmentFile,
-        header: &SegmentHeader,
-        records: &[u8],
-        chain: u32,
-    ) -> io::Result<ActiveSegment> {
-        let tail = SEGMENT_HEADER_BYTES + records.len() as u64;
-        let reserved = reserve_for(&file, 0, tail, header.reserve_step)?;
-        let mut bytes = header.encode().to_vec();
-        bytes.extend_from_slice(records);
-        file.write(&bytes, 0)?;
-        file.sync()?;
-        Ok(ActiveSegment {
-            file: Arc::new(file),
-            sequence: header.sequence,
-            tail,
-            chain,
-            reserved,
-            reserve_step: header.reserve_step,
-        })
-    }
-}
-
-/// Makes sure that `file`, `reserved` bytes long so far, has space for `needed` bytes; returns the new length.
-pub(crate) fn reserve_for(file: &SegmentFile, reserved: u64, needed: u64, step: u32) -> io::Result<u64> {
-    if step == 0 || needed <= reserved {
-        return Ok(reserved);
-    }
-    let target = needed.next_multiple_of(u64::from(step));
-    match file.reserve(reserved, target)? {
-        true => Ok(target),
-        false => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "the file system stopped reserving space",
-        )),
-    }
-}
 
 /// A recovered journal.
 #[derive(Debug)]
@@ -117,77 +55,6 @@ pub(crate) fn recover(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<
             create(dir, stamp, options, &found)
         }
     }
-}
-
-/// Without an anchor there may be nothing but the first segment of a creation that did not finish.
-fn refuse_lost_anchor(dir: &Path, stamp: [u8; 16], options: &Options, found: &[u32]) -> Result<(), OpenError> {
-    for &sequence in found {
-        let path = segment_path(dir, sequence);
-        if sequence != 1 || holds_batches(&path, &stamp, sequence, options)? {
-            return Err(OpenError::missing(
-                &Anchor::path_in(dir),
-                format!("{} is there", path.display()),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Whether anything was ever written to the segment after it was created.
-fn holds_batches(path: &Path, stamp: &[u8; 16], sequence: u32, options: &Options) -> Result<bool, OpenError> {
-    let bytes = SegmentFile::open(path.to_owned(), options)
-        .and_then(|file| file.read_up_to(u64::MAX))
-        .map_err(OpenError::io("reading", path))?;
-    // The marker that starts a new segment's own records says 0.
-    Ok(synced_beyond(&bytes, segment_key(stamp, sequence), SEGMENT_HEADER_BYTES).is_some_and(|synced| synced > 0))
-}
-
-fn create(dir: &Path, stamp: [u8; 16], options: &Options, leftovers: &[u32]) -> Result<Recovery, OpenError> {
-    for &sequence in leftovers {
-        let path = segment_path(dir, sequence);
-        std::fs::remove_file(&path).map_err(OpenError::io("removing", &path))?;
-    }
-    let path = segment_path(dir, 1);
-    let io = |source| OpenError::Io {
-        what: "creating",
-        path: path.clone(),
-        source,
-    };
-    let file = SegmentFile::create(path.clone(), options).map_err(io)?;
-    let step = options.reserve_bytes;
-    let reserve_step = if step != 0 && file.reserve(0, u64::from(step)).map_err(io)? {
-        step
-    } else {
-        0
-    };
-    let header = SegmentHeader {
-        stamp,
-        sequence: 1,
-        next_index: NO_INDEX,
-        previous_len: 0,
-        previous_chain: 0,
-        reserve_step,
-    };
-    let active = ActiveSegment::start(file, &header, &[], header.chain()).map_err(io)?;
-    sync_directory(dir).map_err(io)?;
-    let state = AnchorState {
-        first: 1,
-        synced: active.mark(),
-        clean: false,
-    };
-    let anchor = Anchor::create(dir, stamp, state).map_err(OpenError::io("creating", &Anchor::path_in(dir)))?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_directory(parent).map_err(OpenError::io("syncing", parent))?;
-    }
-    Ok(Recovery {
-        index: EntryIndex::default(),
-        slots: BTreeMap::new(),
-        segments: BTreeMap::from([(1, active.file.clone())]),
-        active,
-        anchor,
-        dropped_bytes: 0,
-        created: true,
-    })
 }
 
 /// A segment whose header has been verified.

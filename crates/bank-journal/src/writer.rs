@@ -5,18 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::active::{ActiveSegment, reserve_for};
 use crate::anchor::{Anchor, AnchorState, SyncedMark};
 use crate::error::{Failure, explain};
 use crate::format::{Encoder, Kind, NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, segment_key};
 use crate::index::{EntryIndex, Place};
 use crate::lock::DirectoryLock;
 use crate::options::Options;
-use crate::recovery::{ActiveSegment, reserve_for};
 use crate::segment::{SegmentFile, segment_path, sync_directory};
 use crate::shared::{Change, Operation, Shared, Task};
 
@@ -48,13 +49,13 @@ pub(crate) struct Writer {
     pub(crate) _lock: DirectoryLock,
 }
 
-/// Makes sure that no caller waits for a writer that is gone, even if an acknowledgement panicked.
+/// Makes sure that no caller waits for a writer that is gone, should it ever panic.
 struct Farewell(Arc<Shared>);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let failure = Failure::new(&io::Error::other("its writer panicked, in an acknowledgement"));
+            let failure = Failure::new(&io::Error::other("its writer panicked"));
             refuse(self.0.fail(&failure), &failure);
         }
     }
@@ -90,8 +91,13 @@ impl Writer {
         if let Err(error) = self.make_durable(&operations, lazy) {
             return (operations, Err(error));
         }
+        // Every one of them is on disk, so every one hears it, even if one panics.
+        let mut all_well = true;
         for operation in operations {
-            (operation.done)(Ok(()));
+            all_well &= answer(operation, Ok(()));
+        }
+        if !all_well {
+            return (Vec::new(), Err(io::Error::other("an acknowledgement panicked")));
         }
         (Vec::new(), self.tidy())
     }
@@ -307,6 +313,15 @@ impl Written {
 
 fn refuse(operations: Vec<Operation>, failure: &Failure) {
     for operation in operations {
-        (operation.done)(Err(failure.to_io()));
+        answer(operation, Err(failure.to_io()));
     }
 }
+
+/// Tells the caller. `false`: the acknowledgement panicked.
+fn answer(operation: Operation, outcome: io::Result<()>) -> bool {
+    catch_unwind(AssertUnwindSafe(|| (operation.done)(outcome))).is_ok()
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

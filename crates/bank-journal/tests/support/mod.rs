@@ -6,15 +6,22 @@
     reason = "each test file uses a part of it"
 )]
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use bank_journal::{Journal, OpenError, Options};
+use bank_journal::{Bounds, Journal, OpenError, Options};
 use bytes::Bytes;
 use tempfile::TempDir;
 
 pub const STAMP: [u8; 16] = *b"bank-and-replica";
+
+/// For tests that open a journal a thousand times: a file system without a disk behind it, if there is one.
+pub fn temp_in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| temp())
+}
 
 pub fn temp() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -52,26 +59,55 @@ pub fn entries(range: Range<u64>) -> Vec<(u64, Bytes)> {
         .collect()
 }
 
-pub fn segment_files(dir: &TempDir) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = dir
-        .path()
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+pub fn segment_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = dir.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "segment"));
     files.sort();
     files
 }
 
-/// What a crash of the process leaves: the files as they are right now, in another directory.
+/// A copy of a directory that nobody is writing to.
 pub fn copy(from: &Path) -> TempDir {
-    let to = temp();
+    let to = temp_in_memory();
     for entry in from.read_dir().unwrap() {
         let path = entry.unwrap().path();
-        std::fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
+        fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
     }
     to
+}
+
+/// What a kill of the process leaves right after these entries were synced: the writer stands still while it is copied.
+pub fn killed_after(journal: &Journal, dir: &Path, entries: Vec<(u64, Bytes)>) -> TempDir {
+    let (done, copied) = mpsc::channel();
+    let dir = dir.to_owned();
+    let acknowledge = move |outcome: std::io::Result<()>| done.send(outcome.map(|()| copy(&dir))).unwrap();
+    journal.append(entries, acknowledge).unwrap();
+    copied.recv().unwrap().unwrap()
+}
+
+/// What a kill of the process leaves now.
+pub fn killed(journal: &Journal, dir: &Path) -> TempDir {
+    killed_after(journal, dir, Vec::new())
+}
+
+/// All that a journal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub entries: Vec<(u64, Bytes)>,
+    pub bounds: Bounds,
+    pub states: BTreeMap<u8, Bytes>,
+}
+
+impl Content {
+    pub fn of(journal: &Journal) -> Content {
+        Content {
+            entries: journal.read(0..u64::MAX, usize::MAX).unwrap(),
+            bounds: journal.bounds(),
+            states: (0..=u8::MAX)
+                .filter_map(|slot| Some((slot, journal.state(slot)?)))
+                .collect(),
+        }
+    }
 }
 
 pub trait Sync {

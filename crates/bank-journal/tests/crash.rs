@@ -1,0 +1,147 @@
+//! A write that was never acknowledged may be torn in any way: it goes, and nothing else does.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::fs;
+
+use bytes::Bytes;
+use support::{
+    Content, Sync, copy, entries, killed, killed_after, open, open_copy, segment_files, small, temp_in_memory,
+};
+
+/// The files after the last sync that counts, and those with one more batch, which nobody was told of.
+struct Torn {
+    before: tempfile::TempDir,
+    expected: Content,
+    synced: Vec<u8>,
+    written: Vec<u8>,
+}
+
+impl Torn {
+    fn new() -> Torn {
+        let dir = temp_in_memory();
+        let journal = open(&dir, small());
+        journal.sync_append(entries(0..5));
+        journal.sync_state(1, b"vote");
+        let expected = Content::of(&journal);
+        let before = killed(&journal, dir.path());
+        let after = killed_after(&journal, dir.path(), entries(5..8));
+        let newest = segment_files(after.path()).pop().unwrap();
+        let synced = fs::read(segment_files(before.path()).pop().unwrap()).unwrap();
+        Torn {
+            before,
+            expected,
+            synced,
+            written: fs::read(newest).unwrap(),
+        }
+    }
+
+    /// The bytes that only the unacknowledged batch has.
+    fn batch(&self) -> std::ops::Range<usize> {
+        let start = (0..self.synced.len())
+            .find(|&at| self.synced[at] != self.written[at])
+            .unwrap()
+            & !7;
+        start..self.written.iter().rposition(|&byte| byte != 0).unwrap() + 1
+    }
+
+    /// Opens the journal with `bytes` as its newest segment: what was acknowledged is there, in front of whole entries only.
+    /// Then goes on, and opens it again: nothing of the torn batch comes back.
+    fn check(&self, bytes: &[u8]) {
+        let dir = copy(self.before.path());
+        fs::write(segment_files(dir.path()).pop().unwrap(), bytes).unwrap();
+        let journal = open_copy(dir.path()).unwrap();
+        let mut found = Content::of(&journal);
+        let kept = found.entries.len() as u64;
+        assert!((5..=8).contains(&kept));
+        assert_eq!(found.entries, entries(0..kept));
+        journal.sync_append(vec![(kept, Bytes::from_static(b"x"))]);
+        found.entries.push((kept, Bytes::from_static(b"x")));
+        let killed = killed(&journal, dir.path());
+        drop(journal);
+        for dir in [dir, killed] {
+            let journal = open_copy(dir.path()).unwrap();
+            assert_eq!(journal.recovered().dropped_bytes, 0);
+            assert_eq!(Content::of(&journal).entries, found.entries);
+            assert_eq!(Content::of(&journal).states, self.expected.states);
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_was_cut_anywhere_is_dropped_from_there() {
+    let torn = Torn::new();
+    for cut in torn.batch() {
+        let mut bytes = torn.written.clone();
+        bytes[cut..].fill(0);
+        torn.check(&bytes);
+    }
+}
+
+#[test]
+fn a_batch_with_a_hole_or_garbage_anywhere_is_dropped_from_there() {
+    let torn = Torn::new();
+    for at in torn.batch().step_by(8) {
+        for fill in [0, 0xA5] {
+            let mut bytes = torn.written.clone();
+            bytes[at..at + 8].fill(fill);
+            torn.check(&bytes);
+        }
+    }
+}
+
+#[test]
+fn a_rotation_that_did_not_finish_is_undone() {
+    let dir = temp_in_memory();
+    let journal = open(&dir, small());
+    journal.sync_append(entries(0..3));
+    let before = killed(&journal, dir.path());
+    journal.sync_append(vec![(3, Bytes::from(vec![3; 4096]))]);
+    journal.close().unwrap();
+    let files = segment_files(dir.path());
+    assert_eq!(files.len(), 2);
+    // The older anchor does not know the new segment; in one case not even its header is whole.
+    let next = before.path().join(files[1].file_name().unwrap());
+    for bytes in [fs::read(&files[1]).unwrap(), vec![0; 4096], b"PBK".to_vec()] {
+        let dir = copy(before.path());
+        fs::write(dir.path().join(next.file_name().unwrap()), bytes).unwrap();
+        let journal = open_copy(dir.path()).unwrap();
+        assert_eq!(Content::of(&journal).entries, entries(0..3));
+        assert_eq!(segment_files(dir.path()).len(), 1);
+    }
+}
+
+#[test]
+fn a_creation_that_did_not_finish_is_done_again() {
+    let dir = temp_in_memory();
+    drop(open(&dir, small()));
+    for length in [0, 10, 64] {
+        let again = copy(dir.path());
+        fs::rename(again.path().join("ANCHOR"), again.path().join("ANCHOR.new")).unwrap();
+        let first = segment_files(again.path()).pop().unwrap();
+        let bytes = fs::read(&first).unwrap();
+        fs::write(&first, &bytes[..length]).unwrap();
+        let journal = open_copy(again.path()).unwrap();
+        assert!(journal.recovered().created);
+        journal.sync_append(entries(0..2));
+    }
+}
+
+#[test]
+fn what_a_purge_did_not_get_to_delete_is_deleted_at_the_next_open() {
+    let dir = temp_in_memory();
+    let journal = open(&dir, small());
+    for index in 0..4 {
+        journal.sync_append(vec![(index, Bytes::from(vec![1; 4096]))]);
+    }
+    let before = killed(&journal, dir.path());
+    journal.sync_purge(3, b"note");
+    journal.close().unwrap();
+    let expected = Content::of(&journal);
+    let oldest = segment_files(before.path()).remove(0);
+    fs::copy(&oldest, dir.path().join(oldest.file_name().unwrap())).unwrap();
+    let journal = open(&dir, small());
+    assert_eq!(Content::of(&journal), expected);
+    assert!(!dir.path().join(oldest.file_name().unwrap()).exists());
+}

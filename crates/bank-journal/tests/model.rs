@@ -1,0 +1,193 @@
+//! Random changes, reads, clean reopens and kills, against a plain list.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use bank_journal::{Journal, Options};
+use bytes::Bytes;
+use proptest::prelude::*;
+use support::{Content, STAMP, killed, temp_in_memory};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append {
+        count: u64,
+        bytes: usize,
+    },
+    State {
+        slot: u8,
+    },
+    LazyState {
+        slot: u8,
+    },
+    /// How many of the held entries stay.
+    Truncate {
+        keep: prop::sample::Index,
+    },
+    /// How far behind the first held entry, perhaps beyond the end.
+    Purge {
+        by: u64,
+    },
+    Read {
+        from: u64,
+        len: u64,
+        max_bytes: usize,
+    },
+    Reopen,
+    Kill,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (1..5u64, 0..400usize).prop_map(|(count, bytes)| Step::Append { count, bytes }),
+        2 => (0..4u8).prop_map(|slot| Step::State { slot }),
+        2 => (4..6u8).prop_map(|slot| Step::LazyState { slot }),
+        2 => any::<prop::sample::Index>().prop_map(|keep| Step::Truncate { keep }),
+        2 => (0..30u64).prop_map(|by| Step::Purge { by }),
+        4 => (0..60u64, 0..60u64, 0..3000usize).prop_map(|(from, len, max_bytes)| Step::Read { from, len, max_bytes }),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Kill),
+    ]
+}
+
+/// What the journal must say.
+#[derive(Default)]
+struct Model {
+    purged: Option<(u64, Bytes)>,
+    entries: Vec<(u64, Bytes)>,
+    next: u64,
+    states: BTreeMap<u8, Bytes>,
+    /// Values that a crash may leave in the lazily put slots.
+    perhaps: Vec<(u8, Option<Bytes>)>,
+    written: u64,
+}
+
+impl Model {
+    fn bytes(&mut self, len: usize) -> Bytes {
+        self.written += 1;
+        let mut bytes = format!("{}:", self.written).into_bytes();
+        bytes.resize(bytes.len() + len, self.written as u8);
+        bytes.into()
+    }
+
+    fn first(&self) -> u64 {
+        self.next - self.entries.len() as u64
+    }
+
+    fn apply(&mut self, journal: &Journal, step: &Step) {
+        match *step {
+            Step::Append { count, bytes } => {
+                let new: Vec<_> = (self.next..self.next + count)
+                    .map(|index| (index, self.bytes(bytes)))
+                    .collect();
+                journal.append(new.clone(), Result::unwrap).unwrap();
+                self.entries.extend(new);
+                self.next += count;
+            }
+            Step::State { slot } => {
+                let value = self.bytes(5);
+                journal.put_state(slot, value.clone(), Result::unwrap).unwrap();
+                self.states.insert(slot, value);
+            }
+            Step::LazyState { slot } => {
+                let value = self.bytes(5);
+                journal.put_state_lazily(slot, value.clone()).unwrap();
+                self.perhaps.push((slot, self.states.insert(slot, value)));
+            }
+            Step::Truncate { keep } => {
+                let keep = keep.index(self.entries.len() + 1);
+                let next = self.first() + keep as u64;
+                // Index 0 has nothing before it: then, "all" is the only way to say it.
+                journal.truncate_after(next.checked_sub(1), Result::unwrap).unwrap();
+                self.entries.truncate(keep);
+                self.next = next;
+            }
+            Step::Purge { by } => {
+                let index = self.first() + by;
+                let note = self.bytes(3);
+                journal.purge_to(index, note.clone(), Result::unwrap).unwrap();
+                self.entries.retain(|entry| entry.0 > index);
+                self.purged = Some((index, note));
+                self.next = self.next.max(index + 1);
+            }
+            Step::Read { from, len, max_bytes } => {
+                let range = from..from + len;
+                let mut bytes = 0;
+                let wanted = self.entries.iter().filter(|entry| range.contains(&entry.0)).enumerate();
+                let wanted = wanted.take_while(|(at, entry)| {
+                    bytes += entry.1.len();
+                    *at == 0 || bytes <= max_bytes
+                });
+                let wanted: Vec<_> = wanted.map(|(_, entry)| entry.clone()).collect();
+                assert_eq!(journal.read(range, max_bytes).unwrap(), wanted);
+            }
+            Step::Reopen | Step::Kill => {}
+        }
+    }
+
+    fn check(&self, journal: &Journal) {
+        let content = Content::of(journal);
+        assert_eq!(content.entries, self.entries);
+        assert_eq!(content.bounds.purged, self.purged);
+        assert_eq!(content.bounds.next_index.unwrap_or(self.next), self.next);
+        assert_eq!(content.states, self.states);
+    }
+
+    /// After a crash each lazily put slot has its newest value or one that it had since the last sync.
+    fn settle(&mut self, journal: &Journal) {
+        for slot in 4..6 {
+            let found = journal.state(slot);
+            let newest = self.states.get(&slot).cloned();
+            let possible = self.perhaps.iter().any(|(s, value)| *s == slot && *value == found) || newest == found;
+            assert!(possible, "slot {slot}: {found:?}");
+            match found {
+                Some(value) => drop(self.states.insert(slot, value)),
+                None => drop(self.states.remove(&slot)),
+            }
+        }
+        self.perhaps.clear();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_journal_says_what_the_list_says(
+        steps in proptest::collection::vec(step(), 1..80),
+        reserve_bytes in prop_oneof![Just(0u32), Just(4096)],
+        cache_bytes in 0..3000usize,
+    ) {
+        let options = Options { segment_bytes: 4096, reserve_bytes, cache_bytes, accept_copy: true, ..Options::default() };
+        let mut dir = temp_in_memory();
+        let mut journal = Journal::open(dir.path(), STAMP, options.clone()).unwrap();
+        let mut model = Model::default();
+        // The first append of an empty journal may have any index: the model starts at 0.
+        for step in &steps {
+            model.apply(&journal, step);
+            match step {
+                Step::Reopen => {
+                    journal.close().unwrap();
+                    journal = Journal::open(dir.path(), STAMP, options.clone()).unwrap();
+                    model.perhaps.clear();
+                    model.check(&journal);
+                }
+                Step::Kill => {
+                    let taken = killed(&journal, dir.path());
+                    drop(journal);
+                    dir = taken;
+                    journal = Journal::open(dir.path(), STAMP, options.clone()).unwrap();
+                    model.settle(&journal);
+                    model.check(&journal);
+                }
+                _ => {}
+            }
+        }
+        model.check(&journal);
+        drop(journal);
+        let journal = Journal::open(dir.path(), STAMP, options).unwrap();
+        model.check(&journal);
+    }
+}
