@@ -1,1 +1,29 @@
+//! Runs an input file on a bank of real processes. In reading order:
+//!
+//! - [`cli`]: what was asked on the command line, and the exit code.
+//! - [`input`]: the input file, checked whole before anything starts.
+//! - [`run`]: one run from start to end; [`run_folder`] is where it keeps its files.
+//! - [`cluster`]: branch processes: start, kill, pause, restart, stop. End-to-end tests use it too.
+//! - [`customers`]: customer processes and what they were told.
+//! - [`output`]: the output file, made and read back.
+//! - [`verdict`]: what `bank-check` makes of it; [`report`]: how it is said.
+//! - [`programs`], [`process`], [`interrupts`], [`progress`], [`duration`]: what these stand on.
+//!
+//! It starts `branchd` and `customer-cli` as programs and never links them.
 
+pub mod cli;
+pub mod cluster;
+pub mod customers;
+pub mod duration;
+pub mod input;
+pub mod interrupts;
+pub mod output;
+pub mod process;
+pub mod programs;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod run_folder;
+pub mod verdict;
+
+mod last_line;

@@ -1,0 +1,366 @@
+//! A bank of real branch processes on this host: start, found, wait, kill, pause, restart, stop. The launcher runs
+//! inputs on it; end-to-end tests use it as it is.
+//!
+//! No child survives its cluster. A branch ends when its stdin does, so a launcher that is killed takes its branches
+//! along; a cluster that is dropped stops them politely, then kills. Kept branches ([`Lifetime::Kept`]) are the exception, once
+//! [`Cluster::leave`] has been called.
+
+mod branch;
+mod error;
+mod ports;
+
+pub use error::ClusterError;
+pub use ports::Ports;
+
+use crate::programs::Programs;
+use bank_client::{BankFile, Client, ClientOptions, Level, Session};
+use branch::BranchProcess;
+use futures::future::{join_all, try_join_all};
+use rustix::process::Signal;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+/// A branch that has not said where it listens by then is stuck.
+pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A bank that is not founded, or a branch that is not ready by then, is stuck. Many processes on few cores elect slowly.
+pub const FOUND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Branches that drain longer than this are killed.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same where nobody awaits the stop: on drop.
+const DROP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Whether branches end with the launcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// However the launcher ends.
+    WithLauncher,
+    /// They can be left running.
+    Kept,
+}
+
+/// What a cluster is made of.
+#[derive(Debug, Clone)]
+pub struct ClusterConfig {
+    /// What to start.
+    pub programs: Programs,
+    /// Holds `branch-N/data` and `branch-N/log` for each branch.
+    pub dir: PathBuf,
+    /// The numbers of the branches.
+    pub branches: Vec<u32>,
+    /// Where they listen.
+    pub ports: Ports,
+    /// Whether they end with the launcher.
+    pub lifetime: Lifetime,
+    /// Further flags for `branchd start`.
+    pub branch_args: Vec<OsString>,
+}
+
+impl ClusterConfig {
+    /// Branches on free ports, with the programs beside this one, that end with the launcher: what tests want.
+    ///
+    /// # Errors
+    /// A program is missing.
+    pub fn new(dir: &Path, branches: impl IntoIterator<Item = u32>) -> Result<Self, crate::programs::ProgramsError> {
+        Ok(ClusterConfig {
+            programs: Programs::beside_this_one()?,
+            dir: dir.to_owned(),
+            branches: branches.into_iter().collect(),
+            ports: Ports::Auto,
+            lifetime: Lifetime::WithLauncher,
+            branch_args: Vec::new(),
+        })
+    }
+}
+
+/// The branches of one bank, as processes.
+#[derive(Debug)]
+pub struct Cluster {
+    config: ClusterConfig,
+    /// In the order of the config, once started.
+    branches: Vec<BranchProcess>,
+    bank: Option<BankFile>,
+}
+
+impl Cluster {
+    /// Nothing runs yet.
+    pub fn new(config: ClusterConfig) -> Self {
+        Cluster {
+            config,
+            branches: Vec::new(),
+            bank: None,
+        }
+    }
+
+    /// Starts, founds and waits until every branch is ready.
+    ///
+    /// # Errors
+    /// Whatever has been started is stopped.
+    pub async fn running(config: ClusterConfig, opening_balance: i64) -> Result<Self, ClusterError> {
+        let mut cluster = Cluster::new(config);
+        cluster.start(|| ()).await?;
+        cluster.found(opening_balance, 0).await?;
+        cluster.await_position(&cluster.numbers(), 1, FOUND_TIMEOUT).await?;
+        Ok(cluster)
+    }
+
+    /// Starts every branch, all at once, and waits until each listens; `listens` is called for each. They have no bank yet.
+    ///
+    /// # Errors
+    /// A port is taken or impossible, before anything is started; a program that cannot be started, or ends. Those
+    /// that were started are stopped when the cluster is dropped.
+    pub async fn start(&mut self, listens: impl Fn()) -> Result<(), ClusterError> {
+        let addresses = self.config.ports.addresses(&self.config.branches)?;
+        for (&number, listen) in self.config.branches.iter().zip(addresses) {
+            self.branches.push(BranchProcess::spawn(&self.config, number, listen)?);
+        }
+        let announced = self.branches.iter_mut().map(async |branch| {
+            branch.announced(ANNOUNCE_TIMEOUT).await?;
+            listens();
+            Ok::<_, ClusterError>(())
+        });
+        try_join_all(announced).await?;
+        Ok(())
+    }
+
+    /// Founds the bank on all the branches and writes `bank.json` in the cluster's directory. `voters`: how many of
+    /// them vote; 0: as many as the bank thinks right.
+    ///
+    /// # Errors
+    /// The bank says why not.
+    pub async fn found(&mut self, opening_balance: i64, voters: u32) -> Result<&BankFile, ClusterError> {
+        let branches: Vec<bank_client::Branch> = self
+            .branches
+            .iter()
+            .map(|branch| bank_client::Branch {
+                branch: branch.number,
+                address: branch.address.into(),
+            })
+            .collect();
+        let first = branches
+            .iter()
+            .min_by_key(|branch| branch.branch)
+            .ok_or(ClusterError::NoBranches)?;
+        let found = bank_client::operator::init(&first.address, &branches, opening_balance, voters, FOUND_TIMEOUT);
+        let founded = found
+            .await
+            .map_err(|source| self.blame(ClusterError::Founding(source)))?;
+        let bank = BankFile::new(founded.bank_id, branches)?;
+        bank.save(&self.bank_path())?;
+        Ok(self.bank.insert(bank))
+    }
+
+    /// Answers when each of these branches has applied this many commands; with 1, when it is ready.
+    ///
+    /// # Errors
+    /// Names the branch that has not in time, or does not run.
+    pub async fn await_position(&self, branches: &[u32], position: u64, timeout: Duration) -> Result<(), ClusterError> {
+        let bank = self.bank.as_ref().ok_or(ClusterError::NotFounded)?;
+        let client = Client::of_bank(
+            bank,
+            ClientOptions {
+                timeout,
+                failover: false,
+            },
+        );
+        let client = &client;
+        let reached = branches.iter().map(async |&branch| {
+            let mut session = Session {
+                read_position: position,
+                ..Session::default()
+            };
+            let answer = client
+                .query(Some(branch), &mut session, Level::MonotonicReads, "main")
+                .await;
+            answer.map_err(|source| {
+                self.blame(ClusterError::Behind {
+                    branch,
+                    position,
+                    source: Box::new(source),
+                })
+            })
+        });
+        try_join_all(reached).await?;
+        Ok(())
+    }
+
+    /// The branches' numbers, in the order of the config.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.config.branches.clone()
+    }
+
+    /// The bank, once founded.
+    pub fn bank(&self) -> Option<&BankFile> {
+        self.bank.as_ref()
+    }
+
+    /// Where [`Cluster::found`] writes the bank file.
+    pub fn bank_path(&self) -> PathBuf {
+        self.config.dir.join("bank.json")
+    }
+
+    /// The programs that it starts.
+    pub fn programs(&self) -> &Programs {
+        &self.config.programs
+    }
+
+    /// Where a branch listens.
+    ///
+    /// # Errors
+    /// There is no such branch.
+    pub fn address(&self, branch: u32) -> Result<SocketAddr, ClusterError> {
+        Ok(self.find(branch)?.address)
+    }
+
+    /// A branch's process, by its number in this host; none while it does not run.
+    ///
+    /// # Errors
+    /// There is no such branch.
+    pub fn pid(&self, branch: u32) -> Result<Option<u32>, ClusterError> {
+        Ok(self.find(branch)?.pid())
+    }
+
+    /// A branch's data directory.
+    ///
+    /// # Errors
+    /// There is no such branch.
+    pub fn data_dir(&self, branch: u32) -> Result<PathBuf, ClusterError> {
+        Ok(self.find(branch)?.data_dir())
+    }
+
+    /// What a branch has written to stderr, over all its starts.
+    ///
+    /// # Errors
+    /// There is no such branch.
+    pub fn log_path(&self, branch: u32) -> Result<PathBuf, ClusterError> {
+        Ok(self.find(branch)?.log_path())
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    ///
+    /// # Errors
+    /// There is no such branch, or the operating system refuses.
+    pub async fn kill(&self, branch: u32) -> Result<(), ClusterError> {
+        let branch = self.find(branch)?;
+        branch.signal(Signal::KILL)?;
+        branch.ended().await;
+        Ok(())
+    }
+
+    /// SIGSTOP: it keeps its connections and answers nothing.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub fn pause(&self, branch: u32) -> Result<(), ClusterError> {
+        self.find(branch)?.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub fn resume(&self, branch: u32) -> Result<(), ClusterError> {
+        self.find(branch)?.signal(Signal::CONT)
+    }
+
+    /// SIGTERM, and waits until it has drained and ended.
+    ///
+    /// # Errors
+    /// As [`Cluster::kill`].
+    pub async fn stop_branch(&self, branch: u32) -> Result<ExitStatus, ClusterError> {
+        let branch = self.find(branch)?;
+        branch.signal(Signal::TERM)?;
+        Ok(branch.ended().await)
+    }
+
+    /// Waits until a branch has ended, by itself or not.
+    ///
+    /// # Errors
+    /// There is no such branch.
+    pub async fn branch_ended(&self, branch: u32) -> Result<ExitStatus, ClusterError> {
+        Ok(self.find(branch)?.ended().await)
+    }
+
+    /// Starts a branch that has ended again, on its old data directory and port, and waits until it listens.
+    ///
+    /// # Errors
+    /// It still runs, or does not come up; the error bears its last words.
+    pub async fn restart(&mut self, branch: u32) -> Result<(), ClusterError> {
+        let place = self.place(branch)?;
+        let old = &self.branches[place];
+        if old.pid().is_some() {
+            return Err(ClusterError::StillRuns(branch));
+        }
+        let again = BranchProcess::spawn(&self.config, branch, old.address)?;
+        self.branches[place] = again;
+        self.branches[place].announced(ANNOUNCE_TIMEOUT).await
+    }
+
+    /// Stops every branch, all at once, and waits: first politely, then by killing.
+    ///
+    /// # Errors
+    /// Names the first branch that had ended before it was told to, or that had to be killed. All are gone even so.
+    pub async fn stop(&mut self) -> Result<(), ClusterError> {
+        let early = self.branches.iter().find_map(BranchProcess::failed);
+        let branches = std::mem::take(&mut self.branches);
+        branches.iter().for_each(BranchProcess::ask_to_stop);
+        let stopped = branches.into_iter().map(async |mut branch| {
+            branch.close_stdin();
+            let in_time = tokio::time::timeout(STOP_TIMEOUT, branch.ended()).await;
+            // What has not ended is killed here, by being dropped.
+            in_time.is_err().then(|| ClusterError::Stuck {
+                branch: branch.number,
+                log: branch.log_path(),
+            })
+        });
+        let stuck = join_all(stopped).await.into_iter().flatten().next();
+        early.or(stuck).map_or(Ok(()), Err)
+    }
+
+    /// Kills every branch at once.
+    pub fn kill_all(&mut self) {
+        for branch in &self.branches {
+            let _ = branch.signal(Signal::KILL);
+        }
+        self.branches.clear();
+    }
+
+    /// Lets the branches of a [`Lifetime::Kept`] cluster run on, and says their processes' numbers. Those of another
+    /// cluster end as ever.
+    pub fn leave(mut self) -> Vec<u32> {
+        let branches = std::mem::take(&mut self.branches);
+        match self.config.lifetime {
+            Lifetime::Kept => branches.into_iter().filter_map(BranchProcess::leave).collect(),
+            Lifetime::WithLauncher => Vec::new(),
+        }
+    }
+
+    /// A failure is better explained by a branch that has died, where one has.
+    fn blame(&self, error: ClusterError) -> ClusterError {
+        self.branches.iter().find_map(BranchProcess::failed).unwrap_or(error)
+    }
+
+    fn place(&self, branch: u32) -> Result<usize, ClusterError> {
+        let place = self.branches.iter().position(|process| process.number == branch);
+        place.ok_or(ClusterError::NoSuchBranch(branch))
+    }
+
+    fn find(&self, branch: u32) -> Result<&BranchProcess, ClusterError> {
+        Ok(&self.branches[self.place(branch)?])
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.branches.iter().for_each(BranchProcess::ask_to_stop);
+        self.branches.iter_mut().for_each(BranchProcess::close_stdin);
+        let deadline = Instant::now() + DROP_TIMEOUT;
+        for branch in &self.branches {
+            branch.wait_until(deadline);
+        }
+        // Those still there are killed by being dropped.
+        self.branches.clear();
+    }
+}

@@ -1,0 +1,97 @@
+//! Customers as processes: each listing of the input is one `customer-cli replay`, which is given events on stdin and
+//! answers a line each. A customer that dies loses only its own results.
+
+mod record;
+mod replay;
+
+pub use record::{Outcome, Record};
+pub use replay::Visited;
+
+use crate::cluster::Cluster;
+use crate::input::{Action, Visit};
+use crate::programs::Programs;
+use bank_client::{Level, Propagation};
+use futures::StreamExt;
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// More customer processes than this never run at once; the others wait for their turn. Each has a few MB.
+pub const AT_ONCE_MAX: usize = 64;
+
+/// How customers go about their events.
+#[derive(Debug, Clone)]
+pub struct CustomerConfig {
+    /// What to start.
+    pub programs: Programs,
+    /// The bank file.
+    pub bank: PathBuf,
+    /// Holds `customer-N.session.json` and `customer-N.log` for each customer.
+    pub dir: PathBuf,
+    /// What reads promise.
+    pub level: Level,
+    /// What writes wait for.
+    pub propagation: Propagation,
+    /// The deadline of each event.
+    pub timeout: Duration,
+}
+
+/// Runs the visits one after the other. Before each, the branches that it queries are waited for until they have
+/// all that the visits before it did: a session speaks for its own customer alone, and the order is the input's.
+pub async fn run_in_order(
+    config: &CustomerConfig,
+    cluster: &Cluster,
+    visits: &[Visit],
+    event_done: &impl Fn(),
+) -> Vec<Visited> {
+    let mut position = 0;
+    let mut visited = Vec::with_capacity(visits.len());
+    for visit in visits {
+        let queried: BTreeSet<u32> = visit
+            .events
+            .iter()
+            .filter(|event| event.action == Action::Query)
+            .map(|event| event.branch)
+            .collect();
+        let queried: Vec<u32> = queried.into_iter().collect();
+        let ready = match position {
+            0 => Ok(()),
+            _ => cluster.await_position(&queried, position, config.timeout).await,
+        };
+        let mut done = replay::visit(config, visit, event_done).await;
+        if let Err(error) = ready {
+            done.failure
+                .get_or_insert_with(|| format!("customer {} began too early: {error}", visit.customer));
+        }
+        position = done
+            .records
+            .iter()
+            .filter_map(|record| record.position)
+            .fold(position, u64::max);
+        visited.push(done);
+    }
+    visited
+}
+
+/// Runs all customers at once, each one's visits in order. The results are in the order of the visits.
+pub async fn run_at_once(config: &CustomerConfig, visits: &[Visit], event_done: &impl Fn()) -> Vec<Visited> {
+    let mut chains: Vec<Vec<usize>> = Vec::new();
+    let mut chain_of = HashMap::new();
+    for (place, visit) in visits.iter().enumerate() {
+        let chain = *chain_of.entry(visit.customer).or_insert_with(|| {
+            chains.push(Vec::new());
+            chains.len() - 1
+        });
+        chains[chain].push(place);
+    }
+    let runs = chains.into_iter().map(async |chain| {
+        let mut visited = Vec::new();
+        for place in chain {
+            visited.push((place, replay::visit(config, &visits[place], event_done).await));
+        }
+        visited
+    });
+    let mut visited = futures::stream::iter(runs).buffer_unordered(AT_ONCE_MAX).concat().await;
+    visited.sort_by_key(|&(place, _)| place);
+    visited.into_iter().map(|(_, visited)| visited).collect()
+}

@@ -1,0 +1,76 @@
+//! The library's cluster of real branches: what end-to-end tests stand on. Needs `branchd` beside it:
+//! `cargo build --workspace`.
+
+use bank_client::{Client, ClientOptions, Level, Propagation, Session};
+use launcher::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};
+
+async fn three(dir: &std::path::Path) -> Cluster {
+    let config = ClusterConfig::new(dir, 1..=3).expect("the programs are built");
+    Cluster::running(config, 0).await.expect("a bank")
+}
+
+#[tokio::test]
+async fn a_killed_branch_comes_back_on_its_port_with_its_books() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = three(dir.path()).await;
+    let client = Client::of_bank(cluster.bank().expect("founded"), ClientOptions::default());
+    let mut session = Session::default();
+    client
+        .deposit(Some(3), &mut session, Propagation::Quorum, "main", 40)
+        .await
+        .expect("deposited");
+    let (pid, address) = (cluster.pid(3).expect("known"), cluster.address(3).expect("known"));
+    cluster.kill(3).await.expect("killed");
+    assert_eq!(cluster.pid(3).expect("known"), None);
+    client
+        .deposit(Some(2), &mut session, Propagation::Quorum, "main", 2)
+        .await
+        .expect("deposited");
+    cluster.restart(3).await.expect("back");
+    assert_eq!(cluster.address(3).expect("known"), address);
+    assert_ne!(cluster.pid(3).expect("known"), pid);
+    cluster
+        .await_position(&[3], session.write_position, FOUND_TIMEOUT)
+        .await
+        .expect("caught up");
+    let balance = client
+        .query(Some(3), &mut session, Level::Session, "main")
+        .await
+        .expect("answered")
+        .value;
+    assert_eq!(balance, 42);
+    cluster.stop().await.expect("all drained");
+}
+
+#[tokio::test]
+async fn a_paused_branch_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = three(dir.path()).await;
+    cluster.pause(2).expect("paused");
+    cluster.resume(2).expect("resumed");
+    cluster.await_position(&[2], 1, FOUND_TIMEOUT).await.expect("ready");
+    assert!(matches!(cluster.restart(2).await, Err(ClusterError::StillRuns(2))));
+    assert!(matches!(cluster.pause(9), Err(ClusterError::NoSuchBranch(9))));
+    cluster.stop().await.expect("all drained");
+}
+
+#[tokio::test]
+async fn a_dropped_cluster_leaves_no_process() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cluster = three(dir.path()).await;
+    let pids: Vec<u32> = cluster
+        .numbers()
+        .iter()
+        .filter_map(|&branch| cluster.pid(branch).expect("known"))
+        .collect();
+    assert_eq!(pids.len(), 3);
+    cluster.pause(1).expect("paused");
+    drop(cluster);
+    for pid in pids {
+        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
+        assert!(
+            rustix::process::test_kill_process(pid).is_err(),
+            "{pid:?} is still there"
+        );
+    }
+}

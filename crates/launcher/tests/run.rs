@@ -1,0 +1,352 @@
+//! `launcher run` and `launcher check` as people type them, on real branches and customers. Needs `branchd` and
+//! `customer-cli` beside it: `cargo build --workspace`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `launcher`, in a directory of its own.
+struct Launcher {
+    dir: tempfile::TempDir,
+}
+
+fn inputs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../inputs")
+}
+
+fn expected(name: &str) -> serde_json::Value {
+    json(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/expected_{name}")))
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Launcher {
+    fn new() -> Self {
+        Launcher {
+            dir: tempfile::tempdir().expect("a directory"),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn launch(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .output()
+            .expect("launcher runs")
+    }
+
+    fn run(&self, input: &Path, args: &[&str]) -> Output {
+        let input = input.to_str().expect("UTF-8");
+        self.launch(&[&["run", input, "--base-port", "auto"], args].concat())
+    }
+
+    /// Runs an input of this test's own.
+    fn run_text(&self, input: &str, args: &[&str]) -> Output {
+        let path = self.path("input.json");
+        fs::write(&path, input).expect("written");
+        self.run(&path, args)
+    }
+
+    fn check(&self, output: &str, input: &Path, args: &[&str]) -> Output {
+        self.launch(&[&["check", output, "--input", input.to_str().expect("UTF-8")], args].concat())
+    }
+
+    /// Everything that lies in the directory, apart from the input.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.dir.path()).expect("listed");
+        let names = entries.map(|entry| entry.expect("listed").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name != "input.json").collect()
+    }
+}
+
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{}\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn each_input_gives_its_expected_output() {
+    let names = fs::read_dir(inputs())
+        .expect("listed")
+        .map(|entry| entry.expect("listed").file_name());
+    let names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in names {
+        let launcher = Launcher::new();
+        let input = inputs().join(&name);
+        let ran = launcher.run(&input, &[]);
+        assert_code(&ran, 0);
+        let wanted = match name.as_str() {
+            "input_big.json" => expected("output_big.json"),
+            name => expected(name),
+        };
+        assert_eq!(json(&launcher.path("outputs/output.json")), wanted, "{name}");
+        assert!(text(&ran.stdout).contains("\nconsistent"), "{}", text(&ran.stdout));
+        assert_code(&launcher.check("outputs/output.json", &input, &[]), 0);
+        assert_code(&launcher.check("outputs/output.json", &input, &["--concurrent"]), 0);
+    }
+}
+
+#[test]
+fn the_reports_run_ends_with_its_checkers_line_and_leaves_its_folder() {
+    let launcher = Launcher::new();
+    let ran = launcher.run(&inputs().join("input_big.json"), &["--dir", "here", "--json"]);
+    assert_code(&ran, 0);
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("one JSON object");
+    assert_eq!(report["conclusion"], "consistent");
+    assert_eq!(
+        report["cross_branch"],
+        "19 out of 19 cross-branch query events are correct."
+    );
+    assert_eq!((&report["branches"], &report["events"]), (&10.into(), &60.into()));
+    for verdict in report["verdicts"].as_array().expect("verdicts") {
+        assert_eq!(verdict["outcome"], "pass", "{verdict}");
+    }
+    let wanted = [
+        "input.json",
+        "output.json",
+        "bank.json",
+        "branch-10/data",
+        "branch-10/log",
+        "customers/customer-1.log",
+    ];
+    for name in wanted {
+        assert!(launcher.path("here").join(name).exists(), "{name}");
+    }
+    assert_eq!(
+        json(&launcher.path("here/output.json")),
+        json(&launcher.path("outputs/output.json"))
+    );
+    // The folder is in use now.
+    assert_code(&launcher.run(&inputs().join("input_big.json"), &["--dir", "here"]), 2);
+}
+
+#[test]
+fn every_level_propagation_and_form() {
+    let launcher = Launcher::new();
+    let input = inputs().join("three_customers.json");
+    for args in [
+        "--level read-your-writes",
+        "--level session --propagation all",
+        "--level strong --voters 1",
+        "--level eventual --propagation all",
+        "--output-format customers --output a/b/customers.json",
+        "--output-format balances --output balances.json",
+    ] {
+        let ran = launcher.run(&input, &args.split(' ').collect::<Vec<_>>());
+        assert_code(&ran, 0);
+    }
+    for output in ["a/b/customers.json", "balances.json"] {
+        assert_code(&launcher.check(output, &input, &[]), 0);
+    }
+    assert_eq!(
+        json(&launcher.path("a/b/customers.json")).as_array().map(Vec::len),
+        Some(3)
+    );
+    let balances = r#"[{"id":1,"balance":150},{"id":2,"balance":120},{"id":3,"balance":107}]"#;
+    assert_eq!(
+        json(&launcher.path("balances.json")),
+        serde_json::from_str::<serde_json::Value>(balances).expect("JSON")
+    );
+}
+
+/// Each of `customers` deposits 3 and withdraws 1 at every branch in turn, and queries after each; the last one comes back.
+fn crowd(customers: u32, branches: u32) -> String {
+    let branch = |n| format!(r#"{{"id":{n},"type":"branch","balance":50}}"#);
+    let events = |customer: u32| {
+        let at = |n: u32| (customer + n) % branches + 1;
+        let event = |n| {
+            format!(
+                r#"{{"interface":"deposit","branch":{},"money":3}},{{"interface":"query","branch":{}}},
+                   {{"interface":"withdraw","branch":{},"money":1}},{{"interface":"query","branch":{}}}"#,
+                at(n),
+                at(n + 1),
+                at(n),
+                at(n + 2)
+            )
+        };
+        (0..branches).map(event).collect::<Vec<_>>().join(",")
+    };
+    let customer = |n: u32| format!(r#"{{"id":{n},"type":"customer","events":[{}]}}"#, events(n));
+    let branches_then_customers: Vec<String> = (1..=branches)
+        .map(branch)
+        .chain((1..=customers).map(customer))
+        .chain([customer(customers)])
+        .collect();
+    format!("[{}]", branches_then_customers.join(",\n"))
+}
+
+#[test]
+fn a_crowd_at_once_sees_its_own_writes() {
+    let launcher = Launcher::new();
+    for args in [
+        vec!["--concurrent"],
+        vec!["--concurrent", "--propagation", "all", "--level", "eventual"],
+    ] {
+        let ran = launcher.run_text(&crowd(6, 4), &args);
+        assert_code(&ran, 0);
+        let output = json(&launcher.path("outputs/output.json"));
+        let entries = output.as_array().expect("an array");
+        assert_eq!(entries.len(), 7 * 16);
+        // The input's order, whatever ran first.
+        let ids: Vec<u64> = entries
+            .iter()
+            .map(|entry| entry["id"].as_u64().expect("an id"))
+            .collect();
+        let wanted: Vec<u64> = [1, 2, 3, 4, 5, 6, 6].iter().flat_map(|&id| [id; 16]).collect();
+        assert_eq!(ids, wanted);
+        assert_code(
+            &launcher.check("outputs/output.json", &launcher.path("input.json"), &["--concurrent"]),
+            0,
+        );
+    }
+}
+
+#[test]
+fn the_sevens_are_caught() {
+    let launcher = Launcher::new();
+    let input = inputs().join("input_big.json");
+    let mut output = expected("output_big.json");
+    for entry in output.as_array_mut().expect("an array") {
+        if let Some(balance) = entry["recv"][0].get_mut("balance") {
+            *balance = 7.into();
+        }
+    }
+    fs::write(launcher.path("sevens.json"), output.to_string()).expect("written");
+    let checked = launcher.check("sevens.json", &input, &["--verbose"]);
+    assert_code(&checked, 1);
+    let said = text(&checked.stdout);
+    assert!(
+        said.contains("Consistent balance between branch 1 and branch 2. Balance=7\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n19 out of 19 cross-branch query events are correct.\nNOT consistent"),
+        "{said}"
+    );
+    assert!(
+        said.contains("customer 1's query at branch 1 (event 1) answered 7; it had to be 0"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_wrong_input_leaves_nothing() {
+    for (input, args, expected) in [
+        ("", vec![], "input.json:1:1: the file is empty"),
+        ("[{\"id\":1,\"type\":\"branch\",\"balance\":0},]", vec![], "remove it"),
+        (
+            r#"[{"id":1,"type":"branch","balance":0},
+                {"id":1,"type":"customer","events":[{"id":6,"interface":"query","branch":2}]}]"#,
+            vec![],
+            "input.json:2:95: customer 1, event 6: there is no branch 2",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--voters", "2"],
+            "there are only 1 branches",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--timeout", "5"],
+            "write a duration",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--level", "some"],
+            "possible values",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--output", "/dev/null"],
+            "not a regular file",
+        ),
+    ] {
+        let launcher = Launcher::new();
+        let ran = launcher.run_text(input, &args);
+        assert_code(&ran, 2);
+        let said = text(&ran.stderr);
+        assert!(said.contains(expected), "{said}\n{expected}");
+        assert_eq!(launcher.files(), Vec::<String>::new(), "{said}");
+    }
+}
+
+#[test]
+fn ports_are_looked_at_before_anything_starts() {
+    let launcher = Launcher::new();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let base = (held.local_addr().expect("bound").port() - 1).to_string();
+    let input = inputs().join("two_branches.json");
+    let input = input.to_str().expect("UTF-8");
+    for (base, expected) in [(base.as_str(), "for branch 1, is taken"), ("65534", "past 65535")] {
+        let ran = launcher.launch(&["run", input, "--base-port", base]);
+        assert_code(&ran, 2);
+        let said = text(&ran.stderr);
+        assert!(said.contains(expected) && said.contains("--base-port auto"), "{said}");
+        assert_eq!(launcher.files(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn kept_branches_answer_until_they_are_told_to_stop() {
+    let launcher = Launcher::new();
+    let ran = launcher.run(&inputs().join("two_branches.json"), &["--keep", "--json"]);
+    assert_code(&ran, 0);
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("one JSON object");
+    let pids: Vec<String> = report["kept"]
+        .as_array()
+        .expect("pids")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let programs = launcher::programs::Programs::beside_this_one().expect("built");
+    let bank = launcher.path(report["bank"].as_str().expect("a path"));
+    let asked = Command::new(programs.customer_cli)
+        .args([
+            "--bank",
+            bank.to_str().expect("UTF-8"),
+            "--branch",
+            "2",
+            "--json",
+            "query",
+        ])
+        .output()
+        .expect("customer-cli runs");
+    let stopped = Command::new("kill").args(&pids).status().expect("kill runs");
+    assert_eq!(pids.len(), 2);
+    assert!(stopped.success());
+    assert!(
+        text(&asked.stdout).contains("400"),
+        "{}{}",
+        text(&asked.stdout),
+        text(&asked.stderr)
+    );
+}
+
+#[test]
+fn completions_and_help() {
+    let launcher = Launcher::new();
+    assert!(text(&launcher.launch(&["completions", "bash"]).stdout).contains("launcher"));
+    let help = launcher.launch(&["--help"]);
+    assert_code(&help, 0);
+    assert!(text(&help.stdout).contains("launcher run inputs/input_big.json"));
+    assert_code(&launcher.launch(&["walk"]), 2);
+}
