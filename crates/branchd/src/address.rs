@@ -32,7 +32,11 @@ pub fn check(address: &str, insecure: bool) -> Result<(), AddressError> {
         return Err(malformed());
     }
     let loopback = host == "localhost" || bare.unwrap_or(host).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    if loopback || insecure { Ok(()) } else { Err(AddressError::BeyondThisHost(address.to_owned())) }
+    if loopback || insecure {
+        Ok(())
+    } else {
+        Err(AddressError::BeyondThisHost(address.to_owned()))
+    }
 }
 
 #[cfg(test)]
@@ -45,10 +49,25 @@ mod tests {
             assert_eq!(check(good, false), Ok(()), "{good}");
         }
         for beyond in ["10.0.0.7:50001", "bank.example:50001", "0.0.0.0:50001", "[::]:1"] {
-            assert_eq!(check(beyond, false), Err(AddressError::BeyondThisHost(beyond.into())), "{beyond}");
+            assert_eq!(
+                check(beyond, false),
+                Err(AddressError::BeyondThisHost(beyond.into())),
+                "{beyond}"
+            );
             assert_eq!(check(beyond, true), Ok(()), "{beyond}");
         }
-        for bad in ["", "50001", "127.0.0.1", ":50001", "host:", "host:65536", "ho st:1", "::1:50001", "[x]:1", "http://h:1"] {
+        for bad in [
+            "",
+            "50001",
+            "127.0.0.1",
+            ":50001",
+            "host:",
+            "host:65536",
+            "ho st:1",
+            "::1:50001",
+            "[x]:1",
+            "http://h:1",
+        ] {
             assert_eq!(check(bad, true), Err(AddressError::Malformed(bad.into())), "{bad}");
         }
     }

@@ -142,7 +142,9 @@ impl StartArguments {
         Ok(Config {
             branch: self.id,
             data: self.data.clone(),
-            timing: Timing { election_timeout: self.election_timeout },
+            timing: Timing {
+                election_timeout: self.election_timeout,
+            },
             insecure: self.insecure,
             hand_over: !self.stop_with_stdin,
         })
@@ -160,13 +162,19 @@ fn numbered_address(text: &str) -> Result<(u32, String), String> {
     if number == 0 {
         return Err("a branch has the number 0: numbers begin at 1".to_owned());
     }
-    any_address(address).map(|address| (number, address)).map_err(|error| error.to_string())
+    any_address(address)
+        .map(|address| (number, address))
+        .map_err(|error| error.to_string())
 }
 
 /// Reads `500ms`, `2s`: whole numbers only.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let value: Option<u64> = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    let value: Option<u64> = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())
+        .flatten();
     let duration = match (value, &text[digits.len()..]) {
         (Some(value), "ms") => Duration::from_millis(value),
         (Some(value), "s") => Duration::from_secs(value),
@@ -175,7 +183,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     if (ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&duration) {
         return Ok(duration);
     }
-    Err(format!("{text} is out of range: give {ELECTION_TIMEOUT_MIN:?} to {ELECTION_TIMEOUT_MAX:?}"))
+    Err(format!(
+        "{text} is out of range: give {ELECTION_TIMEOUT_MIN:?} to {ELECTION_TIMEOUT_MAX:?}"
+    ))
 }
 
 #[cfg(test)]
@@ -192,7 +202,17 @@ mod tests {
     fn durations_are_checked() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
-        for bad in ["", "ms", "5", "-5s", "1.5s", "1h", "10ms", "61s", "99999999999999999999s"] {
+        for bad in [
+            "",
+            "ms",
+            "5",
+            "-5s",
+            "1.5s",
+            "1h",
+            "10ms",
+            "61s",
+            "99999999999999999999s",
+        ] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }

@@ -90,9 +90,13 @@ impl Branch {
     pub(crate) async fn adopt(&self, bank_id: Uuid) -> Result<(), Status> {
         if let Some(bank) = self.directory.bank_id().filter(|bank| *bank != bank_id) {
             let branch = self.config.branch;
-            return Err(Status::failed_precondition(format!("branch {branch} is of bank {bank} already")));
+            return Err(Status::failed_precondition(format!(
+                "branch {branch} is of bank {bank} already"
+            )));
         }
-        self.open_bank(bank_id).await.map_err(|error| Status::internal(error.to_string()))
+        self.open_bank(bank_id)
+            .await
+            .map_err(|error| Status::internal(error.to_string()))
     }
 
     async fn open_bank(&self, bank_id: Uuid) -> Result<(), BranchError> {
@@ -103,7 +107,11 @@ impl Branch {
 
     async fn make_bank(&self, bank_id: Uuid) -> Result<Bank, BranchError> {
         let replica = self.directory.replica();
-        let identity = Identity { bank_id, branch: self.config.branch, replica };
+        let identity = Identity {
+            bank_id,
+            branch: self.config.branch,
+            replica,
+        };
         let stamp = stamp(bank_id, replica);
         let joined = self.directory.bank_id().is_some();
         if !joined {
@@ -112,7 +120,10 @@ impl Branch {
         let (journal_path, ledger_path) = (self.directory.journal(), self.directory.ledger());
         let files = tokio::task::spawn_blocking(move || {
             // A branch that has joined has promised things; without its journal it no longer knows which.
-            let options = bank_journal::Options { must_exist: joined, ..Default::default() };
+            let options = bank_journal::Options {
+                must_exist: joined,
+                ..Default::default()
+            };
             let journal = Journal::open(&journal_path, stamp, options)?;
             let (file, books) = BooksFile::open(&ledger_path, *bank_id.as_bytes())?;
             Ok::<_, BranchError>((Arc::new(journal), file, books))
@@ -134,7 +145,14 @@ impl Branch {
         let writer = Writer::start(identity, engine.clone(), self.peers.clone());
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
-        Ok(Bank { identity, engine, writer, reads, books, journal })
+        Ok(Bank {
+            identity,
+            engine,
+            writer,
+            reads,
+            books,
+            journal,
+        })
     }
 
     /// The bank, if this branch has one.
@@ -149,7 +167,9 @@ impl Branch {
     pub(crate) fn bank(&self) -> Result<&Bank, Status> {
         self.bank_if_any().ok_or_else(|| {
             let branch = self.config.branch;
-            Status::failed_precondition(format!("branch {branch} has no bank yet: found one with `branchd init`"))
+            Status::failed_precondition(format!(
+                "branch {branch} has no bank yet: found one with `branchd init`"
+            ))
         })
     }
 

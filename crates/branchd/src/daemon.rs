@@ -62,7 +62,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
             branch.close_lead().await;
             branch.stop();
             if tokio::time::timeout(DRAIN_TIMEOUT, serving).await.is_err() {
-                tracing::warn!(branch = number, "calls were still under way after {DRAIN_TIMEOUT:?}: they are cut off");
+                tracing::warn!(
+                    branch = number,
+                    "calls were still under way after {DRAIN_TIMEOUT:?}: they are cut off"
+                );
             }
             branch.close().await;
             tracing::info!(branch = number, "stopped");
@@ -74,7 +77,12 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 
 /// The one line on start: who, where, with what.
 fn started(branch: &Branch) {
-    let bank = branch.directory.bank_id().map_or("none yet: found one with `branchd init`".to_owned(), |id| id.to_string());
+    let bank = branch
+        .directory
+        .bank_id()
+        .map_or("none yet: found one with `branchd init`".to_owned(), |id| {
+            id.to_string()
+        });
     tracing::info!(
         branch = branch.config.branch,
         address = %branch.address,

@@ -101,21 +101,36 @@ impl DataDirectory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 refuse_leftovers(path)?;
                 let replica = (Uuid::new_v4().as_u128() >> 64) as u64;
-                let file = IdentityFile { format: FORMAT, branch, replica: format!("{replica:016x}"), bank_id: None };
+                let file = IdentityFile {
+                    format: FORMAT,
+                    branch,
+                    replica: format!("{replica:016x}"),
+                    bank_id: None,
+                };
                 write(path, &file)?;
                 file
             }
             Err(error) => return Err(failed("read", &file_path)(error)),
         };
         if file.branch != branch {
-            return Err(DataDirectoryError::OtherBranch { path: path.to_owned(), owner: file.branch, branch });
+            return Err(DataDirectoryError::OtherBranch {
+                path: path.to_owned(),
+                owner: file.branch,
+                branch,
+            });
         }
         let replica = u64::from_str_radix(&file.replica, 16).map_err(|_| DataDirectoryError::Damaged {
             path: file_path,
             why: format!("{:?} is no replica id", file.replica),
         })?;
         let bank_id = Mutex::new(file.bank_id);
-        Ok(Self { path: path.to_owned(), branch, replica, bank_id, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            branch,
+            replica,
+            bank_id,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -137,7 +152,15 @@ impl DataDirectory {
     /// It cannot be written.
     pub(crate) fn join(&self, bank: Uuid) -> Result<(), DataDirectoryError> {
         let replica = format!("{:016x}", self.replica);
-        write(&self.path, &IdentityFile { format: FORMAT, branch: self.branch, replica, bank_id: Some(bank) })?;
+        write(
+            &self.path,
+            &IdentityFile {
+                format: FORMAT,
+                branch: self.branch,
+                replica,
+                bank_id: Some(bank),
+            },
+        )?;
         *self.bank_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(bank);
         Ok(())
     }
@@ -194,7 +217,12 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDire
 
 fn lock(directory: &Path) -> Result<File, DataDirectoryError> {
     let path = directory.join("LOCK");
-    let options = File::options().read(true).write(true).create(true).truncate(false).to_owned();
+    let options = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .to_owned();
     let mut file = options.open(&path).map_err(failed("open", &path))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -202,7 +230,10 @@ fn lock(directory: &Path) -> Result<File, DataDirectoryError> {
             let mut pid = String::new();
             // Without it the message says less; the refusal stands.
             let _ = file.read_to_string(&mut pid);
-            return Err(DataDirectoryError::Locked { path: directory.to_owned(), pid: pid.trim().to_owned() });
+            return Err(DataDirectoryError::Locked {
+                path: directory.to_owned(),
+                pid: pid.trim().to_owned(),
+            });
         }
         Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
     }
@@ -216,7 +247,10 @@ fn refuse_leftovers(directory: &Path) -> Result<(), DataDirectoryError> {
     for name in ["journal", "ledger.db"] {
         if directory.join(name).exists() {
             let why = format!("it has {name}, but no branch.json that says whose it is");
-            return Err(DataDirectoryError::Damaged { path: directory.to_owned(), why });
+            return Err(DataDirectoryError::Damaged {
+                path: directory.to_owned(),
+                why,
+            });
         }
     }
     Ok(())
@@ -227,10 +261,16 @@ fn parse(path: &Path, text: &str) -> Result<IdentityFile, DataDirectoryError> {
     struct Format {
         format: u32,
     }
-    let damaged = |error: serde_json::Error| DataDirectoryError::Damaged { path: path.to_owned(), why: error.to_string() };
+    let damaged = |error: serde_json::Error| DataDirectoryError::Damaged {
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
     let Format { format } = serde_json::from_str(text).map_err(damaged)?;
     if format != FORMAT {
-        return Err(DataDirectoryError::OtherFormat { path: path.to_owned(), format });
+        return Err(DataDirectoryError::OtherFormat {
+            path: path.to_owned(),
+            format,
+        });
     }
     serde_json::from_str(text).map_err(damaged)
 }
@@ -272,17 +312,32 @@ mod tests {
         assert_eq!((again.bank_id(), again.replica()), (Some(bank), replica));
         drop(again);
         let other = DataDirectory::open(directory.path(), 4).expect_err("another branch");
-        assert!(matches!(other, DataDirectoryError::OtherBranch { owner: 3, branch: 4, .. }));
+        assert!(matches!(
+            other,
+            DataDirectoryError::OtherBranch {
+                owner: 3,
+                branch: 4,
+                ..
+            }
+        ));
     }
 
     #[test]
     fn a_damaged_or_newer_directory_is_refused() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("branch.json");
-        for (text, newer) in [("", false), ("{\"format\":1}", false), ("{\"format\":2,\"new\":1}", true)] {
+        for (text, newer) in [
+            ("", false),
+            ("{\"format\":1}", false),
+            ("{\"format\":2,\"new\":1}", true),
+        ] {
             fs::write(&file, text).expect("a file");
             let error = DataDirectory::open(directory.path(), 1).expect_err("refused");
-            assert_eq!(matches!(error, DataDirectoryError::OtherFormat { .. }), newer, "{text}: {error}");
+            assert_eq!(
+                matches!(error, DataDirectoryError::OtherFormat { .. }),
+                newer,
+                "{text}: {error}"
+            );
         }
         fs::remove_file(&file).expect("removed");
         fs::write(directory.path().join("ledger.db"), "x").expect("a file");

@@ -45,7 +45,9 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
     let plan = plan(&request, branch.config.insecure)?;
     let me = branch.config.branch;
     let Some(mine) = plan.branches.iter().position(|b| b.branch == me) else {
-        return Err(Status::invalid_argument(format!("branch {me}, which was asked, is not among the branches named")));
+        return Err(Status::invalid_argument(format!(
+            "branch {me}, which was asked, is not among the branches named"
+        )));
     };
     if mine >= plan.voters {
         // Only a voter can begin the journal.
@@ -60,10 +62,14 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
     let bank = branch.bank()?;
     let (voters, learners) = replicas.split_at(plan.voters);
     let left = || deadline.saturating_duration_since(Instant::now());
-    let failed = |error: std::io::Error| Status::unavailable(format!("founding bank {bank_id}: {error}: run init again"));
+    let failed =
+        |error: std::io::Error| Status::unavailable(format!("founding bank {bank_id}: {error}: run init again"));
     bank.engine.begin(voters, left()).await.map_err(failed)?;
     if let Some(leader) = bank.engine.leader().filter(|leader| leader.branch != me) {
-        let leader = v1::BranchAddress { branch: leader.branch, address: leader.address };
+        let leader = v1::BranchAddress {
+            branch: leader.branch,
+            address: leader.address,
+        };
         return elsewhere(branch, &leader, request).await;
     }
     if !learners.is_empty() {
@@ -72,7 +78,9 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
     let command = Command {
         request_id: RequestId(*bank_id.as_bytes()),
         time_us: clock::now_us(),
-        action: Action::Found { opening_balance: plan.opening_balance },
+        action: Action::Found {
+            opening_balance: plan.opening_balance,
+        },
     };
     let opened = bank.writer.submit(command, deadline).await;
     let opened = opened.map_err(|error| failed(std::io::Error::other(error)))?;
@@ -82,11 +90,17 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
     }
     let voters = voters.iter().map(|replica| replica.branch).collect();
     tracing::info!(bank = %bank_id, branches = plan.branches.len(), ?voters, "the bank is founded");
-    Ok(v1::InitResponse { bank_id: bank_id.to_string(), voters, position: opened.position })
+    Ok(v1::InitResponse {
+        bank_id: bank_id.to_string(),
+        voters,
+        position: opened.position,
+    })
 }
 
 fn exists(branch: u32, bank: impl std::fmt::Display) -> Status {
-    Status::failed_precondition(format!("branch {branch} serves bank {bank} already: nothing was changed"))
+    Status::failed_precondition(format!(
+        "branch {branch} serves bank {bank} already: nothing was changed"
+    ))
 }
 
 fn plan(request: &v1::InitRequest, insecure: bool) -> Result<Plan, Status> {
@@ -94,7 +108,10 @@ fn plan(request: &v1::InitRequest, insecure: bool) -> Result<Plan, Status> {
     let mut branches = request.branches.clone();
     branches.sort_by_key(|b| b.branch);
     if branches.is_empty() || branches.len() > BRANCHES_MAX {
-        return invalid(format!("a bank has 1 to {BRANCHES_MAX} branches, not {}", branches.len()));
+        return invalid(format!(
+            "a bank has 1 to {BRANCHES_MAX} branches, not {}",
+            branches.len()
+        ));
     }
     let mut addresses = BTreeSet::new();
     for (at, b) in branches.iter().enumerate() {
@@ -111,7 +128,10 @@ fn plan(request: &v1::InitRequest, insecure: bool) -> Result<Plan, Status> {
             .map_err(|error| Status::failed_precondition(format!("branch {}: {error}", b.branch)))?;
     }
     if request.opening_balance < 0 {
-        return invalid(format!("the opening balance is {}: it cannot be negative", request.opening_balance));
+        return invalid(format!(
+            "the opening balance is {}: it cannot be negative",
+            request.opening_balance
+        ));
     }
     let count = u32::try_from(branches.len()).unwrap_or(u32::MAX);
     let voters = match request.voters {
@@ -126,13 +146,21 @@ fn plan(request: &v1::InitRequest, insecure: bool) -> Result<Plan, Status> {
             return invalid(format!("{given} branches cannot vote: give 1 to {most}"));
         }
     };
-    Ok(Plan { branches, opening_balance: request.opening_balance, voters: voters as usize })
+    Ok(Plan {
+        branches,
+        opening_balance: request.opening_balance,
+        voters: voters as usize,
+    })
 }
 
 /// The id of the bank: a new one, or the one that a founding which was cut short gave to some of its branches.
 async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
     let asked = plan.branches.iter().map(|b| async move {
-        let status = if b.branch == branch.config.branch { crate::service::status(branch) } else { ask(branch, b).await? };
+        let status = if b.branch == branch.config.branch {
+            crate::service::status(branch)
+        } else {
+            ask(branch, b).await?
+        };
         Ok::<_, Status>((b, status))
     });
     let answers = futures::future::try_join_all(asked).await?;
@@ -140,7 +168,10 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
     for (b, status) in answers {
         if status.branch != b.branch {
             let there = status.branch;
-            let why = format!("{} is branch {there}, not branch {}: check the addresses", b.address, b.branch);
+            let why = format!(
+                "{} is branch {there}, not branch {}: check the addresses",
+                b.address, b.branch
+            );
             return Err(Status::failed_precondition(why));
         }
         if status.bank_id.is_empty() {
@@ -186,7 +217,9 @@ fn answered<T>(
             status.message()
         ))),
         Ok(Err(status)) => Err(Status::new(status.code(), format!("{at}: {}", status.message()))),
-        Err(_) => Err(Status::deadline_exceeded(format!("{at} did not answer within {BRANCH_TIMEOUT:?}"))),
+        Err(_) => Err(Status::deadline_exceeded(format!(
+            "{at} did not answer within {BRANCH_TIMEOUT:?}"
+        ))),
     }
 }
 
@@ -197,12 +230,20 @@ async fn adopt_all(branch: &Branch, plan: &Plan, bank_id: Uuid) -> Result<Vec<Re
             branch.adopt(bank_id).await?;
             branch.directory.replica()
         } else {
-            let request =
-                v1::AdoptRequest { format: FORMAT, bank_id: bank_id.as_bytes().to_vec(), branch: b.branch };
+            let request = v1::AdoptRequest {
+                format: FORMAT,
+                bank_id: bank_id.as_bytes().to_vec(),
+                branch: b.branch,
+            };
             let mut client = branch.peers.client(&b.address)?;
             answered(b, tokio::time::timeout(BRANCH_TIMEOUT, client.adopt(request)).await)?.replica
         };
-        Ok(Replica { id, branch: b.branch, address: b.address.clone(), voter: at < plan.voters })
+        Ok(Replica {
+            id,
+            branch: b.branch,
+            address: b.address.clone(),
+            voter: at < plan.voters,
+        })
     });
     futures::future::try_join_all(adopted).await
 }
@@ -213,5 +254,8 @@ async fn elsewhere(
     request: v1::InitRequest,
 ) -> Result<v1::InitResponse, Status> {
     let mut client = OperatorServiceClient::new(branch.peers.channel(&there.address)?);
-    answered(there, tokio::time::timeout(FOUNDING_TIMEOUT, client.init(request)).await)
+    answered(
+        there,
+        tokio::time::timeout(FOUNDING_TIMEOUT, client.init(request)).await,
+    )
 }

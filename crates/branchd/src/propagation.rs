@@ -23,7 +23,10 @@ pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position,
 async fn applied_at(branch: &Branch, bank: &Bank, replica: &Replica, position: Position, deadline: Instant) -> bool {
     let ask = async {
         let mut client = branch.peers.client(&replica.address)?;
-        let message = v1::AwaitPositionRequest { peer: Some(bank.identity.greet(replica.id)), position };
+        let message = v1::AwaitPositionRequest {
+            peer: Some(bank.identity.greet(replica.id)),
+            position,
+        };
         let mut request = tonic::Request::new(message);
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         client.await_position(request).await

@@ -27,8 +27,14 @@ pub(crate) struct Demand {
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ReadError {
     #[error("branch {branch} is at position {at}, the read needs {needed}: try another branch, or wait longer")]
-    Behind { branch: u32, at: Position, needed: Position },
-    #[error("branch {branch} could not confirm with a leader that it has every write ({reason}): try again, or at a lower level")]
+    Behind {
+        branch: u32,
+        at: Position,
+        needed: Position,
+    },
+    #[error(
+        "branch {branch} could not confirm with a leader that it has every write ({reason}): try again, or at a lower level"
+    )]
     Unconfirmed { branch: u32, reason: String },
     #[error("branch {branch} has confirmed what the read needs, but not applied it in time: try again")]
     Applying { branch: u32 },
@@ -46,7 +52,12 @@ pub(crate) struct Reads {
 impl Reads {
     pub(crate) fn new(identity: Identity, engine: Engine, peers: Peers) -> Self {
         let position = engine.watch_position();
-        Self { identity, engine, peers, position }
+        Self {
+            identity,
+            engine,
+            peers,
+            position,
+        }
     }
 
     /// Returns once the books answer the demand.
@@ -71,7 +82,11 @@ impl Reads {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => {
                 let at = *self.position.borrow();
-                Err(ReadError::Behind { branch: self.identity.branch, at, needed })
+                Err(ReadError::Behind {
+                    branch: self.identity.branch,
+                    at,
+                    needed,
+                })
             }
         }
     }
@@ -90,12 +105,17 @@ impl Reads {
             }
         };
         let confirmed = tokio::time::timeout_at(deadline, confirmed).await;
-        let Ok(index) = confirmed else { return Err(ReadError::Unconfirmed { branch, reason }) };
+        let Ok(index) = confirmed else {
+            return Err(ReadError::Unconfirmed { branch, reason });
+        };
         let left = deadline.saturating_duration_since(Instant::now());
         match self.engine.await_applied(Some(index), left).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ReadError::Applying { branch }),
-            Err(status) => Err(ReadError::Unconfirmed { branch, reason: status.message().to_owned() }),
+            Err(status) => Err(ReadError::Unconfirmed {
+                branch,
+                reason: status.message().to_owned(),
+            }),
         }
     }
 
@@ -118,8 +138,12 @@ impl Reads {
     async fn ask_leader(&self, leader: &Replica) -> Result<v1::LogId, ProposeError> {
         let failed = |status: Status| ProposeError::Unknown(format!("branch {}: {}", leader.branch, status.message()));
         let mut client = self.peers.client(&leader.address).map_err(failed)?;
-        let request = v1::ReadIndexRequest { peer: Some(self.identity.greet(leader.id)) };
+        let request = v1::ReadIndexRequest {
+            peer: Some(self.identity.greet(leader.id)),
+        };
         let response = client.read_index(request).await.map_err(failed)?.into_inner();
-        response.log_id.ok_or_else(|| ProposeError::Unknown("the leader's answer is malformed".to_owned()))
+        response
+            .log_id
+            .ok_or_else(|| ProposeError::Unknown("the leader's answer is malformed".to_owned()))
     }
 }

@@ -57,7 +57,10 @@ pub(crate) async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(bank.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
         .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
-        .add_service(peer.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            peer.max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .serve_with_incoming_shutdown(connections, shutdown)
         .await
 }

@@ -32,7 +32,9 @@ const LEADER_WAIT: Duration = Duration::from_millis(50);
 /// Why a write was not answered.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum WriteError {
-    #[error("too many writes are waiting at branch {branch} (over {QUEUE_LEN_MAX}): try again, with the same request id")]
+    #[error(
+        "too many writes are waiting at branch {branch} (over {QUEUE_LEN_MAX}): try again, with the same request id"
+    )]
     Overloaded { branch: u32 },
     /// For a forwarded write only.
     #[error("branch {branch} does not lead")]
@@ -60,7 +62,9 @@ impl Progress {
     const ABANDONED: u8 = 2;
 
     fn advance(&self, from: u8, to: u8) -> bool {
-        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.0
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -77,8 +81,7 @@ struct Waiting {
 impl Waiting {
     /// Takes the write for an attempt, unless nobody waits for it any more.
     fn take(&self) -> bool {
-        !self.answer.is_closed()
-            && (self.in_doubt || self.progress.advance(Progress::QUEUED, Progress::SENT))
+        !self.answer.is_closed() && (self.in_doubt || self.progress.advance(Progress::QUEUED, Progress::SENT))
     }
 
     /// Puts it back after an attempt that definitely did not propose it.
@@ -93,9 +96,16 @@ impl Writer {
     /// Starts the task that drains the queue; it ends when the last clone is gone.
     pub(crate) fn start(identity: Identity, engine: Engine, peers: Peers) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
-        let sender = Arc::new(Sender { identity, engine, peers });
+        let sender = Arc::new(Sender {
+            identity,
+            engine,
+            peers,
+        });
         tokio::spawn(drain(waiting, sender));
-        Self { branch: identity.branch, queue }
+        Self {
+            branch: identity.branch,
+            queue,
+        }
     }
 
     /// Has a command decided, and answers with what was decided.
@@ -115,8 +125,10 @@ impl Writer {
         commands: Vec<Command>,
         deadline: Instant,
     ) -> Result<Vec<Applied>, WriteError> {
-        let queued: Result<Vec<_>, WriteError> =
-            commands.into_iter().map(|command| self.enqueue(command, deadline, true)).collect();
+        let queued: Result<Vec<_>, WriteError> = commands
+            .into_iter()
+            .map(|command| self.enqueue(command, deadline, true))
+            .collect();
         let mut applied = Vec::new();
         let mut failed: Option<WriteError> = None;
         for answer in queued.map_err(|_| WriteError::Unknown)? {
@@ -141,7 +153,13 @@ impl Writer {
     ) -> Result<impl Future<Output = Result<Applied, WriteError>> + use<>, WriteError> {
         let (answer, answered) = oneshot::channel();
         let progress = Arc::new(Progress::default());
-        let waiting = Waiting { command, answer, progress: Arc::clone(&progress), in_doubt: false, forwarded };
+        let waiting = Waiting {
+            command,
+            answer,
+            progress: Arc::clone(&progress),
+            in_doubt: false,
+            forwarded,
+        };
         let overloaded = WriteError::Overloaded { branch: self.branch };
         self.queue.try_send(waiting).map_err(|_| overloaded)?;
         Ok(async move {
@@ -196,7 +214,11 @@ impl Sender {
                     return;
                 }
                 Ok(outcomes) => {
-                    tracing::error!(sent = batch.len(), answered = outcomes.len(), "a batch came back with another length");
+                    tracing::error!(
+                        sent = batch.len(),
+                        answered = outcomes.len(),
+                        "a batch came back with another length"
+                    );
                     batch = self.after_failure(batch, true);
                 }
                 Err(ProposeError::NotLeader) => batch = self.after_failure(batch, false),
@@ -216,8 +238,13 @@ impl Sender {
             waiting.in_doubt |= in_doubt;
             waiting.put_back();
             if waiting.forwarded {
-                let error =
-                    if waiting.in_doubt { WriteError::Unknown } else { WriteError::NotLeader { branch: self.identity.branch } };
+                let error = if waiting.in_doubt {
+                    WriteError::Unknown
+                } else {
+                    WriteError::NotLeader {
+                        branch: self.identity.branch,
+                    }
+                };
                 let _ = waiting.answer.send(Err(error));
             } else {
                 left.push(waiting);

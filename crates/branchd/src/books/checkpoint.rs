@@ -2,47 +2,15 @@
 //!
 //! A commit leaves its pages in the write-ahead log, in the system's memory: it survives the process, not the power.
 //! A checkpoint syncs that log, moves it into the file, and syncs the file.
+//! It runs on the writer's connection: beside it, on another, commits waited for the disk no less.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::error::{BooksError, Fault};
-use super::reader::Shared;
 use super::schema;
-
-/// Makes the books durable from a thread of its own, so that the writer need not wait for the disk.
-#[derive(Debug)]
-pub struct Checkpointer {
-    connection: Connection,
-    shared: Arc<Shared>,
-}
-
-impl Checkpointer {
-    pub(super) fn open(shared: Arc<Shared>) -> Result<Self, BooksError> {
-        let connection =
-            schema::open_checkpointer(&shared.path).map_err(|fault| fault.at(&shared.path, "opening the books"))?;
-        Ok(Self { connection, shared })
-    }
-
-    /// Makes everything that was applied when it is called survive a power cut, and perhaps more. Returns the
-    /// `applied` that is durable now; the newest one may be later.
-    ///
-    /// # Errors
-    /// Where the disk fails: it is then not known what is durable, and asking again cannot tell. End the process.
-    pub fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
-        // Read first: whatever is committed after this may or may not be in the checkpoint.
-        let applied = self
-            .connection
-            .prepare_cached("SELECT applied FROM state")
-            .and_then(|mut statement| statement.query_row((), |row| row.get(0)).optional())
-            .map_err(|error| Fault::from(error).at(&self.shared.path, "reading what was applied"))?;
-        make_durable(&self.connection, &self.shared.path)?;
-        Ok(applied.flatten())
-    }
-}
 
 /// Makes everything that was committed so far durable, without waiting for any reader.
 pub(super) fn make_durable(connection: &Connection, path: &Path) -> Result<(), BooksError> {

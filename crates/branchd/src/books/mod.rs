@@ -24,7 +24,6 @@ mod schema;
 mod tests;
 mod writer;
 
-pub use checkpoint::Checkpointer;
 pub use error::BooksError;
-pub use reader::{AccountsPage, Reader, StatementPage};
-pub use writer::{BooksFile, Marker};
+pub(crate) use reader::Reader;
+pub(crate) use writer::{BooksFile, Marker};

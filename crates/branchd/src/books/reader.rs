@@ -37,32 +37,32 @@ impl Shared {
 
 /// A reader of the books, cheap to clone. It never waits for the writer.
 #[derive(Debug, Clone)]
-pub struct Reader {
+pub(crate) struct Reader {
     shared: Arc<Shared>,
 }
 
 /// Some of the accounts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountsPage {
+pub(crate) struct AccountsPage {
     /// The accounts and their balances.
-    pub accounts: Vec<(AccountName, i64)>,
+    pub(crate) accounts: Vec<(AccountName, i64)>,
     /// There are accounts after the last of these.
-    pub more: bool,
+    pub(crate) more: bool,
     /// The position of the state that all this was read from.
-    pub position: Position,
+    pub(crate) position: Position,
 }
 
 /// Some of an account's entries, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementPage {
+pub(crate) struct StatementPage {
     /// The account as of `position`; `None`: there is no such account.
-    pub account: Option<Account>,
+    pub(crate) account: Option<Account>,
     /// The entries. One that moves money between two accounts stands in the statements of both.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// Where the next page begins; `None`: this one reaches the account's first entry.
-    pub next: Option<Position>,
+    pub(crate) next: Option<Position>,
     /// The position of the state that all this was read from.
-    pub position: Position,
+    pub(crate) position: Position,
 }
 
 impl Reader {
@@ -71,12 +71,12 @@ impl Reader {
     }
 
     /// The position of the newest state that a read sees.
-    pub fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         self.ledger().position
     }
 
     /// The position and digest of that state.
-    pub fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         self.shared.hot.ledger()
     }
 
@@ -84,7 +84,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn balance(&self, account: &AccountName) -> Result<(Option<i64>, Position), BooksError> {
+    pub(crate) fn balance(&self, account: &AccountName) -> Result<(Option<i64>, Position), BooksError> {
         if let (Some(found), ledger) = self.shared.hot.account(account) {
             return Ok((Some(found.balance), ledger.position));
         }
@@ -99,7 +99,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn accounts(&self, after: Option<&AccountName>, limit: usize) -> Result<AccountsPage, BooksError> {
+    pub(crate) fn accounts(&self, after: Option<&AccountName>, limit: usize) -> Result<AccountsPage, BooksError> {
         let limit = limit.clamp(1, PAGE_LEN_MAX);
         // The empty name comes before every name.
         let after = after.map_or("", AccountName::as_str);
@@ -128,7 +128,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`BooksError::NoSuchEntry`] where `from` is no entry of the account; others where the file cannot be read.
-    pub fn statement(
+    pub(crate) fn statement(
         &self,
         account: &AccountName,
         from: Option<Position>,
@@ -146,7 +146,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where `path` exists and is not empty or cannot be written, or the books cannot be read. No copy is left then.
-    pub fn copy_to(&self, path: &Path) -> Result<(Marker, Ledger), BooksError> {
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(Marker, Ledger), BooksError> {
         let Some(text) = path.to_str() else {
             return Err(BooksError::NotBooks {
                 path: path.to_owned(),

@@ -28,8 +28,8 @@ const WRITER_CACHE_KIB: i64 = 2048;
 const READER_CACHE_KIB: i64 = 256;
 
 /// How long the write-ahead log grows before a commit moves it into the file, in pages of 4 KiB: 16 MiB. That commit
-/// waits for the disk (20 to 60 ms were seen; a [`super::Checkpointer`] spares most of them), so it must be rare; and all of it is
-/// read again at a start after a crash, so it must be short.
+/// waits for the disk (20 to 60 ms were seen), so it must be rare; and all of it is read again at a start after a
+/// crash, so it must be short.
 const WAL_PAGES: i64 = 4096;
 
 /// What is left of the write-ahead log once a long read, or a whole copy, let it grow beyond: bytes.
@@ -115,13 +115,6 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE_KIB)
 }
 
-/// Opens the file for checkpoints beside the writer: never makes one.
-pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, Fault> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
-    set_for_writing(&connection)?;
-    Ok(connection)
-}
-
 /// Checks that the file is this bank's books in a layout that is known here, and reads its state.
 pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
     let examining = |fault: Fault| fault.at(path, "examining the books");
@@ -189,7 +182,7 @@ pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), F
     Ok((bank_id, stored))
 }
 
-/// The settings of a connection that writes.
+/// The settings of the one connection that writes.
 fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if mode != "wal" {

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::batch::Batch;
-use super::checkpoint::{Checkpointer, make_durable};
+use super::checkpoint::make_durable;
 use super::error::{BooksError, Fault};
 use super::reader::{Reader, Shared};
 use super::rows;
@@ -16,16 +16,16 @@ use super::schema::{self, Stored};
 
 /// What the caller keeps beside the books, opaque here. It moves with them, in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Marker {
+pub(crate) struct Marker {
     /// The caller's name for the last batch; `None` before the first.
-    pub applied: Option<Vec<u8>>,
+    pub(crate) applied: Option<Vec<u8>>,
     /// Who the members are, as of that batch.
-    pub membership: Option<Vec<u8>>,
+    pub(crate) membership: Option<Vec<u8>>,
 }
 
 /// The books file, held for writing. There is one per file; the caller sees to that by a lock on the directory.
 #[derive(Debug)]
-pub struct BooksFile {
+pub(crate) struct BooksFile {
     connection: Connection,
     bank_id: [u8; 16],
     ledger: Ledger,
@@ -39,7 +39,7 @@ impl BooksFile {
     ///
     /// # Errors
     /// Where the file is another bank's, of another format, something else, damaged, or cannot be opened.
-    pub fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
+    pub(crate) fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
         let (connection, stored) = schema::open_writer(path, bank_id)?;
         let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
         let mut books = Self {
@@ -55,12 +55,12 @@ impl BooksFile {
     }
 
     /// The position and digest that the books have reached.
-    pub fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         self.ledger
     }
 
     /// What the caller stored last.
-    pub fn marker(&self) -> &Marker {
+    pub(crate) fn marker(&self) -> &Marker {
         &self.marker
     }
 
@@ -69,7 +69,7 @@ impl BooksFile {
     ///
     /// # Errors
     /// Where the books cannot be read or written; they are as they were before the batch.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         commands: Vec<Command>,
         applied: Vec<u8>,
@@ -124,19 +124,11 @@ impl BooksFile {
         Ok(outcomes)
     }
 
-    /// A second handle that checkpoints on a thread of its own, beside this one.
-    ///
-    /// # Errors
-    /// Where the file cannot be opened once more.
-    pub fn checkpointer(&self) -> Result<Checkpointer, BooksError> {
-        Checkpointer::open(Arc::clone(&self.shared))
-    }
-
     /// Makes everything applied so far survive a power cut. Returns the `applied` that is durable now.
     ///
     /// # Errors
     /// Where the disk fails: it is then not known what is durable, and asking again cannot tell. End the process.
-    pub fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
+    pub(crate) fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
         make_durable(&self.connection, &self.shared.path)?;
         Ok(self.marker.applied.clone())
     }
@@ -147,7 +139,7 @@ impl BooksFile {
     /// # Errors
     /// Where the incoming file is another bank's, of another format, something else or damaged (the message names it),
     /// or the books cannot be written; they are as they were.
-    pub fn install(&mut self, incoming: &Path) -> Result<(), BooksError> {
+    pub(crate) fn install(&mut self, incoming: &Path) -> Result<(), BooksError> {
         let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
         let stored = verify(&source, incoming, self.bank_id)?;
         let sizes = |fault: Fault| fault.at(incoming, "comparing page sizes");

@@ -16,11 +16,17 @@ pub fn init(arguments: &InitArguments) -> Result<(), Failure> {
     let mut branches: Vec<v1::BranchAddress> = arguments
         .branches
         .iter()
-        .map(|(branch, address)| v1::BranchAddress { branch: *branch, address: address.clone() })
+        .map(|(branch, address)| v1::BranchAddress {
+            branch: *branch,
+            address: address.clone(),
+        })
         .collect();
     branches.sort_by_key(|b| b.branch);
     let Some(first) = branches.first().map(|b| b.address.clone()) else {
-        return Err(Failure::new(super::USAGE, "name at least one branch: --branch 1=127.0.0.1:50001"));
+        return Err(Failure::new(
+            super::USAGE,
+            "name at least one branch: --branch 1=127.0.0.1:50001",
+        ));
     };
     let request = v1::InitRequest {
         branches: branches.clone(),
@@ -29,15 +35,28 @@ pub fn init(arguments: &InitArguments) -> Result<(), Failure> {
     };
     let founded = on_one_thread(async {
         let mut client = reach(&first).await?;
-        Ok(client.init(request).await.map_err(|status| refused(&status))?.into_inner())
+        Ok(client
+            .init(request)
+            .await
+            .map_err(|status| refused(&status))?
+            .into_inner())
     })?;
 
-    let addresses: Vec<_> = branches.iter().map(|b| json!({ "branch": b.branch, "address": b.address })).collect();
+    let addresses: Vec<_> = branches
+        .iter()
+        .map(|b| json!({ "branch": b.branch, "address": b.address }))
+        .collect();
     if let Some(file) = &arguments.bank_file {
         let text = format!("{:#}\n", json!({ "bank_id": founded.bank_id, "branches": addresses }));
         fs::write(file, text).map_err(|error| {
             let bank = &founded.bank_id;
-            Failure::new(FAILED, format!("bank {bank} is founded, but {} cannot be written: {error}", file.display()))
+            Failure::new(
+                FAILED,
+                format!(
+                    "bank {bank} is founded, but {} cannot be written: {error}",
+                    file.display()
+                ),
+            )
         })?;
     }
     if arguments.json {

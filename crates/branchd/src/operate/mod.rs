@@ -39,16 +39,23 @@ pub struct Failure {
 
 impl Failure {
     fn new(code: u8, message: impl ToString) -> Self {
-        Self { code, message: message.to_string() }
+        Self {
+            code,
+            message: message.to_string(),
+        }
     }
 }
 
 /// Sends log lines to stderr; RUST_LOG says which.
 pub fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("branchd=info,openraft=error"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     match format {
-        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && no_color_unset()).init(),
+        LogFormat::Text => lines
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && no_color_unset())
+            .init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
 }
@@ -73,14 +80,23 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 fn on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?.block_on(work)
+    runtime
+        .map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?
+        .block_on(work)
 }
 
 async fn reach(address: &str) -> Result<OperatorServiceClient<Channel>, Failure> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| Failure::new(USAGE, error))?;
-    let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await;
+    let channel = endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .connect()
+        .await;
     channel.map(OperatorServiceClient::new).map_err(|_| {
-        Failure::new(FAILED, format!("no branch answers at {address}: is it started, and is this its address?"))
+        Failure::new(
+            FAILED,
+            format!("no branch answers at {address}: is it started, and is this its address?"),
+        )
     })
 }
 

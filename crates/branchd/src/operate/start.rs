@@ -19,15 +19,24 @@ use crate::data_directory::{self, DataDirectoryError};
 /// # Errors
 /// Exit code 2 where the arguments, the address or the data directory will not do, 1 where the branch failed.
 pub fn start(arguments: &StartArguments) -> Result<(), Failure> {
-    let config = arguments.config().map_err(|error| Failure::new(USAGE, format!("--listen: {error}")))?;
+    let config = arguments
+        .config()
+        .map_err(|error| Failure::new(USAGE, format!("--listen: {error}")))?;
     let runtime = match arguments.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        threads => tokio::runtime::Builder::new_multi_thread().worker_threads(threads.into()).enable_all().build(),
+        threads => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads.into())
+            .enable_all()
+            .build(),
     };
     let runtime = runtime.map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?;
     let result = runtime.block_on(async {
-        let listener = TcpListener::bind(&arguments.listen).await.map_err(|error| cannot_listen(arguments, &error))?;
-        let address = listener.local_addr().map_err(|error| cannot_listen(arguments, &error))?;
+        let listener = TcpListener::bind(&arguments.listen)
+            .await
+            .map_err(|error| cannot_listen(arguments, &error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| cannot_listen(arguments, &error))?;
         if arguments.announce {
             let bank_id = data_directory::recorded_bank(Path::new(&arguments.data));
             let line = json!({
@@ -36,7 +45,9 @@ pub fn start(arguments: &StartArguments) -> Result<(), Failure> {
             print(&format!("{line}\n"))?;
         }
         let told = told_to_stop(arguments.stop_with_stdin).map_err(|error| Failure::new(FAILED, error))?;
-        daemon::run(config, listener, told).await.map_err(|error| failure(&error))
+        daemon::run(config, listener, told)
+            .await
+            .map_err(|error| failure(&error))
     });
     // Not waiting for a blocking call that hangs: what was acknowledged is on the disk.
     runtime.shutdown_background();
@@ -51,7 +62,10 @@ fn cannot_listen(arguments: &StartArguments, error: &io::Error) -> Failure {
         io::ErrorKind::PermissionDenied => "the port needs rights that this user lacks: give one above 1023",
         _ => "give another --listen",
     };
-    Failure::new(USAGE, format!("branch {branch} cannot listen on {listen}: {error}: {remedy}"))
+    Failure::new(
+        USAGE,
+        format!("branch {branch} cannot listen on {listen}: {error}: {remedy}"),
+    )
 }
 
 fn failure(error: &DaemonError) -> Failure {

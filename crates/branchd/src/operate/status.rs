@@ -16,7 +16,11 @@ pub fn status(arguments: &StatusArguments) -> Result<(), Failure> {
         let answer = client.get_status(v1::GetStatusRequest {}).await;
         Ok(answer.map_err(|status| refused(&status))?.into_inner())
     })?;
-    print(&if arguments.json { as_json(&status) } else { as_table(&status) })
+    print(&if arguments.json {
+        as_json(&status)
+    } else {
+        as_table(&status)
+    })
 }
 
 fn role(status: &v1::GetStatusResponse) -> &'static str {
@@ -65,7 +69,13 @@ fn as_table(status: &v1::GetStatusResponse) -> String {
         leader => format!("branch {leader}, term {}", status.term),
     };
     let mut rows = vec![
-        ("branch", format!("{} at {}, process {}, version {}", status.branch, status.address, status.pid, status.version)),
+        (
+            "branch",
+            format!(
+                "{} at {}, process {}, version {}",
+                status.branch, status.address, status.pid, status.version
+            ),
+        ),
         ("data", status.data_directory.clone()),
     ];
     if status.bank_id.is_empty() {
@@ -79,7 +89,10 @@ fn as_table(status: &v1::GetStatusResponse) -> String {
             ("digest", digest(status)),
         ]);
     }
-    let mut text: String = rows.into_iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect();
+    let mut text: String = rows
+        .into_iter()
+        .map(|(name, value)| format!("{name:<9} {value}\n"))
+        .collect();
     for (at, b) in status.branches.iter().enumerate() {
         let name = if at == 0 { "branches" } else { "" };
         let part = if b.voter { "votes" } else { "learns" };

@@ -92,10 +92,17 @@ impl Engine {
         let config = config(&parts.identity, parts.timing).map_err(io::Error::other)?;
         let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
         let position = machine.watch_position();
-        let network = NetworkFactory { identity: parts.identity, peers: parts.peers };
+        let network = NetworkFactory {
+            identity: parts.identity,
+            peers: parts.peers,
+        };
         let log = LogStore::new(parts.journal);
         let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
-        Ok(Self { raft: raft.map_err(io::Error::other)?, position, scratch: parts.scratch })
+        Ok(Self {
+            raft: raft.map_err(io::Error::other)?,
+            position,
+            scratch: parts.scratch,
+        })
     }
 
     /// Proposes commands as one journal entry; answers with their outcomes once they are durable on a quorum and applied
@@ -184,7 +191,11 @@ impl Engine {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
             Err(error) => return Err(io::Error::other(error)),
         }
-        let led = self.raft.wait(Some(limit)).metrics(|m| m.current_leader.is_some(), "a leader").await;
+        let led = self
+            .raft
+            .wait(Some(limit))
+            .metrics(|m| m.current_leader.is_some(), "a leader")
+            .await;
         led.map(drop).map_err(io::Error::other)
     }
 
@@ -206,7 +217,9 @@ impl Engine {
                 }
             }
         };
-        tokio::time::timeout(limit, add).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        tokio::time::timeout(limit, add)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// From the leader: what a read has to wait for so that it misses no write that was acknowledged before now. A
@@ -232,7 +245,10 @@ impl Engine {
         let applied = None;
         // Whose read index it is does not matter to the wait; any id but this branch's own makes it a follower's read.
         let linearizer = Linearizer::<TypeConfig>::new(u64::MAX, ReadLogId::from_log_id(log_id), applied);
-        let ready = linearizer.try_await_ready(&self.raft, Some(limit)).await.map_err(stopped)?;
+        let ready = linearizer
+            .try_await_ready(&self.raft, Some(limit))
+            .await
+            .map_err(stopped)?;
         Ok(ready.is_ok())
     }
 
@@ -255,12 +271,18 @@ impl Engine {
     /// Before this branch stops: makes another voter lead, if this one does, and waits until it does or a limit is over.
     pub(crate) async fn hand_over(&self) {
         let me = *self.raft.node_id();
-        let Some(next) = self.most_advanced_follower() else { return };
+        let Some(next) = self.most_advanced_follower() else {
+            return;
+        };
         if self.raft.trigger().transfer_leader(next).await.is_err() {
             return;
         }
         let another = |leader: Option<u64>| leader.is_some_and(|leader| leader != me);
-        let led = self.raft.wait(Some(HAND_OVER_TIMEOUT)).metrics(|m| another(m.current_leader), "another leader").await;
+        let led = self
+            .raft
+            .wait(Some(HAND_OVER_TIMEOUT))
+            .metrics(|m| another(m.current_leader), "another leader")
+            .await;
         match led {
             Ok(_) => tracing::info!("another branch leads now"),
             Err(error) => tracing::warn!(%error, "no other branch took the lead in time"),
@@ -298,7 +320,9 @@ impl Engine {
             .take_while(|request| futures::future::ready(request.is_ok()))
             .filter_map(|request| futures::future::ready(request.ok()));
         let results = self.raft.stream_append(requests);
-        results.map(|result| result.map(wire::append_response).map_err(stopped)).boxed()
+        results
+            .map(|result| result.map(wire::append_response).map_err(stopped))
+            .boxed()
     }
 
     /// Answers a candidate.
@@ -307,7 +331,11 @@ impl Engine {
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
         let request = wire::vote_request_back(request).map_err(malformed)?;
-        self.raft.vote(request).await.map(|response| wire::vote_response(&response)).map_err(unavailable)
+        self.raft
+            .vote(request)
+            .await
+            .map(|response| wire::vote_response(&response))
+            .map_err(unavailable)
     }
 
     /// Answers who would be a candidate.
@@ -316,7 +344,11 @@ impl Engine {
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn pre_vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
         let request = wire::vote_request_back(request).map_err(malformed)?;
-        self.raft.pre_vote(request).await.map(|response| wire::vote_response(&response)).map_err(unavailable)
+        self.raft
+            .pre_vote(request)
+            .await
+            .map(|response| wire::vote_response(&response))
+            .map_err(unavailable)
     }
 
     /// Hears that the leader wants this or another branch to lead.
@@ -331,7 +363,9 @@ impl Engine {
         let last = wire::log_id_back_opt(request.last_log_id).map_err(malformed)?;
         let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
         let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
-        Ok(v1::TransferLeaderResponse { refused: taken.err().map(|error| error.to_string()).unwrap_or_default() })
+        Ok(v1::TransferLeaderResponse {
+            refused: taken.err().map(|error| error.to_string()).unwrap_or_default(),
+        })
     }
 
     /// Takes a whole copy of the books from the leader: what its header says, then as many bytes as it says.
@@ -349,12 +383,20 @@ impl Engine {
         let file = TemporaryFile::in_directory(&self.scratch);
         let written = receive(&file, chunks).await?;
         if written != header.length {
-            let short = format!("the copy of the books has {written} bytes, its header says {}", header.length);
+            let short = format!(
+                "the copy of the books has {written} bytes, its header says {}",
+                header.length
+            );
             return Err(Status::invalid_argument(short));
         }
-        let snapshot = Snapshot { meta, snapshot: BooksCopy::Received(file) };
+        let snapshot = Snapshot {
+            meta,
+            snapshot: BooksCopy::Received(file),
+        };
         let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
-        Ok(v1::InstallSnapshotResponse { vote: Some(wire::vote(&response.vote)) })
+        Ok(v1::InstallSnapshotResponse {
+            vote: Some(wire::vote(&response.vote)),
+        })
     }
 }
 
@@ -376,7 +418,18 @@ async fn receive(
 }
 
 fn members(replicas: &[Replica]) -> BTreeMap<u64, Member> {
-    replicas.iter().map(|r| (r.id, Member { branch: r.branch, address: r.address.clone() })).collect()
+    replicas
+        .iter()
+        .map(|r| {
+            (
+                r.id,
+                Member {
+                    branch: r.branch,
+                    address: r.address.clone(),
+                },
+            )
+        })
+        .collect()
 }
 
 fn malformed(error: wire::Malformed) -> Status {

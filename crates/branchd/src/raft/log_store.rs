@@ -36,7 +36,10 @@ pub(crate) struct LogStore {
 
 impl LogStore {
     pub(crate) fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, recent: Arc::default() }
+        Self {
+            journal,
+            recent: Arc::default(),
+        }
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Entry>> {
@@ -71,7 +74,9 @@ impl LogStore {
     fn stored_log_id(&self, index: u64) -> io::Result<LogId> {
         let entries = self.read(index..index + 1)?;
         let entry = entries.into_iter().next();
-        entry.map(|entry| entry.log_id).ok_or_else(|| invalid(format!("the journal has no entry {index}")))
+        entry
+            .map(|entry| entry.log_id)
+            .ok_or_else(|| invalid(format!("the journal has no entry {index}")))
     }
 }
 
@@ -89,7 +94,9 @@ fn decode_slot<M: Message + Default, T>(
     slot: u8,
     back: impl FnOnce(M) -> Result<T, Malformed>,
 ) -> io::Result<Option<T>> {
-    let Some(bytes) = journal.state(slot) else { return Ok(None) };
+    let Some(bytes) = journal.state(slot) else {
+        return Ok(None);
+    };
     let message = M::decode(bytes.as_ref()).map_err(invalid)?;
     back(message).map(Some).map_err(invalid)
 }
@@ -116,7 +123,9 @@ async fn durable(call: impl FnOnce(Box<dyn FnOnce(io::Result<()>) + Send>) -> io
         // Nobody waits where the engine has been stopped.
         let _ = done.send(result);
     }))?;
-    answer.await.unwrap_or_else(|_| Err(io::Error::other("the journal has stopped")))
+    answer
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other("the journal has stopped")))
 }
 
 impl RaftLogReader<TypeConfig> for LogStore {
@@ -129,8 +138,14 @@ impl RaftLogReader<TypeConfig> for LogStore {
         let bounds = self.journal.bounds();
         let end = bounds.last_index.map_or(0, |last| last + 1);
         range.end = range.end.min(end);
-        range.start = range.start.max(bounds.purged.as_ref().map_or(0, |(purged, _)| purged + 1));
-        if range.is_empty() { Ok(Vec::new()) } else { self.read(range) }
+        range.start = range
+            .start
+            .max(bounds.purged.as_ref().map_or(0, |(purged, _)| purged + 1));
+        if range.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.read(range)
+        }
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
@@ -154,7 +169,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             Some(last) => Some(self.stored_log_id(last)?),
             None => last_purged_log_id,
         };
-        Ok(LogState { last_purged_log_id, last_log_id })
+        Ok(LogState {
+            last_purged_log_id,
+            last_log_id,
+        })
     }
 
     async fn get_log_reader(&mut self) -> Self::LogReader {
@@ -169,7 +187,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     /// Not durable by itself: what was committed is learnt again from the leader.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         if let Some(committed) = committed {
-            self.journal.put_state_lazily(SLOT_COMMITTED, wire::log_id(&committed).encode_to_vec().into())?;
+            self.journal
+                .put_state_lazily(SLOT_COMMITTED, wire::log_id(&committed).encode_to_vec().into())?;
         }
         Ok(())
     }
@@ -184,8 +203,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I::IntoIter: OptionalSend,
     {
         let entries: Vec<Entry> = entries.into_iter().collect();
-        let records = entries.iter().map(|entry| (entry.log_id.index, wire::entry(entry).encode_to_vec().into()));
-        self.journal.append(records.collect(), move |result| callback.io_completed(result))?;
+        let records = entries
+            .iter()
+            .map(|entry| (entry.log_id.index, wire::entry(entry).encode_to_vec().into()));
+        self.journal
+            .append(records.collect(), move |result| callback.io_completed(result))?;
         let mut recent = self.recent();
         recent.extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
         while recent.len() > RECENT_LEN_MAX {

@@ -64,7 +64,13 @@ impl BooksCopy {
                 let file = TemporaryFile::in_directory(&directory);
                 let (marker, _) = reader.copy_to(file.path()).map_err(io::Error::other)?;
                 let (last_log_id, last_membership) = decode(&marker)?;
-                Ok((file, Some(SnapshotMeta { last_log_id, last_membership })))
+                Ok((
+                    file,
+                    Some(SnapshotMeta {
+                        last_log_id,
+                        last_membership,
+                    }),
+                ))
             }
         }
     }
@@ -91,7 +97,15 @@ impl Machine {
         let (applied, membership) = decode(books.marker())?;
         let (position, _) = watch::channel(books.ledger().position);
         let books = Arc::new(Mutex::new(books));
-        Ok(Self { books, reader, directory, applied, membership, position, snapshot: Arc::default() })
+        Ok(Self {
+            books,
+            reader,
+            directory,
+            applied,
+            membership,
+            position,
+            snapshot: Arc::default(),
+        })
     }
 
     /// Follows the position: it has been applied, and reads see it, when it shows here.
@@ -104,7 +118,9 @@ impl Machine {
         let mut commands: Vec<Command> = Vec::new();
         let mut answers: Vec<(usize, Option<ApplyResponder<TypeConfig>>)> = Vec::new();
         let mut membership = None;
-        let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else { return Ok(()) };
+        let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else {
+            return Ok(());
+        };
         for (entry, responder) in entries {
             let before = commands.len();
             match entry.payload {
@@ -117,7 +133,9 @@ impl Machine {
 
         let applied = wire::log_id(&last).encode_to_vec();
         let changed = membership.as_ref().map(|m| wire::stored_membership(m).encode_to_vec());
-        let outcomes: Vec<Applied> = self.on_books(move |books| books.apply(commands, applied, changed)).await?;
+        let outcomes: Vec<Applied> = self
+            .on_books(move |books| books.apply(commands, applied, changed))
+            .await?;
         self.applied = Some(last);
         if let Some(membership) = membership {
             self.membership = membership;
@@ -213,7 +231,10 @@ impl RaftStateMachine<TypeConfig> for Machine {
             .await?;
         // What the file says of itself, which is what the books now hold.
         let (applied, membership) = decode(&marker)?;
-        let installed = SnapshotMeta { last_log_id: applied, last_membership: membership.clone() };
+        let installed = SnapshotMeta {
+            last_log_id: applied,
+            last_membership: membership.clone(),
+        };
         (self.applied, self.membership) = (applied, membership);
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(installed);
         self.position.send_replace(self.reader.position());
@@ -243,9 +264,15 @@ impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
             Ok(books.marker().clone())
         });
         let (last_log_id, last_membership) = decode(&durable.await?)?;
-        let meta = SnapshotMeta { last_log_id, last_membership };
+        let meta = SnapshotMeta {
+            last_log_id,
+            last_membership,
+        };
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
         let (reader, directory) = self.copy.clone();
-        Ok(Snapshot { meta, snapshot: BooksCopy::WhenSent(reader, directory) })
+        Ok(Snapshot {
+            meta,
+            snapshot: BooksCopy::WhenSent(reader, directory),
+        })
     }
 }

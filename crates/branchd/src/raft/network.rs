@@ -49,7 +49,12 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
     type Network = Network;
 
     async fn new_client(&mut self, target: u64, member: &Member) -> Network {
-        Network { identity: self.identity, peers: self.peers.clone(), target, member: member.clone() }
+        Network {
+            identity: self.identity,
+            peers: self.peers.clone(),
+            target,
+            member: member.clone(),
+        }
     }
 }
 
@@ -63,7 +68,9 @@ pub(crate) struct Network {
 
 impl Network {
     fn client(&self) -> Result<BranchServiceClient<Channel>, RpcError> {
-        self.peers.client(&self.member.address).map_err(|status| self.failed(status))
+        self.peers
+            .client(&self.member.address)
+            .map_err(|status| self.failed(status))
     }
 
     fn peer(&self) -> v1::Peer {
@@ -136,7 +143,9 @@ impl NetVote<TypeConfig> for Network {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let mut client = self.client()?;
-        let response = self.within(&option, client.vote(wire::vote_request(&request, self.peer()))).await?;
+        let response = self
+            .within(&option, client.vote(wire::vote_request(&request, self.peer())))
+            .await?;
         wire::vote_response_back(response).map_err(|error| self.malformed(error))
     }
 
@@ -146,7 +155,9 @@ impl NetVote<TypeConfig> for Network {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let mut client = self.client()?;
-        let request = v1::PreVoteRequest { request: Some(wire::vote_request(&request, self.peer())) };
+        let request = v1::PreVoteRequest {
+            request: Some(wire::vote_request(&request, self.peer())),
+        };
         let response = self.within(&option, client.pre_vote(request)).await?.response;
         let response = response.ok_or_else(|| self.malformed(wire::Malformed("no response in a pre-vote".into())))?;
         wire::vote_response_back(response).map_err(|error| self.malformed(error))
@@ -194,9 +205,10 @@ impl NetSnapshot<TypeConfig> for Network {
             match (installed, sent) {
                 (Ok(response), _) => Ok(response.into_inner()),
                 (Err(status), Ok(())) => Err(self.failed(status)),
-                (Err(status), Err(error)) => {
-                    Err(self.failed(Status::unavailable(format!("{}; and sending: {error}", status.message()))))
-                }
+                (Err(status), Err(error)) => Err(self.failed(Status::unavailable(format!(
+                    "{}; and sending: {error}",
+                    status.message()
+                )))),
             }
         };
         let response = tokio::select! {
@@ -222,7 +234,10 @@ async fn send_copy(
     let known = snapshot.meta;
     let copied = tokio::task::spawn_blocking(move || snapshot.snapshot.into_file());
     let (copy, fresh) = copied.await.map_err(io::Error::other)??;
-    let SnapshotMeta { last_log_id, last_membership } = fresh.unwrap_or(known);
+    let SnapshotMeta {
+        last_log_id,
+        last_membership,
+    } = fresh.unwrap_or(known);
 
     let mut file = tokio::fs::File::open(copy.path()).await?;
     let header = v1::SnapshotHeader {
@@ -233,7 +248,9 @@ async fn send_copy(
         length: file.metadata().await?.len(),
     };
     let gone = |_| io::Error::other("the other branch has stopped taking the books");
-    let message = v1::InstallSnapshotRequest { part: Some(Part::Header(header)) };
+    let message = v1::InstallSnapshotRequest {
+        part: Some(Part::Header(header)),
+    };
     sender.send(message).await.map_err(gone)?;
     loop {
         let mut chunk = vec![0; CHUNK_BYTES];
@@ -242,7 +259,9 @@ async fn send_copy(
             return Ok(());
         }
         chunk.truncate(len);
-        let message = v1::InstallSnapshotRequest { part: Some(Part::Chunk(chunk)) };
+        let message = v1::InstallSnapshotRequest {
+            part: Some(Part::Chunk(chunk)),
+        };
         sender.send(message).await.map_err(gone)?;
     }
 }

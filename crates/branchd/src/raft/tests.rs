@@ -1,0 +1,109 @@
+//! openraft's own suite for stores, over the real journal and the real books; and messages that come back as they went.
+
+use std::sync::Arc;
+
+use bank_journal::Journal;
+use bank_ledger::{AccountName, Action, Amount, Command, RequestId};
+
+use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::{EntryPayload, StorageError};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::log_store::LogStore;
+use super::machine::Machine;
+use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig};
+use super::wire;
+use crate::books::BooksFile;
+
+struct RealStores;
+
+impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
+    async fn build(&self) -> Result<(TempDir, LogStore, Machine), StorageError<TypeConfig>> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let journal = Journal::open(&directory.path().join("journal"), [7; 16], Default::default());
+        let log = LogStore::new(Arc::new(journal.expect("a journal")));
+        let (file, reader) = BooksFile::open(&directory.path().join("ledger.db"), [7; 16]).expect("books");
+        let machine = Machine::new(file, reader, directory.path().to_owned()).expect("a machine");
+        Ok((directory, log, machine))
+    }
+}
+
+#[tokio::test]
+async fn the_stores_pass_openrafts_suite() {
+    Suite::test_all(RealStores).await.expect("the suite passes");
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let name = || "[a-z0-9][a-z0-9._-]{0,8}".prop_map(|text| AccountName::new(&text).expect("a name"));
+    let amount = || (1..=i64::MAX).prop_map(|value| Amount::new(value).expect("an amount"));
+    let action = prop_oneof![
+        (0..=i64::MAX).prop_map(|opening_balance| Action::Found { opening_balance }),
+        name().prop_map(|account| Action::Open { account }),
+        (name(), amount()).prop_map(|(account, amount)| Action::Deposit { account, amount }),
+        (name(), amount()).prop_map(|(account, amount)| Action::Withdraw { account, amount }),
+        (name(), name(), amount()).prop_map(|(from, to, amount)| Action::Transfer { from, to, amount }),
+    ];
+    (any::<[u8; 16]>(), any::<i64>(), action).prop_map(|(id, time_us, action)| Command {
+        request_id: RequestId(id),
+        time_us,
+        action,
+    })
+}
+
+fn log_id() -> impl Strategy<Value = LogId> {
+    any::<(u64, u64, u64)>().prop_map(|(term, node_id, index)| LogId {
+        leader_id: LeaderId { term, node_id },
+        index,
+    })
+}
+
+fn membership() -> impl Strategy<Value = Membership> {
+    proptest::collection::btree_map(any::<u64>(), any::<(u32, u16)>(), 1..5).prop_map(|nodes| {
+        let voters = nodes.keys().copied().take(3).collect();
+        let members = nodes.into_iter().map(|(id, (branch, port))| {
+            (
+                id,
+                Member {
+                    branch,
+                    address: format!("h:{port}"),
+                },
+            )
+        });
+        Membership::new(vec![voters], members.collect::<std::collections::BTreeMap<_, _>>()).expect("a membership")
+    })
+}
+
+proptest! {
+    #[test]
+    fn entries_come_back_as_they_went(log_id in log_id(), payload in prop_oneof![
+        Just(EntryPayload::Blank),
+        proptest::collection::vec(command(), 0..5).prop_map(|commands| EntryPayload::Normal(Batch(commands.into()))),
+        membership().prop_map(EntryPayload::Membership),
+    ]) {
+        let entry = Entry { log_id, payload };
+        let back = wire::entry_back(wire::entry(&entry)).expect("whole");
+        prop_assert_eq!(back, entry);
+    }
+
+    #[test]
+    fn memberships_come_back_as_they_went(log_id in log_id(), membership in membership()) {
+        let stored = StoredMembership::new(Some(log_id), membership);
+        prop_assert_eq!(wire::stored_membership_back(wire::stored_membership(&stored)).expect("whole"), stored);
+    }
+
+    /// Whatever comes over a wire or from a file is an entry or an error, never a panic.
+    #[test]
+    fn any_bytes_are_an_entry_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        use prost::Message as _;
+        if let Ok(entry) = bank_proto::v1::LogEntry::decode(bytes.as_slice()) {
+            let _ = wire::entry_back(entry);
+        }
+    }
+}
+
+#[test]
+fn a_membership_that_was_never_set_comes_back() {
+    let never = StoredMembership::default();
+    assert_eq!(wire::stored_membership_back(wire::stored_membership(&never)), Ok(never));
+}

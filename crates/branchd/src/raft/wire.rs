@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bank_ledger::{AccountName, Action, Amount, Command, RequestId};
 use bank_proto::v1;
-use openraft::raft::{AppendEntriesRequest, StreamAppendError, StreamAppendResult, VoteRequest, VoteResponse};
 use openraft::EntryPayload;
+use openraft::raft::{AppendEntriesRequest, StreamAppendError, StreamAppendResult, VoteRequest, VoteResponse};
 
 use super::types::{
     Batch, Entry, LeaderId, LogId, Member, Membership, SnapshotMeta, StoredMembership, TypeConfig, Vote,
@@ -22,29 +22,47 @@ fn missing(what: &str) -> Malformed {
 }
 
 fn leader_id(id: &LeaderId) -> v1::LeaderId {
-    v1::LeaderId { term: id.term, replica: id.node_id }
+    v1::LeaderId {
+        term: id.term,
+        replica: id.node_id,
+    }
 }
 
 fn leader_id_back(id: Option<v1::LeaderId>) -> Result<LeaderId, Malformed> {
     let id = id.ok_or_else(|| missing("leader id"))?;
-    Ok(LeaderId { term: id.term, node_id: id.replica })
+    Ok(LeaderId {
+        term: id.term,
+        node_id: id.replica,
+    })
 }
 
 pub(crate) fn vote(vote: &Vote) -> v1::Vote {
-    v1::Vote { leader_id: Some(leader_id(&vote.leader_id)), committed: vote.committed }
+    v1::Vote {
+        leader_id: Some(leader_id(&vote.leader_id)),
+        committed: vote.committed,
+    }
 }
 
 pub(crate) fn vote_back(vote: Option<v1::Vote>) -> Result<Vote, Malformed> {
     let vote = vote.ok_or_else(|| missing("vote"))?;
-    Ok(Vote { leader_id: leader_id_back(vote.leader_id)?, committed: vote.committed })
+    Ok(Vote {
+        leader_id: leader_id_back(vote.leader_id)?,
+        committed: vote.committed,
+    })
 }
 
 pub(crate) fn log_id(id: &LogId) -> v1::LogId {
-    v1::LogId { leader_id: Some(leader_id(&id.leader_id)), index: id.index }
+    v1::LogId {
+        leader_id: Some(leader_id(&id.leader_id)),
+        index: id.index,
+    }
 }
 
 pub(crate) fn log_id_back(id: v1::LogId) -> Result<LogId, Malformed> {
-    Ok(LogId { leader_id: leader_id_back(id.leader_id)?, index: id.index })
+    Ok(LogId {
+        leader_id: leader_id_back(id.leader_id)?,
+        index: id.index,
+    })
 }
 
 pub(crate) fn log_id_back_opt(id: Option<v1::LogId>) -> Result<Option<LogId>, Malformed> {
@@ -55,18 +73,43 @@ fn membership(membership: &Membership) -> v1::Membership {
     let voter_sets = membership.get_joint_config().iter();
     let nodes = membership.nodes();
     v1::Membership {
-        voter_sets: voter_sets.map(|set| v1::VoterSet { replicas: set.iter().copied().collect() }).collect(),
-        nodes: nodes.map(|(id, m)| (*id, v1::Node { branch: m.branch, address: m.address.clone() })).collect(),
+        voter_sets: voter_sets
+            .map(|set| v1::VoterSet {
+                replicas: set.iter().copied().collect(),
+            })
+            .collect(),
+        nodes: nodes
+            .map(|(id, m)| {
+                (
+                    *id,
+                    v1::Node {
+                        branch: m.branch,
+                        address: m.address.clone(),
+                    },
+                )
+            })
+            .collect(),
     }
 }
 
 fn membership_back(membership: v1::Membership) -> Result<Membership, Malformed> {
-    let configs: Vec<BTreeSet<u64>> =
-        membership.voter_sets.into_iter().map(|set| set.replicas.into_iter().collect()).collect();
+    let configs: Vec<BTreeSet<u64>> = membership
+        .voter_sets
+        .into_iter()
+        .map(|set| set.replicas.into_iter().collect())
+        .collect();
     let nodes: BTreeMap<u64, Member> = membership
         .nodes
         .into_iter()
-        .map(|(id, node)| (id, Member { branch: node.branch, address: node.address }))
+        .map(|(id, node)| {
+            (
+                id,
+                Member {
+                    branch: node.branch,
+                    address: node.address,
+                },
+            )
+        })
         .collect();
     Membership::new(configs, nodes).map_err(|error| Malformed(error.to_string()))
 }
@@ -80,7 +123,9 @@ pub(crate) fn stored_membership(stored: &StoredMembership) -> v1::StoredMembersh
 
 pub(crate) fn stored_membership_back(stored: v1::StoredMembership) -> Result<StoredMembership, Malformed> {
     // A membership that was never set has no voters, which `Membership::new` refuses.
-    let Some(log_id) = log_id_back_opt(stored.log_id)? else { return Ok(StoredMembership::default()) };
+    let Some(log_id) = log_id_back_opt(stored.log_id)? else {
+        return Ok(StoredMembership::default());
+    };
     let membership = membership_back(stored.membership.ok_or_else(|| missing("membership"))?)?;
     Ok(StoredMembership::new(Some(log_id), membership))
 }
@@ -88,51 +133,81 @@ pub(crate) fn stored_membership_back(stored: v1::StoredMembership) -> Result<Sto
 pub(crate) fn command(command: &Command) -> v1::Command {
     use v1::command::{Found, Move, MoveBetween, Open};
     let action = match &command.action {
-        Action::Found { opening_balance } => v1::command::Action::Found(Found { opening_balance: *opening_balance }),
-        Action::Open { account } => v1::command::Action::Open(Open { account: account.to_string() }),
-        Action::Deposit { account, amount } => {
-            v1::command::Action::Deposit(Move { account: account.to_string(), amount: amount.get() })
-        }
-        Action::Withdraw { account, amount } => {
-            v1::command::Action::Withdraw(Move { account: account.to_string(), amount: amount.get() })
-        }
+        Action::Found { opening_balance } => v1::command::Action::Found(Found {
+            opening_balance: *opening_balance,
+        }),
+        Action::Open { account } => v1::command::Action::Open(Open {
+            account: account.to_string(),
+        }),
+        Action::Deposit { account, amount } => v1::command::Action::Deposit(Move {
+            account: account.to_string(),
+            amount: amount.get(),
+        }),
+        Action::Withdraw { account, amount } => v1::command::Action::Withdraw(Move {
+            account: account.to_string(),
+            amount: amount.get(),
+        }),
         Action::Transfer { from, to, amount } => v1::command::Action::Transfer(MoveBetween {
             from_account: from.to_string(),
             to_account: to.to_string(),
             amount: amount.get(),
         }),
     };
-    v1::Command { request_id: command.request_id.0.to_vec(), time_us: command.time_us, action: Some(action) }
+    v1::Command {
+        request_id: command.request_id.0.to_vec(),
+        time_us: command.time_us,
+        action: Some(action),
+    }
 }
 
 pub(crate) fn command_back(command: v1::Command) -> Result<Command, Malformed> {
     let name = |text: &str| AccountName::new(text).map_err(|error| Malformed(error.to_string()));
     let amount = |value: i64| Amount::new(value).map_err(|error| Malformed(error.to_string()));
-    let id: [u8; 16] =
-        command.request_id.as_slice().try_into().map_err(|_| Malformed("a request id is not 16 bytes".into()))?;
+    let id: [u8; 16] = command
+        .request_id
+        .as_slice()
+        .try_into()
+        .map_err(|_| Malformed("a request id is not 16 bytes".into()))?;
     let action = match command.action.ok_or_else(|| missing("action in a command"))? {
-        v1::command::Action::Found(found) => Action::Found { opening_balance: found.opening_balance },
-        v1::command::Action::Open(open) => Action::Open { account: name(&open.account)? },
-        v1::command::Action::Deposit(m) => Action::Deposit { account: name(&m.account)?, amount: amount(m.amount)? },
-        v1::command::Action::Withdraw(m) => Action::Withdraw { account: name(&m.account)?, amount: amount(m.amount)? },
+        v1::command::Action::Found(found) => Action::Found {
+            opening_balance: found.opening_balance,
+        },
+        v1::command::Action::Open(open) => Action::Open {
+            account: name(&open.account)?,
+        },
+        v1::command::Action::Deposit(m) => Action::Deposit {
+            account: name(&m.account)?,
+            amount: amount(m.amount)?,
+        },
+        v1::command::Action::Withdraw(m) => Action::Withdraw {
+            account: name(&m.account)?,
+            amount: amount(m.amount)?,
+        },
         v1::command::Action::Transfer(m) => Action::Transfer {
             from: name(&m.from_account)?,
             to: name(&m.to_account)?,
             amount: amount(m.amount)?,
         },
     };
-    Ok(Command { request_id: RequestId(id), time_us: command.time_us, action })
+    Ok(Command {
+        request_id: RequestId(id),
+        time_us: command.time_us,
+        action,
+    })
 }
 
 pub(crate) fn entry(entry: &Entry) -> v1::LogEntry {
     let payload = match &entry.payload {
         EntryPayload::Blank => v1::log_entry::Payload::Blank(true),
-        EntryPayload::Normal(batch) => {
-            v1::log_entry::Payload::Batch(v1::Batch { commands: batch.0.iter().map(command).collect() })
-        }
+        EntryPayload::Normal(batch) => v1::log_entry::Payload::Batch(v1::Batch {
+            commands: batch.0.iter().map(command).collect(),
+        }),
         EntryPayload::Membership(m) => v1::log_entry::Payload::Membership(membership(m)),
     };
-    v1::LogEntry { log_id: Some(log_id(&entry.log_id)), payload: Some(payload) }
+    v1::LogEntry {
+        log_id: Some(log_id(&entry.log_id)),
+        payload: Some(payload),
+    }
 }
 
 pub(crate) fn entry_back(entry: v1::LogEntry) -> Result<Entry, Malformed> {
@@ -171,7 +246,9 @@ pub(crate) fn append_request_back(request: v1::AppendRequest) -> Result<AppendEn
 pub(crate) fn append_response(result: StreamAppendResult<TypeConfig>) -> v1::AppendResponse {
     use v1::append_response::{Matched, Result};
     let result = match result {
-        Ok(matched) => Result::Matched(Matched { log_id: matched.as_ref().map(log_id) }),
+        Ok(matched) => Result::Matched(Matched {
+            log_id: matched.as_ref().map(log_id),
+        }),
         Err(StreamAppendError::Conflict(at)) => Result::Conflict(log_id(&at)),
         Err(StreamAppendError::HigherVote(higher)) => Result::HigherVote(vote(&higher)),
     };
@@ -180,11 +257,13 @@ pub(crate) fn append_response(result: StreamAppendResult<TypeConfig>) -> v1::App
 
 pub(crate) fn append_response_back(response: v1::AppendResponse) -> Result<StreamAppendResult<TypeConfig>, Malformed> {
     use v1::append_response::Result;
-    Ok(match response.result.ok_or_else(|| missing("result in an append response"))? {
-        Result::Matched(matched) => Ok(log_id_back_opt(matched.log_id)?),
-        Result::Conflict(at) => Err(StreamAppendError::Conflict(log_id_back(at)?)),
-        Result::HigherVote(higher) => Err(StreamAppendError::HigherVote(vote_back(Some(higher))?)),
-    })
+    Ok(
+        match response.result.ok_or_else(|| missing("result in an append response"))? {
+            Result::Matched(matched) => Ok(log_id_back_opt(matched.log_id)?),
+            Result::Conflict(at) => Err(StreamAppendError::Conflict(log_id_back(at)?)),
+            Result::HigherVote(higher) => Err(StreamAppendError::HigherVote(vote_back(Some(higher))?)),
+        },
+    )
 }
 
 pub(crate) fn vote_request(request: &VoteRequest<TypeConfig>, peer: v1::Peer) -> v1::VoteRequest {
@@ -211,11 +290,18 @@ pub(crate) fn vote_response(response: &VoteResponse<TypeConfig>) -> v1::VoteResp
 }
 
 pub(crate) fn vote_response_back(response: v1::VoteResponse) -> Result<VoteResponse<TypeConfig>, Malformed> {
-    Ok(VoteResponse::new(vote_back(response.vote)?, log_id_back_opt(response.last_log_id)?, response.granted))
+    Ok(VoteResponse::new(
+        vote_back(response.vote)?,
+        log_id_back_opt(response.last_log_id)?,
+        response.granted,
+    ))
 }
 
 pub(crate) fn snapshot_meta_back(header: &v1::SnapshotHeader) -> Result<SnapshotMeta, Malformed> {
-    let membership = header.last_membership.clone().ok_or_else(|| missing("membership in a snapshot header"))?;
+    let membership = header
+        .last_membership
+        .clone()
+        .ok_or_else(|| missing("membership in a snapshot header"))?;
     Ok(SnapshotMeta {
         last_log_id: log_id_back_opt(header.last_log_id)?,
         last_membership: stored_membership_back(membership)?,

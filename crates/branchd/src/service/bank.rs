@@ -30,7 +30,11 @@ fn invalid(what: &str, why: impl std::fmt::Display) -> Status {
 }
 
 fn account(field: &str, text: &str) -> Result<AccountName, Status> {
-    if text.is_empty() { Ok(AccountName::main()) } else { named_account(field, text) }
+    if text.is_empty() {
+        Ok(AccountName::main())
+    } else {
+        named_account(field, text)
+    }
 }
 
 fn named_account(field: &str, text: &str) -> Result<AccountName, Status> {
@@ -46,7 +50,9 @@ fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
     if asked.is_empty() {
         return Ok(());
     }
-    let asked: Uuid = asked.parse().map_err(|_| invalid("bank_id", format!("{asked:?} is no UUID")))?;
+    let asked: Uuid = asked
+        .parse()
+        .map_err(|_| invalid("bank_id", format!("{asked:?} is no UUID")))?;
     let (branch, here) = (bank.identity.branch, bank.identity.bank_id);
     if asked == here {
         return Ok(());
@@ -88,8 +94,14 @@ impl BankApi {
         let options = options.unwrap_or_default();
         check_bank(bank, &options.bank_id)?;
         let began = Instant::now();
-        let demand = Demand { min_position: options.min_position, linearizable: options.linearizable };
-        bank.reads.wait(demand, deadline).await.map_err(|error| fate::of_read(&error))?;
+        let demand = Demand {
+            min_position: options.min_position,
+            linearizable: options.linearizable,
+        };
+        bank.reads
+            .wait(demand, deadline)
+            .await
+            .map_err(|error| fate::of_read(&error))?;
         let waited_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(ReadyRead { bank, waited_us })
     }
@@ -103,7 +115,11 @@ impl BankApi {
     ) -> Result<v1::WriteResult, Status> {
         let (bank, command, propagation) = self.checked(options, action).map_err(fate::not_applied)?;
         let request_id = command.request_id;
-        let decided = bank.writer.submit(command, deadline).await.map_err(|error| fate::of_write(&error))?;
+        let decided = bank
+            .writer
+            .submit(command, deadline)
+            .await
+            .map_err(|error| fate::of_write(&error))?;
         let (bank_id, branch) = (bank.identity.bank_id.to_string(), bank.identity.branch);
         let Some(mut result) = outcome::to_customer(&decided, bank_id, branch) else {
             let first = decided.position;
@@ -132,7 +148,15 @@ impl BankApi {
         let propagation = v1::Propagation::try_from(options.propagation)
             .map_err(|_| invalid("propagation", format!("there is no {}", options.propagation)))?;
         let action = action?;
-        Ok((bank, Command { request_id: RequestId(*id.as_bytes()), time_us: clock::now_us(), action }, propagation))
+        Ok((
+            bank,
+            Command {
+                request_id: RequestId(*id.as_bytes()),
+                time_us: clock::now_us(),
+                action,
+            },
+            propagation,
+        ))
     }
 }
 
@@ -155,13 +179,21 @@ impl BankService for BankApi {
         let ready = self.ready(request.options, deadline).await?;
         let (balance, position) = look(ready.bank.books.balance(&name))?;
         let balance = balance.ok_or_else(|| no_such_account(&name))?;
-        Ok(Response::new(v1::QueryResponse { stamp: Some(ready.stamp(position)), balance }))
+        Ok(Response::new(v1::QueryResponse {
+            stamp: Some(ready.stamp(position)),
+            balance,
+        }))
     }
 
     async fn deposit(&self, request: Request<v1::DepositRequest>) -> Result<Response<v1::DepositResponse>, Status> {
         let deadline = deadline::of(request.metadata());
         let request = request.into_inner();
-        let action = || Ok(Action::Deposit { account: account("account", &request.account)?, amount: amount(request.amount)? });
+        let action = || {
+            Ok(Action::Deposit {
+                account: account("account", &request.account)?,
+                amount: amount(request.amount)?,
+            })
+        };
         let result = self.write(request.options.clone(), action(), deadline).await?;
         Ok(Response::new(v1::DepositResponse { result: Some(result) }))
     }
@@ -169,7 +201,12 @@ impl BankService for BankApi {
     async fn withdraw(&self, request: Request<v1::WithdrawRequest>) -> Result<Response<v1::WithdrawResponse>, Status> {
         let deadline = deadline::of(request.metadata());
         let request = request.into_inner();
-        let action = || Ok(Action::Withdraw { account: account("account", &request.account)?, amount: amount(request.amount)? });
+        let action = || {
+            Ok(Action::Withdraw {
+                account: account("account", &request.account)?,
+                amount: amount(request.amount)?,
+            })
+        };
         let result = self.write(request.options.clone(), action(), deadline).await?;
         Ok(Response::new(v1::WithdrawResponse { result: Some(result) }))
     }
@@ -181,9 +218,16 @@ impl BankService for BankApi {
             let from = account("from_account", &request.from_account)?;
             let to = named_account("to_account", &request.to_account)?;
             if from == to {
-                return Err(invalid("to_account", format!("{to} is the account that pays: name another one")));
+                return Err(invalid(
+                    "to_account",
+                    format!("{to} is the account that pays: name another one"),
+                ));
             }
-            Ok(Action::Transfer { from, to, amount: amount(request.amount)? })
+            Ok(Action::Transfer {
+                from,
+                to,
+                amount: amount(request.amount)?,
+            })
         };
         let result = self.write(request.options.clone(), action(), deadline).await?;
         Ok(Response::new(v1::TransferResponse { result: Some(result) }))
@@ -220,7 +264,12 @@ impl BankService for BankApi {
         let accounts = page.accounts.into_iter();
         Ok(Response::new(v1::ListAccountsResponse {
             stamp: Some(ready.stamp(page.position)),
-            accounts: accounts.map(|(name, balance)| v1::Account { name: name.to_string(), balance }).collect(),
+            accounts: accounts
+                .map(|(name, balance)| v1::Account {
+                    name: name.to_string(),
+                    balance,
+                })
+                .collect(),
             more: page.more,
         }))
     }
@@ -236,14 +285,28 @@ impl BankService for BankApi {
         let name = account("account", &request.account)?;
         let ready = self.ready(request.options, deadline).await?;
         let limit = if request.limit == 0 { u64::MAX } else { request.limit };
-        let statement = Statement { books: ready.bank.books.clone(), name, next: None, left: limit };
+        let statement = Statement {
+            books: ready.bank.books.clone(),
+            name,
+            next: None,
+            left: limit,
+        };
         let (first, rest) = statement.page().await?;
         let stamp = ready.stamp(first.position);
-        let first = v1::ReadStatementResponse { stamp: Some(stamp), entries: first.entries };
+        let first = v1::ReadStatementResponse {
+            stamp: Some(stamp),
+            entries: first.entries,
+        };
         let rest = futures::stream::try_unfold(rest, |rest| async move {
             let Some(statement) = rest else { return Ok(None) };
             let (page, rest) = statement.page().await?;
-            Ok(Some((v1::ReadStatementResponse { stamp: None, entries: page.entries }, rest)))
+            Ok(Some((
+                v1::ReadStatementResponse {
+                    stamp: None,
+                    entries: page.entries,
+                },
+                rest,
+            )))
         });
         let pages = futures::stream::once(async { Ok(first) }).chain(rest.into_stream());
         Ok(Response::new(pages.boxed()))
@@ -265,7 +328,12 @@ struct Page {
 
 impl Statement {
     async fn page(self) -> Result<(Page, Option<Self>), Status> {
-        let Self { books, name, next, left } = self;
+        let Self {
+            books,
+            name,
+            next,
+            left,
+        } = self;
         let len = usize::try_from(left).map_or(STATEMENT_PAGE_LEN, |left| left.min(STATEMENT_PAGE_LEN));
         let (reader, account) = (books.clone(), name.clone());
         let page = blocking(move || reader.statement(&account, next, len)).await?;
@@ -274,8 +342,19 @@ impl Statement {
         }
         let entries: Vec<v1::Entry> = page.entries.iter().map(|entry| statement_entry(entry, &name)).collect();
         let left = left.saturating_sub(entries.len() as u64);
-        let rest = page.next.filter(|_| left > 0).map(|next| Self { books, name, next: Some(next), left });
-        Ok((Page { entries, position: page.position }, rest))
+        let rest = page.next.filter(|_| left > 0).map(|next| Self {
+            books,
+            name,
+            next: Some(next),
+            left,
+        });
+        Ok((
+            Page {
+                entries,
+                position: page.position,
+            },
+            rest,
+        ))
     }
 }
 
@@ -297,9 +376,12 @@ fn statement_entry(entry: &bank_ledger::Entry, of: &AccountName) -> v1::Entry {
         Action::Transfer { from, to, amount } if from == of => {
             (EntryKind::TransferOut, amount.get(), Some(to), entry.account)
         }
-        Action::Transfer { from, amount, .. } => {
-            (EntryKind::TransferIn, amount.get(), Some(from), entry.counter_account.unwrap_or(entry.account))
-        }
+        Action::Transfer { from, amount, .. } => (
+            EntryKind::TransferIn,
+            amount.get(),
+            Some(from),
+            entry.counter_account.unwrap_or(entry.account),
+        ),
     };
     v1::Entry {
         position: entry.position,

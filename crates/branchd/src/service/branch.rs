@@ -51,7 +51,9 @@ impl BranchService for BranchApi {
             .map_err(|_| Status::invalid_argument("malformed message: a bank id is not 16 bytes"))?;
         let _turn = self.0.founding.lock().await;
         self.0.adopt(bank_id).await?;
-        Ok(Response::new(v1::AdoptResponse { replica: self.0.directory.replica() }))
+        Ok(Response::new(v1::AdoptResponse {
+            replica: self.0.directory.replica(),
+        }))
     }
 
     type AppendStream = BoxStream<'static, Result<v1::AppendResponse, Status>>;
@@ -64,7 +66,9 @@ impl BranchService for BranchApi {
         let branch = Arc::clone(&self.0);
         let mut requests = request.into_inner();
         let responses = async move {
-            let Some(mut first) = requests.message().await? else { return Ok(futures::stream::empty().boxed()) };
+            let Some(mut first) = requests.message().await? else {
+                return Ok(futures::stream::empty().boxed());
+            };
             let bank = branch.bank()?;
             bank.identity.check(first.peer.take())?;
             let all = futures::stream::once(async { Ok(first) }).chain(requests);
@@ -84,7 +88,9 @@ impl BranchService for BranchApi {
         let mut request = request.ok_or_else(|| Status::invalid_argument("malformed message: no request"))?;
         let bank = self.greeted(request.peer.take())?;
         let response = bank.engine.pre_vote(request).await?;
-        Ok(Response::new(v1::PreVoteResponse { response: Some(response) }))
+        Ok(Response::new(v1::PreVoteResponse {
+            response: Some(response),
+        }))
     }
 
     async fn transfer_leader(
@@ -120,15 +126,22 @@ impl BranchService for BranchApi {
             let bank = self.greeted(request.peer)?;
             if request.commands.len() > BATCH_LEN_MAX {
                 let len = request.commands.len();
-                return Err(Status::invalid_argument(format!("{len} commands at once: at most {BATCH_LEN_MAX}")));
+                return Err(Status::invalid_argument(format!(
+                    "{len} commands at once: at most {BATCH_LEN_MAX}"
+                )));
             }
             let commands: Result<_, Malformed> = request.commands.into_iter().map(command_from_wire).collect();
-            Ok((bank, commands.map_err(|error| Status::invalid_argument(error.to_string()))?))
+            Ok((
+                bank,
+                commands.map_err(|error| Status::invalid_argument(error.to_string()))?,
+            ))
         };
         let (bank, commands) = checked().map_err(fate::not_applied)?;
         let applied = bank.writer.submit_forwarded(commands, deadline).await;
         let applied = applied.map_err(|error| fate::of_write(&error))?;
-        Ok(Response::new(v1::ForwardResponse { outcomes: applied.iter().map(outcome::to_wire).collect() }))
+        Ok(Response::new(v1::ForwardResponse {
+            outcomes: applied.iter().map(outcome::to_wire).collect(),
+        }))
     }
 
     async fn read_index(
@@ -142,7 +155,9 @@ impl BranchService for BranchApi {
             Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
             Ok(Err(error @ ProposeError::NotLeader)) => Err(Status::unavailable(error.to_string())),
             Ok(Err(ProposeError::Unknown(reason))) => Err(Status::unavailable(reason)),
-            Err(_) => Err(Status::deadline_exceeded("no quorum confirmed in time that this branch leads")),
+            Err(_) => Err(Status::deadline_exceeded(
+                "no quorum confirmed in time that this branch leads",
+            )),
         }
     }
 
@@ -153,7 +168,12 @@ impl BranchService for BranchApi {
         let deadline = deadline::of(request.metadata());
         let request = request.into_inner();
         let bank = self.greeted(request.peer)?;
-        bank.reads.wait_position(request.position, deadline).await.map_err(|error| fate::of_read(&error))?;
-        Ok(Response::new(v1::AwaitPositionResponse { position: bank.books.position() }))
+        bank.reads
+            .wait_position(request.position, deadline)
+            .await
+            .map_err(|error| fate::of_read(&error))?;
+        Ok(Response::new(v1::AwaitPositionResponse {
+            position: bank.books.position(),
+        }))
     }
 }

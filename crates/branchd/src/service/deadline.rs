@@ -15,7 +15,10 @@ const MARGIN_MAX: Duration = Duration::from_millis(50);
 
 /// When a call with this metadata must be answered.
 pub(crate) fn of(metadata: &MetadataMap) -> Instant {
-    let given = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
+    let given = metadata
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok())
+        .and_then(parse);
     Instant::now() + allowed(given)
 }
 

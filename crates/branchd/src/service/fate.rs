@@ -16,7 +16,9 @@ const POSITION_NEEDED: &str = "bank-position-needed";
 
 /// The status says that the write was not, and will not be, applied.
 pub(crate) fn not_applied(mut status: Status) -> Status {
-    status.metadata_mut().insert(FATE, MetadataValue::from_static(NOT_APPLIED));
+    status
+        .metadata_mut()
+        .insert(FATE, MetadataValue::from_static(NOT_APPLIED));
     status
 }
 

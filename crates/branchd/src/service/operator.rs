@@ -23,7 +23,9 @@ pub(crate) fn status(branch: &Branch) -> v1::GetStatusResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..Default::default()
     };
-    let Some(bank) = branch.bank_if_any() else { return status };
+    let Some(bank) = branch.bank_if_any() else {
+        return status;
+    };
     let (role, term) = bank.engine.role();
     let ledger = bank.books.ledger();
     status.bank_id = bank.identity.bank_id.to_string();
@@ -34,8 +36,13 @@ pub(crate) fn status(branch: &Branch) -> v1::GetStatusResponse {
     status.digest = ledger.digest.0.to_vec();
     status.ready = status.leader != 0 && status.position > 0;
     let replicas = bank.engine.replicas().into_iter();
-    status.branches =
-        replicas.map(|r| v1::BranchStatus { branch: r.branch, address: r.address, voter: r.voter }).collect();
+    status.branches = replicas
+        .map(|r| v1::BranchStatus {
+            branch: r.branch,
+            address: r.address,
+            voter: r.voter,
+        })
+        .collect();
     status
 }
 

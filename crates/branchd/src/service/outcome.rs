@@ -15,7 +15,11 @@ pub(crate) fn to_wire(applied: &Applied) -> v1::Outcome {
         }),
         Outcome::IdReused => Result::IdReused(true),
     };
-    v1::Outcome { position: applied.position, repeated: applied.repeated, result: Some(result) }
+    v1::Outcome {
+        position: applied.position,
+        repeated: applied.repeated,
+        result: Some(result),
+    }
 }
 
 /// From the branch that had the command decided; `None` where the message is malformed.
@@ -26,7 +30,11 @@ pub(crate) fn from_wire(outcome: v1::Outcome) -> Option<Applied> {
         Result::Refused(refused) => Outcome::Refused(refusal(&refused)?),
         Result::IdReused(_) => Outcome::IdReused,
     };
-    Some(Applied { position: outcome.position, outcome: decided, repeated: outcome.repeated })
+    Some(Applied {
+        position: outcome.position,
+        outcome: decided,
+        repeated: outcome.repeated,
+    })
 }
 
 /// For a customer; `None` where the request id belongs to another write, which is an error, not a result.
@@ -84,14 +92,29 @@ mod tests {
         let outcomes = [
             Outcome::Accepted { balance: 7 },
             Outcome::IdReused,
-            Outcome::Refused(Refusal::InsufficientFunds { account: account.clone(), balance: 3 }),
-            Outcome::Refused(Refusal::NoSuchAccount { account: account.clone() }),
-            Outcome::Refused(Refusal::AccountExists { account: account.clone(), balance: 0 }),
-            Outcome::Refused(Refusal::Overflow { account: account.clone(), balance: i64::MAX }),
+            Outcome::Refused(Refusal::InsufficientFunds {
+                account: account.clone(),
+                balance: 3,
+            }),
+            Outcome::Refused(Refusal::NoSuchAccount {
+                account: account.clone(),
+            }),
+            Outcome::Refused(Refusal::AccountExists {
+                account: account.clone(),
+                balance: 0,
+            }),
+            Outcome::Refused(Refusal::Overflow {
+                account: account.clone(),
+                balance: i64::MAX,
+            }),
             Outcome::Refused(Refusal::SameAccount { account, balance: 1 }),
         ];
         for (at, outcome) in outcomes.into_iter().enumerate() {
-            let applied = Applied { position: at as u64 + 1, outcome, repeated: at % 2 == 0 };
+            let applied = Applied {
+                position: at as u64 + 1,
+                outcome,
+                repeated: at % 2 == 0,
+            };
             assert_eq!(from_wire(to_wire(&applied)), Some(applied));
         }
         assert_eq!(from_wire(v1::Outcome::default()), None);

@@ -18,7 +18,8 @@ use proptest::prelude::*;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::{BooksError, BooksFile, Marker, Reader, StatementPage};
+use super::reader::StatementPage;
+use super::{BooksError, BooksFile, Marker, Reader};
 
 const BANK: [u8; 16] = [7; 16];
 

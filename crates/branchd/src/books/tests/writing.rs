@@ -169,8 +169,6 @@ fn a_log_that_a_crash_left_is_read_again() {
 fn a_checkpoint_does_not_wait_for_a_long_read() {
     let directory = TempDir::new().unwrap();
     let (mut books, _reader) = new_books(&directory, "ledger.db");
-    let mut beside = books.checkpointer().unwrap();
-    assert_eq!(beside.checkpoint().unwrap(), None);
     books.apply(vec![found(1, 100)], vec![1], None).unwrap();
     let mut outside = Connection::open(directory.path().join("ledger.db")).unwrap();
     let reading = outside.transaction().unwrap();
@@ -179,36 +177,6 @@ fn a_checkpoint_does_not_wait_for_a_long_read() {
         .unwrap();
     books.apply(vec![deposit(2, "main", 5)], vec![2], None).unwrap();
     assert_eq!(books.checkpoint().unwrap(), Some(vec![2]));
-    assert_eq!(beside.checkpoint().unwrap(), Some(vec![2]));
     drop(reading);
-    assert_eq!(beside.checkpoint().unwrap(), Some(vec![2]));
     assert_eq!(seen, 1);
-}
-
-#[test]
-fn checkpoints_beside_the_writer_never_run_ahead_of_it() {
-    let directory = TempDir::new().unwrap();
-    let (mut books, _reader) = new_books(&directory, "ledger.db");
-    books
-        .apply(vec![found(0, 0)], 0u32.to_be_bytes().to_vec(), None)
-        .unwrap();
-    let mut beside = books.checkpointer().unwrap();
-    let number = |applied: Option<Vec<u8>>| u32::from_be_bytes(applied.unwrap().try_into().unwrap());
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut last = 0;
-            while last < 300 {
-                let durable = number(beside.checkpoint().unwrap());
-                assert!(durable >= last, "{durable} after {last}");
-                last = durable;
-            }
-        });
-        for id in 1..=300u32 {
-            let batch = vec![deposit(id.into(), "main", 1)];
-            books.apply(batch, id.to_be_bytes().to_vec(), None).unwrap();
-            if id % 50 == 0 {
-                assert_eq!(number(books.checkpoint().unwrap()), id);
-            }
-        }
-    });
 }
