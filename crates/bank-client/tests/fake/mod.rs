@@ -1,0 +1,481 @@
+//! A bank of branches that share one set of books in memory, for tests: each branch can be told to fail, hang or lie at
+//! its next calls, and every call is recorded. It is no bank to keep money in.
+
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bank_proto::v1::bank_service_server::{BankService, BankServiceServer};
+use bank_proto::v1::{self, write_result};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
+
+/// What a branch does at one call instead of its duty.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// Fails, with this fate, and has applied nothing.
+    Fail(Code, Option<&'static str>),
+    /// Applies the write, then fails with this code and no fate.
+    FailAfter(Code),
+    /// Never answers. `true`: a write is applied all the same.
+    Hang(bool),
+    /// A read ends at its deadline, at this position.
+    Behind { position: u64, needed: u64 },
+    /// Answers with this position, whatever is right.
+    Position(u64),
+    /// Answers as this bank.
+    Bank(Uuid),
+    /// Answers without a stamp or result.
+    Empty,
+    /// These branches have not confirmed the write.
+    Missing(Vec<u32>),
+}
+
+/// A call as a branch saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub branch: u32,
+    /// `query main`, `deposit main 100`, …
+    pub what: String,
+    /// Of a write.
+    pub request_id: String,
+    pub bank_id: String,
+    /// Of a read.
+    pub min_position: u64,
+    pub linearizable: bool,
+    pub propagation: i32,
+    pub has_deadline: bool,
+}
+
+#[derive(Default)]
+struct State {
+    position: u64,
+    balances: BTreeMap<String, i64>,
+    entries: Vec<(String, v1::Entry)>,
+    decided: HashMap<String, (String, v1::WriteResult)>,
+    faults: HashMap<u32, VecDeque<Fault>>,
+    calls: Vec<Call>,
+}
+
+#[derive(Clone)]
+pub struct Bank {
+    pub id: Uuid,
+    state: Arc<Mutex<State>>,
+}
+
+struct Branch {
+    number: u32,
+    bank: Bank,
+}
+
+impl Bank {
+    /// A bank whose `main` holds `opening`, at position 1.
+    pub fn new(opening: i64) -> Self {
+        let balances = BTreeMap::from([("main".to_owned(), opening)]);
+        let state = State {
+            position: 1,
+            balances,
+            ..State::default()
+        };
+        Self {
+            id: Uuid::now_v7(),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Serves a branch for as long as the test process lives, and says where.
+    pub fn start(&self, number: u32) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let service = BankServiceServer::new(Branch {
+            number,
+            bank: self.clone(),
+        });
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener).unwrap());
+                tonic::transport::Server::builder()
+                    .serve_with_incoming(service, incoming)
+                    .await
+                    .unwrap();
+            });
+        });
+        address
+    }
+
+    /// What the branch does at its next calls, one each.
+    pub fn fault(&self, branch: u32, faults: impl IntoIterator<Item = Fault>) {
+        self.state().faults.entry(branch).or_default().extend(faults);
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    pub fn balance(&self, account: &str) -> i64 {
+        self.state().balances[account]
+    }
+
+    /// As if others had written so much.
+    pub fn advance(&self, position: u64) {
+        self.state().position = position;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+/// An address where nobody listens, nor will: the port is held.
+pub fn closed() -> SocketAddr {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::mem::forget(socket);
+    address
+}
+
+/// A listener that reads a little of each connection and closes it: whatever was sent, nobody answers.
+pub fn rude() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let _ = connection.unwrap().read(&mut [0; 256]);
+        }
+    });
+    address
+}
+
+impl State {
+    fn write(&mut self, bank: Uuid, branch: u32, id: &str, what: &str) -> Result<v1::WriteResult, Status> {
+        if let Some((first, result)) = self.decided.get(id) {
+            if first != what {
+                let mut status = Status::already_exists("this id named another write");
+                status
+                    .metadata_mut()
+                    .insert("bank-fate", "not-applied".parse().unwrap());
+                return Err(status);
+            }
+            return Ok(v1::WriteResult {
+                repeated: true,
+                branch,
+                ..result.clone()
+            });
+        }
+        self.position += 1;
+        let outcome = match self.apply(id, what) {
+            Ok(balance) => write_result::Outcome::Accepted(v1::Accepted { balance }),
+            Err((reason, balance)) => write_result::Outcome::Refused(v1::Refused {
+                reason: reason.into(),
+                message: format!("the account holds {balance}"),
+                balance,
+            }),
+        };
+        let result = v1::WriteResult {
+            bank_id: bank.to_string(),
+            branch,
+            position: self.position,
+            outcome: Some(outcome),
+            repeated: false,
+            missing_branches: Vec::new(),
+        };
+        self.decided.insert(id.to_owned(), (what.to_owned(), result.clone()));
+        Ok(result)
+    }
+
+    fn apply(&mut self, id: &str, what: &str) -> Result<i64, (v1::Refusal, i64)> {
+        let words: Vec<_> = what.split(' ').collect();
+        let amount = words.last().and_then(|word| word.parse().ok()).unwrap_or(0);
+        match words[0] {
+            "open" if self.balances.contains_key(words[1]) => Err((v1::Refusal::AccountExists, 0)),
+            "open" => Ok(*self.balances.entry(words[1].to_owned()).or_default()),
+            "deposit" => self.add(id, words[1], amount, v1::EntryKind::Deposit),
+            "withdraw" => self.add(id, words[1], -amount, v1::EntryKind::Withdraw),
+            _ => {
+                let balance = self.add(id, words[1], -amount, v1::EntryKind::TransferOut)?;
+                self.add(id, words[2], amount, v1::EntryKind::TransferIn)?;
+                Ok(balance)
+            }
+        }
+    }
+
+    fn add(&mut self, id: &str, name: &str, change: i64, kind: v1::EntryKind) -> Result<i64, (v1::Refusal, i64)> {
+        let balance = self.balances.get_mut(name).ok_or((v1::Refusal::NoSuchAccount, 0))?;
+        let after = balance.checked_add(change).ok_or((v1::Refusal::Overflow, *balance))?;
+        if after < 0 {
+            return Err((v1::Refusal::InsufficientFunds, *balance));
+        }
+        *balance = after;
+        let entry = v1::Entry {
+            position: self.position,
+            kind: kind.into(),
+            amount: change.abs(),
+            counter_account: String::new(),
+            balance: after,
+            request_id: id.to_owned(),
+            time_us: 1_795_000_000_000_000,
+        };
+        self.entries.push((name.to_owned(), entry));
+        Ok(after)
+    }
+}
+
+impl Branch {
+    fn record<M>(&self, request: &Request<M>, what: String, call: Call) -> Option<Fault> {
+        let mut state = self.bank.state();
+        let has_deadline = request.metadata().contains_key("grpc-timeout");
+        state.calls.push(Call {
+            branch: self.number,
+            what,
+            has_deadline,
+            ..call
+        });
+        state.faults.get_mut(&self.number).and_then(VecDeque::pop_front)
+    }
+
+    fn check_bank(&self, bank_id: &str) -> Result<(), Status> {
+        if bank_id.is_empty() || bank_id == self.bank.id.to_string() {
+            return Ok(());
+        }
+        let mut status = Status::failed_precondition(format!("this is bank {}, not {bank_id}", self.bank.id));
+        status
+            .metadata_mut()
+            .insert("bank-fate", "not-applied".parse().unwrap());
+        Err(status)
+    }
+
+    async fn written<M>(
+        &self,
+        request: &Request<M>,
+        options: Option<v1::WriteOptions>,
+        what: String,
+    ) -> Result<Option<v1::WriteResult>, Status> {
+        let options = options.unwrap_or_default();
+        let call = Call {
+            request_id: options.request_id.clone(),
+            bank_id: options.bank_id.clone(),
+            propagation: options.propagation,
+            ..blank()
+        };
+        let fault = self.record(request, what.clone(), call);
+        self.check_bank(&options.bank_id)?;
+        let write = || {
+            self.bank
+                .state()
+                .write(self.bank.id, self.number, &options.request_id, &what)
+        };
+        let mut result = match fault {
+            Some(Fault::Fail(code, fate)) => return Err(failed(code, fate)),
+            Some(Fault::FailAfter(code)) => {
+                write()?;
+                return Err(failed(code, None));
+            }
+            Some(Fault::Hang(applied)) => {
+                if applied {
+                    write()?;
+                }
+                std::future::pending().await
+            }
+            Some(Fault::Empty) => return Ok(None),
+            _ => write()?,
+        };
+        match fault {
+            Some(Fault::Position(position)) => result.position = position,
+            Some(Fault::Bank(bank)) => result.bank_id = bank.to_string(),
+            Some(Fault::Missing(branches)) => result.missing_branches = branches,
+            _ => {}
+        }
+        Ok(Some(result))
+    }
+
+    async fn stamped<M>(
+        &self,
+        request: &Request<M>,
+        options: Option<v1::ReadOptions>,
+        what: String,
+    ) -> Result<Option<v1::ReadStamp>, Status> {
+        let options = options.unwrap_or_default();
+        let (min_position, linearizable) = (options.min_position, options.linearizable);
+        let call = Call {
+            bank_id: options.bank_id.clone(),
+            min_position,
+            linearizable,
+            ..blank()
+        };
+        let fault = self.record(request, what, call);
+        self.check_bank(&options.bank_id)?;
+        let position = self.bank.state().position;
+        let mut stamp = v1::ReadStamp {
+            bank_id: self.bank.id.to_string(),
+            branch: self.number,
+            position,
+            waited_us: 7,
+        };
+        match fault {
+            Some(Fault::Fail(code, fate)) => return Err(failed(code, fate)),
+            Some(Fault::FailAfter(code)) => return Err(failed(code, None)),
+            Some(Fault::Hang(_)) => std::future::pending().await,
+            Some(Fault::Behind { position, needed }) => return Err(behind(position, needed)),
+            Some(Fault::Position(position)) => stamp.position = position,
+            Some(Fault::Bank(bank)) => stamp.bank_id = bank.to_string(),
+            Some(Fault::Empty) => return Ok(None),
+            Some(Fault::Missing(_)) | None if position < min_position => return Err(behind(position, min_position)),
+            Some(Fault::Missing(_)) | None => {}
+        }
+        Ok(Some(stamp))
+    }
+}
+
+fn blank() -> Call {
+    Call {
+        branch: 0,
+        what: String::new(),
+        request_id: String::new(),
+        bank_id: String::new(),
+        min_position: 0,
+        linearizable: false,
+        propagation: 0,
+        has_deadline: false,
+    }
+}
+
+fn failed(code: Code, fate: Option<&'static str>) -> Status {
+    let mut status = Status::new(code, "told to fail");
+    if let Some(fate) = fate {
+        status.metadata_mut().insert("bank-fate", fate.parse().unwrap());
+    }
+    status
+}
+
+fn behind(position: u64, needed: u64) -> Status {
+    let mut status = Status::deadline_exceeded("not there yet");
+    status.metadata_mut().insert("bank-position", position.into());
+    status.metadata_mut().insert("bank-position-needed", needed.into());
+    status
+}
+
+#[tonic::async_trait]
+impl BankService for Branch {
+    async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
+        let v1::QueryRequest { options, account } = request.get_ref().clone();
+        let stamp = self.stamped(&request, options, format!("query {account}")).await?;
+        let balance = self.bank.state().balances.get(&account).copied();
+        let balance = balance.ok_or_else(|| Status::not_found(format!("there is no account {account}")))?;
+        Ok(Response::new(v1::QueryResponse { stamp, balance }))
+    }
+
+    async fn deposit(&self, request: Request<v1::DepositRequest>) -> Result<Response<v1::DepositResponse>, Status> {
+        let v1::DepositRequest {
+            options,
+            account,
+            amount,
+        } = request.get_ref().clone();
+        let result = self
+            .written(&request, options, format!("deposit {account} {amount}"))
+            .await?;
+        Ok(Response::new(v1::DepositResponse { result }))
+    }
+
+    async fn withdraw(&self, request: Request<v1::WithdrawRequest>) -> Result<Response<v1::WithdrawResponse>, Status> {
+        let v1::WithdrawRequest {
+            options,
+            account,
+            amount,
+        } = request.get_ref().clone();
+        let result = self
+            .written(&request, options, format!("withdraw {account} {amount}"))
+            .await?;
+        Ok(Response::new(v1::WithdrawResponse { result }))
+    }
+
+    async fn transfer(&self, request: Request<v1::TransferRequest>) -> Result<Response<v1::TransferResponse>, Status> {
+        let v1::TransferRequest {
+            options,
+            from_account,
+            to_account,
+            amount,
+        } = request.get_ref().clone();
+        let what = format!("transfer {from_account} {to_account} {amount}");
+        let result = self.written(&request, options, what).await?;
+        Ok(Response::new(v1::TransferResponse { result }))
+    }
+
+    async fn open_account(
+        &self,
+        request: Request<v1::OpenAccountRequest>,
+    ) -> Result<Response<v1::OpenAccountResponse>, Status> {
+        let v1::OpenAccountRequest { options, account } = request.get_ref().clone();
+        let result = self.written(&request, options, format!("open {account}")).await?;
+        Ok(Response::new(v1::OpenAccountResponse { result }))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountsResponse>, Status> {
+        let v1::ListAccountsRequest {
+            options, after_account, ..
+        } = request.get_ref().clone();
+        let stamp = self
+            .stamped(&request, options, format!("accounts {after_account}"))
+            .await?;
+        // Pages of two, so that every test turns pages.
+        let state = self.bank.state();
+        let mut after = state.balances.iter().filter(|(name, _)| **name > after_account);
+        let page = after.by_ref().take(2).map(|(name, balance)| v1::Account {
+            name: name.clone(),
+            balance: *balance,
+        });
+        let accounts = page.collect();
+        Ok(Response::new(v1::ListAccountsResponse {
+            stamp,
+            accounts,
+            more: after.next().is_some(),
+        }))
+    }
+
+    type ReadStatementStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::ReadStatementResponse, Status>>>;
+
+    async fn read_statement(
+        &self,
+        request: Request<v1::ReadStatementRequest>,
+    ) -> Result<Response<Self::ReadStatementStream>, Status> {
+        let v1::ReadStatementRequest {
+            options,
+            account,
+            limit,
+        } = request.get_ref().clone();
+        let stamp = self
+            .stamped(&request, options, format!("statement {account} {limit}"))
+            .await?;
+        let limit = if limit == 0 { usize::MAX } else { limit as usize };
+        let state = self.bank.state();
+        let entries = state
+            .entries
+            .iter()
+            .rev()
+            .filter(|(name, _)| *name == account)
+            .take(limit);
+        let mut messages = vec![Ok(v1::ReadStatementResponse {
+            stamp,
+            entries: Vec::new(),
+        })];
+        messages.extend(entries.map(|(_, entry)| {
+            Ok(v1::ReadStatementResponse {
+                stamp: None,
+                entries: vec![entry.clone()],
+            })
+        }));
+        Ok(Response::new(tokio_stream::iter(messages)))
+    }
+}
