@@ -1,0 +1,162 @@
+//! The command line as it is typed. Nothing is judged here beyond its shape; [`crate::request`] does that.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by the bank, 4 not applied, 5 unknown.
+
+Examples:
+  customer-cli --branch 127.0.0.1:50001 --session s.json deposit 100
+  customer-cli --branch 127.0.0.1:50003 --session s.json query
+  customer-cli --bank bank.json --branch 3 --json query --level strong";
+
+/// A customer of the bank: every branch shows what this session has done and seen.
+#[derive(Debug, Parser)]
+#[command(name = "customer-cli", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// The flags that every verb takes, before it or after it.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// The flags that every verb takes.
+#[derive(Debug, Args)]
+pub struct Shared {
+    /// The branch to ask: HOST:PORT, or its number with --bank. Without it, the first branch of the bank file
+    #[arg(long, global = true, value_name = "BRANCH")]
+    pub branch: Option<String>,
+    /// The bank file, which names the bank's branches. Where one cannot serve, the others are asked
+    #[arg(long, global = true, value_name = "FILE")]
+    pub bank: Option<PathBuf>,
+    /// Asks the one branch only, though the bank file names others
+    #[arg(long, global = true)]
+    pub no_failover: bool,
+    /// The account; of a transfer, the one that pays [default: main]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub account: Option<String>,
+    /// What a read promises: eventual, read-your-writes, monotonic-reads, session or strong [default: session]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub level: Option<String>,
+    /// What a write waits for: quorum, or all (every branch has it) [default: quorum]
+    #[arg(long, global = true, value_name = "PROPAGATION")]
+    pub propagation: Option<String>,
+    /// Keeps the session in this file, made if it is missing. A write is in it before it is sent, and one whose outcome
+    /// is unknown is settled by the next run
+    #[arg(long, global = true, value_name = "FILE")]
+    pub session: Option<PathBuf>,
+    /// The write's own name, a UUID; the same again returns the first outcome [default: a new one]
+    #[arg(long, global = true, value_name = "UUID")]
+    pub request_id: Option<String>,
+    /// The longest that an operation may take, its retries included: 1ms to 60s [default: 10s]
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// Prints one JSON object per line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Says on stderr which branch served, at which position, and which attempts failed
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Prints the balance of the account
+    #[command(after_help = "Examples:
+  customer-cli --branch 127.0.0.1:50001 query
+  customer-cli --bank bank.json --branch 2 --session s.json query --account rent
+  customer-cli --branch 127.0.0.1:50003 --json query --level strong")]
+    Query,
+    /// Pays money in
+    #[command(
+        after_help = "After an unknown outcome (exit code 5), the same command with the same --session settles that
+deposit and reports what became of it; it does not deposit twice.
+
+Examples:
+  customer-cli --branch 127.0.0.1:50001 --session s.json deposit 100
+  customer-cli --bank bank.json deposit 100 --propagation all"
+    )]
+    Deposit {
+        /// In minor units: digits, 1 to 9223372036854775807
+        #[arg(allow_negative_numbers = true)]
+        amount: String,
+    },
+    /// Takes money out; refused (exit code 3) where the account holds less
+    #[command(
+        after_help = "After an unknown outcome (exit code 5), the same command with the same --session settles that
+withdrawal and reports what became of it; it does not withdraw twice.
+
+Examples:
+  customer-cli --branch 127.0.0.1:50001 --session s.json withdraw 30
+  customer-cli --bank bank.json --account rent withdraw 30 --json"
+    )]
+    Withdraw {
+        /// In minor units: digits, 1 to 9223372036854775807
+        #[arg(allow_negative_numbers = true)]
+        amount: String,
+    },
+    /// Moves money to another account of the bank, both sides or neither
+    #[command(after_help = "Examples:
+  customer-cli --branch 127.0.0.1:50001 transfer 25 --to rent
+  customer-cli --branch 127.0.0.1:50001 --account rent transfer 5 --to main")]
+    Transfer {
+        /// In minor units: digits, 1 to 9223372036854775807
+        #[arg(allow_negative_numbers = true)]
+        amount: String,
+        /// The account that is paid
+        #[arg(long, value_name = "ACCOUNT")]
+        to: String,
+    },
+    /// Opens a further account, at zero
+    #[command(after_help = "Example:
+  customer-cli --branch 127.0.0.1:50001 open rent")]
+    Open {
+        /// 1 to 64 of a-z A-Z 0-9 . _ - that begin with a letter or a digit
+        // Under another id than the flag --account.
+        #[arg(id = "NEW_ACCOUNT", value_name = "ACCOUNT")]
+        account: String,
+    },
+    /// Lists every account with its balance, by name
+    #[command(after_help = "Examples:
+  customer-cli --branch 127.0.0.1:50001 accounts
+  customer-cli --bank bank.json accounts --json")]
+    Accounts,
+    /// Lists the account's entries, newest first
+    #[command(after_help = "Examples:
+  customer-cli --branch 127.0.0.1:50001 statement --limit 10
+  customer-cli --bank bank.json --account rent statement --json")]
+    Statement {
+        /// At most this many entries, 1 or more [default: all]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        limit: Option<String>,
+    },
+    /// Works through a list of events on stdin as one customer
+    #[command(after_help = "\
+Stdin is a JSON array of events, or one event per line; all of it is checked before anything is sent:
+  {\"id\":1,\"interface\":\"deposit\",\"branch\":1,\"money\":400}
+  {\"id\":2,\"interface\":\"query\",\"branch\":2}
+An event may also have account, level and request_id. Each gives one JSON line on stdout, at once.
+
+The replay goes on after a failed read and after a write that was not applied. It stops after a write whose outcome is
+unknown: the rest is reported as not-applied, and was not sent. A pending write of the --session is settled first; the
+events are then sent as they stand, so give them request_ids to repeat a replay safely. In a replay the session file
+survives the death of this process at every instant; it is synced against the death of the host at the end only.
+
+Examples:
+  customer-cli --bank bank.json replay < events.json
+  customer-cli --bank bank.json --session s.json --level strong replay < events.jsonl")]
+    Replay,
+    /// Prints a completion script for a shell
+    #[command(after_help = "Example:
+  customer-cli completions bash > ~/.local/share/bash-completion/completions/customer-cli")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}

@@ -1,0 +1,174 @@
+//! What people may type: amounts, account names, durations. Each refusal says what is right.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// What was typed is wrong; the text says what, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct InputError(pub String);
+
+/// The rule of `bank.proto`.
+const ACCOUNT_LEN_MAX: usize = 64;
+/// A branch waits no longer.
+const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// An amount in minor units, 1 to 9223372036854775807, in digits and nothing else.
+///
+/// # Errors
+/// Anything else.
+pub fn amount(text: &str) -> Result<i64, InputError> {
+    let wrong = |what: &str| {
+        let range = "give a whole number of minor units from 1 to 9223372036854775807, digits only";
+        InputError(format!("{} is not an amount: {what}; {range}", shown(text)))
+    };
+    let magnitude = text.strip_prefix('-').unwrap_or(text);
+    if magnitude.is_empty() || !magnitude.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong("it is not a number in digits"));
+    }
+    if magnitude.len() < text.len() || magnitude.bytes().all(|b| b == b'0') {
+        return Err(wrong("it is not positive"));
+    }
+    text.parse().map_err(|_| wrong("it is too large"))
+}
+
+/// An account name: 1 to 64 of `a-z A-Z 0-9 . _ -`, beginning with a letter or a digit.
+///
+/// # Errors
+/// Anything else.
+pub fn account(text: &str) -> Result<String, InputError> {
+    let first_ok = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let all_ok = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    if first_ok && all_ok && text.len() <= ACCOUNT_LEN_MAX {
+        return Ok(text.to_owned());
+    }
+    let rule = "give 1 to 64 of a-z A-Z 0-9 . _ - that begin with a letter or a digit";
+    Err(InputError(format!("{} is not an account name: {rule}", shown(text))))
+}
+
+/// A duration from 1 ms to 60 s: digits and `ms`, `s` or `m`.
+///
+/// # Errors
+/// Anything else.
+pub fn timeout(text: &str) -> Result<Duration, InputError> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let unit_ms = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        _ => None,
+    };
+    let ms = unit_ms.and_then(|unit_ms| digits.parse::<u64>().ok()?.checked_mul(unit_ms));
+    let timeout = ms
+        .map(Duration::from_millis)
+        .filter(|timeout| !timeout.is_zero() && *timeout <= TIMEOUT_MAX);
+    timeout.ok_or_else(|| {
+        InputError(format!(
+            "{} is not a timeout: give 1ms to 60s, such as 500ms or 5s",
+            shown(text)
+        ))
+    })
+}
+
+/// A text as it may be shown on a terminal: quoted, control characters escaped, not too long.
+pub fn shown(text: &str) -> String {
+    const SHOWN_MAX: usize = 60;
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{:?}… ({} bytes)", &text[..end], text.len()),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_digits_and_positive_and_fit() {
+        for (text, expected) in [("1", 1), ("400", 400), ("0007", 7), ("9223372036854775807", i64::MAX)] {
+            assert_eq!(amount(text), Ok(expected));
+        }
+        let nines = "9".repeat(400);
+        let table = [
+            (
+                "not positive",
+                &["0", "-1", "-0", "-5", "00", "-9223372036854775808"][..],
+            ),
+            (
+                "not a number",
+                &[
+                    "", "-", "1.0", "1e3", "NaN", "Infinity", "-inf", "\"5\"", "+5", "1_000", "１", " 5", "5 ",
+                ],
+            ),
+            ("too large", &["9223372036854775808", "18446744073709551616", &nines]),
+        ];
+        for (what, texts) in table {
+            for text in texts {
+                let error = amount(text).expect_err(text).to_string();
+                assert!(error.contains(what) && error.len() < 250, "{text}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn account_names_are_plain() {
+        let longest = "a".repeat(64);
+        for good in ["main", "a", "0", "A.b_c-d", &longest] {
+            assert_eq!(account(good).as_deref(), Ok(good));
+        }
+        let too_long = "a".repeat(65);
+        let huge = "a".repeat(10_000);
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "_a",
+            "a b",
+            "a\0",
+            "a\u{1b}[2J",
+            "a\u{202e}b",
+            "ä",
+            &too_long,
+            &huge,
+        ] {
+            let error = account(bad).expect_err(bad).to_string();
+            assert!(
+                error.len() < 300 && !error.chars().any(|c| c.is_control() || c == '\u{202e}'),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn timeouts_have_a_unit_and_a_bound() {
+        for (text, ms) in [
+            ("1ms", 1),
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("60s", 60_000),
+            ("1m", 60_000),
+        ] {
+            assert_eq!(timeout(text), Ok(Duration::from_millis(ms)));
+        }
+        for bad in [
+            "",
+            "5",
+            "0s",
+            "0ms",
+            "61s",
+            "2m",
+            "-1s",
+            "1.5s",
+            "1h",
+            "s",
+            "5 s",
+            "99999999999999999999s",
+        ] {
+            assert!(timeout(bad).is_err(), "{bad}");
+        }
+    }
+}

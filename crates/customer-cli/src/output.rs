@@ -1,0 +1,77 @@
+//! Stdout and stderr. A reader who goes away early is no error; a full disk is.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use serde::Serialize;
+
+/// Lines to stdout, or to another writer.
+#[derive(Debug)]
+pub struct Output<W: Write> {
+    writer: BufWriter<W>,
+    closed: bool,
+}
+
+impl Output<io::Stdout> {
+    /// To stdout.
+    pub fn stdout() -> Self {
+        Self::new(io::stdout())
+    }
+}
+
+impl<W: Write> Output<W> {
+    /// To any writer.
+    pub fn new(writer: W) -> Self {
+        Self {
+            writer: BufWriter::new(writer),
+            closed: false,
+        }
+    }
+
+    /// Writes one line.
+    ///
+    /// # Errors
+    /// Whatever the system says, but for a reader who went away; see [`Output::closed`].
+    pub fn line(&mut self, line: &str) -> io::Result<()> {
+        self.attempt(|writer| writeln!(writer, "{line}"))
+    }
+
+    /// Writes a value as one line of JSON.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let line = serde_json::to_string(value)?;
+        self.line(&line)
+    }
+
+    /// Hands on what was written so far.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.attempt(BufWriter::flush)
+    }
+
+    /// Nobody reads any more: further lines go nowhere.
+    pub fn closed(&self) -> bool {
+        self.closed
+    }
+
+    fn attempt(&mut self, write: impl FnOnce(&mut BufWriter<W>) -> io::Result<()>) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        match write(&mut self.writer) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Says something on stderr. Where that is not possible either, nobody can be told.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "customer-cli: {text}");
+}

@@ -1,0 +1,153 @@
+//! From a command line to an exit code.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use bank_client::PendingWrite;
+use bank_client::durable_file::Durability;
+use clap::CommandFactory;
+use thiserror::Error;
+
+use crate::args::{Cli, Verb};
+use crate::exit::Exit;
+use crate::output::{Output, note};
+use crate::read::Reader;
+use crate::replay::{self, Replay};
+use crate::report::Line;
+use crate::request::{Request, Task};
+use crate::session_store::{SessionStore, SessionStoreError};
+use crate::write::write;
+
+/// What ends a run early.
+#[derive(Debug, Error)]
+pub enum Stop {
+    /// Stdout cannot be written.
+    #[error("cannot write to stdout: {0}")]
+    Output(#[from] io::Error),
+    /// The session file cannot be used.
+    #[error(transparent)]
+    Session(#[from] SessionStoreError),
+}
+
+/// Does what the command line says. `began`: when the process did.
+pub async fn run(cli: Cli, began: Instant) -> Exit {
+    let mut out = Output::stdout();
+    if let Verb::Completions { shell } = cli.verb {
+        return finish(completions(shell, &mut out));
+    }
+    let request = match Request::new(cli) {
+        Ok(request) => request,
+        Err(error) => {
+            note(&error.to_string());
+            return Exit::Usage;
+        }
+    };
+    let result = match &request.task {
+        Task::Replay { account } => replay(&request, account, began, &mut out).await,
+        task => verb(&request, task, &mut out).await,
+    };
+    finish(result)
+}
+
+async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> Result<Exit, Stop> {
+    let client = request.target.client(request.options);
+    let mut store = match open(request, Durability::Host).await {
+        Ok(store) => store,
+        Err(error) => return without_session(request, task, error, out),
+    };
+    if let Task::Write { action, request_id } = task {
+        let mut new = PendingWrite::new(action.clone(), request.propagation);
+        if let Some(request_id) = request_id {
+            new.request_id = *request_id;
+        }
+        return write(request, new, request_id.is_some(), &client, &mut store, out).await;
+    }
+    let mut reader = Reader {
+        request,
+        client: &client,
+        store: &mut store,
+        out,
+    };
+    reader.settle().await?;
+    match task {
+        Task::Query { account } => reader.query(account).await,
+        Task::Accounts => reader.accounts().await,
+        Task::Statement { account, limit } => reader.statement(account, *limit).await,
+        Task::Write { .. } | Task::Replay { .. } => Ok(Exit::Usage),
+    }
+}
+
+async fn replay<W: Write>(request: &Request, account: &str, began: Instant, out: &mut Output<W>) -> Result<Exit, Stop> {
+    let events = match replay::stdin_events(request, account) {
+        Ok(events) => events,
+        Err(error) => {
+            note(&format!("stdin: {error}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    let client = request.target.client(request.options);
+    let mut store = open(request, Durability::Process).await?;
+    Replay {
+        request,
+        client: &client,
+        store: &mut store,
+        out,
+        began,
+    }
+    .run(&events)
+    .await
+}
+
+async fn open(request: &Request, durability: Durability) -> Result<SessionStore, SessionStoreError> {
+    match &request.session {
+        Some(path) => SessionStore::open(path, request.options.timeout, durability).await,
+        None => Ok(SessionStore::in_memory()),
+    }
+}
+
+/// Nothing was sent: of a write, that is known.
+fn without_session<W: Write>(
+    request: &Request,
+    task: &Task,
+    error: SessionStoreError,
+    out: &mut Output<W>,
+) -> Result<Exit, Stop> {
+    let locked = matches!(error, SessionStoreError::Locked { .. });
+    if request.json {
+        let outcome = if matches!(task, Task::Write { .. }) {
+            "not-applied"
+        } else {
+            "failed"
+        };
+        out.json(&Line {
+            outcome,
+            error: Some(error.to_string()),
+            ..Line::default()
+        })?;
+        out.flush()?;
+    }
+    note(&error.to_string());
+    Ok(match task {
+        Task::Write { .. } if locked => Exit::NotApplied,
+        _ if locked => Exit::Failed,
+        _ => Exit::Usage,
+    })
+}
+
+fn completions<W: Write>(shell: clap_complete::Shell, out: &mut Output<W>) -> Result<Exit, Stop> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "customer-cli", &mut script);
+    out.line(String::from_utf8_lossy(&script).trim_end())?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn finish(result: Result<Exit, Stop>) -> Exit {
+    result.unwrap_or_else(|stop| {
+        note(&stop.to_string());
+        match stop {
+            Stop::Session(SessionStoreError::Corrupt { .. }) => Exit::Usage,
+            Stop::Session(_) | Stop::Output(_) => Exit::Failed,
+        }
+    })
+}

@@ -1,0 +1,176 @@
+//! One write: it is in the session file before it is sent, and an earlier one whose outcome is unknown is settled first.
+//!
+//! Whoever repeats the very command whose outcome was unknown means that write: it is settled, its outcome is the result,
+//! and no second one is sent. After any other command the earlier write is settled, and then the new one sent.
+
+use bank_client::{Client, Decision, Outcome, PendingWrite, Reply, WriteError};
+
+use crate::exit::Exit;
+use crate::output::{Output, note};
+use crate::report::{self, Line};
+use crate::request::Request;
+use crate::run::Stop;
+use crate::session_store::{SessionStore, SessionStoreError};
+
+/// Sends the write, or settles the pending one that it repeats.
+///
+/// # Errors
+/// The session file or stdout cannot be written.
+pub async fn write<W: std::io::Write>(
+    request: &Request,
+    write: PendingWrite,
+    named: bool,
+    client: &Client,
+    store: &mut SessionStore,
+    out: &mut Output<W>,
+) -> Result<Exit, Stop> {
+    let earlier = store.session.pending.clone();
+    if let Some(earlier) = earlier
+        .as_ref()
+        .filter(|earlier| earlier.request_id == write.request_id)
+        && earlier.action != write.action
+    {
+        let text = format!(
+            "not sent: its request id is that of the earlier {}; give it one of its own",
+            earlier.action
+        );
+        not_sent(request, &write, text, out)?;
+        return Ok(Exit::Usage);
+    }
+    let settles = earlier.filter(|earlier| repeats(earlier, &write, named));
+    let settled = settles.is_some();
+    let write = match settles {
+        Some(earlier) => PendingWrite {
+            propagation: write.propagation,
+            ..earlier
+        },
+        None => {
+            if let Some(error) = settle(client, request.target.branch(), store).await? {
+                let text = format!("not sent, because an earlier write must be settled first: {error}");
+                return not_sent(request, &write, text, out);
+            }
+            write
+        }
+    };
+    store.session.pending = Some(write.clone());
+    if let Err(error) = store.save() {
+        return not_sent(request, &write, format!("not sent: {error}"), out);
+    }
+    let result = client
+        .write(request.target.branch(), &mut store.session, write.clone())
+        .await;
+    let saved = store.save();
+    if settled && result.is_ok() {
+        note(&format!(
+            "this settled the earlier {}, whose outcome was unknown; no second one was sent (run it again for one)",
+            write.action
+        ));
+    }
+    let exit = match &result {
+        Ok(reply) => decided(request, &write, settled, reply, out)?,
+        Err(error) => undecided(request, &write, error, out)?,
+    };
+    out.flush()?;
+    saved?;
+    Ok(exit)
+}
+
+/// The command is the one whose outcome is unknown. `named`: the customer gave the request id.
+fn repeats(earlier: &PendingWrite, write: &PendingWrite, named: bool) -> bool {
+    if named {
+        earlier.request_id == write.request_id
+    } else {
+        earlier.action == write.action
+    }
+}
+
+/// Settles the session's pending write, if it has one, and says on stderr what became of it. The error, if any, is that
+/// it is still unknown.
+///
+/// # Errors
+/// The session file cannot be written.
+pub async fn settle(
+    client: &Client,
+    branch: Option<u32>,
+    store: &mut SessionStore,
+) -> Result<Option<WriteError>, SessionStoreError> {
+    let Some(earlier) = store.session.pending.clone() else {
+        return Ok(None);
+    };
+    let result = client.write(branch, &mut store.session, earlier.clone()).await;
+    store.save()?;
+    let what = format!("the earlier {}, whose outcome was unknown,", earlier.action);
+    match result {
+        Ok(reply) => match &reply.value.outcome {
+            Outcome::Accepted { .. } => note(&format!("{what} is accepted, at position {}", reply.position)),
+            Outcome::Refused { reason, message, .. } => {
+                note(&format!("{what} is refused: {}", report::refusal(*reason, message)));
+            }
+        },
+        Err(WriteError::NotApplied { cause, .. }) => note(&format!("{what} was not applied: {cause}")),
+        Err(error @ WriteError::Unknown { .. }) => {
+            note(&format!("{what} is still unknown: {}", error.cause()));
+            return Ok(Some(error));
+        }
+    }
+    Ok(None)
+}
+
+fn decided<W: std::io::Write>(
+    request: &Request,
+    write: &PendingWrite,
+    settled: bool,
+    reply: &Reply<Decision>,
+    out: &mut Output<W>,
+) -> Result<Exit, Stop> {
+    if let Some(missing) = report::missing(reply) {
+        note(&format!("warning: {missing}"));
+    }
+    if request.verbose {
+        note(&report::served(reply));
+    }
+    if request.json {
+        out.json(&Line {
+            settled,
+            ..Line::decided(reply, &write.action, write.propagation)
+        })?;
+    } else {
+        out.line(&report::told(reply, &write.action))?;
+    }
+    Ok(match reply.value.outcome {
+        Outcome::Accepted { .. } => Exit::Done,
+        Outcome::Refused { .. } => Exit::Refused,
+    })
+}
+
+fn undecided<W: std::io::Write>(
+    request: &Request,
+    write: &PendingWrite,
+    error: &WriteError,
+    out: &mut Output<W>,
+) -> Result<Exit, Stop> {
+    if request.json {
+        out.json(&Line::undecided(write.request_id, &write.action, error))?;
+    }
+    let retry = match (error, &request.session) {
+        (WriteError::Unknown { .. }, Some(_)) => "; the same command with the same --session asks again",
+        (WriteError::Unknown { .. }, None) => "; the same command with that --request-id asks again",
+        (WriteError::NotApplied { .. }, _) => "",
+    };
+    note(&format!("{}: {error}{retry}", write.action));
+    Ok(error.into())
+}
+
+fn not_sent<W: std::io::Write>(
+    request: &Request,
+    write: &PendingWrite,
+    text: String,
+    out: &mut Output<W>,
+) -> Result<Exit, Stop> {
+    note(&format!("{}: {text}", write.action));
+    if request.json {
+        out.json(&Line::unsent(write.request_id, &write.action, "not-applied", text))?;
+        out.flush()?;
+    }
+    Ok(Exit::NotApplied)
+}
