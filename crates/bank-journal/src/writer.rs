@@ -212,6 +212,12 @@ impl Writer {
 
     /// Deletes the segments that hold nothing but purged entries. The anchor forgets them first.
     fn delete_superfluous(&mut self) -> io::Result<()> {
+        if self.written.purged.is_none() {
+            // Older segments may hold nothing but truncated entries; a journal without its first segment and without a
+            // purge is what a lost file looks like, though, so they stay.
+            self.purged = false;
+            return Ok(());
+        }
         let state = self.anchor.state();
         let Some(needed) = self.shared.oldest_needed(self.active.sequence) else {
             return Ok(());

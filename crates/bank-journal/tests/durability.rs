@@ -144,3 +144,23 @@ fn a_second_open_is_refused_and_names_the_process() {
     drop(journal);
     open(&dir, small());
 }
+
+#[test]
+fn segments_that_hold_only_truncated_entries_stay_until_something_is_purged() {
+    let dir = temp();
+    let journal = open(&dir, small());
+    journal.sync_append(vec![(0, Bytes::from(vec![0; 4096])), (1, Bytes::new())]);
+    journal.sync_truncate(None);
+    journal.close().unwrap();
+    for reopened in 0..3 {
+        let journal = open(&dir, small());
+        journal.sync_append(entries(reopened..reopened + 1));
+        journal.close().unwrap();
+        assert_eq!(support::segment_files(dir.path()).len(), 2);
+    }
+    let journal = open(&dir, small());
+    journal.sync_purge(0, b"note");
+    journal.close().unwrap();
+    assert_eq!(support::segment_files(dir.path()).len(), 1);
+    assert_eq!(open(&dir, small()).read(0..9, usize::MAX).unwrap(), entries(1..3));
+}
