@@ -257,7 +257,7 @@ fn a_wrong_input_leaves_nothing() {
             r#"[{"id":1,"type":"branch","balance":0},
                 {"id":1,"type":"customer","events":[{"id":6,"interface":"query","branch":2}]}]"#,
             vec![],
-            "input.json:2:95: customer 1, event 6: there is no branch 2",
+            "input.json:2:90: customer 1, event 6: there is no branch 2",
         ),
         (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
