@@ -84,26 +84,33 @@ fn only_the_newest_refusals_are_remembered() {
     drop((books, reader));
     // As many more as are remembered would take long: let the first be that old.
     let outside = Connection::open(&path).unwrap();
-    outside
-        .execute(
-            "INSERT INTO refusals SELECT ?1, 2, x'00', kind, account, amount, counter_account, reason, \
-             refused_account, balance FROM refusals",
-            [REFUSALS_REMEMBERED_MAX as i64],
-        )
-        .unwrap();
+    for (number, id) in [(2, [8; 16]), (REFUSALS_REMEMBERED_MAX as i64, [9; 16])] {
+        outside
+            .execute(
+                "INSERT INTO refusals SELECT ?1, position, ?2, kind, account, amount, counter_account, reason, \
+                 refused_account, balance FROM refusals WHERE number = 1",
+                (number, id),
+            )
+            .unwrap();
+    }
     drop(outside);
     let (mut books, _reader) = new_books(&directory, "ledger.db");
     let again = books.apply(vec![withdraw(2, "main", 200)], vec![2], None).unwrap();
     assert!(again[0].repeated);
     books.apply(vec![withdraw(3, "main", 300)], vec![3], None).unwrap();
-    let outcomes = books
-        .apply(vec![withdraw(2, "main", 50), withdraw(3, "main", 300)], vec![4], None)
-        .unwrap();
+    let second = u128::from_be_bytes([8; 16]);
+    let retries = vec![
+        withdraw(2, "main", 50),
+        withdraw(second, "main", 200),
+        withdraw(3, "main", 300),
+    ];
+    let outcomes = books.apply(retries, vec![4], None).unwrap();
     assert_eq!(
-        (outcomes[0].repeated, &outcomes[0].outcome),
-        (false, &Outcome::Accepted { balance: 50 })
+        outcomes[0].outcome,
+        Outcome::Accepted { balance: 50 },
+        "the oldest is forgotten"
     );
-    assert!(outcomes[1].repeated);
+    assert!(outcomes[1].repeated && outcomes[2].repeated, "and no other");
 }
 
 #[test]
