@@ -59,7 +59,7 @@ fn journal(parent: &std::path::Path, batch: usize, in_flight: usize) -> Result<f
     let (done, outcomes) = sync_channel(in_flight);
     let start = Instant::now();
     let (mut next, mut waiting) = (0, 0);
-    while start.elapsed() < ROUND || waiting > 0 {
+    loop {
         if waiting < in_flight && start.elapsed() < ROUND {
             let end = next + batch as u64;
             let done = done.clone();
@@ -71,6 +71,9 @@ fn journal(parent: &std::path::Path, batch: usize, in_flight: usize) -> Result<f
             )?;
             (next, waiting) = (end, waiting + 1);
             continue;
+        }
+        if waiting == 0 {
+            break;
         }
         outcomes.recv()??;
         waiting -= 1;
