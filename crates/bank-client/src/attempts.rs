@@ -69,14 +69,18 @@ where
         deadline,
         mut in_doubt,
     } = whole;
-    let mut route = Route::new(first, if failover { branches.len() } else { 1 });
+    let mut route = Route::new(branches.order(first, failover));
     loop {
         attempts += 1;
-        let index = route.index(branches.len());
+        let index = route.index();
         let Attempted { failure, fate } = match once(branches, index, deadline, &call).await {
-            Ok(value) => return Ok(Answered { value, index, attempts }),
+            Ok(value) => {
+                branches.answered(index);
+                return Ok(Answered { value, index, attempts });
+            }
             Err(attempted) => attempted,
         };
+        branches.failed(index, &failure);
         tracing::debug!(attempts, %failure, ?fate, "an attempt failed");
         in_doubt = match fate {
             Fate::Unknown => true,
@@ -116,73 +120,58 @@ where
         Ok(Err(status)) => status,
         Err(_) => return Err(Attempted::sent(Failure::TimedOut { at })),
     };
-    let attempted = Attempted::by_status(at, &status);
-    if matches!(attempted.failure, Failure::Unreachable { .. } | Failure::Lost { .. }) {
-        branches.forget(index);
-    }
-    Err(attempted)
+    Err(Attempted::by_status(at, &status))
 }
 
 /// Which branch is next: the one that was asked once more, unless it cannot be reached; then the others in turn, and so
 /// on round.
 struct Route {
-    first: usize,
-    /// How many branches may be asked.
-    len: usize,
-    /// How far from the first.
+    /// Indices; never empty.
+    order: Vec<usize>,
     step: usize,
     /// The first one has had its second chance.
     asked_again: bool,
 }
 
 impl Route {
-    fn new(first: usize, len: usize) -> Self {
+    fn new(order: Vec<usize>) -> Self {
         Self {
-            first,
-            len,
+            order,
             step: 0,
             asked_again: false,
         }
     }
 
-    fn index(&self, branches: usize) -> usize {
-        (self.first + self.step) % branches
+    fn index(&self) -> usize {
+        self.order[self.step]
     }
 
     fn next(&mut self, failure: &Failure) {
-        if self.step == 0 && !self.asked_again && !matches!(failure, Failure::Unreachable { .. }) {
+        let reached = !matches!(failure, Failure::Unreachable { .. } | Failure::Silent { .. });
+        if reached && self.step == 0 && !self.asked_again {
             self.asked_again = true;
             return;
         }
-        self.step = (self.step + 1) % self.len;
+        self.step = (self.step + 1) % self.order.len();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Address;
+    use crate::bank_file::{BankFile, Branch};
     use crate::failure::Place;
 
-    fn walk(first: usize, len: usize, of: usize, reachable: bool) -> Vec<usize> {
-        let at = Place {
-            branch: None,
-            address: "h:1".parse().expect("one"),
-        };
-        let failure = if reachable {
-            Failure::Unavailable {
-                at,
-                message: String::new(),
-            }
-        } else {
-            Failure::Unreachable {
-                at,
-                detail: String::new(),
-            }
-        };
-        let mut route = Route::new(first, len);
+    fn address(port: u32) -> Address {
+        format!("h:{port}").parse().expect("an address")
+    }
+
+    fn walk(order: &[usize], failure: &Failure) -> Vec<usize> {
+        let mut route = Route::new(order.to_vec());
         let next = |_| {
-            let index = route.index(of);
-            route.next(&failure);
+            let index = route.index();
+            route.next(failure);
             index
         };
         (0..6).map(next).collect()
@@ -190,9 +179,44 @@ mod tests {
 
     #[test]
     fn the_branch_asked_comes_first_and_the_others_in_turn() {
-        assert_eq!(walk(1, 3, 3, true), [1, 1, 2, 0, 1, 2]);
-        assert_eq!(walk(1, 3, 3, false), [1, 2, 0, 1, 2, 0]);
-        assert_eq!(walk(1, 1, 3, true), [1; 6]);
-        assert_eq!(walk(0, 1, 1, false), [0; 6]);
+        let at = Place {
+            branch: None,
+            address: address(1),
+        };
+        let unavailable = Failure::Unavailable {
+            at: at.clone(),
+            message: String::new(),
+        };
+        let unreachable = Failure::Unreachable {
+            at: at.clone(),
+            detail: String::new(),
+        };
+        assert_eq!(walk(&[1, 2, 0], &unavailable), [1, 1, 2, 0, 1, 2]);
+        assert_eq!(walk(&[1, 2, 0], &unreachable), [1, 2, 0, 1, 2, 0]);
+        assert_eq!(walk(&[1, 2, 0], &Failure::Silent { at }), [1, 2, 0, 1, 2, 0]);
+        assert_eq!(walk(&[1], &unavailable), [1; 6]);
+    }
+
+    #[test]
+    fn a_silent_branch_is_asked_last_until_it_answers() {
+        let bank = (1..=3)
+            .map(|branch| Branch {
+                branch,
+                address: address(branch),
+            })
+            .collect();
+        let branches = Branches::of_bank(&BankFile::new(uuid::Uuid::nil(), bank).expect("a bank"));
+        assert_eq!(
+            (branches.order(1, true), branches.order(1, false)),
+            (vec![1, 2, 0], vec![1])
+        );
+        branches.failed(1, &Failure::Silent { at: branches.place(1) });
+        assert_eq!(
+            (branches.order(1, true), branches.order(0, true)),
+            (vec![2, 0, 1], vec![0, 2, 1])
+        );
+        assert_eq!(branches.order(1, false), [1]);
+        branches.answered(1);
+        assert_eq!(branches.order(1, true), [1, 2, 0]);
     }
 }

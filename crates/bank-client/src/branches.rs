@@ -16,6 +16,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pings go out only while a call waits.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// For so long a silent branch is asked after the others, so that not every call waits for its pings.
+const SILENT_FOR: Duration = Duration::from_secs(30);
 /// Finds a peer whose host is gone while no call waits.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -28,7 +30,14 @@ pub(crate) struct Branches {
 #[derive(Debug)]
 struct Known {
     place: Place,
-    channel: Mutex<Option<Channel>>,
+    line: Mutex<Line>,
+}
+
+/// The connection to a branch.
+#[derive(Debug, Default)]
+struct Line {
+    channel: Option<Channel>,
+    silent_until: Option<Instant>,
 }
 
 impl Branches {
@@ -48,8 +57,15 @@ impl Branches {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
+    /// The branches to ask, by their indices: the first, then the others in turn; those known to be silent last.
+    pub(crate) fn order(&self, first: usize, failover: bool) -> Vec<usize> {
+        let len = if failover { self.all.len() } else { 1 };
+        let turn = (0..len).map(|step| (first + step) % self.all.len());
+        let now = Instant::now();
+        let (silent, mut order): (Vec<_>, Vec<_>) =
+            turn.partition(|index| self.all[*index].lock().silent_until.is_some_and(|until| until > now));
+        order.extend(silent);
+        order
     }
 
     /// The index of a branch; of the first where none is named.
@@ -69,17 +85,33 @@ impl Branches {
     /// A connection to the branch. An error means that nothing was sent.
     pub(crate) async fn channel(&self, index: usize, deadline: Instant) -> Result<Channel, Attempted> {
         let known = &self.all[index];
-        if let Some(channel) = known.lock().clone() {
+        let channel = known.lock().channel.clone();
+        if let Some(channel) = channel {
             return Ok(channel);
         }
         let channel = connect(&known.place, deadline).await?;
-        *known.lock() = Some(channel.clone());
+        known.lock().channel = Some(channel.clone());
         Ok(channel)
     }
 
-    /// The connection is broken: the next call makes a new one.
-    pub(crate) fn forget(&self, index: usize) {
-        *self.all[index].lock() = None;
+    /// Remembers that an attempt failed: a broken connection is made anew by the next call, a silent branch is asked last.
+    pub(crate) fn failed(&self, index: usize, failure: &Failure) {
+        let broken = matches!(
+            failure,
+            Failure::Unreachable { .. } | Failure::Lost { .. } | Failure::Silent { .. }
+        );
+        let mut line = self.all[index].lock();
+        if broken {
+            line.channel = None;
+        }
+        if matches!(failure, Failure::Silent { .. }) {
+            line.silent_until = Some(Instant::now() + SILENT_FOR);
+        }
+    }
+
+    /// Remembers that the branch answered.
+    pub(crate) fn answered(&self, index: usize) {
+        self.all[index].lock().silent_until = None;
     }
 }
 
@@ -87,13 +119,13 @@ impl Known {
     fn new(branch: Option<u32>, address: Address) -> Self {
         Self {
             place: Place { branch, address },
-            channel: Mutex::new(None),
+            line: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Channel>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Line> {
         // Whoever panicked with it left a whole value.
-        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,6 +148,6 @@ pub(crate) async fn connect(place: &Place, deadline: Instant) -> Result<Channel,
     match timeout_at(give_up, endpoint.connect()).await {
         Ok(Ok(channel)) => Ok(channel),
         Ok(Err(error)) => Err(unreachable(innermost(&error))),
-        Err(_) => Err(unreachable("no connection in time".to_owned())),
+        Err(_) => Err(Attempted::unsent(Failure::Silent { at: place.clone() })),
     }
 }

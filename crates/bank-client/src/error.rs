@@ -21,7 +21,7 @@ pub enum ReadError {
         attempts: u32,
     },
     /// There is no such account.
-    #[error("no such account at {at}: {message}")]
+    #[error("{at}: {message}")]
     NoSuchAccount {
         /// Who was asked.
         at: Place,

@@ -56,6 +56,12 @@ pub enum Failure {
         /// What the transport says.
         detail: String,
     },
+    /// The host or the process behind the address gives no sign of life.
+    #[error("{at} answers no ping: it is stopped or cut off; try another branch")]
+    Silent {
+        /// Who was asked.
+        at: Place,
+    },
     /// The deadline passed.
     #[error("{at} did not answer in time; try another branch or a longer --timeout")]
     TimedOut {
@@ -177,7 +183,8 @@ impl Failure {
     /// Another attempt may do better.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::Unavailable { .. } | Self::Busy { .. } => true,
+            Self::Unreachable { .. } | Self::Lost { .. } | Self::Silent { .. } => true,
+            Self::Unavailable { .. } | Self::Busy { .. } => true,
             // A branch grants at most 60 s; where the deadline is not over yet, it may be asked again.
             Self::TimedOut { .. } => true,
             Self::Other { code, .. } => {
@@ -221,6 +228,10 @@ impl Attempted {
         if let Some(transport) = source_of::<tonic::transport::Error>(status) {
             if source_of::<tonic::TimeoutExpired>(status).is_some() {
                 return Self::sent(Failure::TimedOut { at });
+            }
+            // The transport makes this code up for pings without an answer, and for nothing else once it is connected.
+            if status.code() == Code::Unavailable {
+                return Self::sent(Failure::Silent { at });
             }
             return Self::sent(Failure::Lost {
                 at,
