@@ -50,7 +50,8 @@ pub struct Shared {
     /// is unknown is settled by the next run
     #[arg(long, global = true, value_name = "FILE")]
     pub session: Option<PathBuf>,
-    /// The write's own name, a UUID; the same again returns the first outcome [default: a new one]
+    /// The write's own name, a UUID; the same again returns the first outcome. "Not applied" is said of this run only:
+    /// an earlier one under the same name is known to --session alone [default: a new one]
     #[arg(long, global = true, value_name = "UUID")]
     pub request_id: Option<String>,
     /// The longest that an operation may take, its retries included: 1ms to 60s [default: 10s]

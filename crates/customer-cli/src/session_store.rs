@@ -34,6 +34,8 @@ pub struct SessionStore {
 struct Kept {
     path: PathBuf,
     durability: Durability,
+    /// What the file holds.
+    stored: Option<Session>,
     /// Locked for as long as it is open.
     _lock: File,
 }
@@ -116,12 +118,12 @@ impl SessionStore {
         // Two names of one file share one lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = lock(&path, timeout).await?;
-        let session = match durable_file::read_bounded(&path, FILE_LEN_MAX) {
-            Ok(content) => decode(&content).map_err(|what| SessionStoreError::Corrupt {
-                path: path.clone(),
-                what,
-            })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => Session::default(),
+        let stored = match durable_file::read_bounded(&path, FILE_LEN_MAX) {
+            Ok(content) => match decode(&content) {
+                Ok(session) => Some(session),
+                Err(what) => return Err(SessionStoreError::Corrupt { path, what }),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(source) => {
                 return Err(SessionStoreError::Io {
                     path,
@@ -130,44 +132,50 @@ impl SessionStore {
                 });
             }
         };
+        let session = stored.clone().unwrap_or_default();
         Ok(Self {
             session,
             file: Some(Kept {
                 path,
                 durability,
+                stored,
                 _lock: lock,
             }),
         })
     }
 
-    /// Replaces the file by the session as it is now.
+    /// Replaces the file by the session as it is now, unless it holds that already.
     ///
     /// # Errors
     /// [`SessionStoreError::Io`]; the file is as it was.
-    pub fn save(&self) -> Result<(), SessionStoreError> {
-        self.file
-            .as_ref()
-            .map_or(Ok(()), |kept| self.save_as(kept, kept.durability))
+    pub fn save(&mut self) -> Result<(), SessionStoreError> {
+        match &mut self.file {
+            Some(kept) if kept.stored.as_ref() != Some(&self.session) => kept.replace(&self.session, kept.durability),
+            _ => Ok(()),
+        }
     }
 
-    /// As [`SessionStore::save`], and synced against the death of the host.
+    /// Replaces the file, synced against the death of the host.
     ///
     /// # Errors
     /// [`SessionStoreError::Io`].
-    pub fn save_synced(&self) -> Result<(), SessionStoreError> {
+    pub fn save_synced(&mut self) -> Result<(), SessionStoreError> {
         self.file
-            .as_ref()
-            .map_or(Ok(()), |kept| self.save_as(kept, Durability::Host))
+            .as_mut()
+            .map_or(Ok(()), |kept| kept.replace(&self.session, Durability::Host))
     }
+}
 
-    fn save_as(&self, kept: &Kept, durability: Durability) -> Result<(), SessionStoreError> {
-        let replaced =
-            encode(&self.session).and_then(|content| durable_file::replace(&kept.path, &content, durability));
+impl Kept {
+    fn replace(&mut self, session: &Session, durability: Durability) -> Result<(), SessionStoreError> {
+        let replaced = encode(session).and_then(|content| durable_file::replace(&self.path, &content, durability));
         replaced.map_err(|source| SessionStoreError::Io {
-            path: kept.path.clone(),
+            path: self.path.clone(),
             verb: "write",
             source,
-        })
+        })?;
+        self.stored = Some(session.clone());
+        Ok(())
     }
 }
 

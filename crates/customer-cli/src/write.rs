@@ -152,12 +152,16 @@ fn undecided<W: std::io::Write>(
     if request.json {
         out.json(&Line::undecided(write.request_id, &write.action, error))?;
     }
-    let retry = match (error, &request.session) {
-        (WriteError::Unknown { .. }, Some(_)) => "; the same command with the same --session asks again",
-        (WriteError::Unknown { .. }, None) => "; the same command with that --request-id asks again",
-        (WriteError::NotApplied { .. }, _) => "",
+    let text = match (error, &request.session) {
+        (WriteError::Unknown { cause, .. }, Some(_)) => {
+            format!("unknown whether it was applied: {cause}; the same command with the same --session asks again")
+        }
+        (WriteError::Unknown { cause, request_id, .. }, None) => {
+            format!("unknown whether it was applied: {cause}; to ask again, repeat it with --request-id {request_id}")
+        }
+        (WriteError::NotApplied { .. }, _) => error.to_string(),
     };
-    note(&format!("{}: {error}{retry}", write.action));
+    note(&format!("{}: {text}", write.action));
     Ok(error.into())
 }
 
