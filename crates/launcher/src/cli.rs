@@ -38,6 +38,10 @@ enum Command {
     #[command(after_help = EXAMPLES)]
     Run(RunArgs),
     /// Judge an output file by its input
+    ///
+    /// Customers are taken to have run one after the other, in the input's order, as `launcher run` does: then each balance
+    /// is known exactly. Say --concurrent where they ran at once: then each read must be explained by its own customer's
+    /// earlier writes and some of the others'. Exits 1 when anything is wrong.
     Check(CheckArgs),
     /// Print completions for a shell
     Completions {
@@ -85,9 +89,6 @@ struct RunArgs {
     json: bool,
 }
 
-/// Judges an output by what its input asked. Customers are taken to have run one after the other, in the input's order, as
-/// `launcher run` does: then each balance is known exactly. Say --concurrent where they ran at once: then each read must be
-/// explained by its own customer's earlier writes and some of the others'. For a single customer both are the same.
 #[derive(Debug, Args)]
 struct CheckArgs {
     /// The output, in any of the three forms

@@ -2,7 +2,7 @@
 //! inputs on it; end-to-end tests use it as it is.
 //!
 //! No child survives its cluster. A branch ends when its stdin does, so a launcher that is killed takes its branches
-//! along; a cluster that is dropped stops them politely, then kills. Kept branches ([`Lifetime::Kept`]) are the exception, once
+//! along (a paused one once it is resumed); a cluster that is dropped stops them politely, then kills. Kept branches ([`Lifetime::Kept`]) are the exception, once
 //! [`Cluster::leave`] has been called.
 
 mod branch;
@@ -13,7 +13,8 @@ pub use error::ClusterError;
 pub use ports::Ports;
 
 use crate::programs::Programs;
-use bank_client::{BankFile, Client, ClientOptions, Level, Session};
+use bank_client::operator::Founded;
+use bank_client::{Address, BankFile, Client, ClientOptions, Failure, Level, Session};
 use branch::BranchProcess;
 use futures::future::{join_all, try_join_all};
 use rustix::process::Signal;
@@ -27,6 +28,8 @@ use std::time::{Duration, Instant};
 pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A bank that is not founded, or a branch that is not ready by then, is stuck. Many processes on few cores elect slowly.
 pub const FOUND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Founding is asked again where it was cut short, as the bank allows: many processes on few cores are slow to answer.
+const FOUND_ATTEMPTS_MAX: u32 = 10;
 /// Branches that drain longer than this are killed.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same where nobody awaits the stop: on drop.
@@ -143,13 +146,40 @@ impl Cluster {
             .iter()
             .min_by_key(|branch| branch.branch)
             .ok_or(ClusterError::NoBranches)?;
-        let found = bank_client::operator::init(&first.address, &branches, opening_balance, voters, FOUND_TIMEOUT);
-        let founded = found
-            .await
-            .map_err(|source| self.blame(ClusterError::Founding(source)))?;
+        let founded = self.init(&first.address, &branches, opening_balance, voters).await?;
         let bank = BankFile::new(founded.bank_id, branches)?;
         bank.save(&self.bank_path())?;
         Ok(self.bank.insert(bank))
+    }
+
+    async fn init(
+        &self,
+        at: &Address,
+        branches: &[bank_client::Branch],
+        opening_balance: i64,
+        voters: u32,
+    ) -> Result<Founded, ClusterError> {
+        let deadline = Instant::now() + FOUND_TIMEOUT;
+        let mut attempt = 1;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let source = match bank_client::operator::init(at, branches, opening_balance, voters, left).await {
+                Ok(founded) => return Ok(founded),
+                Err(source) => source,
+            };
+            let cut_short = matches!(
+                source.cause,
+                Failure::TimedOut { .. }
+                    | Failure::Lost { .. }
+                    | Failure::Unavailable { .. }
+                    | Failure::Unreachable { .. }
+            );
+            let dead = self.branches.iter().any(|branch| branch.pid().is_none());
+            if !cut_short || dead || attempt == FOUND_ATTEMPTS_MAX || Instant::now() >= deadline {
+                return Err(self.blame(ClusterError::Founding(source)));
+            }
+            attempt += 1;
+        }
     }
 
     /// Answers when each of these branches has applied this many commands; with 1, when it is ready.
@@ -157,6 +187,14 @@ impl Cluster {
     /// # Errors
     /// Names the branch that has not in time, or does not run.
     pub async fn await_position(&self, branches: &[u32], position: u64, timeout: Duration) -> Result<(), ClusterError> {
+        self.positions(timeout)?.reached(branches, position).await
+    }
+
+    /// The same for several waits, over the same connections.
+    ///
+    /// # Errors
+    /// The bank has not been founded.
+    pub fn positions(&self, timeout: Duration) -> Result<Positions<'_>, ClusterError> {
         let bank = self.bank.as_ref().ok_or(ClusterError::NotFounded)?;
         let client = Client::of_bank(
             bank,
@@ -165,25 +203,7 @@ impl Cluster {
                 failover: false,
             },
         );
-        let client = &client;
-        let reached = branches.iter().map(async |&branch| {
-            let mut session = Session {
-                read_position: position,
-                ..Session::default()
-            };
-            let answer = client
-                .query(Some(branch), &mut session, Level::MonotonicReads, "main")
-                .await;
-            answer.map_err(|source| {
-                self.blame(ClusterError::Behind {
-                    branch,
-                    position,
-                    source: Box::new(source),
-                })
-            })
-        });
-        try_join_all(reached).await?;
-        Ok(())
+        Ok(Positions { cluster: self, client })
     }
 
     /// The branches' numbers, in the order of the config.
@@ -349,6 +369,40 @@ impl Cluster {
 
     fn find(&self, branch: u32) -> Result<&BranchProcess, ClusterError> {
         Ok(&self.branches[self.place(branch)?])
+    }
+}
+
+/// Waits for branches to have applied what they have to. The branches do the waiting: nothing is polled.
+#[derive(Debug)]
+pub struct Positions<'a> {
+    cluster: &'a Cluster,
+    client: Client,
+}
+
+impl Positions<'_> {
+    /// Answers when each of these branches has applied this many commands.
+    ///
+    /// # Errors
+    /// Names the branch that has not in time, or does not run.
+    pub async fn reached(&self, branches: &[u32], position: u64) -> Result<(), ClusterError> {
+        let reached = branches.iter().map(async |&branch| {
+            let mut session = Session {
+                read_position: position,
+                ..Session::default()
+            };
+            let answer = self
+                .client
+                .query(Some(branch), &mut session, Level::MonotonicReads, "main")
+                .await;
+            let behind = |source| ClusterError::Behind {
+                branch,
+                position,
+                source: Box::new(source),
+            };
+            answer.map_err(|source| self.cluster.blame(behind(source)))
+        });
+        try_join_all(reached).await?;
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ mod replay;
 pub use record::{Outcome, Record};
 pub use replay::Visited;
 
-use crate::cluster::Cluster;
+use crate::cluster::Positions;
 use crate::input::{Action, Visit};
 use crate::programs::Programs;
 use bank_client::{Level, Propagation};
@@ -40,11 +40,12 @@ pub struct CustomerConfig {
 /// all that the visits before it did: a session speaks for its own customer alone, and the order is the input's.
 pub async fn run_in_order(
     config: &CustomerConfig,
-    cluster: &Cluster,
+    positions: &Positions<'_>,
     visits: &[Visit],
     event_done: &impl Fn(),
 ) -> Vec<Visited> {
-    let mut position = 0;
+    // The opening of the account.
+    let mut position = 1;
     let mut visited = Vec::with_capacity(visits.len());
     for visit in visits {
         let queried: BTreeSet<u32> = visit
@@ -54,10 +55,7 @@ pub async fn run_in_order(
             .map(|event| event.branch)
             .collect();
         let queried: Vec<u32> = queried.into_iter().collect();
-        let ready = match position {
-            0 => Ok(()),
-            _ => cluster.await_position(&queried, position, config.timeout).await,
-        };
+        let ready = positions.reached(&queried, position).await;
         let mut done = replay::visit(config, visit, event_done).await;
         if let Err(error) = ready {
             done.failure

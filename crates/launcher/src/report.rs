@@ -100,7 +100,11 @@ pub fn findings_text(findings: &Findings, verbose: bool) -> String {
             "  {:<22} {} {judged:>6} {:<6} by the {by}{note}\n",
             verdict.guarantee,
             painted(outcome),
-            verdict.unit
+            if judged == 1 {
+                verdict.unit.trim_end_matches('s')
+            } else {
+                verdict.unit
+            }
         );
         text += &listed(&verdict.failures);
     }

@@ -213,7 +213,9 @@ async fn drive(
     let event_done = || progress.one();
     let visits = &plan.input.script.visits;
     let visited = match plan.mode {
-        Mode::Sequential => customers::run_in_order(&config, cluster, visits, &event_done).await,
+        Mode::Sequential => {
+            customers::run_in_order(&config, &cluster.positions(plan.timeout)?, visits, &event_done).await
+        }
         Mode::Concurrent => customers::run_at_once(&config, visits, &event_done).await,
     };
     timings.events_us = micros(phase);

@@ -146,7 +146,7 @@ impl Counter {
     }
 
     fn explains(&self, own: &Sums, balance: i128) -> bool {
-        balance >= 0 && own.plus(&self.others).contains(balance - self.opening)
+        balance >= 0 && own.plus_contains(&self.others, balance - self.opening)
     }
 
     fn write(&self, step: &Step<'_>, accepted: bool) -> Option<String> {

@@ -83,6 +83,15 @@ impl Sums {
         }
     }
 
+    /// Whether a sum of these and a sum of those may add up to `sum`.
+    pub(super) fn plus_contains(&self, other: &Self, sum: i128) -> bool {
+        match (self, other) {
+            (Sums::Exact(set), _) => set.iter().any(|part| other.contains(sum - part)),
+            (_, Sums::Exact(set)) => set.iter().any(|part| self.contains(sum - part)),
+            _ => self.plus(other).contains(sum),
+        }
+    }
+
     /// The same with a write that may or may not count.
     pub(super) fn maybe(&self, change: i128) -> Self {
         self.or(&self.shifted(change))
