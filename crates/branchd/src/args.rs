@@ -43,6 +43,9 @@ pub enum Verb {
     /// Found a bank on branches that run and have none: once, from anywhere.
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
+    /// Make a branch that runs and has no bank one of a bank's: in the place of a lost one, or as a further one.
+    #[command(after_help = JOIN_EXAMPLES)]
+    Join(JoinArguments),
     /// Show how a branch is: its bank, role, leader, position and fellow branches.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
@@ -65,6 +68,11 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   branchd init --branch 1=127.0.0.1:50001 --branch 2=127.0.0.1:50002 --branch 3=127.0.0.1:50003 --balance 0
   branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json";
+
+const JOIN_EXAMPLES: &str = "\
+Examples:
+  branchd join --branch 3=10.0.0.9:50001 --to 10.0.0.1:50001      # branch 3's host is lost; this is its successor
+  branchd join --branch 4=10.0.0.4:50001 --to 10.0.0.1:50001      # a further branch: it learns, and serves";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -116,6 +124,20 @@ pub struct InitArguments {
     /// Write the bank's branches to this file, for `customer-cli --bank`.
     #[arg(long, value_name = "FILE")]
     pub bank_file: Option<PathBuf>,
+    /// Answer as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of `join`.
+#[derive(Debug, Args)]
+pub struct JoinArguments {
+    /// The branch that joins, started on an empty data directory, and where it is reached.
+    #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
+    pub branch: (u32, String),
+    /// Any branch of the bank.
+    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
+    pub to: String,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -25,7 +25,7 @@ const BRANCHES_MAX: usize = 1000;
 /// How long the whole founding may take.
 const FOUNDING_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one branch may take to answer.
-const BRANCH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BRANCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A founding, checked.
 struct Plan {
@@ -199,13 +199,18 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
     }
 }
 
-async fn ask(branch: &Branch, b: &v1::BranchAddress) -> Result<v1::GetStatusResponse, Status> {
+/// How another branch is.
+///
+/// # Errors
+/// It does not answer.
+pub(crate) async fn ask(branch: &Branch, b: &v1::BranchAddress) -> Result<v1::GetStatusResponse, Status> {
     let mut client = OperatorServiceClient::new(branch.peers.channel(&b.address)?);
     let answer = tokio::time::timeout(BRANCH_TIMEOUT, client.get_status(v1::GetStatusRequest {})).await;
     answered(b, answer)
 }
 
-fn answered<T>(
+/// The answer of another branch, or an error that says which one.
+pub(crate) fn answered<T>(
     b: &v1::BranchAddress,
     answer: Result<Result<tonic::Response<T>, Status>, tokio::time::error::Elapsed>,
 ) -> Result<T, Status> {
@@ -246,6 +251,20 @@ async fn adopt_all(branch: &Branch, plan: &Plan, bank_id: Uuid) -> Result<Vec<Re
         })
     });
     futures::future::try_join_all(adopted).await
+}
+
+/// Makes another branch one of the bank's, and returns its replica id.
+///
+/// # Errors
+/// It does not answer, or is another bank's.
+pub(crate) async fn adopt(branch: &Branch, b: &v1::BranchAddress, bank_id: Uuid) -> Result<u64, Status> {
+    let request = v1::AdoptRequest {
+        format: FORMAT,
+        bank_id: bank_id.as_bytes().to_vec(),
+        branch: b.branch,
+    };
+    let mut client = branch.peers.client(&b.address)?;
+    Ok(answered(b, tokio::time::timeout(BRANCH_TIMEOUT, client.adopt(request)).await)?.replica)
 }
 
 async fn elsewhere(

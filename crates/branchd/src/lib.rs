@@ -4,7 +4,8 @@
 //! - [`args`] and [`config`]: what it is started with, raw and checked; [`operate`]: the verbs that only ask a branch
 //! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in
 //! - `service`: the three gRPC services, which decode, validate, call and encode
-//! - `branch`: what they share; `data_directory`: whose files these are; `founding`: how a bank begins
+//! - `branch`: what they share; `data_directory`: whose files these are; `founding`: how a bank begins;
+//!   `joining`: how a branch is added, or takes a lost one's place
 //! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
 //!   may wait for; `peer`: how branches reach and know each other
 //! - `raft`: the replication engine, and all that names it
@@ -20,6 +21,7 @@ pub mod config;
 pub mod daemon;
 mod data_directory;
 mod founding;
+mod joining;
 pub mod operate;
 mod peer;
 mod propagation;

@@ -1,6 +1,7 @@
 //! The verbs of the command line: each ends in an exit code.
 
 mod init;
+mod join;
 mod start;
 mod status;
 
@@ -13,6 +14,7 @@ use tonic::{Code, Status};
 use tracing_subscriber::EnvFilter;
 
 pub use init::init;
+pub use join::join;
 pub use start::start;
 pub use status::status;
 

@@ -1,6 +1,6 @@
 //! What the rest of the daemon sees of replication.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +12,9 @@ use bank_ledger::{Applied, Command, Position};
 use bank_proto::v1;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
-use openraft::error::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
+use openraft::error::{
+    ChangeMembershipError, ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError,
+};
 use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
 use openraft::rt::WatchReceiver;
 use openraft::{ChangeMembers, Config, ReadPolicy, ServerState, SnapshotPolicy};
@@ -204,20 +206,45 @@ impl Engine {
     /// # Errors
     /// This branch does not lead, or the change did not commit in time.
     pub(crate) async fn add_learners(&self, learners: &[Replica], limit: Duration) -> io::Result<()> {
-        let add = async {
+        self.change(|| ChangeMembers::AddNodes(members(learners)), limit).await
+    }
+
+    /// Puts one replica, which learns already, in the place of another: it votes if that one did, and that one is gone.
+    ///
+    /// # Errors
+    /// As for [`Self::add_learners`].
+    pub(crate) async fn replace(&self, lost: &Replica, by: u64, limit: Duration) -> io::Result<()> {
+        if !lost.voter {
+            return self
+                .change(|| ChangeMembers::RemoveNodes(BTreeSet::from([lost.id])), limit)
+                .await;
+        }
+        let mut voters: BTreeSet<u64> = self
+            .replicas()
+            .into_iter()
+            .filter(|replica| replica.voter && replica.id != lost.id)
+            .map(|r| r.id)
+            .collect();
+        voters.insert(by);
+        self.change(|| ChangeMembers::ReplaceAllVoters(voters.clone()), limit)
+            .await
+    }
+
+    async fn change(&self, change: impl Fn() -> ChangeMembers<u64, Member>, limit: Duration) -> io::Result<()> {
+        let changed = async {
             loop {
-                let change = ChangeMembers::AddNodes(members(learners));
-                match self.raft.change_membership(change, true).await {
+                // Whoever votes no longer is no longer a member either.
+                match self.raft.change_membership(change(), false).await {
                     Ok(_) => return Ok(()),
-                    // Refused until the first membership has committed.
-                    Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(_))) => {
-                        tokio::time::sleep(RETRY_INTERVAL).await;
-                    }
+                    // Refused until the change before has committed.
+                    Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(
+                        ChangeMembershipError::InProgress(_),
+                    ))) => tokio::time::sleep(RETRY_INTERVAL).await,
                     Err(error) => return Err(io::Error::other(error)),
                 }
             }
         };
-        tokio::time::timeout(limit, add)
+        tokio::time::timeout(limit, changed)
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }

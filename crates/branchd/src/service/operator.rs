@@ -7,7 +7,7 @@ use bank_proto::v1::operator_service_server::OperatorService;
 use tonic::{Request, Response, Status};
 
 use crate::branch::Branch;
-use crate::founding;
+use crate::{founding, joining};
 
 /// Serves operators.
 pub(crate) struct OperatorApi(pub(crate) Arc<Branch>);
@@ -54,6 +54,13 @@ impl OperatorService for OperatorApi {
         let founding = tokio::spawn(async move { founding::found(&branch, request.into_inner()).await });
         let founded = founding.await.map_err(|error| Status::internal(error.to_string()))?;
         founded.map(Response::new)
+    }
+
+    async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinResponse>, Status> {
+        let branch = Arc::clone(&self.0);
+        let joining = tokio::spawn(async move { joining::join(&branch, request.into_inner()).await });
+        let joined = joining.await.map_err(|error| Status::internal(error.to_string()))?;
+        joined.map(Response::new)
     }
 
     async fn get_status(

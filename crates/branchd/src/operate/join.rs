@@ -1,0 +1,46 @@
+//! `branchd join`.
+
+use bank_proto::v1;
+use serde_json::json;
+
+use super::{Failure, on_one_thread, print, reach, refused};
+use crate::args::JoinArguments;
+
+/// Makes a branch one of a bank that runs.
+///
+/// # Errors
+/// Exit code 3 where the branch is of a bank, or the one that it would replace still answers; 1 where one does not answer.
+pub fn join(arguments: &JoinArguments) -> Result<(), Failure> {
+    let (branch, address) = arguments.branch.clone();
+    let request = v1::JoinRequest {
+        branch: Some(v1::BranchAddress {
+            branch,
+            address: address.clone(),
+        }),
+    };
+    let joined = on_one_thread(async {
+        let mut client = reach(&arguments.to).await?;
+        Ok(client
+            .join(request)
+            .await
+            .map_err(|status| refused(&status))?
+            .into_inner())
+    })?;
+    if arguments.json {
+        let answer = json!({
+            "bank_id": joined.bank_id, "branch": branch, "address": address, "voter": joined.voter,
+            "replaced": joined.replaced, "position": joined.position,
+        });
+        return print(&format!("{answer}\n"));
+    }
+    let how = if joined.replaced {
+        "has taken the lost one's place in"
+    } else {
+        "has joined"
+    };
+    let part = if joined.voter { "votes" } else { "learns" };
+    print(&format!(
+        "branch {branch} {how} bank {}: it {part}, at position {}\n",
+        joined.bank_id, joined.position
+    ))
+}

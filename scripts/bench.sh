@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# What docs/MEASUREMENTS.md reports, measured here and now: medians of five. Takes a few minutes.
+#   scripts/bench.sh            all but the cold build
+#   scripts/bench.sh --cold     the cold release build too, in a target directory of its own
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cold=false
+[ "${1:-}" = --cold ] && cold=true
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cargo build --quiet --release --locked --workspace --bins --examples
+target=$(cargo metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
+
+median() { sort -n | sed -n 3p; }
+
+# One number out of a launcher report on stdin: field NAME
+field() { grep -o "\"$1\":[0-9.]*" | head -n 1 | cut -d: -f2; }
+
+run() { # INPUT NAME [FLAGS]: five runs, their reports in $work/NAME-1..5
+    local input=$1 name=$2
+    shift 2
+    for i in 1 2 3 4 5; do
+        "$target/launcher" run "$input" --base-port auto --dir "$work/run" --output "$work/out.json" --json "$@" >"$work/$name-$i"
+        rm -rf "$work/run"
+    done
+}
+
+show() { # NAME LABEL: medians of the phases
+    printf '%s\n' "$2"
+    for phase in start_us founding_us events_us stop_us total_us; do
+        printf '  %-12s %8.1f ms\n' "${phase%_us}" \
+            "$(for i in 1 2 3 4 5; do field "$phase" <"$work/$1-$i"; done | median | awk '{print $1 / 1000}')"
+    done
+}
+
+run inputs/input_big.json big
+show big "launcher run inputs/input_big.json (10 branches, 60 events)"
+
+# Fifty branches, one event: how long until all are ready.
+{
+    printf '[{"id":1,"type":"customer","events":[{"id":1,"interface":"query","branch":50}]}'
+    for b in $(seq 50); do printf ',{"id":%d,"type":"branch","balance":0}' "$b"; done
+    printf ']'
+} >"$work/fifty.json"
+run "$work/fifty.json" fifty
+show fifty "50 branches, one query"
+
+echo "resident memory of an idle branch (of 3, founded, follower)"
+"$target/launcher" run inputs/three_customers.json --base-port auto --dir "$work/keep" --output "$work/out.json" --keep >"$work/kept"
+pids=$(pgrep -f "$target/branchd start.*$work/keep" || true)
+for pid in $pids; do ps -o rss= -p "$pid"; done | sort -n | awk '{v[NR]=$1} END {printf "  median %.1f MiB, largest %.1f MiB\n", v[int((NR+1)/2)]/1024, v[NR]/1024}'
+kill $pids
+
+echo "appends a second, journal beside a bare write and fdatasync"
+"$target/examples/journal_bench" | sed 's/^/  /'
+
+if $cold; then
+    echo "cold release build"
+    started=$(date +%s)
+    CARGO_TARGET_DIR="$work/target" cargo build --quiet --release --locked --workspace --bins
+    echo "  $(($(date +%s) - started)) s"
+fi

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds Passbook and runs an input file: scripts/run.sh inputs/input_big.json [launcher flags]
+set -euo pipefail
+
+if [ $# -eq 0 ]; then
+    echo "usage: scripts/run.sh INPUT [launcher flags]     for example: scripts/run.sh inputs/input_big.json" >&2
+    exit 2
+fi
+root=$(cd "$(dirname "$0")/.." && pwd)
+cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" --workspace --bins
+target=$(cargo metadata --manifest-path "$root/Cargo.toml" --format-version 1 --no-deps --locked |
+    sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+exec "$target/release/launcher" run "$@"
