@@ -89,7 +89,7 @@ impl Branches {
         if let Some(channel) = channel {
             return Ok(channel);
         }
-        let channel = connect(&known.place, deadline).await?;
+        let channel = connect(&known.place, deadline, self.all.len() > 1).await?;
         known.lock().channel = Some(channel.clone());
         Ok(channel)
     }
@@ -129,21 +129,25 @@ impl Known {
     }
 }
 
-/// A new connection. An error means that nothing was sent.
-pub(crate) async fn connect(place: &Place, deadline: Instant) -> Result<Channel, Attempted> {
+/// A new connection. An error means that nothing was sent. `pings`: whether a branch that answers none is given up, which
+/// is of use where another can be asked.
+pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Result<Channel, Attempted> {
     let unreachable = |detail| {
         Attempted::unsent(Failure::Unreachable {
             at: place.clone(),
             detail,
         })
     };
-    let endpoint = Endpoint::from_shared(format!("http://{}", place.address))
+    let mut endpoint = Endpoint::from_shared(format!("http://{}", place.address))
         .map_err(|error| unreachable(innermost(&error)))?
         .tcp_nodelay(true)
-        .tcp_keepalive(Some(TCP_KEEPALIVE))
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .keep_alive_while_idle(false);
+        .tcp_keepalive(Some(TCP_KEEPALIVE));
+    if pings {
+        endpoint = endpoint
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(false);
+    }
     let give_up = deadline.min(Instant::now() + CONNECT_TIMEOUT);
     match timeout_at(give_up, endpoint.connect()).await {
         Ok(Ok(channel)) => Ok(channel),

@@ -170,7 +170,7 @@ async fn ask<M, R>(
     let failed = |attempted: Attempted| OperatorError {
         cause: attempted.failure,
     };
-    let channel = connect(&at, deadline).await.map_err(failed)?;
+    let channel = connect(&at, deadline, false).await.map_err(failed)?;
     let mut request = Request::new(message);
     request.set_timeout(deadline.saturating_duration_since(Instant::now()));
     match timeout_at(deadline, call(Stub::new(channel), request)).await {
