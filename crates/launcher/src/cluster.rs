@@ -2,25 +2,28 @@
 //! inputs on it; end-to-end tests use it as it is.
 //!
 //! No child survives its cluster. A branch ends when its stdin does, so a launcher that is killed takes its branches
-//! along (a paused one once it is resumed); a cluster that is dropped stops them politely, then kills. Kept branches ([`Lifetime::Kept`]) are the exception, once
-//! [`Cluster::leave`] has been called.
+//! along (a paused one once it is resumed); a cluster that is dropped stops them politely, then kills. Kept branches
+//! ([`Lifetime::Kept`]) are the exception, once [`Cluster::leave`] has been called.
 
 mod branch;
+mod config;
 mod error;
 mod ports;
+mod positions;
 
+pub use config::{ClusterConfig, Lifetime};
 pub use error::ClusterError;
 pub use ports::Ports;
+pub use positions::Positions;
 
 use crate::programs::Programs;
 use bank_client::operator::Founded;
-use bank_client::{Address, BankFile, Client, ClientOptions, Failure, Level, Session};
+use bank_client::{Address, BankFile, Failure};
 use branch::BranchProcess;
 use futures::future::{join_all, try_join_all};
 use rustix::process::Signal;
-use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -34,49 +37,6 @@ const FOUND_ATTEMPTS_MAX: u32 = 10;
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same where nobody awaits the stop: on drop.
 const DROP_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Whether branches end with the launcher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lifetime {
-    /// However the launcher ends.
-    WithLauncher,
-    /// They can be left running.
-    Kept,
-}
-
-/// What a cluster is made of.
-#[derive(Debug, Clone)]
-pub struct ClusterConfig {
-    /// What to start.
-    pub programs: Programs,
-    /// Holds `branch-N/data` and `branch-N/log` for each branch.
-    pub dir: PathBuf,
-    /// The numbers of the branches.
-    pub branches: Vec<u32>,
-    /// Where they listen.
-    pub ports: Ports,
-    /// Whether they end with the launcher.
-    pub lifetime: Lifetime,
-    /// Further flags for `branchd start`.
-    pub branch_args: Vec<OsString>,
-}
-
-impl ClusterConfig {
-    /// Branches on free ports, with the programs beside this one, that end with the launcher: what tests want.
-    ///
-    /// # Errors
-    /// A program is missing.
-    pub fn new(dir: &Path, branches: impl IntoIterator<Item = u32>) -> Result<Self, crate::programs::ProgramsError> {
-        Ok(ClusterConfig {
-            programs: Programs::beside_this_one()?,
-            dir: dir.to_owned(),
-            branches: branches.into_iter().collect(),
-            ports: Ports::Auto,
-            lifetime: Lifetime::WithLauncher,
-            branch_args: Vec::new(),
-        })
-    }
-}
 
 /// The branches of one bank, as processes.
 #[derive(Debug)]
@@ -195,15 +155,7 @@ impl Cluster {
     /// # Errors
     /// The bank has not been founded.
     pub fn positions(&self, timeout: Duration) -> Result<Positions<'_>, ClusterError> {
-        let bank = self.bank.as_ref().ok_or(ClusterError::NotFounded)?;
-        let client = Client::of_bank(
-            bank,
-            ClientOptions {
-                timeout,
-                failover: false,
-            },
-        );
-        Ok(Positions { cluster: self, client })
+        Positions::of(self, timeout)
     }
 
     /// The branches' numbers, in the order of the config.
@@ -369,40 +321,6 @@ impl Cluster {
 
     fn find(&self, branch: u32) -> Result<&BranchProcess, ClusterError> {
         Ok(&self.branches[self.place(branch)?])
-    }
-}
-
-/// Waits for branches to have applied what they have to. The branches do the waiting: nothing is polled.
-#[derive(Debug)]
-pub struct Positions<'a> {
-    cluster: &'a Cluster,
-    client: Client,
-}
-
-impl Positions<'_> {
-    /// Answers when each of these branches has applied this many commands.
-    ///
-    /// # Errors
-    /// Names the branch that has not in time, or does not run.
-    pub async fn reached(&self, branches: &[u32], position: u64) -> Result<(), ClusterError> {
-        let reached = branches.iter().map(async |&branch| {
-            let mut session = Session {
-                read_position: position,
-                ..Session::default()
-            };
-            let answer = self
-                .client
-                .query(Some(branch), &mut session, Level::MonotonicReads, "main")
-                .await;
-            let behind = |source| ClusterError::Behind {
-                branch,
-                position,
-                source: Box::new(source),
-            };
-            answer.map_err(|source| self.cluster.blame(behind(source)))
-        });
-        try_join_all(reached).await?;
-        Ok(())
     }
 }
 

@@ -169,7 +169,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     let text = render(plan.format, &plan.input.script, &visited);
     output.write(&text)?;
     folder.write("output.json", &text)?;
-    let mut findings = Findings::on_run(&plan.input.script, &visited, plan.mode, plan.level, plan.propagation);
+    let mut findings = Findings::on_run(&plan.input.script, &visited, plan.mode, plan.level);
     findings.faults.extend(stop_fault.map(|fault| fault.to_string()));
     timings.total_us = micros(began);
     Ok(RunReport {

@@ -5,7 +5,7 @@ use crate::input::{Script, Visit};
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
 use bank_check::session::{self, Kind, Operation, Session};
 use bank_check::verdict::{Outcome, Verdict};
-use bank_client::{Level, Propagation};
+use bank_client::Level;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -64,12 +64,12 @@ impl Findings {
     }
 
     /// The findings on a run: on its output, and on the positions that its customers were told.
-    pub fn on_run(script: &Script, visited: &[Visited], mode: Mode, level: Level, propagation: Propagation) -> Self {
+    pub fn on_run(script: &Script, visited: &[Visited], mode: Mode, level: Level) -> Self {
         let mut findings = Self::on_output(script, &Output::Events(reported(script, visited)), mode);
         let positions = session::judge(&sessions(script, visited)).into_iter();
         findings.judged.extend(positions.map(|verdict| Judged {
             by: "positions",
-            promised: is_promised(verdict.guarantee, level, propagation),
+            promised: is_promised(verdict.guarantee, level),
             verdict,
         }));
         findings.faults = faults(script, visited);
@@ -96,7 +96,7 @@ impl Findings {
 
 /// Read-your-writes is what this bank is for, so it counts at every level. The journal's order gives both guarantees
 /// on writes at every level too.
-fn is_promised(guarantee: &str, level: Level, _propagation: Propagation) -> bool {
+fn is_promised(guarantee: &str, level: Level) -> bool {
     match guarantee {
         "monotonic-reads" => matches!(level, Level::MonotonicReads | Level::Session | Level::Strong),
         _ => true,
