@@ -98,6 +98,10 @@ pub struct StartArguments {
     /// Speak in the clear beyond this host: for a private network, or under a tunnel.
     #[arg(long, env = "BRANCHD_INSECURE")]
     pub insecure: bool,
+    /// Take a data directory that was moved here. Only where nothing has run on it since, here or there: a branch on an old
+    /// copy has forgotten what it promised, and can undo acknowledged writes.
+    #[arg(long)]
+    pub accept_moved: bool,
     /// Threads that serve. One is fastest on a laptop; more help a busy branch on a large host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
@@ -168,6 +172,7 @@ impl StartArguments {
                 election_timeout: self.election_timeout,
             },
             insecure: self.insecure,
+            accept_moved: self.accept_moved,
             hand_over: !self.stop_with_stdin,
         })
     }

@@ -22,7 +22,7 @@ pub enum BranchError {
     #[error(transparent)]
     Directory(#[from] DataDirectoryError),
     /// Its journal cannot be used.
-    #[error(transparent)]
+    #[error("{0} ({remedy})", remedy = remedy(.0))]
     Journal(#[from] bank_journal::OpenError),
     /// Its books cannot be used.
     #[error(transparent)]
@@ -33,6 +33,16 @@ pub enum BranchError {
     /// A task that opens them ended badly.
     #[error("the branch's files were not opened: {0}")]
     Opening(#[from] tokio::task::JoinError),
+}
+
+/// What the operator types, where the journal's own words say what is to be done.
+fn remedy(error: &bank_journal::OpenError) -> &'static str {
+    match error {
+        bank_journal::OpenError::Copied { .. } => {
+            "`--accept-moved` accepts it; else `branchd join` on an empty directory"
+        }
+        _ => "to rejoin: start the branch on an empty directory, then `branchd join`",
+    }
 }
 
 /// The bank at this branch.
@@ -118,10 +128,12 @@ impl Branch {
             self.directory.remove_unjoined()?;
         }
         let (journal_path, ledger_path) = (self.directory.journal(), self.directory.ledger());
+        let accept_copy = self.config.accept_moved;
         let files = tokio::task::spawn_blocking(move || {
             // A branch that has joined has promised things; without its journal it no longer knows which.
             let options = bank_journal::Options {
                 must_exist: joined,
+                accept_copy,
                 ..Default::default()
             };
             let journal = Journal::open(&journal_path, stamp, options)?;

@@ -14,6 +14,8 @@ pub struct Config {
     pub timing: Timing,
     /// Speak in the clear to addresses beyond this host.
     pub insecure: bool,
+    /// Take a data directory that was moved here.
+    pub accept_moved: bool,
     /// At the stop, make another branch lead first. Not where the whole bank stops.
     pub hand_over: bool,
 }

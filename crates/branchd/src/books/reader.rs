@@ -80,13 +80,19 @@ impl Reader {
         self.shared.hot.ledger()
     }
 
+    /// The balance of an account, and the position of the state it is of, if they are in memory. Never blocks.
+    pub(crate) fn recent_balance(&self, account: &AccountName) -> Option<(i64, Position)> {
+        let (found, ledger) = self.shared.hot.account(account);
+        found.map(|found| (found.balance, ledger.position))
+    }
+
     /// The balance of an account (`None`: there is no such account), and the position of the state it is of.
     ///
     /// # Errors
     /// Where the file cannot be read.
     pub(crate) fn balance(&self, account: &AccountName) -> Result<(Option<i64>, Position), BooksError> {
-        if let (Some(found), ledger) = self.shared.hot.account(account) {
-            return Ok((Some(found.balance), ledger.position));
+        if let Some((balance, position)) = self.recent_balance(account) {
+            return Ok((Some(balance), position));
         }
         let (found, ledger) = self.read("reading a balance", |connection| find_account(connection, account))?;
         if let Some(found) = found {

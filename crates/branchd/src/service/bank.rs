@@ -8,7 +8,7 @@ use bank_proto::v1::bank_service_server::BankService;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{clock, deadline, fate, outcome};
@@ -64,7 +64,10 @@ fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
 
 fn books_failed(error: &BooksError) -> Status {
     tracing::error!(%error, "the books cannot be read");
-    Status::internal(error.to_string())
+    match error {
+        BooksError::Full { .. } => Status::resource_exhausted(error.to_string()),
+        _ => Status::internal(error.to_string()),
+    }
 }
 
 fn no_such_account(name: &AccountName) -> Status {
@@ -165,11 +168,6 @@ fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// Books are read where they may block: in memory most often, from the file now and then.
-fn look<T>(result: Result<T, BooksError>) -> Result<T, Status> {
-    result.map_err(|error| books_failed(&error))
-}
-
 #[tonic::async_trait]
 impl BankService for BankApi {
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
@@ -177,7 +175,14 @@ impl BankService for BankApi {
         let request = request.into_inner();
         let name = account("account", &request.account)?;
         let ready = self.ready(request.options, deadline).await?;
-        let (balance, position) = look(ready.bank.books.balance(&name))?;
+        let books = ready.bank.books.clone();
+        let (balance, position) = match books.recent_balance(&name) {
+            Some((balance, position)) => (Some(balance), position),
+            None => {
+                let name = name.clone();
+                blocking(move || books.balance(&name)).await?
+            }
+        };
         let balance = balance.ok_or_else(|| no_such_account(&name))?;
         Ok(Response::new(v1::QueryResponse {
             stamp: Some(ready.stamp(position)),
@@ -358,11 +363,14 @@ impl Statement {
     }
 }
 
+/// Reads the books' file away from the event loop.
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
 ) -> Result<T, Status> {
-    let done = tokio::task::spawn_blocking(read).await;
-    look(done.map_err(|error| Status::new(Code::Internal, error.to_string()))?)
+    match tokio::task::spawn_blocking(read).await {
+        Ok(result) => result.map_err(|error| books_failed(&error)),
+        Err(error) => Err(Status::internal(error.to_string())),
+    }
 }
 
 /// An entry as the statement of one of its accounts has it.

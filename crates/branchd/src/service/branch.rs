@@ -130,6 +130,13 @@ impl BranchService for BranchApi {
                     "{len} commands at once: at most {BATCH_LEN_MAX}"
                 )));
             }
+            if bank.journal.is_space_low() {
+                let full = format!(
+                    "the disk of branch {}, which leads, is full: make room there",
+                    bank.identity.branch
+                );
+                return Err(Status::resource_exhausted(full));
+            }
             let commands: Result<_, Malformed> = request.commands.into_iter().map(command_from_wire).collect();
             Ok((
                 bank,
