@@ -6,10 +6,12 @@
 //! - [`script`]: what was asked: an opening balance and each customer's events.
 //! - [`verdict`]: pass, fail or unknown, the number of cases judged, and a witness in words for each failure.
 //! - [`output`]: judges an output file, which holds balances and results but no positions.
+//! - [`history`]: what happened in a run, as it was recorded.
 //! - [`session`]: judges recorded histories, which hold positions, for the four session guarantees.
 //!
 //! A run that exercised nothing of what a judge looks at is `unknown`, not `pass`.
 
+pub mod history;
 pub mod output;
 pub mod script;
 pub mod session;
