@@ -20,6 +20,8 @@ pub struct History {
 }
 
 /// A line of `history.jsonl`.
+// Nearly all lines are operations: boxing them would cost more than it saves.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Line {
