@@ -49,6 +49,9 @@ pub enum Verb {
     /// Show how a branch is: its bank, role, leader, position and fellow branches.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
+    /// Print all that a branch has applied, a line of JSON each, in order.
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArguments),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -78,6 +81,31 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   branchd status --branch 127.0.0.1:50002
   branchd status --branch 127.0.0.1:50002 --json";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  branchd export --branch 127.0.0.1:50002 > branch-2.jsonl      # of a branch that runs
+  branchd export --data d2 > branch-2.jsonl                     # of the directory of one that does not";
+
+/// Of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Where the journal comes from.
+    #[command(flatten)]
+    pub from: ExportFrom,
+}
+
+/// A branch that runs, or the directory of one that does not.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ExportFrom {
+    /// The branch to ask.
+    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
+    pub branch: Option<String>,
+    /// The data directory to read; no branch may be running on it.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
 
 /// Of `start`.
 #[derive(Debug, Args)]

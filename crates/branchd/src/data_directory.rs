@@ -133,6 +133,20 @@ impl DataDirectory {
         })
     }
 
+    /// Takes a directory that is some branch's already.
+    ///
+    /// # Errors
+    /// As for [`Self::open`]; and where it is none.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, DataDirectoryError> {
+        let file_path = path.join("branch.json");
+        let text = fs::read_to_string(&file_path).map_err(failed("read", &file_path))?;
+        Self::open(path, parse(&file_path, &text)?.branch)
+    }
+
+    pub(crate) fn branch(&self) -> u32 {
+        self.branch
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

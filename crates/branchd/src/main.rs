@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let done = match &arguments.verb {
         Verb::Start(start) => operate::start(start),
         Verb::Init(init) => operate::init(init),
+        Verb::Export(export) => operate::export(export),
         Verb::Join(join) => operate::join(join),
         Verb::Status(status) => operate::status(status),
         Verb::Completions { shell } => {

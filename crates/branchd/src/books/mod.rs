@@ -3,7 +3,7 @@
 //! Knows SQLite and `bank-ledger`; knows nothing of Raft, gRPC or tokio. Every call blocks, and the caller puts it on
 //! a thread. In reading order: [`schema`] is the file's layout, [`rows`] turns its rows into the ledger's words and
 //! back, [`batch`] is the ledger's view of one open transaction, [`writer`] is the one who writes, [`reader`] everyone
-//! who reads, over [`hot`] (recent balances in memory) and [`connections`] (a few, shared); [`checkpoint`] makes it all
+//! who reads ([`decided`] is for those who read it all), over [`hot`] (recent balances in memory) and [`connections`] (a few, shared); [`checkpoint`] makes it all
 //! survive a power cut.
 //!
 //! Position, digest, accounts, entries and the caller's marker move in one transaction: after `kill -9` the file holds
@@ -15,6 +15,7 @@
 mod batch;
 mod checkpoint;
 mod connections;
+mod decided;
 mod error;
 mod hot;
 mod reader;
@@ -24,6 +25,7 @@ mod schema;
 mod tests;
 mod writer;
 
+pub(crate) use decided::{Cursor, Decided};
 pub use error::BooksError;
 pub(crate) use reader::Reader;
 pub(crate) use writer::{BooksFile, Marker};

@@ -171,7 +171,7 @@ impl Reader {
         })
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         doing: &'static str,
         read: impl FnOnce(&mut Connection) -> Result<T, Fault>,

@@ -1,5 +1,6 @@
 //! The verbs of the command line: each ends in an exit code.
 
+mod export;
 mod init;
 mod join;
 mod start;
@@ -13,6 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tracing_subscriber::EnvFilter;
 
+pub use export::export;
 pub use init::init;
 pub use join::join;
 pub use start::start;

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use super::log_store::LogStore;
-use super::machine::{BooksCopy, Machine, TemporaryFile};
+use super::machine::{ApplyTimes, BooksCopy, Machine, TemporaryFile};
 use super::network::NetworkFactory;
 use super::types::{Batch, Member, Raft, Snapshot, TypeConfig};
 use super::wire;
@@ -82,6 +82,7 @@ pub(crate) struct Replica {
 pub(crate) struct Engine {
     raft: Raft,
     position: watch::Receiver<Position>,
+    times: ApplyTimes,
     scratch: PathBuf,
 }
 
@@ -93,7 +94,7 @@ impl Engine {
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
         let config = config(&parts.identity, parts.timing).map_err(io::Error::other)?;
         let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
-        let position = machine.watch_position();
+        let (position, times) = (machine.watch_position(), machine.times());
         let network = NetworkFactory {
             identity: parts.identity,
             peers: parts.peers,
@@ -103,6 +104,7 @@ impl Engine {
         Ok(Self {
             raft: raft.map_err(io::Error::other)?,
             position,
+            times,
             scratch: parts.scratch,
         })
     }
@@ -123,6 +125,11 @@ impl Engine {
     /// Follows how many commands have been applied here.
     pub(crate) fn watch_position(&self) -> watch::Receiver<Position> {
         self.position.clone()
+    }
+
+    /// When a position was applied here, in microseconds of the host's monotonic clock; `None`: not known.
+    pub(crate) fn applied_us(&self, position: Position) -> Option<u64> {
+        self.times.of(position).filter(|at| *at > 0)
     }
 
     /// The branch that leads, as far as this one knows.

@@ -3,6 +3,7 @@
 //! The books are on disk at every commit of a batch, but forced there only by a checkpoint. So the "snapshot" that
 //! openraft builds, after which it purges the log, is a checkpoint; a copy of the file is made when a branch asks for one.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use super::wire;
 use crate::books::{BooksFile, Marker, Reader};
+use crate::service::clock::monotonic_us;
 
 /// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
 /// that the first of them is not answered late.
@@ -76,6 +78,31 @@ impl BooksCopy {
     }
 }
 
+/// When the newest batches were applied, for those who draw how a write spread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ApplyTimes(Arc<Mutex<VecDeque<(Position, u64)>>>);
+
+impl ApplyTimes {
+    /// How many batches are remembered: 1 MiB of them.
+    const LEN_MAX: usize = 65_536;
+
+    fn applied(&self, up_to: Position, at_us: u64) {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if times.len() == Self::LEN_MAX {
+            times.pop_front();
+        }
+        times.push_back((up_to, at_us));
+    }
+
+    /// When a position was applied here, in microseconds of the host's monotonic clock; `None`: not known.
+    pub(crate) fn of(&self, position: Position) -> Option<u64> {
+        let times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = times.partition_point(|(up_to, _)| *up_to < position);
+        // The oldest batch that is remembered may not hold the position: only where it begins is not known.
+        (at > 0).then(|| times.get(at).map(|(_, at_us)| *at_us)).flatten()
+    }
+}
+
 /// The books, and who waits for their position.
 pub(crate) struct Machine {
     books: Arc<Mutex<BooksFile>>,
@@ -84,6 +111,7 @@ pub(crate) struct Machine {
     applied: Option<LogId>,
     membership: StoredMembership,
     position: watch::Sender<Position>,
+    times: ApplyTimes,
     /// Of the last checkpoint or installed copy of this run.
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
@@ -96,6 +124,8 @@ impl Machine {
     pub(crate) fn new(books: BooksFile, reader: Reader, directory: PathBuf) -> io::Result<Self> {
         let (applied, membership) = decode(books.marker())?;
         let (position, _) = watch::channel(books.ledger().position);
+        let times = ApplyTimes::default();
+        times.applied(books.ledger().position, 0);
         let books = Arc::new(Mutex::new(books));
         Ok(Self {
             books,
@@ -104,6 +134,7 @@ impl Machine {
             applied,
             membership,
             position,
+            times,
             snapshot: Arc::default(),
         })
     }
@@ -111,6 +142,11 @@ impl Machine {
     /// Follows the position: it has been applied, and reads see it, when it shows here.
     pub(crate) fn watch_position(&self) -> watch::Receiver<Position> {
         self.position.subscribe()
+    }
+
+    /// When what was applied.
+    pub(crate) fn times(&self) -> ApplyTimes {
+        self.times.clone()
     }
 
     /// Applies entries as one transaction, and answers their proposers.
@@ -140,7 +176,9 @@ impl Machine {
         if let Some(membership) = membership {
             self.membership = membership;
         }
-        self.position.send_replace(self.reader.position());
+        let position = self.reader.position();
+        self.times.applied(position, monotonic_us());
+        self.position.send_replace(position);
 
         let mut outcomes = outcomes.into_iter();
         for (len, responder) in answers {
@@ -237,7 +275,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
         };
         (self.applied, self.membership) = (applied, membership);
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(installed);
-        self.position.send_replace(self.reader.position());
+        let position = self.reader.position();
+        self.times.applied(position, 0);
+        self.position.send_replace(position);
         Ok(())
     }
 

@@ -364,7 +364,7 @@ impl Statement {
 }
 
 /// Reads the books' file away from the event loop.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
 ) -> Result<T, Status> {
     match tokio::task::spawn_blocking(read).await {

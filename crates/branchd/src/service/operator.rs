@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bank_proto::v1;
 use bank_proto::v1::operator_service_server::OperatorService;
+use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
+use super::journal;
 use crate::branch::Branch;
 use crate::{founding, joining};
 
@@ -61,6 +63,22 @@ impl OperatorService for OperatorApi {
         let joining = tokio::spawn(async move { joining::join(&branch, request.into_inner()).await });
         let joined = joining.await.map_err(|error| Status::internal(error.to_string()))?;
         joined.map(Response::new)
+    }
+
+    type ReadJournalStream = BoxStream<'static, Result<v1::ReadJournalResponse, Status>>;
+
+    async fn read_journal(
+        &self,
+        request: Request<v1::ReadJournalRequest>,
+    ) -> Result<Response<Self::ReadJournalStream>, Status> {
+        let bank = self.0.bank()?;
+        let after = request.into_inner().after_position;
+        Ok(Response::new(journal::pages(
+            bank.identity,
+            bank.books.clone(),
+            Some(bank.engine.clone()),
+            after,
+        )))
     }
 
     async fn get_status(

@@ -42,11 +42,7 @@ pub(crate) fn to_customer(applied: &Applied, bank_id: String, branch: u32) -> Op
     use v1::write_result;
     let outcome = match &applied.outcome {
         Outcome::Accepted { balance } => write_result::Outcome::Accepted(v1::Accepted { balance: *balance }),
-        Outcome::Refused(refusal) => write_result::Outcome::Refused(v1::Refused {
-            reason: reason(refusal).into(),
-            message: refusal.to_string(),
-            balance: refusal.balance(),
-        }),
+        Outcome::Refused(refusal) => write_result::Outcome::Refused(refused(refusal)),
         Outcome::IdReused => return None,
     };
     Some(v1::WriteResult {
@@ -57,6 +53,15 @@ pub(crate) fn to_customer(applied: &Applied, bank_id: String, branch: u32) -> Op
         repeated: applied.repeated,
         missing_branches: Vec::new(),
     })
+}
+
+/// A refusal in words and numbers.
+pub(crate) fn refused(refusal: &Refusal) -> v1::Refused {
+    v1::Refused {
+        reason: reason(refusal).into(),
+        message: refusal.to_string(),
+        balance: refusal.balance(),
+    }
 }
 
 fn reason(refusal: &Refusal) -> v1::Refusal {

@@ -1,0 +1,110 @@
+//! Everything that was decided, in the order of positions: entries and remembered refusals, page by page.
+
+use bank_ledger::{Action, Outcome, Position, RequestId};
+use rusqlite::Connection;
+
+use super::error::{BooksError, Fault};
+use super::reader::Reader;
+use super::rows;
+
+/// How many decisions one page has at the most.
+const PAGE_LEN_MAX: usize = 1000;
+
+/// One decided command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) position: Position,
+    pub(crate) request_id: RequestId,
+    pub(crate) action: Action,
+    /// Accepted or refused.
+    pub(crate) outcome: Outcome,
+    /// Of an accepted transfer: the balance of the account that was paid, right after.
+    pub(crate) to_balance: Option<i64>,
+    /// When a branch took it, by that branch's clock; 0 of a refusal, of which it is not kept.
+    pub(crate) time_us: i64,
+}
+
+/// Where the next page begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cursor {
+    position: i64,
+    refusal: i64,
+}
+
+impl Reader {
+    /// The decisions after the cursor and up to a position, in order, and the cursor after them; none: that was all.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub(crate) fn decided(&self, after: Cursor, up_to: Position) -> Result<(Vec<Decided>, Cursor), BooksError> {
+        self.read("reading what was decided", |connection| {
+            let snapshot = connection.transaction()?;
+            let up_to = rows::stored(up_to)?;
+            let mut entries = entries(&snapshot, after, up_to)?.into_iter().peekable();
+            let mut refusals = refusals(&snapshot, after, up_to)?.into_iter().peekable();
+            let mut page = Vec::new();
+            let mut cursor = after;
+            while page.len() < PAGE_LEN_MAX {
+                let refusal_is_next = match (entries.peek(), refusals.peek()) {
+                    (None, None) => break,
+                    (Some(entry), Some((_, refusal))) => refusal.position < entry.position,
+                    (entry, _) => entry.is_none(),
+                };
+                if refusal_is_next && let Some((number, refusal)) = refusals.next() {
+                    cursor.refusal = number;
+                    page.push(refusal);
+                } else if let Some(entry) = entries.next() {
+                    cursor.position = rows::stored(entry.position)?;
+                    page.push(entry);
+                }
+            }
+            Ok((page, cursor))
+        })
+    }
+}
+
+fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Decided>, Fault> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM entries WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3",
+        rows::ENTRY_COLUMNS
+    ))?;
+    let mut found = statement.query((after.position, up_to, PAGE_LEN_MAX as i64))?;
+    let mut decided = Vec::new();
+    while let Some(row) = found.next()? {
+        let entry = rows::entry(row)?;
+        decided.push(Decided {
+            position: entry.position,
+            request_id: entry.command.request_id,
+            action: entry.command.action,
+            outcome: Outcome::Accepted {
+                balance: entry.account.balance,
+            },
+            to_balance: entry.counter_account.map(|leg| leg.balance),
+            time_us: entry.command.time_us,
+        });
+    }
+    Ok(decided)
+}
+
+/// With their numbers, which rise with their positions.
+fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, Decided)>, Fault> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position <= ?2 ORDER BY number LIMIT ?3",
+        rows::REFUSAL_COLUMNS
+    ))?;
+    let mut found = statement.query((after.refusal, up_to, PAGE_LEN_MAX as i64))?;
+    let mut decided = Vec::new();
+    while let Some(row) = found.next()? {
+        let refused = rows::refused(row)?;
+        let refusal = Decided {
+            position: refused.position,
+            request_id: row.get("request_id").map(RequestId)?,
+            action: refused.action,
+            outcome: refused.outcome,
+            to_balance: None,
+            time_us: 0,
+        };
+        decided.push((row.get("number")?, refusal));
+    }
+    Ok(decided)
+}
