@@ -152,7 +152,12 @@ survives the death of this process at every instant; it is synced against the de
 Examples:
   customer-cli --bank bank.json replay < events.json
   customer-cli --bank bank.json --session s.json --level strong replay < events.jsonl")]
-    Replay,
+    Replay {
+        /// Takes the events from the first line of stdin, as an array, and stops at once when stdin ends: the program that
+        /// holds its other end is gone
+        #[arg(long)]
+        stop_with_stdin: bool,
+    },
     /// Prints a completion script for a shell
     #[command(after_help = "Example:
   customer-cli completions bash > ~/.local/share/bash-completion/completions/customer-cli")]

@@ -11,9 +11,6 @@ use uuid::Uuid;
 use crate::input::{self, shown};
 use crate::request;
 
-/// About half a million events.
-pub const INPUT_LEN_MAX: u64 = 64 << 20;
-
 /// One thing that the customer does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {

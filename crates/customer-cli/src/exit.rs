@@ -19,7 +19,8 @@ pub enum Exit {
     NotApplied,
     /// 5: a write may have been applied, or still be.
     Unknown,
-    /// 141, as a shell calls the end by SIGPIPE: a replay stopped because nobody reads its output any more.
+    /// 141, as a shell calls the end by SIGPIPE: a replay stopped because nobody reads its output any more, or because
+    /// whoever held the other end of its stdin is gone.
     NobodyReads,
 }
 

@@ -2,7 +2,7 @@
 //! events as one customer.
 //!
 //! In reading order: what was typed ([`args`]) becomes a checked value ([`request`], by the rules of [`input`]); [`run`]
-//! hands it to [`read`], [`write`] or [`replay`] (its stdin: [`events`]), which keep the customer's session in a
+//! hands it to [`read`], [`write`] or [`replay`] (its input: [`stdin`], [`events`]), which keep the customer's session in a
 //! [`session_store`] and [`report`] what came of it on an [`output`]. [`exit`] has the exit codes.
 
 pub mod args;
@@ -16,4 +16,5 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod session_store;
+pub mod stdin;
 pub mod write;

@@ -3,7 +3,7 @@
 //! A session does not start its next write before the last is known: after a write whose outcome is unknown at its
 //! deadline nothing more is sent.
 
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::time::Instant;
 
 use bank_client::{Action, Client, Decision, Fate, Level, Outcome, PendingWrite, Reply};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::events::{self, Defaults, Event, EventTask, EventsError, INPUT_LEN_MAX};
+use crate::events::{self, Defaults, Event, EventTask, EventsError};
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report;
@@ -83,25 +83,17 @@ struct EventResult {
     error: Option<String>,
 }
 
-/// The events on stdin, all of them checked.
+/// The events that stdin holds, all of them checked.
 ///
 /// # Errors
 /// What is wrong, and at which line.
-pub fn stdin_events(request: &Request, account: &str) -> Result<Vec<Event>, EventsError> {
+pub fn events(request: &Request, account: &str, content: &[u8]) -> Result<Vec<Event>, EventsError> {
     let known = match &request.target {
         Target::Bank(bank, _) => bank.branches().iter().map(|one| one.branch).collect(),
         Target::Address(_) => Vec::new(),
     };
-    let mut content = Vec::new();
-    let read = io::stdin().lock().take(INPUT_LEN_MAX + 1).read_to_end(&mut content);
-    read.map_err(|error| EventsError::Whole(format!("cannot be read: {error}")))?;
-    if content.len() as u64 > INPUT_LEN_MAX {
-        return Err(EventsError::Whole(format!(
-            "larger than {INPUT_LEN_MAX} bytes; replay it in parts"
-        )));
-    }
     events::parse(
-        &content,
+        content,
         Defaults {
             account,
             branch: request.target.branch(),

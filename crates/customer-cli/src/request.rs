@@ -69,6 +69,8 @@ pub enum Task {
     Replay {
         /// The account of an event that names none.
         account: String,
+        /// The events are the first line of stdin; its end ends the process.
+        stop_with_stdin: bool,
     },
 }
 
@@ -171,7 +173,10 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
             account,
             limit: limit.as_deref().map_or(Ok(0), entries)?,
         },
-        Verb::Replay => Task::Replay { account },
+        Verb::Replay { stop_with_stdin } => Task::Replay {
+            account,
+            stop_with_stdin,
+        },
         Verb::Completions { .. } => return Err(InputError("completions ask no branch".into())),
     })
 }

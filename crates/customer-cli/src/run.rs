@@ -16,6 +16,7 @@ use crate::replay::{self, Replay};
 use crate::report::Line;
 use crate::request::{Request, Task};
 use crate::session_store::{SessionStore, SessionStoreError};
+use crate::stdin;
 use crate::write::write;
 
 /// What ends a run early.
@@ -43,7 +44,10 @@ pub async fn run(cli: Cli, began: Instant) -> Exit {
         }
     };
     let result = match &request.task {
-        Task::Replay { account } => replay(&request, account, began, &mut out).await,
+        Task::Replay {
+            account,
+            stop_with_stdin,
+        } => replay(&request, (account, *stop_with_stdin), began, &mut out).await,
         task => verb(&request, task, &mut out).await,
     };
     finish(result)
@@ -77,8 +81,19 @@ async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> 
     }
 }
 
-async fn replay<W: Write>(request: &Request, account: &str, began: Instant, out: &mut Output<W>) -> Result<Exit, Stop> {
-    let events = match replay::stdin_events(request, account) {
+async fn replay<W: Write>(
+    request: &Request,
+    (account, stop_with_stdin): (&str, bool),
+    began: Instant,
+    out: &mut Output<W>,
+) -> Result<Exit, Stop> {
+    let content = if stop_with_stdin {
+        stdin::first_line_then_watch()
+    } else {
+        stdin::whole()
+    };
+    let events = content.and_then(|content| replay::events(request, account, &content));
+    let events = match events {
         Ok(events) => events,
         Err(error) => {
             note(&format!("stdin: {error}"));

@@ -190,3 +190,77 @@ fn a_replay_that_nobody_reads_stops() {
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(141), &b""[..]));
     assert_eq!(town.bank.calls().len(), 1);
 }
+
+/// A replay whose events are its first line, and whose stdin is still open.
+#[cfg(unix)]
+fn held(town: &Town, input: &[u8]) -> std::process::Child {
+    use std::io::Write;
+    use std::process::Stdio;
+    let (bank, session) = (town.path("bank.json"), town.path("s.json"));
+    let flags = ["replay", "--stop-with-stdin", "--timeout", "60s"];
+    let mut child = command(flags)
+        .args([
+            "--bank".as_ref(),
+            bank.as_os_str(),
+            "--session".as_ref(),
+            session.as_os_str(),
+        ])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("started");
+    child.stdin.as_mut().expect("piped").write_all(input).expect("written");
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn the_end_of_stdin_ends_a_replay_that_waits_and_leaves_its_session_whole() {
+    let town = Town::new(0, 1);
+    town.bank.fault(1, [Fault::Position(2), Fault::Hang(true)]);
+    let events = r#"[{"interface":"deposit","branch":1,"money":1},{"interface":"deposit","branch":1,"money":2}]"#;
+    let mut child = held(&town, format!("{events}\n").as_bytes());
+    // The second one is under way, and would be for a minute.
+    while town.bank.calls().len() < 2 {
+        std::thread::yield_now();
+    }
+    drop(child.stdin.take());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(141), &b""[..]));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
+    let session = town.session();
+    assert_eq!(session["write_position"], 2);
+    assert_eq!(
+        session["pending"]["request_id"],
+        town.bank.calls()[1].request_id.as_str()
+    );
+    // The next run settles it.
+    let session = town.path("s.json").display().to_string();
+    let ran = town.replay(&["--session", &session], r#"{"interface":"query","branch":1}"#);
+    assert_eq!((ran.code, &ran.json()[0]["balance"]), (Some(0), &json!(3)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_replay_with_an_open_stdin_ends_with_its_events() {
+    let town = Town::new(0, 2);
+    let events = EVENTS.replace('\n', " ");
+    let mut child = held(&town, format!("{events}\nwhat follows is passed over\n").as_bytes());
+    let stdin = child.stdin.take();
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 5);
+    drop(stdin);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_first_line_that_is_cut_off_is_not_replayed() {
+    let town = Town::new(0, 2);
+    for events in ["", &EVENTS.replace('\n', " ")] {
+        let mut child = held(&town, events.as_bytes());
+        drop(child.stdin.take());
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(141), &b""[..]));
+    }
+    assert_eq!(town.bank.calls(), []);
+}

@@ -2,14 +2,13 @@
 //! their arguments, in /proc.
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// A state that has not come by then never will.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::wait_for;
 
 /// Two branches; customer 1 asks once, customer 2 very often.
 fn long_input() -> String {
@@ -33,17 +32,6 @@ fn start(dir: &Path) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("launcher runs")
-}
-
-fn wait_for<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = state() {
-            return found;
-        }
-        assert!(began.elapsed() < PATIENCE, "{what} never came");
-        std::thread::yield_now();
-    }
 }
 
 /// The processes, apart from the launcher itself, that were started for this run and have `word` in their arguments.

@@ -57,15 +57,18 @@ async fn run(
     event_done: &impl Fn(),
     records: &mut Vec<Record>,
 ) -> Result<(), String> {
-    let events = serde_json::to_vec(&replay_events(visit)).map_err(|error| format!("cannot be told: {error}"))?;
+    let mut events = serde_json::to_vec(&replay_events(visit)).map_err(|error| format!("cannot be told: {error}"))?;
+    events.push(b'\n');
     let started = start(config, visit.customer);
     let (process, stdin, stdout) = started.map_err(|error| format!("cannot be started: {error}"))?;
     let told = async move {
-        let Some(mut stdin) = stdin else { return };
+        let mut stdin = stdin?;
         // A customer that has died says so by its exit status.
         let _ = stdin.write_all(&events).await;
+        Some(stdin)
     };
-    let (read, ()) = tokio::join!(read_lines(config, visit, stdout, event_done, records), told);
+    // Held open until the customer has ended: it ends with its stdin, and so with this process.
+    let (read, _stdin) = tokio::join!(read_lines(config, visit, stdout, event_done, records), told);
     read?;
     let expected = visit.events.len();
     let status = tokio::time::timeout(LINE_GRACE, process.ended()).await;
@@ -109,7 +112,9 @@ fn start(config: &CustomerConfig, customer: u64) -> io::Result<(Process, Option<
         .append(true)
         .open(log_path(config, customer))?;
     let mut command = Command::new(&config.programs.customer_cli);
-    command.arg("replay").arg("--bank").arg(&config.bank);
+    command
+        .args(["replay", "--stop-with-stdin", "--bank"])
+        .arg(&config.bank);
     command
         .arg("--session")
         .arg(config.dir.join(format!("customer-{customer}.session.json")));
