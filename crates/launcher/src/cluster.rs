@@ -273,22 +273,25 @@ impl Cluster {
     /// Stops every branch, all at once, and waits: first politely, then by killing.
     ///
     /// # Errors
-    /// Names the first branch that had ended before it was told to, or that had to be killed. All are gone even so.
+    /// Names the first branch that had ended before it was told to, that failed while it stopped, or that had to be
+    /// killed. All are gone even so.
     pub async fn stop(&mut self) -> Result<(), ClusterError> {
         let early = self.branches.iter().find_map(BranchProcess::failed);
         let branches = std::mem::take(&mut self.branches);
         branches.iter().for_each(BranchProcess::ask_to_stop);
         let stopped = branches.into_iter().map(async |mut branch| {
             branch.close_stdin();
-            let in_time = tokio::time::timeout(STOP_TIMEOUT, branch.ended()).await;
-            // What has not ended is killed here, by being dropped.
-            in_time.is_err().then(|| ClusterError::Stuck {
-                branch: branch.number,
-                log: branch.log_path(),
-            })
+            match tokio::time::timeout(STOP_TIMEOUT, branch.ended()).await {
+                Ok(status) => branch.ended_badly(status),
+                // It is killed here, by being dropped.
+                Err(_) => Some(ClusterError::Stuck {
+                    branch: branch.number,
+                    log: branch.log_path(),
+                }),
+            }
         });
-        let stuck = join_all(stopped).await.into_iter().flatten().next();
-        early.or(stuck).map_or(Ok(()), Err)
+        let late = join_all(stopped).await.into_iter().flatten().next();
+        early.or(late).map_or(Ok(()), Err)
     }
 
     /// Kills every branch at once.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -132,6 +133,13 @@ impl BranchProcess {
     /// The error that it has ended, if it has.
     pub(super) fn failed(&self) -> Option<ClusterError> {
         self.process.status().map(|status| self.ended_error(status))
+    }
+
+    /// The error that it ended otherwise than it was told to, if it did. One that had only just been started may not
+    /// have listened to SIGTERM yet.
+    pub(super) fn ended_badly(&self, status: ExitStatus) -> Option<ClusterError> {
+        let as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
+        (!as_told).then(|| self.ended_error(status))
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {
