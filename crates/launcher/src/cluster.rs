@@ -11,7 +11,7 @@ mod error;
 mod ports;
 mod positions;
 
-pub use config::{ClusterConfig, Lifetime};
+pub use config::{ClusterConfig, Lifetime, election_timeout};
 pub use error::ClusterError;
 pub use ports::Ports;
 pub use positions::Positions;

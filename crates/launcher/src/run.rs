@@ -1,7 +1,7 @@
 //! One run from start to end: folder, branches, bank, customers, output, stop. However it ends, its processes end
 //! with it, except branches that it was asked to keep.
 
-use crate::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports};
+use crate::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 use crate::customers::{self, CustomerConfig, Visited};
 use crate::input::Input;
 use crate::interrupts::Interrupts;
@@ -140,6 +140,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
         } else {
             Lifetime::WithLauncher
         },
+        election_timeout: election_timeout(plan.input.branches.len()),
         branch_args: Vec::new(),
     });
     let mut timings = Timings::default();

@@ -65,6 +65,8 @@ impl BranchProcess {
             &number.to_string(),
             "--listen",
             &listen.to_string(),
+            "--election-timeout",
+            &format!("{}ms", config.election_timeout.as_millis()),
             "--announce",
             "--data",
         ]);

@@ -4,6 +4,7 @@ use super::Ports;
 use crate::programs::{Programs, ProgramsError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Whether branches end with the launcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,25 @@ pub enum Lifetime {
     WithLauncher,
     /// They can be left running.
     Kept,
+}
+
+/// How long a voter hears nothing of its leader before it stands for election, in a small cluster: some 30 times what a
+/// process on a busy machine waits for its turn, and a leader that was killed is replaced within a second.
+const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(300);
+/// So many branches take turns on a laptop's few cores without being late with their heartbeats.
+const BRANCHES_AT_EASE: usize = 10;
+/// Every further branch makes the others wait for their turn, and gives the leader one more to send heartbeats to: with
+/// 50 branches they are given about three seconds.
+const ELECTION_TIMEOUT_PER_BRANCH: Duration = Duration::from_millis(65);
+/// Nobody waits longer than this for a new leader, however many branches there are.
+const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
+/// How patient branches are with their leader where so many of them run on one machine: a busy machine must not look
+/// like a lost leader.
+pub fn election_timeout(branches: usize) -> Duration {
+    let further = u32::try_from(branches.saturating_sub(BRANCHES_AT_EASE)).unwrap_or(u32::MAX);
+    let patience = ELECTION_TIMEOUT_MIN.saturating_add(ELECTION_TIMEOUT_PER_BRANCH.saturating_mul(further));
+    patience.min(ELECTION_TIMEOUT_MAX)
 }
 
 /// What a cluster is made of.
@@ -27,6 +47,8 @@ pub struct ClusterConfig {
     pub ports: Ports,
     /// Whether they end with the launcher.
     pub lifetime: Lifetime,
+    /// How patient branches are with their leader; see [`election_timeout`].
+    pub election_timeout: Duration,
     /// Further flags for `branchd start`.
     pub branch_args: Vec<OsString>,
 }
@@ -37,13 +59,34 @@ impl ClusterConfig {
     /// # Errors
     /// A program is missing.
     pub fn new(dir: &Path, branches: impl IntoIterator<Item = u32>) -> Result<Self, ProgramsError> {
+        let branches: Vec<u32> = branches.into_iter().collect();
         Ok(ClusterConfig {
             programs: Programs::beside_this_one()?,
             dir: dir.to_owned(),
-            branches: branches.into_iter().collect(),
+            election_timeout: election_timeout(branches.len()),
+            branches,
             ports: Ports::Auto,
             lifetime: Lifetime::WithLauncher,
             branch_args: Vec::new(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_branches_are_patient() {
+        for (branches, ms) in [
+            (1, 300),
+            (10, 300),
+            (11, 365),
+            (50, 2_900),
+            (512, 10_000),
+            (usize::MAX, 10_000),
+        ] {
+            assert_eq!(election_timeout(branches), Duration::from_millis(ms), "{branches}");
+        }
     }
 }
