@@ -7,7 +7,7 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 root=$(cd "$(dirname "$0")/.." && pwd)
-cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" --workspace --bins
+cargo build --release --locked --manifest-path "$root/Cargo.toml" --workspace --bins
 target=$(cargo metadata --manifest-path "$root/Cargo.toml" --format-version 1 --no-deps --locked |
     sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 exec "$target/release/launcher" run "$@"
