@@ -122,6 +122,8 @@ impl Branch {
             branch: self.config.branch,
             replica,
         };
+        #[cfg(feature = "planted-bugs")]
+        crate::planted::this_is(identity.branch);
         let stamp = stamp(bank_id, replica);
         let joined = self.directory.bank_id().is_some();
         if !joined {
@@ -154,7 +156,7 @@ impl Branch {
             peers: self.peers.clone(),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
-        let writer = Writer::start(identity, engine.clone(), self.peers.clone());
+        let writer = Writer::start(identity, engine.clone(), Arc::clone(&journal), self.peers.clone());
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
         Ok(Bank {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::branch::Branch;
 use crate::peer::FORMAT;
 use crate::raft::engine::Replica;
-use crate::service::clock;
+use crate::clock;
 
 /// The most branches that vote. Each write waits for the disks of a majority; five survive two lost branches.
 const VOTERS_MAX: u32 = 5;
@@ -157,7 +157,7 @@ fn plan(request: &v1::InitRequest, insecure: bool) -> Result<Plan, Status> {
 async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
     let asked = plan.branches.iter().map(|b| async move {
         let status = if b.branch == branch.config.branch {
-            crate::service::status(branch)
+            crate::status::status(branch)
         } else {
             ask(branch, b).await?
         };

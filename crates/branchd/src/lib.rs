@@ -8,6 +8,7 @@
 //!   `joining`: how a branch is added, or takes a lost one's place
 //! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
 //!   may wait for; `peer`: how branches reach and know each other
+//! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
 //! - `raft`: the replication engine, and all that names it
 //! - `books`: the ledger's SQLite file
 //!
@@ -17,18 +18,24 @@ pub mod address;
 pub mod args;
 mod books;
 mod branch;
+mod clock;
 pub mod config;
 pub mod daemon;
 mod data_directory;
+mod fate;
 mod founding;
 mod joining;
 pub mod operate;
+mod outcome;
 mod peer;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod propagation;
 mod raft;
 mod reads;
 mod server;
 mod service;
+mod status;
 mod writer;
 
 pub use books::BooksError;

@@ -9,9 +9,13 @@ use crate::raft::engine::Replica;
 
 /// Waits until every branch has applied the position, and returns the branches that had not by the deadline.
 pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position, deadline: Instant) -> Vec<u32> {
+    // First this branch itself: who is a branch of the bank is read only once everything before the write is known here,
+    // one that has just joined included.
+    let me = bank.identity.replica;
+    let here = bank.reads.wait_position(position, deadline).await.is_ok();
     let waits = bank.engine.replicas().into_iter().map(|replica| async move {
-        let applied = if replica.id == bank.identity.replica {
-            bank.reads.wait_position(position, deadline).await.is_ok()
+        let applied = if replica.id == me {
+            here
         } else {
             applied_at(branch, bank, &replica, position, deadline).await
         };

@@ -65,6 +65,10 @@ impl Reads {
     /// # Errors
     /// The deadline passed first; the error says what is missing.
     pub(crate) async fn wait(&self, demand: Demand, deadline: Instant) -> Result<(), ReadError> {
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is(crate::planted::Bug::StaleRead) && !demand.linearizable {
+            return Ok(());
+        }
         if demand.linearizable {
             self.wait_linearizable(deadline).await?;
         }
@@ -99,7 +103,7 @@ impl Reads {
                 match self.read_index().await {
                     Ok(index) => return index,
                     Err(ProposeError::NotLeader) => {}
-                    Err(ProposeError::Unknown(why)) => reason = why,
+                    Err(error) => reason = error.to_string(),
                 }
                 self.engine.leader_changed(LEADER_WAIT).await;
             }

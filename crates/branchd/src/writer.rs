@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use bank_journal::Journal;
 use bank_ledger::{Applied, Command};
 use bank_proto::v1;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::peer::{Identity, Peers};
 use crate::raft::engine::{Engine, ProposeError, Replica};
-use crate::service::{fate, outcome};
+use crate::{fate, outcome};
 
 /// How many writes may wait. More are turned away at once: at 10,000 a second the last would wait for over a second.
 const QUEUE_LEN_MAX: usize = 16 * 1024;
@@ -39,6 +41,8 @@ pub(crate) enum WriteError {
     /// For a forwarded write only.
     #[error("branch {branch} does not lead")]
     NotLeader { branch: u32 },
+    #[error("the disk of branch {branch}, which leads, is full: make room there, then try again with the same request id")]
+    DiskFull { branch: u32 },
     #[error("not applied: no leader took the write in time; try again, or at another branch")]
     NotApplied,
     #[error("unknown: the write may have been applied; ask again with the same request id")]
@@ -74,7 +78,8 @@ struct Waiting {
     progress: Arc<Progress>,
     /// It may have reached a journal.
     in_doubt: bool,
-    /// Another branch sent it here, and will send it elsewhere if this one does not lead.
+    /// Another branch sent it here, and sends it elsewhere if this one does not lead any more. (If this one knows by
+    /// then who does, it goes there in the batch that it stands in; terms rise on the way, so that it cannot go round.)
     forwarded: bool,
 }
 
@@ -94,11 +99,12 @@ impl Waiting {
 
 impl Writer {
     /// Starts the task that drains the queue; it ends when the last clone is gone.
-    pub(crate) fn start(identity: Identity, engine: Engine, peers: Peers) -> Self {
+    pub(crate) fn start(identity: Identity, engine: Engine, journal: Arc<Journal>, peers: Peers) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
         let sender = Arc::new(Sender {
             identity,
             engine,
+            journal,
             peers,
         });
         tokio::spawn(drain(waiting, sender));
@@ -113,7 +119,13 @@ impl Writer {
     /// # Errors
     /// See [`WriteError`]. [`WriteError::NotApplied`] is definite.
     pub(crate) async fn submit(&self, command: Command, deadline: Instant) -> Result<Applied, WriteError> {
-        self.enqueue(command, deadline, false)?.await
+        let (waiting, answer) = queued(command, deadline, false);
+        self.queue.try_send(waiting).map_err(|error| match error {
+            TrySendError::Full(_) => WriteError::Overloaded { branch: self.branch },
+            // The branch is stopping.
+            TrySendError::Closed(_) => WriteError::NotApplied,
+        })?;
+        answer.await
     }
 
     /// Has commands decided that another branch sent to this one as the leader.
@@ -125,53 +137,52 @@ impl Writer {
         commands: Vec<Command>,
         deadline: Instant,
     ) -> Result<Vec<Applied>, WriteError> {
-        let queued: Result<Vec<_>, WriteError> = commands
-            .into_iter()
-            .map(|command| self.enqueue(command, deadline, true))
+        // All of them or none, so that an overload is definite.
+        let overloaded = WriteError::Overloaded { branch: self.branch };
+        let places = self.queue.try_reserve_many(commands.len()).map_err(|_| overloaded)?;
+        let answers: Vec<_> = places
+            .zip(commands)
+            .map(|(place, command)| {
+                let (waiting, answer) = queued(command, deadline, true);
+                place.send(waiting);
+                answer
+            })
             .collect();
         let mut applied = Vec::new();
         let mut failed: Option<WriteError> = None;
-        for answer in queued.map_err(|_| WriteError::Unknown)? {
+        for answer in answers {
             match answer.await {
                 Ok(outcome) => applied.push(outcome),
-                // One that was, or may have been, proposed makes the whole unknown.
-                Err(error) => failed = Some(failed.map_or(error, |_| WriteError::Unknown)),
+                Err(WriteError::Unknown) => failed = Some(WriteError::Unknown),
+                Err(definite) => failed = failed.or(Some(definite)),
             }
         }
         match failed {
             None => Ok(applied),
-            Some(error) if applied.is_empty() => Err(error),
-            Some(_) => Err(WriteError::Unknown),
+            // Where some were applied and some were not, no one word is true of all.
+            Some(_) if !applied.is_empty() => Err(WriteError::Unknown),
+            Some(error) => Err(error),
         }
     }
+}
 
-    fn enqueue(
-        &self,
-        command: Command,
-        deadline: Instant,
-        forwarded: bool,
-    ) -> Result<impl Future<Output = Result<Applied, WriteError>> + use<>, WriteError> {
-        let (answer, answered) = oneshot::channel();
-        let progress = Arc::new(Progress::default());
-        let waiting = Waiting {
-            command,
-            answer,
-            progress: Arc::clone(&progress),
-            in_doubt: false,
-            forwarded,
-        };
-        let overloaded = WriteError::Overloaded { branch: self.branch };
-        self.queue.try_send(waiting).map_err(|_| overloaded)?;
-        Ok(async move {
-            match tokio::time::timeout_at(deadline, answered).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) | Err(_) if progress.advance(Progress::QUEUED, Progress::ABANDONED) => {
-                    Err(WriteError::NotApplied)
-                }
-                Ok(Err(_)) | Err(_) => Err(WriteError::Unknown),
-            }
-        })
-    }
+/// A write for the queue, and what becomes of it by its deadline.
+fn queued(
+    command: Command,
+    deadline: Instant,
+    forwarded: bool,
+) -> (Waiting, impl Future<Output = Result<Applied, WriteError>>) {
+    let (answer, answered) = oneshot::channel();
+    let progress = Arc::new(Progress::default());
+    let waiting = Waiting { command, answer, progress: Arc::clone(&progress), in_doubt: false, forwarded };
+    let answer = async move {
+        match tokio::time::timeout_at(deadline, answered).await {
+            Ok(Ok(answer)) => answer,
+            _ if progress.advance(Progress::QUEUED, Progress::ABANDONED) => Err(WriteError::NotApplied),
+            _ => Err(WriteError::Unknown),
+        }
+    };
+    (waiting, answer)
 }
 
 async fn drain(mut waiting: mpsc::Receiver<Waiting>, sender: Arc<Sender>) {
@@ -193,6 +204,7 @@ async fn drain(mut waiting: mpsc::Receiver<Waiting>, sender: Arc<Sender>) {
 struct Sender {
     identity: Identity,
     engine: Engine,
+    journal: Arc<Journal>,
     peers: Peers,
 }
 
@@ -222,6 +234,8 @@ impl Sender {
                     batch = self.after_failure(batch, true);
                 }
                 Err(ProposeError::NotLeader) => batch = self.after_failure(batch, false),
+                Err(ProposeError::DiskFull { branch }) => return refuse(batch, &WriteError::DiskFull { branch }),
+                Err(ProposeError::Overloaded { branch }) => return refuse(batch, &WriteError::Overloaded { branch }),
                 Err(ProposeError::Unknown(reason)) => {
                     tracing::debug!(%reason, writes = batch.len(), "a batch goes out again");
                     batch = self.after_failure(batch, true);
@@ -256,6 +270,9 @@ impl Sender {
     async fn attempt(&self, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
         let attempt = async {
             if self.engine.is_leader() {
+                if self.journal.is_space_low() {
+                    return Err(ProposeError::DiskFull { branch: self.identity.branch });
+                }
                 return self.engine.propose(commands).await;
             }
             match self.engine.leader() {
@@ -287,8 +304,16 @@ impl Sender {
                 let outcomes: Option<Vec<Applied>> = outcomes.collect();
                 outcomes.ok_or_else(|| ProposeError::Unknown("the leader's answer is malformed".to_owned()))
             }
-            Err(status) if fate::is_not_applied(&status) => Err(ProposeError::NotLeader),
-            Err(status) => Err(ProposeError::Unknown(format!("branch {}: {status}", leader.branch))),
+            Err(status) => Err(fate::of_forward(&status, leader.branch)),
         }
+    }
+}
+
+/// Answers writes that the bank could have taken, but did not: whoever is in doubt stays so.
+fn refuse(batch: Vec<Waiting>, error: &WriteError) {
+    for waiting in batch {
+        let error = if waiting.in_doubt { WriteError::Unknown } else { error.clone() };
+        // Who stopped waiting asks again, with the same id.
+        let _ = waiting.answer.send(Err(error));
     }
 }

@@ -25,10 +25,23 @@ pub(crate) struct Decided {
 }
 
 /// Where the next page begins.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {
+    /// Entries after this position,
     position: i64,
+    /// and refusals after this number
     refusal: i64,
+    /// and this position.
+    from: i64,
+}
+
+impl Cursor {
+    /// What was decided after a position.
+    pub(crate) fn after(position: Position) -> Self {
+        // A position past what the file can hold has nothing after it.
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        Self { position, refusal: 0, from: position }
+    }
 }
 
 impl Reader {
@@ -89,10 +102,10 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Dec
 /// With their numbers, which rise with their positions.
 fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, Decided)>, Fault> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position <= ?2 ORDER BY number LIMIT ?3",
+        "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 ORDER BY number LIMIT ?4",
         rows::REFUSAL_COLUMNS
     ))?;
-    let mut found = statement.query((after.refusal, up_to, PAGE_LEN_MAX as i64))?;
+    let mut found = statement.query((after.refusal, after.from, up_to, PAGE_LEN_MAX as i64))?;
     let mut decided = Vec::new();
     while let Some(row) = found.next()? {
         let refused = rows::refused(row)?;

@@ -88,11 +88,17 @@ impl BooksFile {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        #[cfg(feature = "planted-bugs")]
+        let commands = {
+            let mut commands = commands;
+            crate::planted::before_apply(&mut commands);
+            commands
+        };
         let mut ledger = self.ledger;
         let mut batch = Batch::new(&transaction, &self.shared.hot, self.newest_refusal)?;
         let outcomes = commands
             .into_iter()
-            .map(|command| ledger.apply(&mut batch, command))
+            .map(|command| apply_one(&mut ledger, &mut batch, command))
             .collect::<Result<Vec<_>, _>>()?;
         let written = batch.finish()?;
         let moved = transaction
@@ -185,3 +191,11 @@ fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Sto
     }
     Ok(stored)
 }
+
+#[cfg(not(feature = "planted-bugs"))]
+fn apply_one(ledger: &mut Ledger, batch: &mut Batch<'_>, command: Command) -> Result<Applied, Fault> {
+    ledger.apply(batch, command)
+}
+
+#[cfg(feature = "planted-bugs")]
+use crate::planted::apply as apply_one;

@@ -17,7 +17,7 @@ use crate::service::journal;
 /// # Errors
 /// Exit code 1 where it does not answer or its books cannot be read, 2 where the directory will not do, 3 where the branch
 /// has no bank.
-pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
+pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     on_one_thread(async {
         let failed = |status: Status| refused(&status);
         let mut messages = match (&arguments.from.branch, &arguments.from.data) {
@@ -35,7 +35,11 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
                         format!("{path} is of a branch that has no bank yet"),
                     ));
                 };
-                let books = BooksFile::open(&directory.ledger(), *bank_id.as_bytes());
+                let ledger = directory.ledger();
+                if !ledger.exists() {
+                    return Err(Failure::new(FAILED, format!("{} is missing: there is nothing to export", ledger.display())));
+                }
+                let books = BooksFile::open(&ledger, *bank_id.as_bytes());
                 let (_, books) = books.map_err(|error| Failure::new(FAILED, error))?;
                 let identity = Identity {
                     bank_id,

@@ -12,7 +12,7 @@ use crate::args::InitArguments;
 ///
 /// # Errors
 /// Exit code 2 where the branches make no bank, 3 where one of them has a bank, 1 where one does not answer.
-pub fn init(arguments: &InitArguments) -> Result<(), Failure> {
+pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     let mut branches: Vec<v1::BranchAddress> = arguments
         .branches
         .iter()

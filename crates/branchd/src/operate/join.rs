@@ -10,7 +10,7 @@ use crate::args::JoinArguments;
 ///
 /// # Errors
 /// Exit code 3 where the branch is of a bank, or the one that it would replace still answers; 1 where one does not answer.
-pub fn join(arguments: &JoinArguments) -> Result<(), Failure> {
+pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
     let (branch, address) = arguments.branch.clone();
     let request = v1::JoinRequest {
         branch: Some(v1::BranchAddress {

@@ -7,20 +7,22 @@ mod start;
 mod status;
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use clap::{CommandFactory, Parser};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tracing_subscriber::EnvFilter;
 
-pub use export::export;
-pub use init::init;
-pub use join::join;
-pub use start::start;
-pub use status::status;
+use export::export;
+use init::init;
+use join::join;
+use start::start;
+use status::status;
 
-use crate::args::LogFormat;
+use crate::args::{Arguments, LogFormat, Verb};
 
 /// It failed.
 const FAILED: u8 = 1;
@@ -31,6 +33,32 @@ const REFUSED: u8 = 3;
 
 /// How long a branch may take to be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Does what the command line says, and returns the exit code.
+pub fn command_line() -> ExitCode {
+    let arguments = Arguments::parse();
+    log(arguments.log_format);
+    let done = match &arguments.verb {
+        Verb::Start(verb) => start(verb),
+        Verb::Init(verb) => init(verb),
+        Verb::Export(verb) => export(verb),
+        Verb::Join(verb) => join(verb),
+        Verb::Status(verb) => status(verb),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "branchd", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            // With stderr gone, the exit code says it.
+            let _ = writeln!(io::stderr(), "branchd: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
 
 /// Why a verb did not do what it was told.
 #[derive(Debug)]
@@ -51,7 +79,7 @@ impl Failure {
 }
 
 /// Sends log lines to stderr; RUST_LOG says which.
-pub fn log(format: LogFormat) {
+fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("branchd=info,openraft=error"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -72,7 +100,7 @@ fn no_color_unset() -> bool {
 ///
 /// # Errors
 /// It cannot be written: a full disk, say.
-pub fn print(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

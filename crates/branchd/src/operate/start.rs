@@ -18,7 +18,7 @@ use crate::data_directory::{self, DataDirectoryError};
 ///
 /// # Errors
 /// Exit code 2 where the arguments, the address or the data directory will not do, 1 where the branch failed.
-pub fn start(arguments: &StartArguments) -> Result<(), Failure> {
+pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     let config = arguments
         .config()
         .map_err(|error| Failure::new(USAGE, format!("--listen: {error}")))?;

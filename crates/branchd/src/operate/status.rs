@@ -10,7 +10,7 @@ use crate::args::StatusArguments;
 ///
 /// # Errors
 /// Exit code 1 where it does not answer.
-pub fn status(arguments: &StatusArguments) -> Result<(), Failure> {
+pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     let status = on_one_thread(async {
         let mut client = reach(&arguments.branch).await?;
         let answer = client.get_status(v1::GetStatusRequest {}).await;

@@ -63,6 +63,12 @@ pub(crate) enum ProposeError {
     /// It was not proposed, and will not be by this call.
     #[error("this branch does not lead")]
     NotLeader,
+    /// Nor was it then: the leader's disk is full.
+    #[error("the disk of branch {branch}, which leads, is full")]
+    DiskFull { branch: u32 },
+    /// Nor then: too many writes wait at the leader.
+    #[error("too many writes are waiting at branch {branch}, which leads")]
+    Overloaded { branch: u32 },
     /// It may have been, or may still be, applied.
     #[error("{0}")]
     Unknown(String),

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use super::wire;
 use crate::books::{BooksFile, Marker, Reader};
-use crate::service::clock::monotonic_us;
+use crate::clock::monotonic_us;
 
 /// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
 /// that the first of them is not answered late.

@@ -7,14 +7,15 @@ use bank_proto::v1;
 use bank_proto::v1::bank_service_server::BankService;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{clock, deadline, fate, outcome};
+use super::deadline;
 use crate::books::{BooksError, Reader};
 use crate::branch::{Bank, Branch};
-use crate::propagation;
+use crate::{clock, fate, outcome, propagation};
 use crate::reads::Demand;
 
 /// How many accounts one page has at the most.
@@ -151,6 +152,11 @@ impl BankApi {
         let propagation = v1::Propagation::try_from(options.propagation)
             .map_err(|_| invalid("propagation", format!("there is no {}", options.propagation)))?;
         let action = action?;
+        if bank.books.position() == 0 {
+            // The bank's opening must be the first of all commands.
+            let branch = bank.identity.branch;
+            return Err(Status::unavailable(format!("branch {branch} has not seen the bank open yet: try again")));
+        }
         Ok((
             bank,
             Command {
@@ -180,10 +186,12 @@ impl BankService for BankApi {
             Some((balance, position)) => (Some(balance), position),
             None => {
                 let name = name.clone();
-                blocking(move || books.balance(&name)).await?
+                blocking(deadline, move || books.balance(&name)).await?
             }
         };
         let balance = balance.ok_or_else(|| no_such_account(&name))?;
+        #[cfg(feature = "planted-bugs")]
+        let balance = crate::planted::told(balance, position);
         Ok(Response::new(v1::QueryResponse {
             stamp: Some(ready.stamp(position)),
             balance,
@@ -265,7 +273,7 @@ impl BankService for BankApi {
         };
         let ready = self.ready(request.options, deadline).await?;
         let books = ready.bank.books.clone();
-        let page = blocking(move || books.accounts(after.as_ref(), limit as usize)).await?;
+        let page = blocking(deadline, move || books.accounts(after.as_ref(), limit as usize)).await?;
         let accounts = page.accounts.into_iter();
         Ok(Response::new(v1::ListAccountsResponse {
             stamp: Some(ready.stamp(page.position)),
@@ -294,8 +302,7 @@ impl BankService for BankApi {
             books: ready.bank.books.clone(),
             name,
             next: None,
-            left: limit,
-        };
+            left: limit, deadline };
         let (first, rest) = statement.page().await?;
         let stamp = ready.stamp(first.position);
         let first = v1::ReadStatementResponse {
@@ -324,6 +331,7 @@ struct Statement {
     name: AccountName,
     next: Option<u64>,
     left: u64,
+    deadline: Instant,
 }
 
 struct Page {
@@ -333,26 +341,16 @@ struct Page {
 
 impl Statement {
     async fn page(self) -> Result<(Page, Option<Self>), Status> {
-        let Self {
-            books,
-            name,
-            next,
-            left,
-        } = self;
+        let Self { books, name, next, left, deadline } = self;
         let len = usize::try_from(left).map_or(STATEMENT_PAGE_LEN, |left| left.min(STATEMENT_PAGE_LEN));
         let (reader, account) = (books.clone(), name.clone());
-        let page = blocking(move || reader.statement(&account, next, len)).await?;
+        let page = blocking(deadline, move || reader.statement(&account, next, len)).await?;
         if page.account.is_none() {
             return Err(no_such_account(&name));
         }
         let entries: Vec<v1::Entry> = page.entries.iter().map(|entry| statement_entry(entry, &name)).collect();
         let left = left.saturating_sub(entries.len() as u64);
-        let rest = page.next.filter(|_| left > 0).map(|next| Self {
-            books,
-            name,
-            next: Some(next),
-            left,
-        });
+        let rest = page.next.filter(|_| left > 0).map(|next| Self { books, name, next: Some(next), left, deadline });
         Ok((
             Page {
                 entries,
@@ -363,11 +361,21 @@ impl Statement {
     }
 }
 
+/// How many reads of the books' file go on at once: as many as the books have connections, so that none waits on a
+/// thread that a batch to be applied needs.
+static FILE_READS: Semaphore = Semaphore::const_new(4);
+
 /// Reads the books' file away from the event loop.
 pub(crate) async fn blocking<T: Send + 'static>(
+    deadline: Instant,
     read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
 ) -> Result<T, Status> {
-    match tokio::task::spawn_blocking(read).await {
+    let Ok(place) = tokio::time::timeout_at(deadline, FILE_READS.acquire()).await else {
+        return Err(Status::resource_exhausted("too many reads are waiting for the books' file: try again"));
+    };
+    let done = tokio::task::spawn_blocking(read).await;
+    drop(place);
+    match done {
         Ok(result) => result.map_err(|error| books_failed(&error)),
         Err(error) => Err(Status::internal(error.to_string())),
     }

@@ -11,10 +11,10 @@ use futures::{StreamExt, TryStreamExt};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::{deadline, fate, outcome};
+use super::deadline;
 use crate::branch::{Bank, Branch};
 use crate::peer::FORMAT;
-use crate::raft::engine::ProposeError;
+use crate::{fate, outcome};
 use crate::raft::{Malformed, command_from_wire};
 use crate::writer::BATCH_LEN_MAX;
 
@@ -130,13 +130,6 @@ impl BranchService for BranchApi {
                     "{len} commands at once: at most {BATCH_LEN_MAX}"
                 )));
             }
-            if bank.journal.is_space_low() {
-                let full = format!(
-                    "the disk of branch {}, which leads, is full: make room there",
-                    bank.identity.branch
-                );
-                return Err(Status::resource_exhausted(full));
-            }
             let commands: Result<_, Malformed> = request.commands.into_iter().map(command_from_wire).collect();
             Ok((
                 bank,
@@ -160,8 +153,7 @@ impl BranchService for BranchApi {
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
             Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
-            Ok(Err(error @ ProposeError::NotLeader)) => Err(Status::unavailable(error.to_string())),
-            Ok(Err(ProposeError::Unknown(reason))) => Err(Status::unavailable(reason)),
+            Ok(Err(error)) => Err(Status::unavailable(error.to_string())),
             Err(_) => Err(Status::deadline_exceeded(
                 "no quorum confirmed in time that this branch leads",
             )),

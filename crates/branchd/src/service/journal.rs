@@ -1,24 +1,29 @@
 //! All that a branch has decided and applied, as messages.
 
+use std::time::Duration;
+
 use bank_ledger::{Action, Outcome, Position};
 use bank_proto::v1;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::bank::blocking;
-use super::outcome;
 use crate::books::{Cursor, Decided, Reader};
 use crate::peer::Identity;
+use crate::outcome;
 use crate::raft::engine::Engine;
+
+/// How long one page may wait for its turn at the books' file.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is left to read.
 struct Rest {
     books: Reader,
     engine: Option<Engine>,
     cursor: Cursor,
-    after: Position,
     up_to: Position,
 }
 
@@ -43,19 +48,17 @@ pub(crate) fn pages(
     let rest = Rest {
         books,
         engine,
-        cursor: Cursor::default(),
-        after,
+        cursor: Cursor::after(after),
         up_to: ledger.position,
     };
     let pages = futures::stream::try_unfold(rest, |mut rest| async move {
         let (books, cursor, up_to) = (rest.books.clone(), rest.cursor, rest.up_to);
-        let (page, cursor) = blocking(move || books.decided(cursor, up_to)).await?;
+        let (page, cursor) = blocking(Instant::now() + PAGE_TIMEOUT, move || books.decided(cursor, up_to)).await?;
         if page.is_empty() {
             return Ok(None);
         }
         rest.cursor = cursor;
-        let wanted = page.into_iter().filter(|decided| decided.position > rest.after);
-        let applied = wanted.map(|decided| {
+        let applied = page.into_iter().map(|decided| {
             let applied_us = rest
                 .engine
                 .as_ref()

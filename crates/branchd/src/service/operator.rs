@@ -9,44 +9,11 @@ use tonic::{Request, Response, Status};
 
 use super::journal;
 use crate::branch::Branch;
+use crate::status::status;
 use crate::{founding, joining};
 
 /// Serves operators.
 pub(crate) struct OperatorApi(pub(crate) Arc<Branch>);
-
-/// How a branch is, from what it knows.
-pub(crate) fn status(branch: &Branch) -> v1::GetStatusResponse {
-    let mut status = v1::GetStatusResponse {
-        branch: branch.config.branch,
-        role: v1::Role::Uninitialized.into(),
-        address: branch.address.clone(),
-        data_directory: branch.directory.path().display().to_string(),
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..Default::default()
-    };
-    let Some(bank) = branch.bank_if_any() else {
-        return status;
-    };
-    let (role, term) = bank.engine.role();
-    let ledger = bank.books.ledger();
-    status.bank_id = bank.identity.bank_id.to_string();
-    status.role = role.into();
-    status.term = term;
-    status.leader = bank.engine.leader().map_or(0, |leader| leader.branch);
-    status.position = ledger.position;
-    status.digest = ledger.digest.0.to_vec();
-    status.ready = status.leader != 0 && status.position > 0;
-    let replicas = bank.engine.replicas().into_iter();
-    status.branches = replicas
-        .map(|r| v1::BranchStatus {
-            branch: r.branch,
-            address: r.address,
-            voter: r.voter,
-        })
-        .collect();
-    status
-}
 
 #[tonic::async_trait]
 impl OperatorService for OperatorApi {
