@@ -51,7 +51,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         () = shutdown => Ok(()),
         reason = branch.failed() => Err(DaemonError::Failed { branch: number, reason }),
         served = &mut serving => match served {
-            Ok(result) => return result.map_err(DaemonError::from),
+            Ok(Err(error)) => return Err(error.into()),
+            Ok(Ok(())) => {
+                let reason = "its server has ended by itself".to_owned();
+                return Err(DaemonError::Failed { branch: number, reason });
+            }
             Err(panicked) => return Err(DaemonError::Failed { branch: number, reason: panicked.to_string() }),
         },
     };
@@ -67,7 +71,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
                     "calls were still under way after {DRAIN_TIMEOUT:?}: they are cut off"
                 );
             }
-            branch.close().await;
+            if tokio::time::timeout(DRAIN_TIMEOUT, branch.close()).await.is_err() {
+                // What was acknowledged is on the disk already.
+                tracing::warn!(branch = number, "the files were not closed within {DRAIN_TIMEOUT:?}");
+            }
             tracing::info!(branch = number, "stopped");
             Ok(())
         }

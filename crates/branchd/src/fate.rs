@@ -38,7 +38,9 @@ pub(crate) fn of_write(error: &WriteError) -> Status {
     let fate = if definite { NOT_APPLIED } else { UNKNOWN };
     status.metadata_mut().insert(FATE, MetadataValue::from_static(fate));
     if matches!(error, WriteError::DiskFull { .. }) {
-        status.metadata_mut().insert(DISK_FULL, MetadataValue::from_static("true"));
+        status
+            .metadata_mut()
+            .insert(DISK_FULL, MetadataValue::from_static("true"));
     }
     status
 }

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::branch::Branch;
+use crate::branch::{Bank, Branch};
+use crate::clock;
 use crate::peer::FORMAT;
 use crate::raft::engine::Replica;
-use crate::clock;
 
 /// The most branches that vote. Each write waits for the disks of a majority; five survive two lost branches.
 const VOTERS_MAX: u32 = 5;
@@ -39,22 +39,27 @@ struct Plan {
 ///
 /// # Errors
 /// INVALID_ARGUMENT where the request makes no bank, FAILED_PRECONDITION where a branch has one, is another than was said
-/// or may not speak to an address, UNAVAILABLE or DEADLINE_EXCEEDED where one does not answer. Unless every branch
-/// could be had, nothing has changed.
+/// or may not speak to an address, UNAVAILABLE or DEADLINE_EXCEEDED where one does not answer. Where
+/// a branch does not answer, nothing has changed; a founding that fails later is finished by the same request.
 pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v1::InitResponse, Status> {
     let plan = plan(&request, branch.config.insecure)?;
     let me = branch.config.branch;
-    let Some(mine) = plan.branches.iter().position(|b| b.branch == me) else {
+    if !plan.branches.iter().any(|b| b.branch == me) {
         return Err(Status::invalid_argument(format!(
             "branch {me}, which was asked, is not among the branches named"
         )));
-    };
-    if mine >= plan.voters {
-        // Only a voter can begin the journal.
-        return elsewhere(branch, &plan.branches[0], request).await;
     }
-    let turn = branch.founding.lock().await;
     let deadline = Instant::now() + FOUNDING_TIMEOUT;
+    let first = &plan.branches[0];
+    if first.branch != me {
+        // Always the same branch founds the same bank, so that two foundings of one set take turns.
+        let mut client = OperatorServiceClient::new(branch.peers.channel(&first.address)?);
+        let founded = tokio::time::timeout_at(deadline, client.init(request)).await;
+        return answered(first, FOUNDING_TIMEOUT, founded);
+    }
+    let turn = tokio::time::timeout_at(deadline, branch.founding.lock()).await;
+    let turn =
+        turn.map_err(|_| Status::unavailable(format!("branch {me} is busy with another founding: try again")))?;
     let bank_id = agree_on_id(branch, &plan).await?;
     let replicas = adopt_all(branch, &plan, bank_id).await?;
     drop(turn);
@@ -65,15 +70,9 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
     let failed =
         |error: std::io::Error| Status::unavailable(format!("founding bank {bank_id}: {error}: run init again"));
     bank.engine.begin(voters, left()).await.map_err(failed)?;
-    if let Some(leader) = bank.engine.leader().filter(|leader| leader.branch != me) {
-        let leader = v1::BranchAddress {
-            branch: leader.branch,
-            address: leader.address,
-        };
-        return elsewhere(branch, &leader, request).await;
-    }
+    refuse_other_plan(bank, &plan)?;
     if !learners.is_empty() {
-        bank.engine.add_learners(learners, left()).await.map_err(failed)?;
+        add_learners(branch, bank, learners, deadline).await?;
     }
     let command = Command {
         request_id: RequestId(*bank_id.as_bytes()),
@@ -95,6 +94,52 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
         voters,
         position: opened.position,
     })
+}
+
+/// A founding that was cut short is finished as it was begun, or not at all.
+fn refuse_other_plan(bank: &Bank, plan: &Plan) -> Result<(), Status> {
+    let begun = bank.engine.replicas();
+    let same = |member: &Replica| {
+        let at = plan
+            .branches
+            .iter()
+            .position(|b| b.branch == member.branch && b.address == member.address);
+        at.is_some_and(|at| (at < plan.voters) == member.voter)
+    };
+    let voters = begun.iter().filter(|member| member.voter).count();
+    if voters == plan.voters && begun.iter().all(same) {
+        return Ok(());
+    }
+    let named: Vec<String> = begun.iter().map(|m| format!("{}={}", m.branch, m.address)).collect();
+    Err(Status::failed_precondition(format!(
+        "bank {} was begun with {voters} voters among {}: run init with those, or start all branches on empty directories",
+        bank.identity.bank_id,
+        named.join(" "),
+    )))
+}
+
+/// Adds the branches that do not vote: here, or one by one at whoever leads instead.
+async fn add_learners(branch: &Branch, bank: &Bank, learners: &[Replica], deadline: Instant) -> Result<(), Status> {
+    let me = bank.identity.replica;
+    let Some(leader) = bank.engine.leader().filter(|leader| leader.id != me) else {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let added = bank.engine.add_learners(learners, left).await;
+        return added.map_err(|error| Status::unavailable(format!("adding branches: {error}: run init again")));
+    };
+    let there = v1::BranchAddress {
+        branch: leader.branch,
+        address: leader.address,
+    };
+    for learner in learners {
+        let b = v1::BranchAddress {
+            branch: learner.branch,
+            address: learner.address.clone(),
+        };
+        let mut client = OperatorServiceClient::new(branch.peers.channel(&there.address)?);
+        let joined = tokio::time::timeout_at(deadline, client.join(v1::JoinRequest { branch: Some(b) })).await;
+        answered(&there, FOUNDING_TIMEOUT, joined)?;
+    }
+    Ok(())
 }
 
 fn exists(branch: u32, bank: impl std::fmt::Display) -> Status {
@@ -183,7 +228,8 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
         match &begun {
             Some((first, bank)) if *bank != status.bank_id => {
                 let why = format!(
-                    "branch {first} is of bank {bank}, branch {} of bank {}: nothing was changed",
+                    "branch {first} is of bank {bank}, branch {} of bank {}, and neither bank is open: start one of them on an \
+                     empty data directory",
                     b.branch, status.bank_id
                 );
                 return Err(Status::failed_precondition(why));
@@ -206,24 +252,25 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
 pub(crate) async fn ask(branch: &Branch, b: &v1::BranchAddress) -> Result<v1::GetStatusResponse, Status> {
     let mut client = OperatorServiceClient::new(branch.peers.channel(&b.address)?);
     let answer = tokio::time::timeout(BRANCH_TIMEOUT, client.get_status(v1::GetStatusRequest {})).await;
-    answered(b, answer)
+    answered(b, BRANCH_TIMEOUT, answer)
 }
 
 /// The answer of another branch, or an error that says which one.
 pub(crate) fn answered<T>(
     b: &v1::BranchAddress,
+    limit: Duration,
     answer: Result<Result<tonic::Response<T>, Status>, tokio::time::error::Elapsed>,
 ) -> Result<T, Status> {
     let at = format!("branch {} at {}", b.branch, b.address);
     match answer {
         Ok(Ok(response)) => Ok(response.into_inner()),
         Ok(Err(status)) if status.code() == tonic::Code::Unavailable => Err(Status::unavailable(format!(
-            "{at} does not answer: start it, then run init again ({})",
+            "{at} does not answer: start it, then try again ({})",
             status.message()
         ))),
         Ok(Err(status)) => Err(Status::new(status.code(), format!("{at}: {}", status.message()))),
         Err(_) => Err(Status::deadline_exceeded(format!(
-            "{at} did not answer within {BRANCH_TIMEOUT:?}"
+            "{at} did not answer within {limit:?}: is it running?"
         ))),
     }
 }
@@ -235,13 +282,7 @@ async fn adopt_all(branch: &Branch, plan: &Plan, bank_id: Uuid) -> Result<Vec<Re
             branch.adopt(bank_id).await?;
             branch.directory.replica()
         } else {
-            let request = v1::AdoptRequest {
-                format: FORMAT,
-                bank_id: bank_id.as_bytes().to_vec(),
-                branch: b.branch,
-            };
-            let mut client = branch.peers.client(&b.address)?;
-            answered(b, tokio::time::timeout(BRANCH_TIMEOUT, client.adopt(request)).await)?.replica
+            adopt(branch, b, bank_id).await?
         };
         Ok(Replica {
             id,
@@ -264,17 +305,10 @@ pub(crate) async fn adopt(branch: &Branch, b: &v1::BranchAddress, bank_id: Uuid)
         branch: b.branch,
     };
     let mut client = branch.peers.client(&b.address)?;
-    Ok(answered(b, tokio::time::timeout(BRANCH_TIMEOUT, client.adopt(request)).await)?.replica)
-}
-
-async fn elsewhere(
-    branch: &Branch,
-    there: &v1::BranchAddress,
-    request: v1::InitRequest,
-) -> Result<v1::InitResponse, Status> {
-    let mut client = OperatorServiceClient::new(branch.peers.channel(&there.address)?);
-    answered(
-        there,
-        tokio::time::timeout(FOUNDING_TIMEOUT, client.init(request)).await,
-    )
+    Ok(answered(
+        b,
+        BRANCH_TIMEOUT,
+        tokio::time::timeout(BRANCH_TIMEOUT, client.adopt(request)).await,
+    )?
+    .replica)
 }

@@ -35,8 +35,16 @@ pub(crate) async fn join(branch: &Branch, request: v1::JoinRequest) -> Result<v1
         return at_leader(branch, bank, request).await;
     }
 
-    let _turn = branch.founding.lock().await;
+    if b.branch == branch.config.branch {
+        let why = format!(
+            "branch {} is of this bank, and leads it: there is nothing to join",
+            b.branch
+        );
+        return Err(Status::failed_precondition(why));
+    }
     let deadline = Instant::now() + JOINING_TIMEOUT;
+    let turn = tokio::time::timeout_at(deadline, branch.founding.lock()).await;
+    let _turn = turn.map_err(|_| Status::unavailable("another branch is joining: try again"))?;
     let bank_id = bank.identity.bank_id;
     let status = ask(branch, &b).await?;
     if status.branch != b.branch {
@@ -53,15 +61,28 @@ pub(crate) async fn join(branch: &Branch, request: v1::JoinRequest) -> Result<v1
         );
         return Err(Status::failed_precondition(why));
     }
-    let replica = adopt(branch, &b, bank_id).await?;
     let members = bank.engine.replicas();
+    let known = members.iter().filter(|m| m.branch == b.branch);
+    if let Some(member) = known.clone().find(|m| m.address != b.address)
+        && !status.bank_id.is_empty()
+    {
+        // Its directory may be the member's own, moved: who listens where is part of the membership.
+        let why = format!(
+            "the bank knows branch {} at {}: start it there, or start it on an empty directory to join at {}",
+            b.branch, member.address, b.address
+        );
+        return Err(Status::failed_precondition(why));
+    }
+    if status.bank_id.is_empty() {
+        for member in known.filter(|m| m.address != b.address) {
+            refuse_living(branch, bank, member).await?;
+        }
+    }
+    let replica = adopt(branch, &b, bank_id).await?;
     let lost = members
         .iter()
         .find(|m| m.branch == b.branch && m.id != replica)
         .cloned();
-    if let Some(lost) = &lost {
-        refuse_living(branch, bank, lost).await?;
-    }
 
     let failed = |error: std::io::Error| {
         Status::unavailable(format!(
@@ -116,6 +137,7 @@ async fn at_leader(branch: &Branch, bank: &Bank, request: v1::JoinRequest) -> Re
     };
     answered(
         &there,
+        JOINING_TIMEOUT,
         tokio::time::timeout(JOINING_TIMEOUT, client.join(request)).await,
     )
 }
@@ -156,6 +178,7 @@ async fn caught_up(branch: &Branch, bank: &Bank, new: &Replica, deadline: Instan
         request.set_timeout(BRANCH_TIMEOUT);
         match answered(
             &b,
+            BRANCH_TIMEOUT,
             tokio::time::timeout(BRANCH_TIMEOUT, client.await_position(request)).await,
         ) {
             Ok(reached) => return Ok(reached.position),

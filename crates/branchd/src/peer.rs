@@ -21,7 +21,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The largest message between branches, in bytes: an append of `engine::APPEND_ENTRIES_MAX` full entries.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 20;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// Who this branch is, in every message to another.
 #[derive(Debug, Clone, Copy)]

@@ -79,13 +79,27 @@ pub(crate) fn apply<B: Books>(ledger: &mut Ledger, books: &mut B, mut command: C
     let (Action::Withdraw { account, amount } | Action::Deposit { account, amount }) = command.action.clone() else {
         return ledger.apply(books, command);
     };
-    let Some(held) = books.account(&account)? else { return ledger.apply(books, command) };
+    let Some(held) = books.account(&account)? else {
+        return ledger.apply(books, command);
+    };
     let position = ledger.position + 1;
     let enter = |balance: i64, told: i64, ledger: &mut Ledger, books: &mut B, command: Command| {
-        let leg = Leg { balance, previous: held.last_entry };
-        books.record_entry(Entry { position, command, account: leg, counter_account: None })?;
+        let leg = Leg {
+            balance,
+            previous: held.last_entry,
+        };
+        books.record_entry(Entry {
+            position,
+            command,
+            account: leg,
+            counter_account: None,
+        })?;
         ledger.position = position;
-        Ok(Applied { position, outcome: Outcome::Accepted { balance: told }, repeated: false })
+        Ok(Applied {
+            position,
+            outcome: Outcome::Accepted { balance: told },
+            repeated: false,
+        })
     };
     match command.action {
         Action::Withdraw { .. } if is(Bug::Overdraft) && amount.get() > held.balance => {

@@ -14,6 +14,7 @@ use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::{Connected, TcpConnectInfo};
@@ -34,6 +35,10 @@ const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// A connection that gives no sign of life is closed after both.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take to say who speaks: the 24 bytes with which every HTTP/2 connection begins. Keepalive only
+/// watches over those that have.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
+const PREFACE_LEN: usize = 24;
 /// How long to rest after the system refused to accept a connection: it is out of something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
@@ -101,6 +106,8 @@ fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::
 /// A connection, and its place among those that may be open.
 struct Connection {
     stream: TcpStream,
+    /// Until it has said who speaks: what of that is still to come, in bytes, and by when.
+    preface: Option<(usize, Pin<Box<Sleep>>)>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -108,7 +115,12 @@ impl Connection {
     fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<Self> {
         // Answers are small and waited for.
         stream.set_nodelay(true)?;
-        Ok(Self { stream, _place: place })
+        let preface = Some((PREFACE_LEN, Box::pin(tokio::time::sleep(PREFACE_TIMEOUT))));
+        Ok(Self {
+            stream,
+            preface,
+            _place: place,
+        })
     }
 }
 
@@ -122,7 +134,17 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let filled = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some((left, silence)) = &mut self.preface {
+            *left = left.saturating_sub(buf.filled().len() - filled);
+            if *left == 0 {
+                self.preface = None;
+            } else if silence.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
     }
 }
 

@@ -41,7 +41,9 @@ pub(crate) enum WriteError {
     /// For a forwarded write only.
     #[error("branch {branch} does not lead")]
     NotLeader { branch: u32 },
-    #[error("the disk of branch {branch}, which leads, is full: make room there, then try again with the same request id")]
+    #[error(
+        "the disk of branch {branch}, which leads, is full: make room there, then try again with the same request id"
+    )]
     DiskFull { branch: u32 },
     #[error("not applied: no leader took the write in time; try again, or at another branch")]
     NotApplied,
@@ -174,7 +176,13 @@ fn queued(
 ) -> (Waiting, impl Future<Output = Result<Applied, WriteError>>) {
     let (answer, answered) = oneshot::channel();
     let progress = Arc::new(Progress::default());
-    let waiting = Waiting { command, answer, progress: Arc::clone(&progress), in_doubt: false, forwarded };
+    let waiting = Waiting {
+        command,
+        answer,
+        progress: Arc::clone(&progress),
+        in_doubt: false,
+        forwarded,
+    };
     let answer = async move {
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
@@ -271,7 +279,9 @@ impl Sender {
         let attempt = async {
             if self.engine.is_leader() {
                 if self.journal.is_space_low() {
-                    return Err(ProposeError::DiskFull { branch: self.identity.branch });
+                    return Err(ProposeError::DiskFull {
+                        branch: self.identity.branch,
+                    });
                 }
                 return self.engine.propose(commands).await;
             }
@@ -312,7 +322,11 @@ impl Sender {
 /// Answers writes that the bank could have taken, but did not: whoever is in doubt stays so.
 fn refuse(batch: Vec<Waiting>, error: &WriteError) {
     for waiting in batch {
-        let error = if waiting.in_doubt { WriteError::Unknown } else { error.clone() };
+        let error = if waiting.in_doubt {
+            WriteError::Unknown
+        } else {
+            error.clone()
+        };
         // Who stopped waiting asks again, with the same id.
         let _ = waiting.answer.send(Err(error));
     }

@@ -40,7 +40,11 @@ impl Cursor {
     pub(crate) fn after(position: Position) -> Self {
         // A position past what the file can hold has nothing after it.
         let position = i64::try_from(position).unwrap_or(i64::MAX);
-        Self { position, refusal: 0, from: position }
+        Self {
+            position,
+            refusal: 0,
+            from: position,
+        }
     }
 }
 

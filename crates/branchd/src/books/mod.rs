@@ -28,4 +28,4 @@ mod writer;
 pub(crate) use decided::{Cursor, Decided};
 pub use error::BooksError;
 pub(crate) use reader::Reader;
-pub(crate) use writer::{BooksFile, Marker};
+pub(crate) use writer::{BooksFile, Marker, examine_copy};

@@ -180,6 +180,15 @@ impl BooksFile {
     }
 }
 
+/// What a file says that it holds, once all of it has been found sound: books of this bank, undamaged.
+///
+/// # Errors
+/// As for [`BooksFile::install`].
+pub(crate) fn examine_copy(incoming: &Path, bank_id: [u8; 16]) -> Result<Marker, BooksError> {
+    let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
+    Ok(verify(&source, incoming, bank_id)?.marker)
+}
+
 /// Reads the whole incoming file once: its marks, its pages, its state.
 fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
     let stored = schema::examine(source, incoming, bank_id)?;

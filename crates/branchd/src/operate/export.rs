@@ -37,7 +37,10 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
                 };
                 let ledger = directory.ledger();
                 if !ledger.exists() {
-                    return Err(Failure::new(FAILED, format!("{} is missing: there is nothing to export", ledger.display())));
+                    return Err(Failure::new(
+                        FAILED,
+                        format!("{} is missing: there is nothing to export", ledger.display()),
+                    ));
                 }
                 let books = BooksFile::open(&ledger, *bank_id.as_bytes());
                 let (_, books) = books.map_err(|error| Failure::new(FAILED, error))?;

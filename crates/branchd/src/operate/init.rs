@@ -5,7 +5,7 @@ use std::fs;
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{FAILED, Failure, on_one_thread, print, reach, refused};
+use super::{CHANGE_TIMEOUT, FAILED, Failure, on_one_thread, print, reach, refused, within};
 use crate::args::InitArguments;
 
 /// Founds a bank.
@@ -36,7 +36,7 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     let founded = on_one_thread(async {
         let mut client = reach(&first).await?;
         Ok(client
-            .init(request)
+            .init(within(CHANGE_TIMEOUT, request))
             .await
             .map_err(|status| refused(&status))?
             .into_inner())

@@ -3,7 +3,7 @@
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{Failure, on_one_thread, print, reach, refused};
+use super::{CHANGE_TIMEOUT, Failure, on_one_thread, print, reach, refused, within};
 use crate::args::JoinArguments;
 
 /// Makes a branch one of a bank that runs.
@@ -21,7 +21,7 @@ pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
     let joined = on_one_thread(async {
         let mut client = reach(&arguments.to).await?;
         Ok(client
-            .join(request)
+            .join(within(CHANGE_TIMEOUT, request))
             .await
             .map_err(|status| refused(&status))?
             .into_inner())

@@ -33,6 +33,10 @@ const REFUSED: u8 = 3;
 
 /// How long a branch may take to be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to say how it is.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take to found a bank, or to take a branch into it: longer than it gives itself.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(330);
 
 /// Does what the command line says, and returns the exit code.
 pub fn command_line() -> ExitCode {
@@ -130,6 +134,13 @@ async fn reach(address: &str) -> Result<OperatorServiceClient<Channel>, Failure>
             format!("no branch answers at {address}: is it started, and is this its address?"),
         )
     })
+}
+
+/// A request with a limit.
+fn within<T>(limit: Duration, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(limit);
+    request
 }
 
 fn refused(status: &Status) -> Failure {

@@ -17,7 +17,7 @@ use crate::data_directory::{self, DataDirectoryError};
 /// Runs a branch until it is told to stop.
 ///
 /// # Errors
-/// Exit code 2 where the arguments, the address or the data directory will not do, 1 where the branch failed.
+/// Exit code 2 where the arguments, the address or whose data directory it is will not do, 1 where the branch failed.
 pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     let config = arguments
         .config()

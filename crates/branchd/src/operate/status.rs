@@ -3,7 +3,7 @@
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{Failure, on_one_thread, print, reach, refused};
+use super::{Failure, STATUS_TIMEOUT, on_one_thread, print, reach, refused, within};
 use crate::args::StatusArguments;
 
 /// Shows how a branch is.
@@ -13,7 +13,7 @@ use crate::args::StatusArguments;
 pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     let status = on_one_thread(async {
         let mut client = reach(&arguments.branch).await?;
-        let answer = client.get_status(v1::GetStatusRequest {}).await;
+        let answer = client.get_status(within(STATUS_TIMEOUT, v1::GetStatusRequest {})).await;
         Ok(answer.map_err(|status| refused(&status))?.into_inner())
     })?;
     print(&if arguments.json {

@@ -21,13 +21,14 @@ use openraft::{ChangeMembers, Config, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tonic::Status;
+use uuid::Uuid;
 
 use super::log_store::LogStore;
-use super::machine::{ApplyTimes, BooksCopy, Machine, TemporaryFile};
+use super::machine::{ApplyTimes, BooksCopy, Machine, TemporaryFile, decode};
 use super::network::NetworkFactory;
 use super::types::{Batch, Member, Raft, Snapshot, TypeConfig};
 use super::wire;
-use crate::books::{BooksFile, Reader};
+use crate::books::{BooksFile, Reader, examine_copy};
 use crate::config::Timing;
 use crate::peer::{Identity, Peers};
 
@@ -90,6 +91,7 @@ pub(crate) struct Engine {
     position: watch::Receiver<Position>,
     times: ApplyTimes,
     scratch: PathBuf,
+    bank_id: Uuid,
 }
 
 impl Engine {
@@ -112,6 +114,7 @@ impl Engine {
             position,
             times,
             scratch: parts.scratch,
+            bank_id: parts.identity.bank_id,
         })
     }
 
@@ -353,16 +356,29 @@ impl Engine {
         requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
         until: impl Future<Output = ()> + Send + 'static,
     ) -> BoxStream<'static, Result<v1::AppendResponse, Status>> {
-        // A broken or malformed request ends the stream: the leader opens another.
+        let me = *self.raft.node_id();
+        // A request that is none ends the stream, and the leader opens another. Its sender is told why.
+        let (bad, mut why) = tokio::sync::mpsc::channel(1);
         let requests = requests
             .take_until(until)
-            .map(|request| wire::append_request_back(request.map_err(|_| ())?).map_err(drop))
+            .map(move |request| {
+                let request = request.and_then(|request| {
+                    let request = wire::append_request_back(request).map_err(malformed)?;
+                    wire::sound_append(&request, me).map_err(malformed)?;
+                    Ok(request)
+                });
+                request.map_err(|status| {
+                    tracing::debug!(reason = status.message(), "a leader's stream of entries broke off");
+                    // Only the first is told, and there is none after it.
+                    let _ = bad.try_send(status);
+                })
+            })
             .take_while(|request| futures::future::ready(request.is_ok()))
             .filter_map(|request| futures::future::ready(request.ok()));
         let results = self.raft.stream_append(requests);
-        results
-            .map(|result| result.map(wire::append_response).map_err(stopped))
-            .boxed()
+        let results = results.map(|result| result.map(wire::append_response).map_err(stopped));
+        let told = futures::stream::poll_fn(move |cx| why.poll_recv(cx)).map(Err);
+        results.chain(told).boxed()
     }
 
     /// Answers a candidate.
@@ -371,6 +387,7 @@ impl Engine {
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
         let request = wire::vote_request_back(request).map_err(malformed)?;
+        wire::sound_candidate(&request).map_err(malformed)?;
         self.raft
             .vote(request)
             .await
@@ -384,6 +401,7 @@ impl Engine {
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn pre_vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
         let request = wire::vote_request_back(request).map_err(malformed)?;
+        wire::sound_candidate(&request).map_err(malformed)?;
         self.raft
             .pre_vote(request)
             .await
@@ -420,14 +438,19 @@ impl Engine {
     ) -> Result<v1::InstallSnapshotResponse, Status> {
         let meta = wire::snapshot_meta_back(&header).map_err(malformed)?;
         let vote = wire::vote_back(header.vote).map_err(malformed)?;
+        wire::sound_snapshot(&vote, &meta, *self.raft.node_id()).map_err(malformed)?;
         let file = TemporaryFile::in_directory(&self.scratch);
-        let written = receive(&file, chunks).await?;
-        if written != header.length {
-            let short = format!(
-                "the copy of the books has {written} bytes, its header says {}",
-                header.length
-            );
-            return Err(Status::invalid_argument(short));
+        receive(&file, header.length, chunks).await?;
+        // The engine takes a copy for good as soon as it has one: what is wrong with it must be found now.
+        let (bank_id, path) = (self.bank_id, file.path().to_owned());
+        let examined = tokio::task::spawn_blocking(move || examine_copy(&path, *bank_id.as_bytes())).await;
+        let marker = examined.map_err(|error| Status::internal(error.to_string()))?;
+        let marker = marker.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let held = decode(&marker).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if held != (meta.last_log_id, meta.last_membership.clone()) {
+            return Err(Status::invalid_argument(
+                "the copy of the books holds another state than its header says",
+            ));
         }
         let snapshot = Snapshot {
             meta,
@@ -440,21 +463,29 @@ impl Engine {
     }
 }
 
+/// Writes exactly as many bytes as were announced into the file.
 async fn receive(
     file: &TemporaryFile,
+    length: u64,
     chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
-) -> Result<u64, Status> {
+) -> Result<(), Status> {
     let io_failed = |error: io::Error| Status::internal(format!("{}: {error}", file.path().display()));
     let mut out = tokio::fs::File::create_new(file.path()).await.map_err(io_failed)?;
     let mut written = 0u64;
     let mut chunks = std::pin::pin!(chunks);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk?;
+        written = written.saturating_add(chunk.len() as u64);
+        if written > length {
+            break;
+        }
         out.write_all(&chunk).await.map_err(io_failed)?;
-        written += chunk.len() as u64;
     }
-    out.sync_all().await.map_err(io_failed)?;
-    Ok(written)
+    if written != length {
+        let why = format!("the copy of the books has {written} bytes or more, its header says {length}");
+        return Err(Status::invalid_argument(why));
+    }
+    out.sync_all().await.map_err(io_failed)
 }
 
 fn members(replicas: &[Replica]) -> BTreeMap<u64, Member> {

@@ -211,7 +211,8 @@ async fn on_books<T: Send + 'static>(
     done.await.map_err(io::Error::other)?.map_err(io::Error::other)
 }
 
-fn decode(marker: &Marker) -> io::Result<(Option<LogId>, StoredMembership)> {
+/// What the engine put into a marker.
+pub(super) fn decode(marker: &Marker) -> io::Result<(Option<LogId>, StoredMembership)> {
     let broken = |error: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidData, error);
     let applied = match &marker.applied {
         Some(bytes) => {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::log_store::LogStore;
 use super::machine::Machine;
-use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig};
+use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig, Vote};
 use super::wire;
 use crate::books::BooksFile;
 
@@ -52,7 +52,7 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn log_id() -> impl Strategy<Value = LogId> {
-    any::<(u64, u64, u64)>().prop_map(|(term, node_id, index)| LogId {
+    (0..1u64 << 62, any::<u64>(), 0..1u64 << 62).prop_map(|(term, node_id, index)| LogId {
         leader_id: LeaderId { term, node_id },
         index,
     })
@@ -106,4 +106,48 @@ proptest! {
 fn a_membership_that_was_never_set_comes_back() {
     let never = StoredMembership::default();
     assert_eq!(wire::stored_membership_back(wire::stored_membership(&never)), Ok(never));
+}
+
+#[test]
+fn what_no_leader_sends_is_turned_away() {
+    let id = |term, index| LogId {
+        leader_id: LeaderId { term, node_id: 1 },
+        index,
+    };
+    let vote = |term, node_id, committed| Vote {
+        leader_id: LeaderId { term, node_id },
+        committed,
+    };
+    let append = |vote, previous, entries: Vec<LogId>| openraft::raft::AppendEntriesRequest::<TypeConfig> {
+        vote,
+        prev_log_id: previous,
+        entries: entries
+            .into_iter()
+            .map(|log_id| Entry {
+                log_id,
+                payload: EntryPayload::Blank,
+            })
+            .collect(),
+        leader_commit: None,
+    };
+    let good = append(vote(3, 1, true), Some(id(2, 7)), vec![id(2, 8), id(3, 9)]);
+    assert_eq!(wire::sound_append(&good, 5), Ok(()));
+    let bad = [
+        append(vote(3, 1, false), None, vec![]),
+        append(vote(3, 5, true), None, vec![]),
+        append(vote(3, 1, true), Some(id(2, 7)), vec![id(3, 9)]),
+        append(vote(3, 1, true), None, vec![id(3, 0), id(3, 2)]),
+        append(vote(3, 1, true), None, vec![id(4, 0)]),
+    ];
+    for request in bad {
+        assert!(wire::sound_append(&request, 5).is_err(), "{request}");
+    }
+    let far = bank_proto::v1::LogId {
+        leader_id: Some(bank_proto::v1::LeaderId {
+            term: u64::MAX,
+            replica: 1,
+        }),
+        index: 1,
+    };
+    assert!(wire::log_id_back(far).is_err());
 }

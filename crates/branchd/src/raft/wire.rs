@@ -28,8 +28,19 @@ fn leader_id(id: &LeaderId) -> v1::LeaderId {
     }
 }
 
+/// No bank's terms or indexes come this far; the engine counts on from what it is given, and must not overflow.
+const COUNT_MAX: u64 = 1 << 62;
+
+fn countable(what: &str, count: u64) -> Result<(), Malformed> {
+    if count > COUNT_MAX {
+        return Err(Malformed(format!("{what} {count} is past all bounds")));
+    }
+    Ok(())
+}
+
 fn leader_id_back(id: Option<v1::LeaderId>) -> Result<LeaderId, Malformed> {
     let id = id.ok_or_else(|| missing("leader id"))?;
+    countable("term", id.term)?;
     Ok(LeaderId {
         term: id.term,
         node_id: id.replica,
@@ -59,6 +70,7 @@ pub(crate) fn log_id(id: &LogId) -> v1::LogId {
 }
 
 pub(crate) fn log_id_back(id: v1::LogId) -> Result<LogId, Malformed> {
+    countable("index", id.index)?;
     Ok(LogId {
         leader_id: leader_id_back(id.leader_id)?,
         index: id.index,
@@ -306,4 +318,52 @@ pub(crate) fn snapshot_meta_back(header: &v1::SnapshotHeader) -> Result<Snapshot
         last_log_id: log_id_back_opt(header.last_log_id)?,
         last_membership: stored_membership_back(membership)?,
     })
+}
+
+/// What the engine takes for granted of a leader's entries, and would go wrong on: a leader who was elected and is not this
+/// replica, and entries without a gap.
+pub(crate) fn sound_append(request: &AppendEntriesRequest<TypeConfig>, me: u64) -> Result<(), Malformed> {
+    elected_elsewhere(&request.vote, me)?;
+    let first = request.prev_log_id.map_or(0, |previous| previous.index + 1);
+    for (next, entry) in (first..).zip(&request.entries) {
+        if entry.log_id.index != next {
+            return Err(Malformed(format!(
+                "entry {} stands where {next} belongs",
+                entry.log_id.index
+            )));
+        }
+        if entry.log_id.leader_id > request.vote.leader_id {
+            return Err(Malformed(format!("entry {next} is of a later term than its leader")));
+        }
+    }
+    Ok(())
+}
+
+/// The same of a leader's copy of the books.
+pub(crate) fn sound_snapshot(vote: &Vote, meta: &SnapshotMeta, me: u64) -> Result<(), Malformed> {
+    elected_elsewhere(vote, me)?;
+    match meta.last_log_id {
+        Some(last) if last.leader_id > vote.leader_id => Err(Malformed(
+            "a copy of the books is of a later term than its leader".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The same of a candidate: it has not been elected yet.
+pub(crate) fn sound_candidate(request: &VoteRequest<TypeConfig>) -> Result<(), Malformed> {
+    if request.vote.committed {
+        return Err(Malformed("a candidate says that it leads already".to_owned()));
+    }
+    Ok(())
+}
+
+fn elected_elsewhere(vote: &Vote, me: u64) -> Result<(), Malformed> {
+    if !vote.committed {
+        return Err(Malformed("a leader says that it has not been elected".to_owned()));
+    }
+    if vote.leader_id.node_id == me {
+        return Err(Malformed("a leader says that it is this replica".to_owned()));
+    }
+    Ok(())
 }

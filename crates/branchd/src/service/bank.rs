@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::deadline;
 use crate::books::{BooksError, Reader};
 use crate::branch::{Bank, Branch};
-use crate::{clock, fate, outcome, propagation};
 use crate::reads::Demand;
+use crate::{clock, fate, outcome, propagation};
 
 /// How many accounts one page has at the most.
 const PAGE_LEN_MAX: u32 = 1000;
@@ -155,7 +155,9 @@ impl BankApi {
         if bank.books.position() == 0 {
             // The bank's opening must be the first of all commands.
             let branch = bank.identity.branch;
-            return Err(Status::unavailable(format!("branch {branch} has not seen the bank open yet: try again")));
+            return Err(Status::unavailable(format!(
+                "branch {branch} has not seen the bank open yet: try again"
+            )));
         }
         Ok((
             bank,
@@ -302,7 +304,9 @@ impl BankService for BankApi {
             books: ready.bank.books.clone(),
             name,
             next: None,
-            left: limit, deadline };
+            left: limit,
+            deadline,
+        };
         let (first, rest) = statement.page().await?;
         let stamp = ready.stamp(first.position);
         let first = v1::ReadStatementResponse {
@@ -341,7 +345,13 @@ struct Page {
 
 impl Statement {
     async fn page(self) -> Result<(Page, Option<Self>), Status> {
-        let Self { books, name, next, left, deadline } = self;
+        let Self {
+            books,
+            name,
+            next,
+            left,
+            deadline,
+        } = self;
         let len = usize::try_from(left).map_or(STATEMENT_PAGE_LEN, |left| left.min(STATEMENT_PAGE_LEN));
         let (reader, account) = (books.clone(), name.clone());
         let page = blocking(deadline, move || reader.statement(&account, next, len)).await?;
@@ -350,7 +360,13 @@ impl Statement {
         }
         let entries: Vec<v1::Entry> = page.entries.iter().map(|entry| statement_entry(entry, &name)).collect();
         let left = left.saturating_sub(entries.len() as u64);
-        let rest = page.next.filter(|_| left > 0).map(|next| Self { books, name, next: Some(next), left, deadline });
+        let rest = page.next.filter(|_| left > 0).map(|next| Self {
+            books,
+            name,
+            next: Some(next),
+            left,
+            deadline,
+        });
         Ok((
             Page {
                 entries,
@@ -371,7 +387,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
 ) -> Result<T, Status> {
     let Ok(place) = tokio::time::timeout_at(deadline, FILE_READS.acquire()).await else {
-        return Err(Status::resource_exhausted("too many reads are waiting for the books' file: try again"));
+        return Err(Status::resource_exhausted(
+            "too many reads are waiting for the books' file: try again",
+        ));
     };
     let done = tokio::task::spawn_blocking(read).await;
     drop(place);

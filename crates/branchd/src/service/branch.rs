@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::deadline;
 use crate::branch::{Bank, Branch};
 use crate::peer::FORMAT;
-use crate::{fate, outcome};
 use crate::raft::{Malformed, command_from_wire};
 use crate::writer::BATCH_LEN_MAX;
+use crate::{fate, outcome};
 
 /// Serves the other branches.
 pub(crate) struct BranchApi(pub(crate) Arc<Branch>);

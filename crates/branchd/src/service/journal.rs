@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::bank::blocking;
 use crate::books::{Cursor, Decided, Reader};
-use crate::peer::Identity;
 use crate::outcome;
+use crate::peer::Identity;
 use crate::raft::engine::Engine;
 
 /// How long one page may wait for its turn at the books' file.
