@@ -126,6 +126,9 @@ pub struct StartArguments {
     /// Speak in the clear beyond this host: for a private network, or under a tunnel.
     #[arg(long, env = "BRANCHD_INSECURE")]
     pub insecure: bool,
+    /// Reach branch N at this address instead of the one that the bank knows, through a tunnel say; once for each.
+    #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
+    pub via: Vec<(u32, String)>,
     /// Take a data directory that was moved here. Only where nothing has run on it since, here or there: a branch on an old
     /// copy has forgotten what it promised, and can undo acknowledged writes.
     #[arg(long)]
@@ -193,6 +196,9 @@ impl StartArguments {
     /// The listening address is none, or may not be used in the clear.
     pub fn config(&self) -> Result<Config, address::AddressError> {
         address::check(&self.listen, self.insecure)?;
+        for (_, address) in &self.via {
+            address::check(address, self.insecure)?;
+        }
         Ok(Config {
             branch: self.id,
             data: self.data.clone(),
@@ -200,6 +206,7 @@ impl StartArguments {
                 election_timeout: self.election_timeout,
             },
             insecure: self.insecure,
+            via: self.via.iter().cloned().collect(),
             accept_moved: self.accept_moved,
             hand_over: !self.stop_with_stdin,
         })

@@ -78,10 +78,10 @@ impl Branch {
         let directory = DataDirectory::open(&config.data, config.branch)?;
         directory.remove_strays();
         let branch = Self {
+            peers: Peers::new(config.via.clone()),
             config,
             address,
             directory,
-            peers: Peers::default(),
             bank: OnceCell::new(),
             founding: Mutex::new(()),
             stopping: watch::Sender::new(false),

@@ -1,5 +1,6 @@
 //! What a branch is started with: a plain value, checked once. Nothing below reads a flag or the environment.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub struct Config {
     pub timing: Timing,
     /// Speak in the clear to addresses beyond this host.
     pub insecure: bool,
+    /// The branches that are reached from here at another address than the bank knows.
+    pub via: BTreeMap<u32, String>,
     /// Take a data directory that was moved here.
     pub accept_moved: bool,
     /// At the stop, make another branch lead first. Not where the whole bank stops.

@@ -53,7 +53,7 @@ pub(crate) async fn found(branch: &Branch, request: v1::InitRequest) -> Result<v
     let first = &plan.branches[0];
     if first.branch != me {
         // Always the same branch founds the same bank, so that two foundings of one set take turns.
-        let mut client = OperatorServiceClient::new(branch.peers.channel(&first.address)?);
+        let mut client = OperatorServiceClient::new(branch.peers.channel(first.branch, &first.address)?);
         let founded = tokio::time::timeout_at(deadline, client.init(request)).await;
         return answered(first, FOUNDING_TIMEOUT, founded);
     }
@@ -135,7 +135,7 @@ async fn add_learners(branch: &Branch, bank: &Bank, learners: &[Replica], deadli
             branch: learner.branch,
             address: learner.address.clone(),
         };
-        let mut client = OperatorServiceClient::new(branch.peers.channel(&there.address)?);
+        let mut client = OperatorServiceClient::new(branch.peers.channel(there.branch, &there.address)?);
         let joined = tokio::time::timeout_at(deadline, client.join(v1::JoinRequest { branch: Some(b) })).await;
         answered(&there, FOUNDING_TIMEOUT, joined)?;
     }
@@ -250,7 +250,7 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
 /// # Errors
 /// It does not answer.
 pub(crate) async fn ask(branch: &Branch, b: &v1::BranchAddress) -> Result<v1::GetStatusResponse, Status> {
-    let mut client = OperatorServiceClient::new(branch.peers.channel(&b.address)?);
+    let mut client = OperatorServiceClient::new(branch.peers.channel(b.branch, &b.address)?);
     let answer = tokio::time::timeout(BRANCH_TIMEOUT, client.get_status(v1::GetStatusRequest {})).await;
     answered(b, BRANCH_TIMEOUT, answer)
 }
@@ -304,7 +304,7 @@ pub(crate) async fn adopt(branch: &Branch, b: &v1::BranchAddress, bank_id: Uuid)
         bank_id: bank_id.as_bytes().to_vec(),
         branch: b.branch,
     };
-    let mut client = branch.peers.client(&b.address)?;
+    let mut client = branch.peers.client(b.branch, &b.address)?;
     Ok(answered(
         b,
         BRANCH_TIMEOUT,

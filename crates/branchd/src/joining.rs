@@ -130,7 +130,7 @@ async fn at_leader(branch: &Branch, bank: &Bank, request: v1::JoinRequest) -> Re
             "no leader is known: a quorum of the voters has to be there; try again",
         ));
     };
-    let mut client = OperatorServiceClient::new(branch.peers.channel(&leader.address)?);
+    let mut client = OperatorServiceClient::new(branch.peers.channel(leader.branch, &leader.address)?);
     let there = v1::BranchAddress {
         branch: leader.branch,
         address: leader.address,
@@ -145,7 +145,7 @@ async fn at_leader(branch: &Branch, bank: &Bank, request: v1::JoinRequest) -> Re
 /// A branch that only looks lost must not be replaced: it may come back and answer for its number.
 async fn refuse_living(branch: &Branch, bank: &Bank, lost: &Replica) -> Result<(), Status> {
     let alive = async {
-        let mut client = branch.peers.client(&lost.address)?;
+        let mut client = branch.peers.client(lost.branch, &lost.address)?;
         let message = v1::AwaitPositionRequest {
             peer: Some(bank.identity.greet(lost.id)),
             position: 0,
@@ -169,7 +169,7 @@ async fn caught_up(branch: &Branch, bank: &Bank, new: &Replica, deadline: Instan
         address: new.address.clone(),
     };
     loop {
-        let mut client = branch.peers.client(&new.address)?;
+        let mut client = branch.peers.client(new.branch, &new.address)?;
         let message = v1::AwaitPositionRequest {
             peer: Some(bank.identity.greet(new.id)),
             position,

@@ -1,6 +1,6 @@
 //! How this branch reaches the others, and how either side knows whom it speaks to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -77,24 +77,35 @@ impl Identity {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Peers {
     channels: Arc<Mutex<HashMap<String, Channel>>>,
+    /// The branches that are reached from here at another address than the bank knows.
+    via: Arc<BTreeMap<u32, String>>,
 }
 
 impl Peers {
-    /// A client for the branch at `HOST:PORT`. It connects, and connects again, by itself.
+    /// `via`: the branches that are reached from here at another address than the bank knows, a tunnel's say.
+    pub(crate) fn new(via: BTreeMap<u32, String>) -> Self {
+        Self {
+            channels: Arc::default(),
+            via: Arc::new(via),
+        }
+    }
+
+    /// A client for a branch, which the bank knows at `HOST:PORT`. It connects, and connects again, by itself.
     ///
     /// # Errors
     /// UNAVAILABLE where the address is none.
-    pub(crate) fn client(&self, address: &str) -> Result<BranchServiceClient<Channel>, Status> {
-        Ok(BranchServiceClient::new(self.channel(address)?)
+    pub(crate) fn client(&self, branch: u32, address: &str) -> Result<BranchServiceClient<Channel>, Status> {
+        Ok(BranchServiceClient::new(self.channel(branch, address)?)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
-    /// The connection to the branch at `HOST:PORT`.
+    /// The connection to a branch, which the bank knows at `HOST:PORT`.
     ///
     /// # Errors
     /// UNAVAILABLE where the address is none.
-    pub(crate) fn channel(&self, address: &str) -> Result<Channel, Status> {
+    pub(crate) fn channel(&self, branch: u32, address: &str) -> Result<Channel, Status> {
+        let address = self.via.get(&branch).map_or(address, String::as_str);
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());

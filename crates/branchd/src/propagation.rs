@@ -26,7 +26,7 @@ pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position,
 
 async fn applied_at(branch: &Branch, bank: &Bank, replica: &Replica, position: Position, deadline: Instant) -> bool {
     let ask = async {
-        let mut client = branch.peers.client(&replica.address)?;
+        let mut client = branch.peers.client(replica.branch, &replica.address)?;
         let message = v1::AwaitPositionRequest {
             peer: Some(bank.identity.greet(replica.id)),
             position,

@@ -141,7 +141,7 @@ impl Reads {
 
     async fn ask_leader(&self, leader: &Replica) -> Result<v1::LogId, ProposeError> {
         let failed = |status: Status| ProposeError::Unknown(format!("branch {}: {}", leader.branch, status.message()));
-        let mut client = self.peers.client(&leader.address).map_err(failed)?;
+        let mut client = self.peers.client(leader.branch, &leader.address).map_err(failed)?;
         let request = v1::ReadIndexRequest {
             peer: Some(self.identity.greet(leader.id)),
         };

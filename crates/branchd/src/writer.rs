@@ -301,7 +301,7 @@ impl Sender {
 
     async fn forward(&self, leader: &Replica, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
         let unsent = |_: Status| ProposeError::NotLeader;
-        let mut client = self.peers.client(&leader.address).map_err(unsent)?;
+        let mut client = self.peers.client(leader.branch, &leader.address).map_err(unsent)?;
         let request = v1::ForwardRequest {
             peer: Some(self.identity.greet(leader.id)),
             commands: commands.iter().map(crate::raft::command_to_wire).collect(),

@@ -21,7 +21,7 @@ use crate::data_directory::{self, DataDirectoryError};
 pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     let config = arguments
         .config()
-        .map_err(|error| Failure::new(USAGE, format!("--listen: {error}")))?;
+        .map_err(|error| Failure::new(USAGE, error))?;
     let runtime = match arguments.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         threads => tokio::runtime::Builder::new_multi_thread()

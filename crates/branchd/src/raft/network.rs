@@ -69,7 +69,7 @@ pub(crate) struct Network {
 impl Network {
     fn client(&self) -> Result<BranchServiceClient<Channel>, RpcError> {
         self.peers
-            .client(&self.member.address)
+            .client(self.member.branch, &self.member.address)
             .map_err(|status| self.failed(status))
     }
 
