@@ -142,10 +142,16 @@ impl RaftLogReader<TypeConfig> for LogStore {
             .start
             .max(bounds.purged.as_ref().map_or(0, |(purged, _)| purged + 1));
         if range.is_empty() {
-            Ok(Vec::new())
-        } else {
-            self.read(range)
+            return Ok(Vec::new());
         }
+        if let Some(entries) = self.read_recent(&range) {
+            return Ok(entries);
+        }
+        // From the files, for a branch that is far behind: not on the event loop.
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.read(range))
+            .await
+            .map_err(io::Error::other)?
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
@@ -197,6 +203,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         decode_slot(&self.journal, SLOT_COMMITTED, wire::log_id_back)
     }
 
+    /// Blocks the event loop only where the disk is so far behind that the journal's queue (64 MiB) is full: nothing
+    /// that this branch could do meanwhile would be acknowledged either.
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
