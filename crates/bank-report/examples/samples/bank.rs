@@ -1,0 +1,207 @@
+//! A made-up bank that makes histories: one journal, branches that apply it late, customers who wait or do not.
+
+use bank_check::history::Refusal;
+use bank_check::history::{
+    Action, Applied, Fault, FaultKind, History, Journal, Level, Operation, Outcome, Propagation,
+};
+
+/// The bank.
+pub(super) struct Bank {
+    pub(super) history: History,
+    balance: i64,
+    position: u64,
+    random: u64,
+}
+
+/// What a customer asks for.
+pub(super) struct Ask {
+    pub(super) customer: u64,
+    pub(super) event: i64,
+    pub(super) branch: u32,
+    pub(super) level: Level,
+    pub(super) at_us: u64,
+}
+
+impl Bank {
+    /// With branches 1 to `branches`, whose books opened with `balance` just before time 0, at `origin_us`.
+    pub(super) fn new(branches: u32, balance: i64, origin_us: u64) -> Bank {
+        let mut bank = Bank {
+            history: History {
+                branches: (1..=branches).collect(),
+                journals: (1..=branches)
+                    .map(|branch| Journal {
+                        branch,
+                        ..Journal::default()
+                    })
+                    .collect(),
+                ..History::default()
+            },
+            balance,
+            position: 0,
+            random: 7,
+        };
+        let open = Action::Open {
+            account: "main".to_owned(),
+            amount: balance,
+        };
+        bank.apply(open, Outcome::Accepted, 1, origin_us.saturating_sub(90_000));
+        bank
+    }
+
+    /// From `least` to less than `most`, the same in every run.
+    pub(super) fn random(&mut self, least: u64, most: u64) -> u64 {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        least + (self.random >> 33) % (most - least)
+    }
+
+    /// Something befalls the bank; call it before the operations that it touches.
+    pub(super) fn fault(&mut self, kind: FaultKind, from_us: u64, until_us: u64) {
+        self.history.faults.push(Fault {
+            kind,
+            from_us,
+            until_us: Some(until_us),
+        });
+    }
+
+    /// A deposit, or with a negative amount a withdrawal. Returns when it was completed.
+    pub(super) fn write(&mut self, ask: &Ask, amount: i64) -> u64 {
+        let applied_us = ask.at_us + self.random(1_400, 3_600);
+        let account = "main".to_owned();
+        let (action, outcome) = match amount {
+            0.. => (Action::Deposit { account, amount }, Outcome::Accepted),
+            _ if self.balance + amount < 0 => (
+                Action::Withdraw {
+                    account,
+                    amount: -amount,
+                },
+                Outcome::Refused(Refusal::InsufficientFunds),
+            ),
+            _ => (
+                Action::Withdraw {
+                    account,
+                    amount: -amount,
+                },
+                Outcome::Accepted,
+            ),
+        };
+        if outcome == Outcome::Accepted {
+            self.balance += amount;
+        }
+        let id = self.apply(action.clone(), outcome, ask.branch, applied_us);
+        let completed_us = applied_us + self.random(150, 500);
+        self.record(ask, action, completed_us, |operation| {
+            operation.outcome = outcome;
+            operation.request_id = Some(id);
+        });
+        let (balance, position) = (self.balance, self.position);
+        self.last(|operation| {
+            operation.balance = Some(balance);
+            operation.position = Some(position);
+        });
+        completed_us
+    }
+
+    /// A read; `needs`: the position that it waits for. Returns when it was completed.
+    pub(super) fn query(&mut self, ask: &Ask, needs: u64) -> u64 {
+        let arrived_us = ask.at_us + self.random(120, 260);
+        let journal = &self.history.journals[ask.branch as usize - 1];
+        let reached = |applied: &&Applied| applied.applied_us.unwrap_or(0) <= arrived_us;
+        let has = journal.applied.iter().rev().find(reached);
+        let waited_for = journal.applied.iter().find(|applied| applied.position >= needs);
+        let (seen, waited_us) = match (has, waited_for) {
+            (Some(has), _) if has.position >= needs => (Some(has), 0),
+            (_, Some(later)) => (Some(later), later.applied_us.unwrap_or(0).saturating_sub(arrived_us)),
+            (has, None) => (has, 0),
+        };
+        let (balance, position) = (seen.map(|seen| seen.balance), seen.map(|seen| seen.position));
+        let completed_us = arrived_us + waited_us + self.random(120, 260);
+        let account = "main".to_owned();
+        self.record(ask, Action::Query { account }, completed_us, |operation| {
+            operation.balance = balance;
+            operation.position = position;
+            operation.waited_us = waited_us;
+        });
+        completed_us
+    }
+
+    /// Changes the last operation.
+    pub(super) fn last(&mut self, change: impl FnOnce(&mut Operation)) {
+        if let Some(operation) = self.history.operations.last_mut() {
+            change(operation);
+        }
+    }
+
+    /// The position of the last command.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn apply(&mut self, action: Action, outcome: Outcome, at: u32, applied_us: u64) -> String {
+        self.position += 1;
+        let request_id = format!("01946a3e-0000-7000-8000-{:012x}", self.position);
+        for index in 0..self.history.journals.len() {
+            let branch = index as u32 + 1;
+            let lag_us = if branch == at { 0 } else { self.random(100, 1_600) };
+            let mut reached_us = applied_us + lag_us;
+            for fault in &self.history.faults {
+                let (hit, until_us) = match fault.kind {
+                    FaultKind::Hold { to } => (to == branch, fault.until_us.unwrap_or(reached_us)),
+                    FaultKind::Pause { branch: other } | FaultKind::Kill { branch: other } => {
+                        (other == branch, fault.until_us.unwrap_or(reached_us))
+                    }
+                    _ => (false, 0),
+                };
+                if hit && (fault.from_us..until_us).contains(&reached_us) {
+                    reached_us = until_us + lag_us / 4 + 200;
+                }
+            }
+            let journal = &mut self.history.journals[index];
+            let before_us = journal
+                .applied
+                .last()
+                .and_then(|applied| applied.applied_us)
+                .unwrap_or(0);
+            journal.position = self.position;
+            journal.applied.push(Applied {
+                position: self.position,
+                request_id: request_id.clone(),
+                action: action.clone(),
+                outcome,
+                balance: self.balance,
+                to_balance: None,
+                applied_us: Some(reached_us.max(before_us)),
+            });
+        }
+        request_id
+    }
+
+    fn record(&mut self, ask: &Ask, action: Action, completed_us: u64, change: impl FnOnce(&mut Operation)) {
+        let mut operation = Operation {
+            customer: ask.customer,
+            session: format!("customer-{}", ask.customer),
+            sequence: self.history.operations.len() as u64 + 1,
+            event: Some(ask.event),
+            action,
+            branch: ask.branch,
+            served_by: Some(ask.branch),
+            level: ask.level,
+            propagation: Propagation::Quorum,
+            request_id: None,
+            invoked_us: ask.at_us,
+            completed_us,
+            outcome: Outcome::Answered,
+            balance: None,
+            position: None,
+            waited_us: 0,
+            attempts: 1,
+            repeated: false,
+            missing_branches: Vec::new(),
+            error: None,
+        };
+        change(&mut operation);
+        self.history.operations.push(operation);
+    }
+}

@@ -1,0 +1,122 @@
+// Single operations: a bar on the customer's lane, a line down to the branch and back, what the branch did in between.
+// When a request reached its branch was not recorded: the way there and the way back are drawn as equally long.
+
+function shape(picture, op) {
+  const customer = picture.run.lanes.customer[op.customer];
+  const x0 = picture.x(op.begin);
+  const x1 = Math.max(picture.x(op.end), x0 + 4);
+  const away = (op.took - Math.min(op.waited, op.took)) * 0.35;
+  const xa = Math.min(Math.max(picture.x(op.begin + away), x0 + (x1 - x0) * 0.12), x1 - 1);
+  const xd = Math.max(Math.min(picture.x(op.end - away), x1 - (x1 - x0) * 0.12), xa + 1);
+  const asked = picture.run.lanes.branch.get(op.branch);
+  const served = op.served === null ? null : picture.run.lanes.branch.get(op.served);
+  return { x0, x1, xa, xd, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
+}
+
+function drawOperation(picture, parent, op) {
+  const at = shape(picture, op);
+  const kind = op.read ? "read" : "write";
+  const group = svg(parent, "g", {
+    class: `op ${kind}`,
+    role: "button",
+    tabindex: -1,
+    "aria-label": wholeWords(op),
+    "data-op": op.index,
+  });
+  if (op.outcome !== "answered" && op.outcome !== "accepted") group.classList.add("bad");
+  const { mid } = at.customer;
+  const box = { x: round(at.x0), y: mid - at.half, width: round(at.x1 - at.x0), height: 2 * at.half };
+  drawLegs(group, at, kind);
+  if (at.served) drawService(picture, group, op, at, kind);
+  svg(group, "rect", { class: `bar ${kind}`, ...box, rx: 2 });
+  if (op.behind) svg(group, "rect", { class: "behind", x: round(at.x0 - 3), y: mid - at.half - 3, width: round(at.x1 - at.x0 + 6), height: 2 * at.half + 6, rx: 4 });
+  svg(group, "rect", { class: "ring", x: round(at.x0 - 4), y: mid - at.half - 4, width: round(at.x1 - at.x0 + 8), height: 2 * at.half + 8, rx: 5 });
+  svg(group, "rect", { class: "hit", x: round((at.x0 + at.x1) / 2 - Math.max(6, (at.x1 - at.x0) / 2)), y: at.customer.y, width: round(Math.max(12, at.x1 - at.x0)), height: at.customer.height });
+  return group;
+}
+
+function drawLegs(group, at, kind) {
+  const top = at.customer.mid + at.half;
+  const leg = (from, to, down, faint) => {
+    const [y1, y2] = down ? [top, down.mid - 4] : [at.served.mid - 4, top];
+    svg(group, "path", { class: `leg ${kind}${faint ? " lost" : ""}`, d: line(from, y1, to, y2) });
+    if (!faint) svg(group, "path", { class: `head ${kind}`, d: arrowHead(from, y1, to, y2, 6) });
+  };
+  if (at.asked && at.asked !== at.served) {
+    const x = (at.x0 + at.xa) / 2;
+    leg(at.x0, x, at.asked, true);
+    svg(group, "text", { class: "lost-mark", x: round(x), y: at.asked.mid + 4 }, "✗");
+  }
+  if (!at.served) return;
+  leg(at.x0, at.xa, at.served, false);
+  leg(at.xd, at.x1, null, false);
+}
+
+function drawService(picture, group, op, at, kind) {
+  const { mid } = at.served;
+  svg(group, "rect", { class: `service ${kind}`, x: round(at.xa), y: mid - 4, width: round(Math.max(at.xd - at.xa, 2)), height: 8, rx: 1 });
+  svg(group, "rect", { class: "hit", x: round(at.xa - 4), y: mid - 9, width: round(at.xd - at.xa + 8), height: 18 });
+  if (op.waited > 0) {
+    svg(group, "rect", { class: "wait", x: round(at.xa), y: mid - 8, width: round(Math.max(at.xd - at.xa, 3)), height: 16, rx: 2, style: `fill:url(#hatch-${picture.run.number})` });
+  }
+}
+
+// Labels: the operations that matter most ask for room first.
+function drawLabels(picture, parent, ops) {
+  const { run } = picture;
+  const first = (op) => (picture.step(op) ? 0 : op.behind ? 1 : 2);
+  const ranked = [...ops].sort((a, b) => first(a) - first(b) || a.index - b.index);
+  const upright = crowdedLanes(picture, ops);
+  const rooms = new Map();
+  const roomOf = (key) => rooms.get(key) || rooms.set(key, labelRoom()).get(key);
+  for (const op of ranked) {
+    const at = shape(picture, op);
+    const step = picture.step(op);
+    const middle = (at.x0 + at.x1) / 2;
+    const mark = step ? " marked" : "";
+    if (at.customer.height > 40) {
+      const text = shortWords(op);
+      const y = at.customer.mid - at.half - 8;
+      const width = textWidth(text, 12);
+      if (upright.has(at.customer)) {
+        const short = text.length > 6 ? `${text.slice(0, 5)}…` : text;
+        if (roomOf(at.customer)(middle - 4, 8)) svg(parent, "text", { class: `label${mark}`, transform: `translate(${round(middle + 4)} ${round(y + 2)}) rotate(-90)` }, short);
+      } else if (roomOf(at.customer)(middle - width / 2, width)) {
+        svg(parent, "text", { class: `label middle${mark}`, x: round(middle), y: round(y) }, text);
+      }
+    }
+    if (at.served && at.served.height >= 36) drawBranchLabel(parent, op, at, roomOf(at.served), mark);
+    if (step) {
+      const x = upright.has(at.customer) || at.customer.height < 60 ? middle : at.x0 + Math.min(0, (at.x1 - at.x0) / 2 - 9);
+      const y = at.customer.y + 11;
+      svg(parent, "circle", { class: "badge", cx: round(x), cy: y, r: 9 });
+      svg(parent, "text", { class: "badge-number", x: round(x), y: y + 4 }, String(step));
+    }
+  }
+}
+
+function drawBranchLabel(parent, op, at, room, mark) {
+  const wait = op.waited > 0 ? `waits ${timeWords(op.waited)}` : "";
+  const position = op.position === null ? "" : op.read ? `sees ${op.position}` : `writes ${op.position}`;
+  const texts = op.waited > 0 ? [...(at.served.height > 50 ? [`${wait}, ${position}`] : []), wait, position] : [position, String(op.position === null ? "" : op.position)];
+  for (const text of texts) {
+    const width = textWidth(text, 11.5);
+    const middle = Math.max((at.xa + at.xd) / 2, GUTTER + width / 2);
+    if (text && room(middle - width / 2, width)) {
+      svg(parent, "text", { class: `told middle${op.waited > 0 ? " waits" : ""}${op.behind ? " short" : ""}${mark}`, x: round(middle), y: round(at.served.mid - 12) }, text);
+      return;
+    }
+  }
+}
+
+// The lanes on which labels beside each other would not fit, and where there is height to turn them.
+function crowdedLanes(picture, ops) {
+  const wanted = new Map();
+  for (const op of ops) {
+    const lane = picture.run.lanes.customer[op.customer];
+    wanted.set(lane, (wanted.get(lane) || 0) + textWidth(shortWords(op), 12) + 6);
+  }
+  const crowded = new Set();
+  for (const [lane, width] of wanted) if (lane.height >= 60 && width > (picture.width - GUTTER) * 0.85) crowded.add(lane);
+  return crowded;
+}

@@ -1,0 +1,94 @@
+// The panel beside the picture: what the chosen operation saw, and what it had to see.
+
+const MISSED_MAX = 8;
+
+function showHint(panel, run) {
+  panel.replaceChildren();
+  html(panel, "h3", {}, "No operation chosen");
+  html(panel, "p", { class: "note" }, run.ops.length ? "Choose one in the picture to see what it saw and what it had to see." : "The run holds no operation.");
+}
+
+function showOperation(panel, run, op, choose) {
+  panel.replaceChildren();
+  html(panel, "h3", {}, `${actionWords(op)} at branch ${branchOf(op)}`);
+  const event = op.event === null ? "" : `, event ${op.event}`;
+  html(panel, "p", { class: "note" }, `customer ${op.name}${event}, at ${timeWords(op.begin)}`);
+  const list = html(panel, "dl", {});
+  const fact = (name, value) => {
+    if (value === null || value === "") return null;
+    html(list, "dt", {}, name);
+    return html(list, "dd", {}, value);
+  };
+  fact(op.read ? "What it saw" : "What came of it", `${outcomeWords(op)}${!op.read && op.balance !== null ? `; balance then ${op.balance}` : ""}`);
+  hadToSee(op, fact, choose);
+  missed(run, op, fact);
+  fact(op.read ? "Level" : "Waited for", levelWords(op));
+  fact("Took", `${timeWords(op.took)}${op.waited > 0 ? `, of which it waited ${timeWords(op.waited)} at the branch` : op.read ? ", no wait at the branch" : ""}`);
+  if (op.served !== op.branch) fact("Asked", `branch ${op.branch}; ${op.served === null ? "no branch answered" : `branch ${op.served} answered`}`);
+  fact("Sent", op.attempts === 1 ? "once" : `${op.attempts} times${op.id ? ", with the same request id" : ""}`);
+  if (op.repeated) fact("Repeated", "it had been decided before: this is that outcome");
+  if (op.missing.length) fact("Not confirmed by", op.missing.map((branch) => `branch ${branch}`).join(", "));
+  fact("Error", op.error);
+  fact("Request id", op.id);
+  fact("Session", `${op.sessionName}, number ${op.sequence}`);
+}
+
+function levelWords(op) {
+  const words = {
+    eventual: "eventual: whatever the branch has",
+    "read-your-writes": "read-your-writes: at least what the session wrote",
+    "monotonic-reads": "monotonic-reads: at least what the session has read",
+    session: "session: at least what the session wrote or read",
+    strong: "strong: everything acknowledged before it began",
+    quorum: "a quorum of branches",
+    all: "every branch",
+  };
+  return words[op.level] || op.level;
+}
+
+function hadToSee(op, fact, choose) {
+  const link = (item, other) => {
+    if (!item || !other) return;
+    item.append(" ");
+    const button = html(item, "button", { type: "button", class: "link" }, `(${actionWords(other)}${other.event === null ? "" : `, event ${other.event}`})`);
+    button.addEventListener("click", () => choose(other));
+  };
+  if (!op.read) {
+    if (op.needs) link(fact("Had to come after", `position ${op.needs}, which its session had ${op.ownWrite && op.ownWrite.position === op.needs ? "written" : "read"}`), op.ownWrite && op.ownWrite.position === op.needs ? op.ownWrite : op.ownRead);
+    return;
+  }
+  const promised = promisedPosition(op);
+  if (!promised) {
+    fact("Had to see", op.level === "eventual" ? "anything: eventual promises nothing" : "anything: its session had seen nothing yet");
+  } else {
+    link(fact("Had to see", `position ${promised.position} or later: ${promised.why}`), promised.op);
+  }
+  if (op.needs && (!promised || promised.position < op.needs)) {
+    const from = op.ownWrite && op.ownWrite.position === op.needs ? op.ownWrite : op.ownRead;
+    link(fact("Its session had seen", `position ${op.needs}, which it had ${from === op.ownWrite ? "written" : "read"}`), from);
+  }
+}
+
+// The writes between what it saw and what its session, or its level, needed.
+function missed(run, op, fact) {
+  if (!op.read || op.position === null) return;
+  const promised = promisedPosition(op);
+  const needed = Math.max(op.needs, promised ? promised.position : 0);
+  if (needed <= op.position) {
+    if (needed) fact("Missed", "nothing");
+    return;
+  }
+  const commands = run.commands.filter((command) => command.position > op.position && command.position <= needed);
+  const item = fact("Missed", commands.length ? "" : `positions ${op.position + 1} to ${needed}`) || fact("Missed", " ");
+  item.classList.add("short");
+  const list = html(item, "ul", {});
+  for (const command of commands.slice(0, MISSED_MAX)) html(list, "li", {}, commandWords(command) + arrivalWords(run, command, branchOf(op), op));
+  if (commands.length > MISSED_MAX) html(list, "li", {}, `and ${commands.length - MISSED_MAX} more`);
+}
+
+function arrivalWords(run, command, branch, op) {
+  const journal = run.journals.find((other) => other.branch === branch);
+  const at = journal ? journal.at[command.index] : null;
+  if (at === null) return `; never seen to reach branch ${branch}`;
+  return at > op.end ? `; reached branch ${branch} ${timeWords(at - op.end)} after the answer` : `; was at branch ${branch} since ${timeWords(at)}`;
+}

@@ -1,0 +1,90 @@
+//! What a report is made from: one run or two, each with its verdicts, and the words around them.
+
+use bank_check::history::{History, Operation};
+
+/// A page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// The page's heading.
+    pub title: String,
+    /// What is to be seen and why, a paragraph each; may be empty.
+    pub sentences: Vec<String>,
+    /// How the run was made.
+    pub meta: Meta,
+    /// The run.
+    pub run: Run,
+    /// A second run, set beside the first, such as the same input with a stronger level.
+    pub beside: Option<Run>,
+}
+
+/// How a run was made. Empty fields are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// The input's name.
+    pub input: String,
+    /// When it was made, in the words of whoever made it.
+    pub date: String,
+    /// The seed.
+    pub seed: Option<u64>,
+    /// The flags that the run was started with.
+    pub flags: Vec<String>,
+    /// Programs and their versions.
+    pub versions: Vec<(String, String)>,
+}
+
+/// A run and what its judges found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Run {
+    /// What to call it, such as `eventual`; may be empty where there is only one.
+    pub name: String,
+    /// What happened.
+    pub history: History,
+    /// What the judges found.
+    pub verdicts: Vec<ReportVerdict>,
+}
+
+/// What one judge found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportVerdict {
+    /// What was judged, such as `read-your-writes`.
+    pub name: String,
+    /// Whether it held.
+    pub outcome: ReportOutcome,
+    /// How many cases were judged.
+    pub judged: usize,
+    /// What a case is, in the plural, such as `reads`.
+    pub unit: String,
+    /// Whether the run's settings promised it: what was not promised may be broken.
+    pub promised: bool,
+    /// Of a failure: the smallest one.
+    pub witness: Option<ReportWitness>,
+}
+
+/// Whether a guarantee held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportOutcome {
+    /// Cases were judged, and none failed.
+    Pass,
+    /// A case failed.
+    Fail,
+    /// No case was judged.
+    Unknown,
+}
+
+/// The smallest proof that a guarantee was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportWitness {
+    /// What happened, in one sentence.
+    pub sentence: String,
+    /// The operations that prove it, in order, each by its session and its sequence in there.
+    pub operations: Vec<(String, u64)>,
+}
+
+impl Run {
+    /// The operations in the order in which they began, which is the order in which a page numbers them.
+    pub(crate) fn ordered(&self) -> Vec<&Operation> {
+        let mut ordered: Vec<&Operation> = self.history.operations.iter().collect();
+        ordered.sort_by(|a, b| (a.invoked_us, &a.session, a.sequence).cmp(&(b.invoked_us, &b.session, b.sequence)));
+        ordered
+    }
+}
