@@ -4,6 +4,10 @@
 //! All times are microseconds of one host's monotonic clock, from an origin that is the run's own; they order what happened
 //! on that host and mean nothing elsewhere.
 
+mod lines;
+
+pub use lines::{ParseError, Problem};
+
 use serde::{Deserialize, Serialize};
 
 /// A run, whole.
@@ -33,6 +37,7 @@ pub enum Line {
 
 /// One operation of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Operation {
     /// The customer, as the input numbers it.
     pub customer: u64,
@@ -78,7 +83,7 @@ pub struct Operation {
 
 /// What is asked of a bank. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "operation", rename_all = "kebab-case")]
+#[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// The balance of an account.
     Query {
@@ -171,6 +176,7 @@ pub enum Refusal {
 
 /// Something that befell the bank, on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What.
     pub kind: FaultKind,
@@ -182,7 +188,7 @@ pub struct Fault {
 
 /// The kinds of faults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FaultKind {
     /// What branches send to this one is held back, and arrives late, in order.
     Hold {
@@ -233,7 +239,7 @@ pub struct Journal {
 
 /// A line of `journals/branch-N.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum JournalLine {
     /// The first line.
     Branch {
@@ -250,6 +256,7 @@ pub enum JournalLine {
 
 /// One command that a branch decided and applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Applied {
     /// Its position.
     pub position: u64,

@@ -1,7 +1,10 @@
 //! A judge's word: the guarantee, how many cases bore on it, and in words what was wrong.
 
+use serde::Serialize;
+
 /// Whether a guarantee held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// At least one case was judged, and none failed.
     Pass,
@@ -31,8 +34,36 @@ pub struct Verdict {
     pub unit: &'static str,
     /// How many cases were judged.
     pub judged: usize,
-    /// One sentence for each failure, in the order of the input.
+    /// Cases that were judged and held, but at the very branch that they depended on, where they hardly could fail: they
+    /// are not in `judged`, and a run that has only such is `unknown`.
+    pub same_branch: usize,
+    /// How many cases failed. [`crate::run`] keeps the witnesses of the first few only.
+    pub failed: usize,
+    /// One sentence for each failure, in the order of the input; of [`crate::run`], the sentences of the `witnesses`.
     pub failures: Vec<String>,
+    /// The smallest first: broken promises before others, few operations before many, early before late. Only
+    /// [`crate::run`] gives them.
+    pub witnesses: Vec<Witness>,
+    /// Of a failure: a promise was broken; `false`: no failed case was asked for, as where a read was `eventual`. Of a pass:
+    /// some case was asked for.
+    pub promised: bool,
+    /// On what the verdict rests where that is less than usual, or why nothing was judged.
+    pub note: Option<&'static str>,
+}
+
+/// The smallest proof that a guarantee was broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Witness {
+    /// What happened, in words.
+    pub sentence: String,
+    /// The operations that it speaks of, as session and sequence, in the order of the sentence.
+    pub operations: Vec<(String, u64)>,
+    /// The positions that it speaks of.
+    pub positions: Vec<u64>,
+    /// The branches whose journals it speaks of.
+    pub journals: Vec<u32>,
+    /// What was broken had been promised.
+    pub promised: bool,
 }
 
 impl Verdict {
@@ -42,25 +73,36 @@ impl Verdict {
             guarantee,
             unit,
             judged: 0,
+            same_branch: 0,
+            failed: 0,
             failures: Vec::new(),
+            witnesses: Vec::new(),
+            promised: true,
+            note: None,
         }
     }
 
     /// Counts a case, and keeps its failure where it has one.
     pub(crate) fn count(&mut self, failure: Option<String>) {
         self.judged += 1;
+        self.failed += usize::from(failure.is_some());
         self.failures.extend(failure);
     }
 
     /// Pass, fail or unknown.
     pub fn outcome(&self) -> Outcome {
-        if !self.failures.is_empty() {
+        if self.failed > 0 || !self.failures.is_empty() {
             Outcome::Fail
         } else if self.judged == 0 {
             Outcome::Unknown
         } else {
             Outcome::Pass
         }
+    }
+
+    /// It failed, and what failed had been promised.
+    pub fn breaks_promise(&self) -> bool {
+        self.outcome() == Outcome::Fail && self.promised
     }
 }
 
