@@ -16,6 +16,7 @@ pub use error::ClusterError;
 pub use ports::Ports;
 pub use positions::Positions;
 
+use crate::network::Network;
 use crate::programs::Programs;
 use bank_client::operator::Founded;
 use bank_client::{Address, BankFile, Failure};
@@ -45,6 +46,8 @@ pub struct Cluster {
     /// In the order of the config, once started.
     branches: Vec<BranchProcess>,
     bank: Option<BankFile>,
+    /// What the branches reach each other through, where that is not themselves.
+    network: Option<Network>,
 }
 
 impl Cluster {
@@ -54,7 +57,21 @@ impl Cluster {
             config,
             branches: Vec::new(),
             bank: None,
+            network: None,
         }
+    }
+
+    /// The same, but its branches reach each other through a [`Network`] that can be bent.
+    ///
+    /// # Errors
+    /// There are not enough ports or file descriptors for it.
+    pub async fn relayed(config: ClusterConfig) -> Result<Self, ClusterError> {
+        let network = Network::between(&config.branches)
+            .await
+            .map_err(ClusterError::Network)?;
+        let mut cluster = Cluster::new(config);
+        cluster.network = Some(network);
+        Ok(cluster)
     }
 
     /// Starts, founds and waits until every branch is ready.
@@ -63,10 +80,18 @@ impl Cluster {
     /// Whatever has been started is stopped.
     pub async fn running(config: ClusterConfig, opening_balance: i64) -> Result<Self, ClusterError> {
         let mut cluster = Cluster::new(config);
-        cluster.start(|| ()).await?;
-        cluster.found(opening_balance, 0).await?;
-        cluster.await_position(&cluster.numbers(), 1, FOUND_TIMEOUT).await?;
+        cluster.run(opening_balance).await?;
         Ok(cluster)
+    }
+
+    /// The same of a cluster that is there.
+    ///
+    /// # Errors
+    /// Those that were started are stopped when the cluster is dropped.
+    pub async fn run(&mut self, opening_balance: i64) -> Result<(), ClusterError> {
+        self.start(|| ()).await?;
+        self.found(opening_balance, 0).await?;
+        self.await_position(&self.numbers(), 1, FOUND_TIMEOUT).await
     }
 
     /// Starts every branch, all at once, and waits until each listens; `listens` is called for each. They have no bank yet.
@@ -77,10 +102,14 @@ impl Cluster {
     pub async fn start(&mut self, listens: impl Fn()) -> Result<(), ClusterError> {
         let addresses = self.config.ports.addresses(&self.config.branches)?;
         for (&number, listen) in self.config.branches.iter().zip(addresses) {
-            self.branches.push(BranchProcess::spawn(&self.config, number, listen)?);
+            self.branches.push(self.spawn(number, listen)?);
         }
+        let network = self.network.as_ref();
         let announced = self.branches.iter_mut().map(async |branch| {
             branch.announced(ANNOUNCE_TIMEOUT).await?;
+            if let Some(network) = network {
+                network.listens(branch.number, branch.address);
+            }
             listens();
             Ok::<_, ClusterError>(())
         });
@@ -110,6 +139,11 @@ impl Cluster {
         let bank = BankFile::new(founded.bank_id, branches)?;
         bank.save(&self.bank_path())?;
         Ok(self.bank.insert(bank))
+    }
+
+    fn spawn(&self, number: u32, listen: SocketAddr) -> Result<BranchProcess, ClusterError> {
+        let via = self.network.iter().flat_map(|network| network.via(number));
+        BranchProcess::spawn(&self.config, number, listen, via)
     }
 
     async fn init(
@@ -166,6 +200,11 @@ impl Cluster {
     /// The bank, once founded.
     pub fn bank(&self) -> Option<&BankFile> {
         self.bank.as_ref()
+    }
+
+    /// What its branches reach each other through, if it is [`Cluster::relayed`].
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
     }
 
     /// Where [`Cluster::found`] writes the bank file.
@@ -265,7 +304,7 @@ impl Cluster {
         if old.pid().is_some() {
             return Err(ClusterError::StillRuns(branch));
         }
-        let again = BranchProcess::spawn(&self.config, branch, old.address)?;
+        let again = self.spawn(branch, old.address)?;
         self.branches[place] = again;
         self.branches[place].announced(ANNOUNCE_TIMEOUT).await
     }

@@ -4,6 +4,7 @@
 //! - [`input`]: the input file, checked whole before anything starts.
 //! - [`run`]: one run from start to end; [`run_folder`] is where it keeps its files.
 //! - [`cluster`]: branch processes: start, kill, pause, restart, stop. End-to-end tests use it too.
+//! - [`network`]: what is between branches, where it is to be bent; it is made of [`relay`]s.
 //! - [`customers`]: customer processes and what they were told.
 //! - [`output`]: the output file, made and read back.
 //! - [`verdict`]: what `bank-check` makes of it; [`report`]: how it is said.
@@ -17,10 +18,12 @@ pub mod customers;
 pub mod duration;
 pub mod input;
 pub mod interrupts;
+pub mod network;
 pub mod output;
 pub mod process;
 pub mod programs;
 pub mod progress;
+pub mod relay;
 pub mod report;
 pub mod run;
 pub mod run_folder;

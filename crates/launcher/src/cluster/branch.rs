@@ -40,7 +40,13 @@ struct Announcement {
 }
 
 impl BranchProcess {
-    pub(super) fn spawn(config: &ClusterConfig, number: u32, listen: SocketAddr) -> Result<Self, ClusterError> {
+    /// `via`: where it has to reach other branches, if not where they listen.
+    pub(super) fn spawn(
+        config: &ClusterConfig,
+        number: u32,
+        listen: SocketAddr,
+        via: impl Iterator<Item = (u32, SocketAddr)>,
+    ) -> Result<Self, ClusterError> {
         let dir = config.dir.join(format!("branch-{number}"));
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -75,6 +81,9 @@ impl BranchProcess {
             Lifetime::WithLauncher => command.arg("--stop-with-stdin").stdin(Stdio::piped()),
             Lifetime::Kept => command.stdin(Stdio::null()),
         };
+        for (to, address) in via {
+            command.args(["--via", &format!("{to}={address}")]);
+        }
         command.args(&config.branch_args);
         let (process, pipes) = Process::spawn(&mut command).map_err(failed(program))?;
         let stdout = pipes

@@ -34,6 +34,9 @@ pub enum ClusterError {
         /// What the operating system says of the first.
         reason: String,
     },
+    /// The relays between the branches cannot listen.
+    #[error("the network between the branches cannot be made: {0}")]
+    Network(#[source] io::Error),
     /// The program or its files cannot be made.
     #[error("branch {branch} cannot be started: {}: {source}", path.display())]
     Start {

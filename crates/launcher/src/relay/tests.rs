@@ -1,0 +1,162 @@
+use super::*;
+use tokio::time::timeout;
+
+/// A state that has not come by then never will.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Both ends of one connection through a relay.
+struct Line {
+    relay: Relay,
+    forward: Link,
+    backward: Link,
+    listener: TcpListener,
+    near: TcpStream,
+    far: TcpStream,
+}
+
+async fn line() -> Line {
+    let (forward, backward) = (Link::default(), Link::default());
+    let relay = Relay::open(forward.clone(), backward.clone()).await.expect("a port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    // A connection that came before it was known where to waits.
+    let near = TcpStream::connect(relay.address()).await.expect("accepted");
+    relay.lead_to(listener.local_addr().expect("bound"));
+    let (far, _) = listener.accept().await.expect("relayed");
+    Line {
+        relay,
+        forward,
+        backward,
+        listener,
+        near,
+        far,
+    }
+}
+
+async fn read(stream: &mut TcpStream, expected: &str) {
+    let mut bytes = vec![0; expected.len()];
+    let read = timeout(PATIENCE, stream.read_exact(&mut bytes)).await;
+    read.expect("in time").expect("read");
+    assert_eq!(String::from_utf8_lossy(&bytes), expected);
+}
+
+async fn ended(stream: &mut TcpStream) {
+    let read = timeout(PATIENCE, stream.read(&mut [0; 16])).await.expect("in time");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+}
+
+#[tokio::test]
+async fn bytes_pass_both_ways_and_one_side_may_end_first() {
+    let mut line = line().await;
+    line.near.write_all(b"to").await.expect("written");
+    read(&mut line.far, "to").await;
+    line.near.shutdown().await.expect("shut down");
+    ended(&mut line.far).await;
+    line.far.write_all(b"fro").await.expect("written");
+    read(&mut line.near, "fro").await;
+    drop(line.far);
+    ended(&mut line.near).await;
+}
+
+#[tokio::test]
+async fn what_is_held_is_released_in_order_with_its_end_and_the_other_way_goes_on() {
+    let mut line = line().await;
+    line.forward.set(Passage::Hold);
+    line.near.write_all(b"one ").await.expect("written");
+    line.near.write_all(b"two").await.expect("written");
+    line.near.shutdown().await.expect("shut down");
+    // What goes the other way arrives, and shows that the relay has had its turn.
+    line.far.write_all(b"back").await.expect("written");
+    read(&mut line.near, "back").await;
+    let nothing = line.far.try_read(&mut [0; 16]).expect_err("held");
+    assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    line.forward.set(Passage::Pass);
+    read(&mut line.far, "one two").await;
+    ended(&mut line.far).await;
+}
+
+#[tokio::test]
+async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
+    let Line {
+        relay: _relay,
+        forward,
+        near,
+        mut far,
+        ..
+    } = line().await;
+    forward.set(Passage::Hold);
+    let sent: Vec<u8> = (0..16 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
+    let expected = sent.clone();
+    let (_keep, mut writer) = near.into_split();
+    let mut writing = tokio::spawn(async move { writer.write_all(&sent).await });
+    // 16 MiB are more than the relay and two sockets' buffers hold.
+    let early = timeout(Duration::from_millis(100), &mut writing).await;
+    assert!(early.is_err(), "all of it went somewhere");
+    forward.set(Passage::Pass);
+    let mut received = vec![0; expected.len()];
+    let read = timeout(PATIENCE, far.read_exact(&mut received)).await;
+    read.expect("in time").expect("read");
+    assert!(received == expected, "not what was sent");
+    writing.await.expect("no panic").expect("written");
+}
+
+#[tokio::test]
+async fn what_is_delayed_keeps_its_order_and_a_shorter_delay_overtakes_nothing() {
+    let mut line = line().await;
+    let delay = Duration::from_millis(40);
+    line.forward.set(Passage::Delay(delay));
+    let began = Instant::now();
+    line.near.write_all(b"slow ").await.expect("written");
+    read(&mut line.far, "slow ").await;
+    assert!(began.elapsed() >= delay);
+    line.forward.set(Passage::Delay(PATIENCE * 2));
+    line.near.write_all(b"slower ").await.expect("written");
+    line.forward.set(Passage::Delay(Duration::ZERO));
+    line.near.write_all(b"fast").await.expect("written");
+    read(&mut line.far, "slower fast").await;
+}
+
+#[tokio::test]
+async fn a_cut_closes_what_is_open_and_what_is_opened_until_it_is_healed() {
+    let mut line = line().await;
+    line.forward.set(Passage::Cut);
+    ended(&mut line.near).await;
+    ended(&mut line.far).await;
+    let mut refused = TcpStream::connect(line.relay.address()).await.expect("accepted");
+    ended(&mut refused).await;
+    line.forward.set(Passage::Pass);
+    let mut again = TcpStream::connect(line.relay.address()).await.expect("accepted");
+    let (mut far, _) = line.listener.accept().await.expect("relayed");
+    // Healed before anyone looked: it was a cut all the same.
+    line.forward.set(Passage::Cut);
+    line.forward.set(Passage::Pass);
+    ended(&mut again).await;
+    ended(&mut far).await;
+}
+
+#[tokio::test]
+async fn a_cut_the_other_way_keeps_replies_only() {
+    let mut line = line().await;
+    line.backward.set(Passage::Cut);
+    line.far.write_all(b"reply").await.expect("written");
+    line.near.write_all(b"request").await.expect("written");
+    read(&mut line.far, "request").await;
+    let nothing = line.near.try_read(&mut [0; 16]).expect_err("kept");
+    assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    line.backward.set(Passage::Pass);
+    read(&mut line.near, "reply").await;
+}
+
+#[tokio::test]
+async fn nobody_there_closes_the_connection() {
+    let Line {
+        relay, listener, near, ..
+    } = line().await;
+    drop((near, listener));
+    let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
+    ended(&mut near).await;
+    let address = relay.address();
+    drop(relay);
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}

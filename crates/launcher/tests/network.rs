@@ -1,0 +1,62 @@
+//! A bank whose network is bent: real branches behind relays. Needs `branchd` beside it: `cargo build --workspace`.
+
+use bank_client::{Client, ClientOptions, Level, Propagation, ReadError, Session};
+use launcher::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT};
+use std::time::{Duration, Instant};
+
+const DELAY: Duration = Duration::from_millis(60);
+
+#[tokio::test]
+async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_healed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = ClusterConfig::new(dir.path(), 1..=3).expect("the programs are built");
+    let mut cluster = Cluster::relayed(config).await.expect("ports");
+    cluster.run(0).await.expect("a bank");
+    let options = ClientOptions {
+        timeout: Duration::from_secs(10),
+        failover: false,
+    };
+    let client = Client::of_bank(cluster.bank().expect("founded"), options);
+    let impatient = Client::of_bank(
+        cluster.bank().expect("founded"),
+        ClientOptions {
+            timeout: Duration::from_millis(200),
+            ..options
+        },
+    );
+    let network = cluster.network().expect("relayed");
+    let mut session = Session::default();
+
+    network.cut_off(3);
+    let deposited = client
+        .deposit(Some(1), &mut session, Propagation::Quorum, "main", 7)
+        .await;
+    let position = deposited.expect("a quorum is left").position;
+    let read = impatient.query(Some(3), &mut session, Level::Session, "main").await;
+    assert!(
+        matches!(&read, Err(ReadError::NotInTime { position: 1, needed, .. }) if *needed == position),
+        "{read:?}"
+    );
+    network.heal();
+    cluster
+        .await_position(&[3], position, FOUND_TIMEOUT)
+        .await
+        .expect("caught up");
+
+    // A write at branch 3 goes to the leader and back, and is slow by what is slow on the way there.
+    network.delay(3, 1, DELAY);
+    network.delay(3, 2, DELAY);
+    let began = Instant::now();
+    let deposited = client.deposit(Some(3), &mut session, Propagation::All, "main", 7).await;
+    assert!(deposited.expect("only slow").value.missing_branches.is_empty());
+    assert!(began.elapsed() >= DELAY, "{:?}", began.elapsed());
+
+    // Relays outlive the branch that they lead to.
+    cluster.kill(2).await.expect("killed");
+    cluster.restart(2).await.expect("back");
+    cluster
+        .await_position(&[1, 2, 3], session.write_position, FOUND_TIMEOUT)
+        .await
+        .expect("all there");
+    cluster.stop().await.expect("all drained");
+}
