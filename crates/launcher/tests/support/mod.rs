@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod bank;
+
 use rustix::process::Pid;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
