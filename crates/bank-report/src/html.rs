@@ -223,7 +223,8 @@ fn picture(run: &Run, index: usize) -> String {
     let aggregated = if data::aggregates(run) {
         format!(
             "<p class=\"note aggregated\">{} operations are too many to draw one by one: where more than {SINGLE_MAX} are \
-             in view, slices of time show how many there were. Zoom in, or choose a slice, to see single operations.</p>",
+             in view, slices of time show how many there were: blue reads, green writes, hatched the reads that waited, and in grey \
+             below a branch's line the writes that reached its journal. Zoom in, or choose a slice, to see single operations.</p>",
             words::count(run.history.operations.len())
         )
     } else {

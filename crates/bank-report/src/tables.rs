@@ -93,8 +93,8 @@ pub(crate) fn latencies(operations: &[&Operation]) -> String {
         ));
     }
     table.push_str(
-        "</tbody></table><p class=\"note\">p50: half took no longer (the dark bar); p99: 99 of 100 took no longer (the \
-         pale bar). Level: what a read promised, what a write waited for.</p>",
+        "</tbody></table><p class=\"note\">p50: half took no longer (the strong bar); p99: 99 of 100 took no longer (the \
+         faint bar). Level: what a read promised, what a write waited for.</p>",
     );
     table
 }
@@ -150,6 +150,9 @@ pub(crate) fn operations(run: &Run, index: usize, operations: &[&Operation], ori
             },
         ));
     }
-    table.push_str("</tbody></table></details>");
+    // Without a script it stays open; with one it is closed before it is ever seen.
+    table.push_str(
+        "</tbody></table></details><script>document.currentScript.previousElementSibling.open=false</script>",
+    );
     table
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bank_check::history::Outcome;
 use bank_report::{Report, render};
 
 const NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
@@ -86,7 +87,11 @@ impl Page {
 
     /// The page as it is after its script has run, without its data and its script.
     fn dom(&self, hash: &str) -> String {
-        let dom = self.browse("dom", &["--window-size=1280,900", "--dump-dom"], hash);
+        self.dom_at(hash, "1280,900")
+    }
+
+    fn dom_at(&self, hash: &str, size: &str) -> String {
+        let dom = self.browse("dom", &[&format!("--window-size={size}"), "--dump-dom"], hash);
         let root = &dom[dom.find("<html").unwrap()..];
         let root = &root[..root.find('>').unwrap()];
         assert!(
@@ -166,7 +171,7 @@ fn ten_thousand_operations_are_counted_and_one_can_still_be_seen() {
     let dom = page.dom("");
     assert!(tags(&dom, "data-op=").is_empty());
     assert!(tags(&dom, "data-slice=").len() > 20);
-    assert!(dom.contains("10000 of 10000 operations in view: counted in slices of time"));
+    assert!(dom.contains("10000 of 10000 operations in view, counted in slices of time"));
     let dom = page.dom("#r0-5000");
     let drawn = tags(&dom, "data-op=").len();
     assert!((1..=bank_report::SINGLE_MAX).contains(&drawn), "{drawn} drawn");
@@ -175,17 +180,125 @@ fn ten_thousand_operations_are_counted_and_one_can_still_be_seen() {
 }
 
 #[test]
-fn an_empty_run_and_hostile_names_draw_too() {
+fn an_empty_run_hostile_names_and_odd_numbers_draw_too() {
     let mut hostile = samples::sixty_events();
     hostile.title = "</script><script>document.documentElement.dataset.error='in'</script>".to_owned();
     for operation in &mut hostile.run.history.operations {
         operation.session = hostile.title.clone();
         operation.error = Some(hostile.title.clone());
     }
-    for report in [Report::default(), hostile] {
+    let mut odd = samples::read_your_writes();
+    let operations = &mut odd.run.history.operations;
+    operations[0].balance = Some(i64::MAX);
+    operations[0].completed_us = 0;
+    operations[1].outcome = Outcome::Unknown;
+    operations[1].served_by = None;
+    operations[1].position = None;
+    operations[2].served_by = Some(77);
+    operations[2].waited_us = u64::MAX;
+    odd.run.history.journals.truncate(1);
+    odd.run.history.journals[0].applied[1].applied_us = None;
+    odd.run.history.faults[0].until_us = None;
+    for report in [Report::default(), hostile, odd] {
         let Some(page) = Page::new(&report) else {
             return;
         };
         page.dom("#r0-0");
     }
+}
+
+/// A page whose own script goes on as a customer with a keyboard would, and notes what it found in the root element.
+fn with_keys(report: &Report, keys: &str) -> Option<String> {
+    let page = Page::new(report)?;
+    let driver = format!(
+        "<script>\
+         const note = document.documentElement.dataset;\
+         const at = () => document.activeElement;\
+         const press = (key) => at().dispatchEvent(new KeyboardEvent('keydown', {{ key, bubbles: true, cancelable: true }}));\
+         const panel = () => document.querySelector('.panel h3').textContent;\
+         const chosen = () => document.querySelectorAll('.op.chosen').length;\
+         const enter = () => document.querySelector('.frame [tabindex=\"0\"]').focus();\
+         {keys}\
+         </script></body>"
+    );
+    fs::write(&page.file, render(report).replace("</body>", &driver)).unwrap();
+    Some(root_of(&page.dom("")))
+}
+
+fn root_of(dom: &str) -> String {
+    dom[dom.find("<html").unwrap()..].split('>').next().unwrap().to_owned()
+}
+
+/// Where everything outside the pictures and panels stands, as a script says it.
+const PLACES: &str = "JSON.stringify([...document.querySelectorAll('h1, h2, .frame, .overview, .panel, table, details')]\
+                      .map((element) => { const { x, y, width } = element.getBoundingClientRect(); return [x, y, width]; }))";
+
+#[test]
+fn nothing_moves_when_the_picture_is_drawn() {
+    for report in [
+        samples::sixty_events(),
+        samples::read_your_writes(),
+        samples::ten_thousand(),
+    ] {
+        let Some(page) = Page::new(&report) else {
+            return;
+        };
+        let data = "<script type=\"application/json\" id=\"runs\">";
+        let before = format!("<script>const places = () => {PLACES}; const placesBefore = places();</script>{data}");
+        let after = "<script>document.documentElement.dataset.moved = placesBefore !== places();</script></body>";
+        fs::write(
+            &page.file,
+            render(&report).replace(data, &before).replace("</body>", after),
+        )
+        .unwrap();
+        for size in ["1280,900", "420,900"] {
+            let root = root_of(&page.dom_at("", size));
+            assert!(root.contains("data-moved=\"false\""), "{size}: {root}");
+        }
+    }
+}
+
+#[test]
+fn keys_walk_from_operation_to_operation_open_and_close() {
+    let keys = "enter(); press('Home'); note.first = at().dataset.op; press('ArrowRight'); press('ArrowRight');\
+                press('ArrowLeft'); note.second = at().dataset.op; press('Enter'); note.open = panel(); note.chosen = chosen();\
+                press('Escape'); note.closed = panel(); note.back = at().dataset.op; press('End'); note.last = at().dataset.op;\
+                press('+'); press('+'); note.zoomed = at().dataset.op; press('0');";
+    let Some(root) = with_keys(&samples::sixty_events(), keys) else {
+        return;
+    };
+    for noted in [
+        "first=\"0\"",
+        "second=\"1\"",
+        "open=\"deposit 10 at branch 1\"",
+        "chosen=\"1\"",
+        "closed=\"No operation chosen\"",
+        "back=\"1\"",
+        "last=\"59\"",
+    ] {
+        assert!(root.contains(&format!("data-{noted}")), "{noted} not in {root}");
+    }
+}
+
+#[test]
+fn enter_on_a_slice_comes_down_to_single_operations() {
+    let keys = "enter(); note.slice = at().dataset.slice; press('ArrowRight'); note.next = at().dataset.slice;\
+                for (let i = 0; i < 9 && at().dataset.slice !== undefined; i += 1) press('Enter');\
+                note.mode = document.querySelector('.frame').dataset.mode; note.op = at().dataset.op;\
+                document.querySelector('.show-proof').click(); note.open = panel(); note.steps = document.querySelectorAll('.op.witness').length;";
+    let Some(root) = with_keys(&samples::ten_thousand(), keys) else {
+        return;
+    };
+    assert!(
+        root.contains("data-slice=\"0\"") && root.contains("data-next=\"1\""),
+        "{root}"
+    );
+    assert!(
+        root.contains("data-mode=\"single\"") && root.contains("data-op="),
+        "{root}"
+    );
+    assert!(
+        root.contains("data-open=\"query at branch 2\"") && root.contains("data-steps=\"2\""),
+        "{root}"
+    );
 }

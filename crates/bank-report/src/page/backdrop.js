@@ -14,9 +14,11 @@ function drawLanes(picture, parent) {
   if (first) svg(parent, "path", { class: "divide", d: line(0, first.y, picture.width, first.y) });
 }
 
-function drawAxis(picture, parent) {
+// `top` stays in sight when the lanes scroll.
+function drawAxis(picture, parent, top) {
   const { layout } = picture.run;
   const room = labelRoom();
+  svg(top, "rect", { class: "gutter", x: 0, y: 0, width: picture.width, height: layout.axis - 4 });
   const mark = (us, step) => {
     const x = picture.x(us);
     if (x < GUTTER - 1 || x > picture.width) return;
@@ -25,7 +27,7 @@ function drawAxis(picture, parent) {
     const left = Math.min(Math.max(x - width / 2, GUTTER), picture.width - width - 2);
     if (!room(left, width)) return;
     svg(parent, "path", { class: "grid", d: line(x, layout.axis - 5, x, layout.total) });
-    svg(parent, "text", { class: "axis", x: round(left), y: layout.axis - 10 }, text);
+    svg(top, "text", { class: "axis", x: round(left), y: layout.axis - 10 }, text);
   };
   const [from, to] = [picture.timeAt(GUTTER), picture.timeAt(picture.width)];
   const marks = Math.max(2, Math.floor((picture.width - GUTTER) / 95));
@@ -35,7 +37,7 @@ function drawAxis(picture, parent) {
   } else {
     for (let i = 0; i <= marks; i += 1) mark(roundNear(picture, GUTTER + 10 + ((picture.width - GUTTER - 34) * i) / marks), 0);
   }
-  svg(parent, "text", { class: "axis-name", x: 10, y: layout.axis - 10 }, "time →");
+  svg(top, "text", { class: "axis-name", x: 10, y: layout.axis - 10 }, "time →");
 }
 
 // The roundest time that lies within some pixels of `x`.

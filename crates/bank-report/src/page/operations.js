@@ -6,8 +6,9 @@ function shape(picture, op) {
   const x0 = picture.x(op.begin);
   const x1 = Math.max(picture.x(op.end), x0 + 4);
   const away = (op.took - Math.min(op.waited, op.took)) * 0.35;
-  const xa = Math.min(Math.max(picture.x(op.begin + away), x0 + (x1 - x0) * 0.12), x1 - 1);
-  const xd = Math.max(Math.min(picture.x(op.end - away), x1 - (x1 - x0) * 0.12), xa + 1);
+  const slope = Math.min((x1 - x0) * 0.12, 14);
+  const xa = Math.min(Math.max(picture.x(op.begin + away), x0 + slope), x1 - 1);
+  const xd = Math.max(Math.min(picture.x(op.end - away), x1 - slope), xa + 1);
   const asked = picture.run.lanes.branch.get(op.branch);
   const served = op.served === null ? null : picture.run.lanes.branch.get(op.served);
   return { x0, x1, xa, xd, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
@@ -69,6 +70,7 @@ function drawLabels(picture, parent, ops) {
   const upright = crowdedLanes(picture, ops);
   const rooms = new Map();
   const roomOf = (key) => rooms.get(key) || rooms.set(key, labelRoom()).get(key);
+  let badge = -Infinity;
   for (const op of ranked) {
     const at = shape(picture, op);
     const step = picture.step(op);
@@ -78,16 +80,18 @@ function drawLabels(picture, parent, ops) {
       const text = shortWords(op);
       const y = at.customer.mid - at.half - 8;
       const width = textWidth(text, 12);
+      const level = Math.min(middle, picture.width - width / 2 - 4);
       if (upright.has(at.customer)) {
         const short = text.length > 6 ? `${text.slice(0, 5)}…` : text;
         if (roomOf(at.customer)(middle - 4, 8)) svg(parent, "text", { class: `label${mark}`, transform: `translate(${round(middle + 4)} ${round(y + 2)}) rotate(-90)` }, short);
-      } else if (roomOf(at.customer)(middle - width / 2, width)) {
-        svg(parent, "text", { class: `label middle${mark}`, x: round(middle), y: round(y) }, text);
+      } else if (roomOf(at.customer)(level - width / 2, width)) {
+        svg(parent, "text", { class: `label middle${mark}`, x: round(level), y: round(y) }, text);
       }
     }
-    if (at.served && at.served.height >= 36) drawBranchLabel(parent, op, at, roomOf(at.served), mark);
+    if (at.served && at.served.height >= 36) drawBranchLabel(picture, parent, op, at, roomOf(at.served), mark);
     if (step) {
-      const x = upright.has(at.customer) || at.customer.height < 60 ? middle : at.x0 + Math.min(0, (at.x1 - at.x0) / 2 - 9);
+      const x = Math.max(middle, badge + 20);
+      badge = x;
       const y = at.customer.y + 11;
       svg(parent, "circle", { class: "badge", cx: round(x), cy: y, r: 9 });
       svg(parent, "text", { class: "badge-number", x: round(x), y: y + 4 }, String(step));
@@ -95,13 +99,13 @@ function drawLabels(picture, parent, ops) {
   }
 }
 
-function drawBranchLabel(parent, op, at, room, mark) {
+function drawBranchLabel(picture, parent, op, at, room, mark) {
   const wait = op.waited > 0 ? `waits ${timeWords(op.waited)}` : "";
   const position = op.position === null ? "" : op.read ? `sees ${op.position}` : `writes ${op.position}`;
   const texts = op.waited > 0 ? [...(at.served.height > 50 ? [`${wait}, ${position}`] : []), wait, position] : [position, String(op.position === null ? "" : op.position)];
   for (const text of texts) {
     const width = textWidth(text, 11.5);
-    const middle = Math.max((at.xa + at.xd) / 2, GUTTER + width / 2);
+    const middle = Math.min(Math.max((at.xa + at.xd) / 2, GUTTER + width / 2), picture.width - width / 2 - 4);
     if (text && room(middle - width / 2, width)) {
       svg(parent, "text", { class: `told middle${op.waited > 0 ? " waits" : ""}${op.behind ? " short" : ""}${mark}`, x: round(middle), y: round(at.served.mid - 12) }, text);
       return;

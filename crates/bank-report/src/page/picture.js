@@ -1,5 +1,8 @@
 // One run's picture: what is in view, what is chosen, and drawing it anew when either changes.
 
+// An operation has at least this much room at first, on average.
+const ROOM_PX = 12;
+
 function makePicture(section, run, common) {
   const frame = section.querySelector(".frame");
   const panel = section.querySelector(".panel");
@@ -12,7 +15,7 @@ function makePicture(section, run, common) {
   };
   const root = svg(frame, "svg", { height: run.layout.total, role: "group", "aria-label": `Space–time diagram: ${run.customers.length} customers, ${run.branches.length} branches, ${run.ops.length} operations` });
   hatch(root, run.number);
-  const [backdrop, plot, spotlight, above] = ["backdrop", "plot", "spotlight", "above"].map((name) => svg(root, "g", { class: name }));
+  const [backdrop, plot, spotlight, above, top] = ["backdrop", "plot", "spotlight", "above", "top"].map((name) => svg(root, "g", { class: name }));
 
   picture.setClock = () => {
     picture.clock = picture.toScale ? clockToScale(common.end(run)) : clockEvened(run);
@@ -31,11 +34,12 @@ function makePicture(section, run, common) {
   picture.draw = () => {
     picture.width = Math.max(frame.clientWidth, 280);
     root.setAttribute("width", picture.width);
-    for (const group of [backdrop, plot, above]) group.replaceChildren();
+    root.setAttribute("viewBox", `0 0 ${picture.width} ${run.layout.total}`);
+    for (const group of [backdrop, plot, above, top]) group.replaceChildren();
     const ops = picture.inView();
     picture.single = ops.length <= run.singleMax;
     drawLanes(picture, backdrop);
-    drawAxis(picture, backdrop);
+    drawAxis(picture, backdrop, top);
     const faultNames = svg(null, "g", {});
     drawFaults(picture, plot, faultNames);
     if (picture.single) {
@@ -68,6 +72,17 @@ function makePicture(section, run, common) {
     picture.look(centre - length * (at === undefined ? 0.5 : at), length);
   };
   picture.pan = (share) => picture.look(picture.from + picture.length * share, picture.length);
+
+  // At first: all of it, or as much as leaves room between operations, from its beginning or around the proof.
+  picture.begin = () => {
+    picture.width = Math.max(frame.clientWidth, 280);
+    const share = ((picture.width - GUTTER) / ROOM_PX) / Math.max(run.ops.length, 1);
+    if (run.ops.length > run.singleMax || share >= 1) return picture.draw();
+    const last = picture.proof === null ? undefined : run.witnesses[0].operations.at(-1);
+    const centre = last === undefined ? 0 : picture.clock.place(run.ops[last].begin);
+    const length = picture.clock.length * share;
+    return picture.look(centre - length * 0.6, length);
+  };
 
   // Brings an operation into view, close enough to be drawn by itself.
   picture.bring = (op) => {
@@ -105,6 +120,7 @@ function makePicture(section, run, common) {
     picture.focus();
     return undefined;
   };
+  frame.addEventListener("scroll", () => top.setAttribute("transform", `translate(0 ${frame.scrollTop})`));
   picture.root = root;
   picture.spotlight = spotlight;
   picture.setClock();
@@ -157,7 +173,7 @@ function status(picture, ops) {
   const clock = picture.toScale ? "Time is to scale." : "Busy moments get more room than idle ones; the times on the axis are real.";
   const drawn = picture.single
     ? `${ops.length} of ${run.ops.length} operations in view, each drawn.`
-    : `${ops.length} of ${run.ops.length} operations in view: counted in slices of time, since more than ${run.singleMax} are too many to draw. Blue: reads, green: writes, hatched: reads that waited, grey, below a branch's line: commands of the journal that reached it.`;
+    : `${ops.length} of ${run.ops.length} operations in view, counted in slices of time.`;
   const text = `${drawn} ${clock}`;
   const element = picture.section.querySelector(".status");
   if (element.textContent !== text) element.textContent = text;

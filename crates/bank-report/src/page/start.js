@@ -169,8 +169,6 @@ function chooseFirst(all) {
   });
 }
 
-for (const details of document.querySelectorAll("details.operations")) details.open = false;
-
 const runs = JSON.parse(document.getElementById("runs").textContent).map(readRun);
 const longest = Math.max(...runs.flatMap((run) => run.lanes.all.map((lane) => lane.label.length)), 0);
 GUTTER = Math.max(92, 20 + Math.ceil(longest * 7.6));
@@ -178,7 +176,7 @@ const common = { end: () => Math.max(...runs.map((run) => run.end)), drawOvervie
 const pictures = runs.map((run) => makePicture(document.getElementById(`run-${run.number}`), run, common));
 for (const picture of pictures) {
   showHint(picture.panel, picture.run);
-  picture.draw();
+  picture.begin();
   connectTools(picture);
   connectMouse(picture);
   connectKeys(picture);
