@@ -1,7 +1,5 @@
 //! What the rest of the daemon sees of replication.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,25 +8,22 @@ use std::time::Duration;
 use bank_journal::Journal;
 use bank_ledger::{Applied, Command, Position};
 use bank_proto::v1;
-use futures::stream::BoxStream;
-use futures::{FutureExt, Stream, StreamExt};
-use openraft::error::{
-    ChangeMembershipError, ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError,
-};
+use futures::FutureExt;
+use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
 use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
 use openraft::rt::WatchReceiver;
-use openraft::{ChangeMembers, Config, ReadPolicy, ServerState, SnapshotPolicy};
-use tokio::io::AsyncWriteExt;
+use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::sync::watch;
 use tonic::Status;
 use uuid::Uuid;
 
+use super::inbound::malformed;
 use super::log_store::LogStore;
-use super::machine::{ApplyTimes, BooksCopy, Machine, TemporaryFile, decode};
+use super::machine::{ApplyTimes, Machine};
 use super::network::NetworkFactory;
-use super::types::{Batch, Member, Raft, Snapshot, TypeConfig};
+use super::types::{Batch, Raft, TypeConfig};
 use super::wire;
-use crate::books::{BooksFile, Reader, examine_copy};
+use crate::books::{BooksFile, Reader};
 use crate::config::Timing;
 use crate::peer::{Identity, Peers};
 
@@ -43,8 +38,6 @@ const APPEND_ENTRIES_MAX: u64 = 64;
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a leader that stops waits for another to lead.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a step that the engine refuses until an earlier one has committed is tried again: at founding only.
-const RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What an [`Engine`] is opened with.
 pub(crate) struct Parts {
@@ -87,11 +80,11 @@ pub(crate) struct Replica {
 /// Replication at this branch. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Engine {
-    raft: Raft,
+    pub(super) raft: Raft,
     position: watch::Receiver<Position>,
     times: ApplyTimes,
-    scratch: PathBuf,
-    bank_id: Uuid,
+    pub(super) scratch: PathBuf,
+    pub(super) bank_id: Uuid,
 }
 
 impl Engine {
@@ -199,72 +192,6 @@ impl Engine {
         (role, metrics.vote.leader_id.term)
     }
 
-    /// Begins the bank with these voters, of whom this branch is one, and waits until one of them leads. Begun already:
-    /// waits only.
-    ///
-    /// # Errors
-    /// The engine refuses, or no leader came about in time.
-    pub(crate) async fn begin(&self, voters: &[Replica], limit: Duration) -> io::Result<()> {
-        match self.raft.initialize(members(voters)).await {
-            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
-            Err(error) => return Err(io::Error::other(error)),
-        }
-        let led = self
-            .raft
-            .wait(Some(limit))
-            .metrics(|m| m.current_leader.is_some(), "a leader")
-            .await;
-        led.map(drop).map_err(io::Error::other)
-    }
-
-    /// Adds branches that do not vote.
-    ///
-    /// # Errors
-    /// This branch does not lead, or the change did not commit in time.
-    pub(crate) async fn add_learners(&self, learners: &[Replica], limit: Duration) -> io::Result<()> {
-        self.change(|| ChangeMembers::AddNodes(members(learners)), limit).await
-    }
-
-    /// Puts one replica, which learns already, in the place of another: it votes if that one did, and that one is gone.
-    ///
-    /// # Errors
-    /// As for [`Self::add_learners`].
-    pub(crate) async fn replace(&self, lost: &Replica, by: u64, limit: Duration) -> io::Result<()> {
-        if !lost.voter {
-            return self
-                .change(|| ChangeMembers::RemoveNodes(BTreeSet::from([lost.id])), limit)
-                .await;
-        }
-        let mut voters: BTreeSet<u64> = self
-            .replicas()
-            .into_iter()
-            .filter(|replica| replica.voter && replica.id != lost.id)
-            .map(|r| r.id)
-            .collect();
-        voters.insert(by);
-        self.change(|| ChangeMembers::ReplaceAllVoters(voters.clone()), limit)
-            .await
-    }
-
-    async fn change(&self, change: impl Fn() -> ChangeMembers<u64, Member>, limit: Duration) -> io::Result<()> {
-        let changed = async {
-            loop {
-                // Whoever votes no longer is no longer a member either.
-                match self.raft.change_membership(change(), false).await {
-                    Ok(_) => return Ok(()),
-                    // Refused until the change before has committed.
-                    Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(
-                        ChangeMembershipError::InProgress(_),
-                    ))) => tokio::time::sleep(RETRY_INTERVAL).await,
-                    Err(error) => return Err(io::Error::other(error)),
-                }
-            }
-        };
-        tokio::time::timeout(limit, changed)
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-    }
-
     /// From the leader: what a read has to wait for so that it misses no write that was acknowledged before now. A
     /// quorum confirms that this branch leads still; no clock is trusted.
     ///
@@ -349,170 +276,10 @@ impl Engine {
             tracing::warn!(%error, "the replication engine ended badly");
         }
     }
-
-    /// Serves a leader's stream of entries, until it or `until` ends.
-    pub(crate) fn append(
-        &self,
-        requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
-        until: impl Future<Output = ()> + Send + 'static,
-    ) -> BoxStream<'static, Result<v1::AppendResponse, Status>> {
-        let me = *self.raft.node_id();
-        // A request that is none ends the stream, and the leader opens another. Its sender is told why.
-        let (bad, mut why) = tokio::sync::mpsc::channel(1);
-        let requests = requests
-            .take_until(until)
-            .map(move |request| {
-                let request = request.and_then(|request| {
-                    let request = wire::append_request_back(request).map_err(malformed)?;
-                    wire::sound_append(&request, me).map_err(malformed)?;
-                    Ok(request)
-                });
-                request.map_err(|status| {
-                    tracing::debug!(reason = status.message(), "a leader's stream of entries broke off");
-                    // Only the first is told, and there is none after it.
-                    let _ = bad.try_send(status);
-                })
-            })
-            .take_while(|request| futures::future::ready(request.is_ok()))
-            .filter_map(|request| futures::future::ready(request.ok()));
-        let results = self.raft.stream_append(requests);
-        let results = results.map(|result| result.map(wire::append_response).map_err(stopped));
-        let told = futures::stream::poll_fn(move |cx| why.poll_recv(cx)).map(Err);
-        results.chain(told).boxed()
-    }
-
-    /// Answers a candidate.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
-    pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
-        let request = wire::vote_request_back(request).map_err(malformed)?;
-        wire::sound_candidate(&request).map_err(malformed)?;
-        self.raft
-            .vote(request)
-            .await
-            .map(|response| wire::vote_response(&response))
-            .map_err(unavailable)
-    }
-
-    /// Answers who would be a candidate.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
-    pub(crate) async fn pre_vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
-        let request = wire::vote_request_back(request).map_err(malformed)?;
-        wire::sound_candidate(&request).map_err(malformed)?;
-        self.raft
-            .pre_vote(request)
-            .await
-            .map(|response| wire::vote_response(&response))
-            .map_err(unavailable)
-    }
-
-    /// Hears that the leader wants this or another branch to lead.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
-    pub(crate) async fn transfer_leader(
-        &self,
-        request: v1::TransferLeaderRequest,
-    ) -> Result<v1::TransferLeaderResponse, Status> {
-        let from = wire::vote_back(request.from_leader).map_err(malformed)?;
-        let last = wire::log_id_back_opt(request.last_log_id).map_err(malformed)?;
-        let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
-        let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
-        Ok(v1::TransferLeaderResponse {
-            refused: taken.err().map(|error| error.to_string()).unwrap_or_default(),
-        })
-    }
-
-    /// Takes a whole copy of the books from the leader: what its header says, then as many bytes as it says.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT where it is malformed or short, INTERNAL where it cannot be written here, UNAVAILABLE where the
-    /// engine has stopped. The books are then what they were.
-    pub(crate) async fn install_snapshot(
-        &self,
-        header: v1::SnapshotHeader,
-        chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
-    ) -> Result<v1::InstallSnapshotResponse, Status> {
-        let meta = wire::snapshot_meta_back(&header).map_err(malformed)?;
-        let vote = wire::vote_back(header.vote).map_err(malformed)?;
-        wire::sound_snapshot(&vote, &meta, *self.raft.node_id()).map_err(malformed)?;
-        let file = TemporaryFile::in_directory(&self.scratch);
-        receive(&file, header.length, chunks).await?;
-        // The engine takes a copy for good as soon as it has one: what is wrong with it must be found now.
-        let (bank_id, path) = (self.bank_id, file.path().to_owned());
-        let examined = tokio::task::spawn_blocking(move || examine_copy(&path, *bank_id.as_bytes())).await;
-        let marker = examined.map_err(|error| Status::internal(error.to_string()))?;
-        let marker = marker.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let held = decode(&marker).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if held != (meta.last_log_id, meta.last_membership.clone()) {
-            return Err(Status::invalid_argument(
-                "the copy of the books holds another state than its header says",
-            ));
-        }
-        let snapshot = Snapshot {
-            meta,
-            snapshot: BooksCopy::Received(file),
-        };
-        let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
-        Ok(v1::InstallSnapshotResponse {
-            vote: Some(wire::vote(&response.vote)),
-        })
-    }
 }
 
-/// Writes exactly as many bytes as were announced into the file.
-async fn receive(
-    file: &TemporaryFile,
-    length: u64,
-    chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
-) -> Result<(), Status> {
-    let io_failed = |error: io::Error| Status::internal(format!("{}: {error}", file.path().display()));
-    let mut out = tokio::fs::File::create_new(file.path()).await.map_err(io_failed)?;
-    let mut written = 0u64;
-    let mut chunks = std::pin::pin!(chunks);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk?;
-        written = written.saturating_add(chunk.len() as u64);
-        if written > length {
-            break;
-        }
-        out.write_all(&chunk).await.map_err(io_failed)?;
-    }
-    if written != length {
-        let why = format!("the copy of the books has {written} bytes or more, its header says {length}");
-        return Err(Status::invalid_argument(why));
-    }
-    out.sync_all().await.map_err(io_failed)
-}
-
-fn members(replicas: &[Replica]) -> BTreeMap<u64, Member> {
-    replicas
-        .iter()
-        .map(|r| {
-            (
-                r.id,
-                Member {
-                    branch: r.branch,
-                    address: r.address.clone(),
-                },
-            )
-        })
-        .collect()
-}
-
-fn malformed(error: wire::Malformed) -> Status {
-    Status::invalid_argument(error.to_string())
-}
-
-fn stopped(fatal: Fatal<TypeConfig>) -> Status {
+pub(super) fn stopped(fatal: Fatal<TypeConfig>) -> Status {
     Status::unavailable(format!("the branch is stopping: {fatal}"))
-}
-
-fn unavailable(error: RaftError<TypeConfig>) -> Status {
-    Status::unavailable(error.to_string())
 }
 
 fn config(identity: &Identity, timing: Timing) -> Result<Config, openraft::ConfigError> {

@@ -2,11 +2,14 @@
 //!
 //! [`types`] fixes what openraft replicates, [`log_store`] puts its log into the journal, [`machine`] its state into the
 //! books, [`network`] carries its messages over gRPC, [`wire`] turns its types into messages and back, and [`engine`]
-//! is what the rest of the daemon sees: propose, read index, members, role.
+//! is what the rest of the daemon sees: propose, read index, role; with [`membership`], who is a branch, and [`inbound`],
+//! what the other branches say.
 
 pub(crate) mod engine;
+mod inbound;
 mod log_store;
 mod machine;
+mod membership;
 mod network;
 mod types;
 mod wire;
