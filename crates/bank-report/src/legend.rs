@@ -31,7 +31,7 @@ const SIGNS: &[(Where, &str, &str)] = &[
     (
         Where::Always,
         r#"<path class="leg read" d="M10 1L18 18M26 18L34 1"/><path class="head read" d="M18.6 19.5L14.9 14.2L19.4 12.1ZM34.6 -.5L35 5.4L30.4 3.4Z"/>"#,
-        "to a branch and back; “sees\u{a0}3”: answered from the books at position\u{a0}3",
+        "to a branch and back; “sees\u{a0}3”: the books at position\u{a0}3",
     ),
     (
         Where::Always,

@@ -28,6 +28,9 @@ fn chromium() -> Option<PathBuf> {
     found
 }
 
+/// As if the reader had asked for dark colours.
+const DARK: &[&str] = &["--blink-settings=preferredColorScheme=0"];
+
 /// A report in a file, and a browser to look at it.
 struct Page {
     chromium: PathBuf,
@@ -102,11 +105,17 @@ impl Page {
         dom[..scripts].to_owned()
     }
 
-    fn screenshot(&self, name: &str, size: &str) {
+    /// Kept in the directory that `REPORT_SCREENSHOTS` names, if it is set, to be judged by eye.
+    fn screenshot(&self, name: &str, size: &str, flags: &[&str]) {
         let picture = self.directory.path().join(name);
+        let window = format!("--window-size={size}");
         let flag = format!("--screenshot={}", picture.display());
-        self.browse("screenshot", &[&format!("--window-size={size}"), &flag], "");
+        self.browse("screenshot", &[&[window.as_str(), flag.as_str()], flags].concat(), "");
         assert!(size_of_png(&picture).is_some(), "no picture of {name}");
+        if let Some(kept) = std::env::var_os("REPORT_SCREENSHOTS") {
+            fs::create_dir_all(&kept).unwrap();
+            fs::copy(&picture, Path::new(&kept).join(name)).unwrap();
+        }
     }
 }
 
@@ -134,7 +143,8 @@ fn sixty_events_are_each_drawn() {
     for lane in ["customer 1", "branch 1", "branch 10"] {
         assert!(dom.contains(&format!(">{lane}</text>")), "no lane {lane}");
     }
-    page.screenshot("sixty.png", "1280,900");
+    page.screenshot("sixty.png", "1280,900", &[]);
+    page.screenshot("sixty-dark.png", "1280,900", DARK);
 }
 
 #[test]
@@ -157,8 +167,9 @@ fn a_failed_demo_shows_its_witness_beside_the_run_that_held() {
         "the panel names the missed write"
     );
     assert!(dom.contains("replication to branch 2 held back") && dom.contains("waits 246 ms, sees 3"));
-    page.screenshot("demo.png", "1280,900");
-    page.screenshot("demo-narrow.png", "420,900");
+    page.screenshot("demo.png", "1280,900", &[]);
+    page.screenshot("demo-dark.png", "1280,900", DARK);
+    page.screenshot("demo-narrow.png", "420,900", &[]);
 }
 
 #[test]
@@ -176,7 +187,7 @@ fn ten_thousand_operations_are_counted_and_one_can_still_be_seen() {
     let drawn = tags(&dom, "data-op=").len();
     assert!((1..=bank_report::SINGLE_MAX).contains(&drawn), "{drawn} drawn");
     assert_eq!(tags(&dom, "data-op=\"5000\"").len(), 1);
-    page.screenshot("ten-thousand.png", "1280,900");
+    page.screenshot("ten-thousand.png", "1280,900", &[]);
 }
 
 #[test]
