@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use openraft::ChangeMembers;
 use openraft::error::{ChangeMembershipError, ClientWriteError, InitializeError, RaftError};
+use openraft::{ChangeMembers, RaftMetrics};
 
 use super::engine::{Engine, Replica};
-use super::types::Member;
+use super::types::{Member, TypeConfig};
 
 /// How often a step that the engine refuses until an earlier one has committed is tried again: at founding only.
 const RETRY_INTERVAL: Duration = Duration::from_millis(2);
@@ -24,11 +24,12 @@ impl Engine {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
             Err(error) => return Err(io::Error::other(error)),
         }
-        let led = self
-            .raft
-            .wait(Some(limit))
-            .metrics(|m| m.current_leader.is_some(), "a leader")
-            .await;
+        // A leader's first entry of its term comes after the membership: once that is applied, the next change may come.
+        let led = |m: &RaftMetrics<TypeConfig>| {
+            let applied_in = m.last_applied.map(|log_id| log_id.leader_id.term);
+            m.current_leader.is_some() && applied_in == Some(m.vote.leader_id.term)
+        };
+        let led = self.raft.wait(Some(limit)).metrics(led, "a leader").await;
         led.map(drop).map_err(io::Error::other)
     }
 
