@@ -69,14 +69,15 @@ fn accounts<'a>(run: &Run<'a>) -> Accounts<'a> {
     accounts
 }
 
-/// What `main` opened with: as it was asked for, or as the first command of a bank that was founded for the run says.
+/// What `main` opened with: as it was asked for, or as the journal's first command says. Of a bank that was there before
+/// the run, that says nothing.
 fn opening(run: &Run<'_>) -> Option<i64> {
-    let founded = || {
-        let first = run.journals.reference()?.entries.first()?;
-        match &first.action {
-            Action::Open { account, amount } if account == "main" && run.options.before <= 1 => Some(*amount),
-            _ => None,
-        }
+    if run.options.before > 1 {
+        return None;
+    }
+    let founded = || match &run.journals.reference()?.entries.first()?.action {
+        Action::Open { account, amount } if account == "main" => Some(*amount),
+        _ => None,
     };
     run.options.opening.or_else(founded)
 }

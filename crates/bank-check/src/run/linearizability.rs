@@ -46,30 +46,27 @@ pub(super) fn judge(run: &Run<'_>) -> Verdict {
         findings.note("no read at level strong was answered: this is about writes");
     }
     placed.sort_by_key(|placed| (placed.position, placed.kind));
-    let binding = |placed: &&Placed<'_>| placed.kind != Kind::Weak;
-    let first_done = placed.iter().filter(binding).map(|placed| placed.done_us).min();
-    let first_done = first_done.unwrap_or(u64::MAX);
+    let first_done = placed.iter().map(|placed| placed.done_us).min().unwrap_or(u64::MAX);
 
-    let mut latest: Option<&Placed<'_>> = None;
-    let mut of_position: Option<&Placed<'_>> = None;
-    let mut position = 0;
-    for later in &placed {
-        // Reads at one position bind each other in no way: they come into force at the next position.
-        if later.position != position {
-            latest = begun_later(latest, of_position.take());
-            position = later.position;
+    // From the last to the first: of what stands later, the first to be done.
+    let mut first: Option<&Placed<'_>> = None;
+    let mut reads: Option<&Placed<'_>> = None;
+    let mut position = u64::MAX;
+    for earlier in placed.iter().rev() {
+        // Reads at one position bind each other in no way: only the write there, and what stands before.
+        if earlier.position != position || earlier.kind == Kind::Write {
+            first = done_first(first, reads.take());
+            position = earlier.position;
         }
-        match latest {
-            Some(earlier) if later.done_us < earlier.begun_us => fail(earlier, later, &mut findings),
-            _ if later.kind != Kind::Weak && later.begun_us > first_done => {
-                findings.pass_promised(is_promised(later));
+        if earlier.kind != Kind::Weak && earlier.begun_us > first_done {
+            match first {
+                Some(later) if later.done_us < earlier.begun_us => fail(earlier, later, &mut findings),
+                _ => findings.pass_promised(is_promised(earlier)),
             }
-            _ => {}
         }
-        match later.kind {
-            Kind::Write => latest = begun_later(latest, Some(later)),
-            Kind::Fresh => of_position = begun_later(of_position, Some(later)),
-            Kind::Weak => {}
+        match earlier.kind {
+            Kind::Write => first = done_first(first, Some(earlier)),
+            Kind::Fresh | Kind::Weak => reads = done_first(reads, Some(earlier)),
         }
     }
     findings.done()
@@ -105,9 +102,9 @@ fn reads<'a>(run: &Run<'a>) -> impl Iterator<Item = Placed<'a>> {
     })
 }
 
-fn begun_later<'p, 'a>(one: Option<&'p Placed<'a>>, other: Option<&'p Placed<'a>>) -> Option<&'p Placed<'a>> {
+fn done_first<'p, 'a>(one: Option<&'p Placed<'a>>, other: Option<&'p Placed<'a>>) -> Option<&'p Placed<'a>> {
     match (one, other) {
-        (Some(one), Some(other)) if other.begun_us <= one.begun_us => Some(one),
+        (Some(one), Some(other)) if one.done_us < other.done_us => Some(one),
         (one, None) => one,
         (_, other) => other,
     }

@@ -1,0 +1,243 @@
+//! One table for each guarantee: a history, the verdict, and the sentence of its first witness.
+
+use crate::transcript::{found, told, told_and_kept, verdict};
+use bank_check::{History, Options};
+
+/// The guarantee, and for each history what is found and said.
+fn check(guarantee: &str, history: impl Fn(&str) -> History, options: &Options, table: &[(&str, &str, &str)]) {
+    for (text, expected, sentence) in table {
+        let verdict = verdict(&history(text), options, guarantee);
+        assert_eq!(found(&verdict), *expected, "{guarantee}: {text}\n{verdict:#?}");
+        let said = verdict.failures.first().map_or("", String::as_str);
+        assert_eq!(said, *sentence, "{guarantee}: {text}");
+    }
+}
+
+#[test]
+fn read_your_writes() {
+    let table = [
+        ("", "unknown", ""),
+        ("1 query at 2 p1 =100", "unknown", ""),
+        ("1 deposit 10 at 1 p2 =110\n1 query at 2 p2 =110", "pass 1", ""),
+        // The same branch could hardly have failed.
+        ("1 deposit 10 at 1 p2 =110\n1 query at 1 p2 =110", "unknown", ""),
+        ("1 deposit 10 at 1 unknown\n1 query at 2 p1 =100", "unknown", ""),
+        ("1 deposit 10 at 1 p2 =110\n2 query at 2 p1 =100", "unknown", ""),
+        (
+            "1 query at 1 p6 =100\n1 query at 1 p6 =100\n1 deposit 10 at 1 p7 =110\n1 query at 2 p6 =100",
+            "fail 1 of 1",
+            "customer 1 deposited 10 at branch 1 (event 3, position 7); its next query at branch 2 (event 4, level eventual) answered from position 6: read-your-writes broken",
+        ),
+        (
+            "1 deposit 10 at 1 p2 =110\n1 query at 2 p2 =110\n1 query at 1 session p1 =100",
+            "fail 1 of 2",
+            "customer 1 deposited 10 at branch 1 (event 1, position 2); its later query at branch 1 (event 3, level session) answered from position 1: read-your-writes broken",
+        ),
+        (
+            "1 withdraw 500 at 1 p2 =100 refused\n1 query at 2 p1 =100",
+            "fail 1 of 1",
+            "customer 1 was refused a withdrawal of 500 at branch 1 (event 1, position 2), for insufficient funds; its next query at branch 2 (event 2, level eventual) answered from position 1: read-your-writes broken",
+        ),
+    ];
+    check("read-your-writes", told, &Options::default(), &table);
+}
+
+#[test]
+fn monotonic_reads() {
+    let table = [
+        ("1 query at 1 p5 =100", "unknown", ""),
+        (
+            "1 query at 1 p5 =100\n1 query at 2 p5 =100\n1 query at 1 p6 =100",
+            "pass 2",
+            "",
+        ),
+        ("1 query at 1 p5 =100\n2 query at 2 p4 =100", "unknown", ""),
+        (
+            "1 query at 1 p5 =100\n1 query at 2 p4 =100\n1 query at 3 session p4 =100",
+            "fail 2 of 2",
+            // The one that was promised comes first.
+            "customer 1's query at branch 1 (event 1, level eventual) answered from position 5; its later query at branch 3 (event 3, level session) answered from position 4: monotonic-reads broken",
+        ),
+    ];
+    check("monotonic-reads", told, &Options::default(), &table);
+}
+
+#[test]
+fn monotonic_writes() {
+    let by_replies = [
+        ("1 deposit 1 at 1 p2 =101", "unknown", ""),
+        ("1 deposit 1 at 1 p2 =101\n1 deposit 1 at 2 p3 =102", "pass 1", ""),
+        // What is unknown binds nothing that comes after it, and a second try stands where the first stood.
+        (
+            "1 deposit 1 at 1 unknown #a\n1 deposit 1 at 2 p2 =101\n1 deposit 1 at 3 p3 =102 #a",
+            "unknown",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 p3 =101 #a\n1 deposit 1 at 2 p4 =102\n1 deposit 1 at 3 p3 =101 #a",
+            "pass 1",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 p3 =101\n1 withdraw 1 at 2 p2 =100",
+            "fail 1 of 1",
+            "customer 1 deposited 1 at branch 1 (event 1, position 3); its later withdrawal of 1 at branch 2 (event 2) came at position 2 by its reply, not after position 3: monotonic-writes broken",
+        ),
+    ];
+    check("monotonic-writes", told, &Options::default(), &by_replies);
+    let swapped = |text: &str| {
+        let mut history = told_and_kept(text);
+        let applied = &mut history.journals[2].applied;
+        let (one, other) = (applied[1].position, applied[2].position);
+        applied.swap(1, 2);
+        applied[1].position = one;
+        applied[2].position = other;
+        history
+    };
+    let by_journals = [(
+        "1 deposit 1 at 1 p2 =101\n1 withdraw 1 at 2 p3 =100",
+        "fail 1 of 2",
+        "customer 1 deposited 1 at branch 1 (event 1, position 2); its later withdrawal of 1 at branch 2 (event 2) came at position 2 in the journal of branch 3, not after position 3: monotonic-writes broken",
+    )];
+    check("monotonic-writes", swapped, &Options::default(), &by_journals);
+}
+
+#[test]
+fn writes_follow_reads() {
+    let table = [
+        ("1 query at 1 p5 =100", "unknown", ""),
+        ("1 query at 1 p5 =100\n1 deposit 1 at 2 p6 =101", "pass 1", ""),
+        ("1 deposit 1 at 2 p6 =101\n1 query at 1 p6 =101", "unknown", ""),
+        (
+            "1 query at 1 p5 =100\n1 deposit 1 at 2 p5 =101",
+            "fail 1 of 1",
+            "customer 1's query at branch 1 (event 1, level eventual) answered from position 5; its later deposit of 1 at branch 2 (event 2) came at position 5: writes-follow-reads broken",
+        ),
+    ];
+    check("writes-follow-reads", told, &Options::default(), &table);
+}
+
+#[test]
+fn linearizability() {
+    let table = [
+        ("1 deposit 1 at 1 p2 =101", "unknown", ""),
+        ("1 deposit 1 at 1 p2 =101\n2 query at 2 strong p2 =101", "pass 1", ""),
+        // Weaker reads may be stale, and those that overlap may come either way.
+        ("1 deposit 1 at 1 p2 =101\n2 query at 2 session p1 =100", "unknown", ""),
+        (
+            "1 deposit 1 at 1 p2 =101 t10-30\n2 query at 2 strong p1 =100 t20-40",
+            "unknown",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 p3 =101\n2 deposit 1 at 2 p4 =102\n1 query at 1 strong p4 =102\n2 query at 1 strong p4 =102",
+            "pass 3",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 p2 =101\n2 query at 2 strong p1 =100",
+            "fail 1 of 1",
+            "customer 1's deposit of 1 at branch 1 (event 1) was done at 15 µs, at position 2; customer 2's query at branch 2 (event 1, level strong) was begun after that, at 20 µs, and answered from position 1: linearizability broken",
+        ),
+        (
+            "1 query at 2 eventual p2 =101\n2 deposit 1 at 1 p2 =101",
+            "fail 1 of 1",
+            "customer 1's query at branch 2 (event 1, level eventual) was done at 15 µs, at position 2; customer 2's deposit of 1 at branch 1 (event 1) was begun after that, at 20 µs, and came at position 2: linearizability broken",
+        ),
+        (
+            "1 deposit 1 at 1 p3 =101\n2 deposit 1 at 2 p2 =102",
+            "fail 1 of 1",
+            "customer 1's deposit of 1 at branch 1 (event 1) was done at 15 µs, at position 3; customer 2's deposit of 1 at branch 2 (event 1) was begun after that, at 20 µs, and came at position 2: linearizability broken",
+        ),
+    ];
+    check("linearizability", told, &Options::default(), &table);
+}
+
+#[test]
+fn a_read_that_may_be_stale_is_judged_where_that_is_asked_for_and_breaks_no_promise() {
+    let options = Options {
+        every_read: true,
+        ..Options::default()
+    };
+    let history = told("1 deposit 1 at 1 p2 =101\n2 query at 2 session p1 =100");
+    let verdict = verdict(&history, &options, "linearizability");
+    assert_eq!(found(&verdict), "fail 1 of 1");
+    assert!(!verdict.promised && !verdict.breaks_promise());
+}
+
+#[test]
+fn by_balances() {
+    let options = Options {
+        opening: Some(100),
+        ..Options::default()
+    };
+    let table = [
+        ("1 deposit 1 at 1 =101\n1 query at 2 =101", "pass 1", ""),
+        (
+            "1 deposit 1 at 1 =101\n2 deposit 2 at 1 =103\n1 query at 2 =103\n1 query at 3 =103",
+            "pass 2",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 =101\n2 deposit 3 at 1 =104\n1 query at 2 =100",
+            "unknown",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 =101\n2 deposit 1 at 1 =102\n1 query at 2 =100",
+            "unknown",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 =101\n2 withdraw 1 at 1 =100\n1 query at 2 =100",
+            "unknown",
+            "",
+        ),
+        (
+            "1 deposit 1 at 1 =101\n2 deposit 2 at 1 =103\n1 query at 2 =102",
+            "fail 1 of 1",
+            "customer 1 deposited 1 at branch 1 (event 1); its next query at branch 2 (event 2, level eventual) answered 102, without it: read-your-writes-by-balances broken",
+        ),
+        (
+            "1 deposit 1 at 1 =101\n1 query at 2 =7",
+            "fail 1 of 1",
+            "customer 1's query at branch 2 (event 2, level eventual) answered 7, which no deposits that were asked for add up to: read-your-writes-by-balances broken",
+        ),
+    ];
+    check("read-your-writes-by-balances", told, &options, &table);
+    let table = [
+        (
+            "2 deposit 2 at 1 =102\n1 query at 2 =102\n1 query at 1 =102",
+            "pass 1",
+            "",
+        ),
+        (
+            "2 deposit 2 at 1 =102\n1 query at 2 =102\n1 query at 1 =100",
+            "fail 1 of 1",
+            "customer 1's reads up to its query at branch 2 (event 1, level eventual) had seen customer 2's deposit of 2; its later query at branch 1 (event 2, level eventual) answered 100, without it: monotonic-reads-by-balances broken",
+        ),
+    ];
+    check("monotonic-reads-by-balances", told, &options, &table);
+}
+
+#[test]
+fn promises_are_told_from_levels() {
+    //    history, promised
+    let table = [
+        ("1 deposit 10 at 1 p2 =110\n1 query at 2 p1 =100", false),
+        ("1 deposit 10 at 1 p2 =110\n1 query at 2 monotonic-reads p1 =100", false),
+        ("1 deposit 10 at 1 p2 =110\n1 query at 2 read-your-writes p1 =100", true),
+        ("1 deposit 10 at 1 p2 =110\n1 query at 2 session p1 =100", true),
+        ("1 deposit 10 at 1 p2 =110\n1 query at 2 strong p1 =100", true),
+        // The writer had waited.
+        ("1 deposit 10 at 1 all p2 =110\n1 query at 2 p1 =100", true),
+    ];
+    for (text, promised) in table {
+        let verdict = verdict(&told(text), &Options::default(), "read-your-writes");
+        assert_eq!(
+            (found(&verdict).as_str(), verdict.promised),
+            ("fail 1 of 1", promised),
+            "{text}"
+        );
+    }
+}
