@@ -11,6 +11,9 @@ use uuid::Uuid;
 use crate::input::{self, shown};
 use crate::request;
 
+/// What an event looks like.
+const EXAMPLE: &str = r#"{"interface":"deposit","branch":1,"money":400}"#;
+
 /// One thing that the customer does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -97,6 +100,13 @@ pub fn parse(content: &[u8], defaults: Defaults<'_>) -> Result<Vec<Event>, Event
         }
     })?;
     let one = |line, text: &str| -> Result<Event, EventsError> {
+        if !text.trim_start().starts_with('{') {
+            let what = format!(
+                "{} is no event; give a JSON array of events, or one event per line, such as {EXAMPLE}",
+                shown(text.trim())
+            );
+            return Err(EventsError::Line { line, what });
+        }
         let raw = serde_json::from_str(text).map_err(|error| by_json(line, &error))?;
         event(raw, defaults).map_err(|what| EventsError::Line { line, what })
     };
@@ -292,7 +302,7 @@ mod tests {
         );
         let table = [
             ("{", "EOF"),
-            ("prose", "expected value"),
+            ("prose", "is no event; give a JSON array"),
             (r#"{"interface":"query","branch":1} x"#, "trailing characters"),
             (r#"{"interface":"query","branch":1,}"#, "trailing comma"),
             (r#"{"interface":"query","branch":1,"dest":2}"#, "unknown field `dest`"),

@@ -77,10 +77,10 @@ pub enum SessionStoreError {
 }
 
 fn hint(source: &io::Error) -> &'static str {
-    if source.kind() == ErrorKind::NotFound {
-        "; its directory must exist"
-    } else {
-        ""
+    match source.kind() {
+        ErrorKind::NotFound => "; its directory must exist",
+        ErrorKind::IsADirectory => "; name a file",
+        _ => "",
     }
 }
 

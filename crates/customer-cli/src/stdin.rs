@@ -1,7 +1,7 @@
 //! The stdin of a replay: read to its end; or its first line only, where its end is the sign that whoever started this
 //! customer is gone.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::process;
 use std::thread;
 
@@ -20,6 +20,9 @@ const WATCH_STACK_BYTES: usize = 64 << 10;
 /// It cannot be read, or is too large.
 pub fn whole() -> Result<Vec<u8>, EventsError> {
     let mut content = Vec::new();
+    if io::stdin().is_terminal() {
+        note("reading events from the terminal, one JSON object per line; Ctrl-D ends them");
+    }
     let read = io::stdin().lock().take(LEN_MAX + 1).read_to_end(&mut content);
     bounded(read, content)
 }

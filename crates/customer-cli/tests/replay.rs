@@ -80,6 +80,11 @@ fn wrong_input_is_refused_before_anything_is_sent() {
             EVENTS.replace("\"branch\":2,\"money\":100", "\"branch\":3,\"money\":100"),
             "stdin: line 5: branch: the bank has no",
         ),
+        (
+            EVENTS.replace(']', ", \"deposit 5\"]"),
+            "line 7: \"\\\"deposit 5\\\"\" is no event; give a JSON array of events",
+        ),
+        ("deposit 5".to_owned(), "line 1: \"deposit 5\" is no event"),
         (EVENTS.replace("]", ""), "stdin: line 7: EOF"),
         (format!("{EVENTS}]"), "trailing characters"),
     ];

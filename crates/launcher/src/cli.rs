@@ -168,7 +168,7 @@ impl RunArgs {
         let voters = self.voters.unwrap_or(0);
         if voters as usize > input.branches.len() {
             return Err(Failure::usage(format!(
-                "--voters {voters}: there are only {} branches",
+                "--voters {voters}: no more can vote than there are branches, and the input has {}",
                 input.branches.len()
             )));
         }

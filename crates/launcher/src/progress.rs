@@ -33,9 +33,9 @@ impl Progress {
 
     /// Begins again, with another thing to count.
     pub(crate) fn count(&self, what: &'static str, length: usize) {
-        self.bar.reset();
-        self.bar.set_length(length as u64);
         self.bar.set_message(what);
+        self.bar.set_length(length as u64);
+        self.bar.reset();
     }
 
     /// One more.

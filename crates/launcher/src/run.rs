@@ -94,8 +94,14 @@ pub enum RunError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// A signal came; everything was stopped.
-    #[error("stopped by a signal; no process is left")]
+    #[error(
+        "stopped by a signal before the end: no output was written, and no process is left; the run's logs and books \
+         are in {}",
+        dir.display()
+    )]
     Interrupted {
+        /// The run folder.
+        dir: PathBuf,
         /// 128 and the signal's number.
         exit_code: u8,
     },
@@ -108,7 +114,7 @@ impl RunError {
     /// 2 where other arguments would help, 1 otherwise; 130 and the like after a signal.
     pub fn exit_code(&self) -> u8 {
         match self {
-            RunError::Interrupted { exit_code } => *exit_code,
+            RunError::Interrupted { exit_code, .. } => *exit_code,
             RunError::Cluster(error) if error.is_usage() => 2,
             RunError::Output(_) | RunError::Folder(_) => 2,
             RunError::Cluster(_) | RunError::Signals(_) => 1,
@@ -146,7 +152,10 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     let mut timings = Timings::default();
     let ran = tokio::select! {
         ran = drive(plan, &folder, &mut cluster, progress, &mut timings) => ran.map_err(RunError::from),
-        exit_code = interrupts.next() => Err(RunError::Interrupted { exit_code }),
+        exit_code = interrupts.next() => Err(RunError::Interrupted {
+            dir: folder.path().to_owned(),
+            exit_code,
+        }),
     };
     progress.end();
     let stopping = Instant::now();

@@ -19,7 +19,7 @@ pub enum RunFolderError {
     #[error("the run folder {} is not empty; name a new one with --dir, or leave --dir away", .0.display())]
     NotEmpty(PathBuf),
     /// It cannot be made or written in.
-    #[error("the run folder {} cannot be made: {source}", path.display())]
+    #[error("the run folder {} cannot be made: {source}; name another one with --dir", path.display())]
     Io {
         /// The folder.
         path: PathBuf,
@@ -39,6 +39,9 @@ impl RunFolder {
             path: path.to_owned(),
             source,
         };
+        if path.is_file() {
+            return Err(failed(io::Error::other("it is a file")));
+        }
         fs::create_dir_all(path).map_err(failed)?;
         if fs::read_dir(path).map_err(failed)?.next().is_some() {
             return Err(RunFolderError::NotEmpty(path.to_owned()));
@@ -164,5 +167,10 @@ mod tests {
         let error = RunFolder::named(&parent).expect_err("in use").to_string();
         assert!(error.contains("is not empty") && error.contains("--dir"), "{error}");
         assert!(RunFolder::named(&dir.path().join("new")).is_ok());
+        fs::write(dir.path().join("file"), "").expect("written");
+        let error = RunFolder::named(&dir.path().join("file"))
+            .expect_err("no folder")
+            .to_string();
+        assert!(error.ends_with("it is a file; name another one with --dir"), "{error}");
     }
 }

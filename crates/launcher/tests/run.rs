@@ -262,7 +262,7 @@ fn a_wrong_input_leaves_nothing() {
         (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
             vec!["--voters", "2"],
-            "there are only 1 branches",
+            "the input has 1",
         ),
         (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
@@ -277,7 +277,12 @@ fn a_wrong_input_leaves_nothing() {
         (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
             vec!["--output", "/dev/null"],
-            "not a regular file",
+            "not a regular file; name another file with --output",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--timeout", "2m"],
+            "write a duration from 1ms to 60s",
         ),
     ] {
         let launcher = Launcher::new();

@@ -15,7 +15,7 @@ pub struct OutputFile {
 
 /// Why an output cannot be written.
 #[derive(Debug, Error)]
-#[error("the output {} cannot be written: {source}", path.display())]
+#[error("the output {} cannot be written: {source}; name another file with --output", path.display())]
 pub struct OutputFileError {
     path: PathBuf,
     #[source]
@@ -34,7 +34,7 @@ impl OutputFile {
         };
         let target = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                return Err(failed(io::Error::other("it is a directory; name a file")));
+                return Err(failed(io::Error::other("it is a directory")));
             }
             Ok(metadata) if !metadata.is_file() => return Err(failed(io::Error::other("it is not a regular file"))),
             Ok(metadata) if metadata.permissions().readonly() => {
@@ -46,7 +46,7 @@ impl OutputFile {
         };
         let file = OutputFile { target };
         fs::create_dir_all(file.dir()).map_err(failed)?;
-        file.temporary().map_err(failed)?;
+        file.temporary().map_err(|error| failed(without_path(error)))?;
         Ok(file)
     }
 
@@ -83,6 +83,13 @@ impl OutputFile {
             source,
         })
     }
+}
+
+/// What the system says, without the name of a temporary file that nobody has heard of.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.source());
+    let by_system = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
+    by_system.map_or(error, io::Error::from_raw_os_error)
 }
 
 #[cfg(test)]
