@@ -2,6 +2,7 @@
 //! failed, 2 wrong input or usage, 128 and its number after a signal.
 
 use crate::cluster::Ports;
+use crate::demo::{self, DemoArgs};
 use crate::input::{self, Input};
 use crate::output::{self, Format};
 use crate::programs::Programs;
@@ -21,6 +22,7 @@ Examples:
   launcher run inputs/input_big.json --base-port auto --concurrent --output out.json
   launcher run inputs/three_customers.json --keep
   launcher check out.json --input inputs/input_big.json --verbose
+  launcher demo read-your-writes
 
 Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 130 after Ctrl-C.";
 
@@ -43,6 +45,11 @@ enum Command {
     /// is known exactly. Say --concurrent where they ran at once: then each read must be explained by its own customer's
     /// earlier writes and some of the others'. Exits 1 when anything is wrong.
     Check(CheckArgs),
+    /// See an anomaly happen under a weak setting, and not under a strong one
+    ///
+    /// One input is run twice on a bank of three branches, while the network holds back what is sent to one of them. Without
+    /// a lesson, lists the lessons.
+    Demo(DemoArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -136,6 +143,7 @@ pub async fn execute(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Run(args) => run(args).await,
         Command::Check(args) => check(&args),
+        Command::Demo(args) => demo(args).await,
         Command::Completions { shell } => completions(shell),
     };
     done.unwrap_or_else(|failure| {
@@ -231,6 +239,13 @@ fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
     report::print(&text)?;
     Ok(exit_code(&findings))
+}
+
+async fn demo(args: DemoArgs) -> Result<u8, Failure> {
+    demo::execute(args).await.map_err(|error| Failure {
+        exit_code: error.exit_code(),
+        message: error.to_string(),
+    })
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {

@@ -8,6 +8,7 @@
 //! - [`customers`]: customer processes and what they were told.
 //! - [`output`]: the output file, made and read back.
 //! - [`verdict`]: what `bank-check` makes of it; [`report`]: how it is said.
+//! - [`demo`]: an anomaly on purpose: the same input under a weak setting and under a strong one.
 //! - [`programs`], [`process`], [`interrupts`], [`progress`], [`duration`]: what these stand on.
 //!
 //! It starts `branchd` and `customer-cli` as programs and never links them.
@@ -15,6 +16,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod customers;
+pub mod demo;
 pub mod duration;
 pub mod input;
 pub mod interrupts;

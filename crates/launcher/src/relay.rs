@@ -158,6 +158,8 @@ async fn carry(near: TcpStream, way: Way, cuts: u64) {
 async fn converse(near: TcpStream, mut way: Way) -> io::Result<()> {
     let target = *way.target.wait_for(Option::is_some).await.map_err(io::Error::other)?;
     let target = target.ok_or(io::ErrorKind::NotConnected)?;
+    // Where nothing passes, nobody can be reached, nor be found to be gone.
+    may_pass(&mut way.forward.0.subscribe(), Instant::now()).await;
     let far = TcpStream::connect(target).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;

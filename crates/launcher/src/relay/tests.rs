@@ -149,10 +149,21 @@ async fn a_cut_the_other_way_keeps_replies_only() {
 #[tokio::test]
 async fn nobody_there_closes_the_connection() {
     let Line {
-        relay, listener, near, ..
+        relay,
+        forward,
+        listener,
+        near,
+        ..
     } = line().await;
     drop((near, listener));
     let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
+    ended(&mut near).await;
+    // But not while nothing passes: a host that is gone does not say so.
+    forward.set(Passage::Hold);
+    let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
+    let early = timeout(Duration::from_millis(50), near.read(&mut [0; 16])).await;
+    assert!(early.is_err(), "{early:?}");
+    forward.set(Passage::Pass);
     ended(&mut near).await;
     let address = relay.address();
     drop(relay);

@@ -1,0 +1,207 @@
+//! Plays a lesson: its input once under the weak setting and once under the strong one, on a fresh bank each time, under
+//! the same script for the network. Nothing in it is left to luck: the held branch cannot know what it has not been
+//! sent, and is sent it only once the one that waits for it is seen to wait.
+
+use super::dead_branch::DeadBranch;
+use super::lesson::{BRANCHES, Lesson, OPENING, Setting, Step};
+use super::stage::{Stage, Visitor};
+use crate::cluster::ClusterError;
+use crate::programs::Programs;
+use bank_check::history::{Fault, History, Operation};
+use bank_check::verdict::Outcome;
+use bank_check::{Options, Verdict, judge};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::pin::pin;
+
+/// A lesson, played once.
+#[derive(Debug)]
+pub struct Performance {
+    /// Where it should break.
+    pub weak: Act,
+    /// Where it should hold.
+    pub strong: Act,
+    /// Of a lesson that has one.
+    pub dead_branch: Option<DeadBranch>,
+}
+
+/// The input, played once.
+#[derive(Debug)]
+pub struct Act {
+    /// What was promised.
+    pub setting: Setting,
+    /// What was done, and what befell the bank.
+    pub history: History,
+    /// What the judge makes of that.
+    pub verdicts: Vec<Verdict>,
+    /// Of a strong act: what was seen of the wait.
+    pub wait: Option<Wait>,
+}
+
+/// Proof that something waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Wait {
+    /// Which event.
+    pub event: i64,
+    /// The same branch answered another read from this position, and the event had no answer yet.
+    pub meanwhile_position: u64,
+    /// From the question to the answer, in microseconds.
+    pub took_us: u64,
+    /// From the network's release to the answer, in microseconds: what of it was not the network's own.
+    pub after_release_us: u64,
+}
+
+/// Plays a lesson once.
+///
+/// # Errors
+/// The branches do not do what they have to.
+pub async fn play(lesson: &Lesson, programs: &Programs, dir: &Path) -> Result<Performance, ClusterError> {
+    let weak = act(lesson, lesson.weak, programs, &dir.join("weak")).await?;
+    let strong = act(lesson, lesson.strong, programs, &dir.join("strong")).await?;
+    let dead_branch = match lesson.dead_branch {
+        true => Some(DeadBranch::play(programs, &dir.join("dead-branch")).await?),
+        false => None,
+    };
+    Ok(Performance {
+        weak,
+        strong,
+        dead_branch,
+    })
+}
+
+async fn act(lesson: &Lesson, setting: Setting, programs: &Programs, dir: &Path) -> Result<Act, ClusterError> {
+    let stage = Stage::set(programs, dir).await?;
+    let mut fault = stage.hold();
+    let mut visitors: BTreeMap<u64, Visitor> = BTreeMap::new();
+    let mut operations: Vec<Operation> = Vec::new();
+    let mut wait = None;
+    for (step, event) in lesson.steps.iter().zip(1..) {
+        let visitor = visitors.entry(step.customer).or_default();
+        let asked = (event, step, setting);
+        let operation = if step.waits && setting == lesson.strong {
+            let (operation, seen) = awaited(&stage, visitor, asked, &mut fault, newest(&operations)).await;
+            wait = seen;
+            operation
+        } else {
+            stage.perform(visitor, event, step, setting).await
+        };
+        operations.push(operation);
+    }
+    if fault.until_us.is_none() {
+        stage.release(&mut fault);
+    }
+    stage.clear().await?;
+    let history = History {
+        operations,
+        faults: vec![fault],
+        journals: Vec::new(),
+        branches: BRANCHES.to_vec(),
+    };
+    let options = Options {
+        opening: Some(OPENING),
+        every_read: lesson.every_read,
+        ..Options::default()
+    };
+    Ok(Act {
+        setting,
+        verdicts: judge(&history, &options),
+        history,
+        wait,
+    })
+}
+
+/// Asks, and lets the network go on once it is known that the one who asked waits; without that knowledge there is no
+/// [`Wait`].
+async fn awaited(
+    stage: &Stage,
+    visitor: &mut Visitor,
+    (event, step, setting): (i64, &Step, Setting),
+    fault: &mut Fault,
+    position: u64,
+) -> (Operation, Option<Wait>) {
+    let mut performed = pin!(stage.perform(visitor, event, step, setting));
+    // In this order: what waits is sent first.
+    let meanwhile = tokio::select! {
+        biased;
+        operation = &mut performed => return (operation, None),
+        meanwhile = stage.meanwhile(step, position) => meanwhile,
+    };
+    stage.release(fault);
+    let operation = performed.await;
+    let wait = meanwhile.map(|meanwhile_position| Wait {
+        event,
+        meanwhile_position,
+        took_us: operation.completed_us.saturating_sub(operation.invoked_us),
+        after_release_us: operation
+            .completed_us
+            .saturating_sub(fault.until_us.unwrap_or_default()),
+    });
+    (operation, wait)
+}
+
+/// The newest position that anyone was told of; a fresh bank is at 1.
+fn newest(operations: &[Operation]) -> u64 {
+    let told = operations.iter().filter_map(|operation| operation.position);
+    told.max().unwrap_or(1)
+}
+
+impl Act {
+    /// The verdict that the lesson is about.
+    pub fn verdict(&self, lesson: &Lesson) -> Option<&Verdict> {
+        self.verdicts
+            .iter()
+            .find(|verdict| verdict.guarantee == lesson.guarantee)
+    }
+
+    fn error(&self) -> Result<(), String> {
+        let failed = self
+            .history
+            .operations
+            .iter()
+            .find_map(|operation| operation.error.as_ref());
+        failed.map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// No verdict fails where something had been promised.
+    fn no_promise_broken(&self) -> Result<(), String> {
+        let broken = self.verdicts.iter().find(|verdict| verdict.breaks_promise());
+        broken.map_or(Ok(()), |verdict| {
+            Err(format!("a promise was broken: {}", verdict.failures.join("; ")))
+        })
+    }
+}
+
+impl Performance {
+    /// The weak run broke, with the one witness that it had to leave and no other, and broke nothing that was promised.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    pub fn broke(&self, lesson: &Lesson) -> Result<(), String> {
+        self.weak.error()?;
+        self.weak.no_promise_broken()?;
+        let verdict = self.weak.verdict(lesson).ok_or("there is no such verdict")?;
+        let expected = (lesson.witness)(&self.weak.history.operations);
+        match verdict.failures.as_slice() {
+            [witness] if *witness == expected => Ok(()),
+            [] => Err(format!("{} did not break", lesson.guarantee)),
+            witnesses => Err(format!("expected {expected:?}, found {witnesses:?}")),
+        }
+    }
+
+    /// The strong run held, by waiting, and nothing at all was wrong with it.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    pub fn held(&self, lesson: &Lesson) -> Result<(), String> {
+        self.strong.error()?;
+        self.strong.no_promise_broken()?;
+        let verdict = self.strong.verdict(lesson).ok_or("there is no such verdict")?;
+        match (verdict.outcome(), self.strong.wait) {
+            (Outcome::Pass, Some(_)) => {}
+            (Outcome::Pass, None) => return Err("nothing was seen to wait".to_owned()),
+            (Outcome::Unknown, _) => return Err("there was nothing to judge".to_owned()),
+            (Outcome::Fail, _) => return Err(verdict.failures.join("; ")),
+        }
+        self.dead_branch.as_ref().map_or(Ok(()), DeadBranch::shown)
+    }
+}

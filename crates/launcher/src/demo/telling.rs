@@ -1,0 +1,262 @@
+//! Says what was seen: for people, the two runs side by side and a few sentences; or as one line of JSON.
+
+use super::Demonstration;
+use super::dead_branch::{DeadBranch, took};
+use super::lesson::{ALL, Ask, HELD, Lesson, Setting, Step};
+use super::play::{Act, Wait};
+use bank_check::history::{Operation, Outcome as Came};
+use bank_check::verdict::Outcome;
+use serde::Serialize;
+use std::time::Duration;
+
+/// The lessons that there are.
+pub(super) fn list(json: bool) -> String {
+    if json {
+        let names: Vec<_> = ALL.iter().map(|lesson| lesson.name).collect();
+        return line(&names);
+    }
+    let mut text =
+        "Each lesson runs one input twice while the network holds a branch back: once it breaks, once it holds.\n\n"
+            .to_owned();
+    for lesson in ALL {
+        text += &format!(
+            "  launcher demo {:<17} {}, against {}\n    {}\n",
+            lesson.name,
+            in_words(lesson, lesson.weak),
+            in_words(lesson, lesson.strong),
+            lesson.question
+        );
+    }
+    text + "\n--runs N plays one N times and counts; --json prints it for machines.\n"
+}
+
+/// A demonstration for people.
+pub(super) fn text(demonstration: &Demonstration) -> String {
+    let Demonstration { lesson, shown, .. } = demonstration;
+    let mut text = format!(
+        "{}: {}\nThree branches; the network holds back what is sent to branch {HELD}.\n\n",
+        lesson.name, lesson.question
+    );
+    text += &table(lesson, &shown.weak, &shown.strong);
+    text += "\n";
+    if let Some(witness) = shown.weak.verdict(lesson).and_then(|verdict| verdict.failures.first()) {
+        text += &wrapped(&format!("The witness: {witness}."));
+    }
+    if let Some(wait) = &shown.strong.wait {
+        text += &wait_text(lesson, wait);
+    }
+    if let Some(dead) = &shown.dead_branch {
+        text += &dead_text(dead);
+    }
+    text += &format!("\n{}\n\n", lesson.why);
+    text + &conclusion(demonstration)
+}
+
+/// How wide a column is: an answer with its position and its time.
+const COLUMN: usize = 42;
+/// The same for what is asked.
+const FIRST_COLUMN: usize = 40;
+/// The same for sentences.
+const LINE: usize = 118;
+
+fn table(lesson: &Lesson, weak: &Act, strong: &Act) -> String {
+    let heads = [lesson.weak, lesson.strong].map(|setting| in_words(lesson, setting));
+    let mut text = row("", &heads[0], &heads[1]);
+    for (index, (step, event)) in lesson.steps.iter().zip(1..).enumerate() {
+        let told = |act: &Act| act.history.operations.get(index).map(told).unwrap_or_default();
+        text += &row(&asked(step, event), &told(weak), &told(strong));
+    }
+    let judged = |act: &Act| {
+        let verdict = act.verdict(lesson);
+        verdict.map_or("not judged", |verdict| match verdict.outcome() {
+            Outcome::Pass => "holds",
+            Outcome::Fail if verdict.breaks_promise() => "BROKEN, though promised",
+            Outcome::Fail => "BROKEN (it was not promised)",
+            Outcome::Unknown => "unknown",
+        })
+    };
+    text + &row(lesson.guarantee, judged(weak), judged(strong))
+}
+
+fn row(first: &str, weak: &str, strong: &str) -> String {
+    let line = format!("  {first:<FIRST_COLUMN$}{weak:<COLUMN$}{strong}");
+    line.trim_end().to_owned() + "\n"
+}
+
+/// The part of a setting that the lesson is about.
+fn in_words(lesson: &Lesson, setting: Setting) -> String {
+    if lesson.weak.propagation == lesson.strong.propagation {
+        format!("reads: {}", setting.level)
+    } else {
+        format!("writes: {}", setting.propagation)
+    }
+}
+
+/// In lines that fit a terminal.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn asked(step: &Step, event: i64) -> String {
+    let ask = match step.ask {
+        Ask::Deposit(amount) => format!("deposits {amount}"),
+        Ask::Query => "queries".to_owned(),
+    };
+    format!("{event}. customer {} {ask} at branch {}", step.customer, step.branch)
+}
+
+fn told(operation: &Operation) -> String {
+    if let Some(error) = &operation.error {
+        return error.clone();
+    }
+    let word = match operation.outcome {
+        Came::Accepted => "done, balance",
+        _ => "balance",
+    };
+    format!(
+        "{word} {}, position {}, {}",
+        operation.balance.unwrap_or_default(),
+        operation.position.unwrap_or_default(),
+        ms(took(operation))
+    )
+}
+
+fn wait_text(lesson: &Lesson, wait: &Wait) -> String {
+    let index = usize::try_from(wait.event - 1).unwrap_or_default();
+    let Some(step) = lesson.steps.get(index) else {
+        return String::new();
+    };
+    wrapped(&format!(
+        "The wait: while event {} had no answer, branch {} answered another read, from position {}; then the network let \
+         go, and the answer came {} after that, {} after the question.",
+        wait.event,
+        step.branch,
+        wait.meanwhile_position,
+        ms(Duration::from_micros(wait.after_release_us)),
+        ms(Duration::from_micros(wait.took_us))
+    ))
+}
+
+fn dead_text(dead: &DeadBranch) -> String {
+    let missing: Vec<String> = dead.all.missing_branches.iter().map(u32::to_string).collect();
+    wrapped(&format!(
+        "With branch {HELD} and its host dead: a deposit to a quorum is done in {}; one to all, with a deadline of {}, is \
+         done too, but comes back after {}, and says that branch {} has not confirmed it.",
+        ms(took(&dead.quorum)),
+        ms(DeadBranch::deadline()),
+        ms(took(&dead.all)),
+        missing.join(", ")
+    ))
+}
+
+fn conclusion(demonstration: &Demonstration) -> String {
+    let Demonstration {
+        lesson,
+        runs,
+        broken,
+        held,
+        shown,
+        run_time,
+    } = demonstration;
+    let mut text = format!(
+        "{broken} of {runs} broken ({}), with the witness expected; {held} of {runs} held ({}); {} a run\n",
+        in_words(lesson, lesson.weak),
+        in_words(lesson, lesson.strong),
+        ms(*run_time)
+    );
+    for (what, seen) in [("break", shown.broke(lesson)), ("hold", shown.held(lesson))] {
+        if let Err(instead) = seen {
+            text += &format!("  it did not {what} as it had to: {instead}\n");
+        }
+    }
+    text
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+#[derive(Serialize)]
+struct JsonDemonstration<'a> {
+    lesson: &'a str,
+    guarantee: &'a str,
+    runs: u32,
+    broken: u32,
+    held: u32,
+    convincing: bool,
+    run_time_us: u64,
+    weak: JsonAct<'a>,
+    strong: JsonAct<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_branch: Option<JsonDeadBranch<'a>>,
+    /// What was seen instead of what had to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instead: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct JsonAct<'a> {
+    level: &'a str,
+    propagation: &'a str,
+    outcome: Option<&'a str>,
+    witnesses: &'a [String],
+    operations: &'a [Operation],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait: Option<Wait>,
+}
+
+#[derive(Serialize)]
+struct JsonDeadBranch<'a> {
+    quorum: &'a Operation,
+    all: &'a Operation,
+}
+
+/// A demonstration as one line of JSON.
+pub(super) fn json(demonstration: &Demonstration) -> String {
+    let Demonstration { lesson, shown, .. } = demonstration;
+    let act = |act| json_act(lesson, act);
+    let instead = [shown.broke(lesson), shown.held(lesson)]
+        .into_iter()
+        .filter_map(Result::err);
+    line(&JsonDemonstration {
+        lesson: lesson.name,
+        guarantee: lesson.guarantee,
+        runs: demonstration.runs,
+        broken: demonstration.broken,
+        held: demonstration.held,
+        convincing: demonstration.is_convincing(),
+        run_time_us: u64::try_from(demonstration.run_time.as_micros()).unwrap_or(u64::MAX),
+        weak: act(&shown.weak),
+        strong: act(&shown.strong),
+        dead_branch: shown
+            .dead_branch
+            .as_ref()
+            .map(|DeadBranch { quorum, all }| JsonDeadBranch { quorum, all }),
+        instead: instead.collect(),
+    })
+}
+
+fn json_act<'a>(lesson: &Lesson, act: &'a Act) -> JsonAct<'a> {
+    let verdict = act.verdict(lesson);
+    JsonAct {
+        level: act.setting.level.as_str(),
+        propagation: act.setting.propagation.as_str(),
+        outcome: verdict.map(|verdict| verdict.outcome().word()),
+        witnesses: verdict.map_or(&[], |verdict| &verdict.failures),
+        operations: &act.history.operations,
+        wait: act.wait,
+    }
+}
+
+fn line(value: &impl Serialize) -> String {
+    // These types cannot fail to be written: no maps, no paths.
+    serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
+}
