@@ -3,7 +3,8 @@
 //!
 //! In reading order: what was typed ([`args`]) becomes a checked value ([`request`], by the rules of [`input`]); [`run`]
 //! hands it to [`read`], [`write`] or [`replay`] (its input: [`stdin`], [`events`]), which keep the customer's session in a
-//! [`session_store`] and [`report`] what came of it on an [`output`]. [`exit`] has the exit codes.
+//! [`session_store`] and [`report`] what came of it on an [`output`]. [`exit`] has the exit codes; `clock` says
+//! when an event was done.
 
 pub mod args;
 pub mod events;
@@ -18,3 +19,5 @@ pub mod run;
 pub mod session_store;
 pub mod stdin;
 pub mod write;
+
+mod clock;

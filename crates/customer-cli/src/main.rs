@@ -1,7 +1,6 @@
 //! `customer-cli`: parse, log, run, exit code.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser;
 use customer_cli::args::Cli;
@@ -11,7 +10,6 @@ use customer_cli::run::run;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let began = Instant::now();
     // Ends the process itself: 0 after --help, 2 after a wrong argument.
     let cli = Cli::parse();
     log(cli.shared.verbose);
@@ -22,7 +20,7 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    runtime.block_on(run(cli, began)).into()
+    runtime.block_on(run(cli)).into()
 }
 
 /// Logs go to stderr: RUST_LOG says which, otherwise `--verbose` shows the failed attempts.

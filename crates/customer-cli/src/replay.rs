@@ -4,13 +4,13 @@
 //! deadline nothing more is sent.
 
 use std::io::Write;
-use std::time::Instant;
 
-use bank_client::{Action, Client, Decision, Fate, Level, Outcome, PendingWrite, Reply};
+use bank_client::{Action, Client, Decision, Fate, Level, Outcome, PendingWrite, Propagation, Reply};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::clock::monotonic_us;
 use crate::events::{self, Defaults, Event, EventTask, EventsError};
 use crate::exit::Exit;
 use crate::output::{Output, note};
@@ -30,8 +30,6 @@ pub struct Replay<'a, W: Write> {
     pub store: &'a mut SessionStore,
     /// Where to print.
     pub out: &'a mut Output<W>,
-    /// When the process began.
-    pub began: Instant,
 }
 
 /// What became of one event, as JSON.
@@ -48,7 +46,10 @@ struct EventLine<'a> {
     #[serde(flatten)]
     result: EventResult,
     level: Level,
-    /// Microseconds since the process began, by a clock that never goes back.
+    /// Of a write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    propagation: Option<Propagation>,
+    /// Microseconds of the host's monotonic clock, which all its processes share.
     invoked_us: u64,
     completed_us: u64,
 }
@@ -116,7 +117,7 @@ impl<W: Write> Replay<'_, W> {
                 format!("not sent: the session's earlier write is {error}")
             });
         for (seq, event) in events.iter().enumerate() {
-            let invoked_us = self.now_us();
+            let invoked_us = monotonic_us();
             let result = match &stopped {
                 Some(why) => not_sent(event, why),
                 None => self.one(event).await,
@@ -214,6 +215,10 @@ impl<W: Write> Replay<'_, W> {
             } => (*interface, from),
         };
         let level = event.level.unwrap_or(self.request.level);
+        let propagation = match event.task {
+            EventTask::Query { .. } => None,
+            EventTask::Write { .. } => Some(self.request.propagation),
+        };
         let (id, branch) = (&event.id, event.branch);
         EventLine {
             seq,
@@ -223,13 +228,10 @@ impl<W: Write> Replay<'_, W> {
             account,
             result,
             level,
+            propagation,
             invoked_us,
-            completed_us: self.now_us(),
+            completed_us: monotonic_us(),
         }
-    }
-
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -1,7 +1,6 @@
 //! From a command line to an exit code.
 
 use std::io::{self, Write};
-use std::time::Instant;
 
 use bank_client::PendingWrite;
 use bank_client::durable_file::Durability;
@@ -30,8 +29,8 @@ pub enum Stop {
     Session(#[from] SessionStoreError),
 }
 
-/// Does what the command line says. `began`: when the process did.
-pub async fn run(cli: Cli, began: Instant) -> Exit {
+/// Does what the command line says.
+pub async fn run(cli: Cli) -> Exit {
     let mut out = Output::stdout();
     if let Verb::Completions { shell } = cli.verb {
         return finish(completions(shell, &mut out));
@@ -47,7 +46,7 @@ pub async fn run(cli: Cli, began: Instant) -> Exit {
         Task::Replay {
             account,
             stop_with_stdin,
-        } => replay(&request, (account, *stop_with_stdin), began, &mut out).await,
+        } => replay(&request, (account, *stop_with_stdin), &mut out).await,
         task => verb(&request, task, &mut out).await,
     };
     finish(result)
@@ -84,7 +83,6 @@ async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> 
 async fn replay<W: Write>(
     request: &Request,
     (account, stop_with_stdin): (&str, bool),
-    began: Instant,
     out: &mut Output<W>,
 ) -> Result<Exit, Stop> {
     let content = if stop_with_stdin {
@@ -107,7 +105,6 @@ async fn replay<W: Write>(
         client: &client,
         store: &mut store,
         out,
-        began,
     }
     .run(&events)
     .await

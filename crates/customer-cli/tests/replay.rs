@@ -43,14 +43,14 @@ fn each_event_has_its_line_in_order() {
     let level = "read-your-writes";
     let expected = [
         json!({"seq":0,"id":1,"interface":"deposit","branch":1,"account":"main","result":"success","outcome":"accepted",
-            "balance":400,"position":2,"served_by":1,"level":level,"waited_us":0,"attempts":1}),
+            "propagation":"quorum","balance":400,"position":2,"served_by":1,"level":level,"waited_us":0,"attempts":1}),
         json!({"seq":1,"id":2,"interface":"query","branch":2,"account":"main","outcome":"answered",
             "balance":400,"position":2,"served_by":2,"level":level,"waited_us":7,"attempts":1}),
         json!({"seq":2,"id":"x","interface":"withdraw","branch":2,"account":"main","result":"fail","outcome":"refused",
-            "balance":400,"position":3,"served_by":2,"level":level,"waited_us":0,"attempts":1,
+            "propagation":"quorum","balance":400,"position":3,"served_by":2,"level":level,"waited_us":0,"attempts":1,
             "reason":"insufficient_funds","error":"the account holds 400"}),
         json!({"seq":3,"interface":"withdraw","branch":2,"account":"main","result":"success","outcome":"accepted",
-            "balance":300,"position":4,"served_by":2,"level":level,"waited_us":0,"attempts":1}),
+            "propagation":"quorum","balance":300,"position":4,"served_by":2,"level":level,"waited_us":0,"attempts":1}),
         json!({"seq":4,"id":5,"interface":"query","branch":1,"account":"main","outcome":"answered",
             "balance":300,"position":4,"served_by":1,"level":"strong","waited_us":7,"attempts":1}),
     ];
