@@ -7,13 +7,14 @@ use crate::input::{self, Input};
 use crate::output::{self, Format};
 use crate::programs::Programs;
 use crate::progress::Progress;
+use crate::recorded::Recorded;
 use crate::run::{self, RunPlan};
 use crate::verdict::{Conclusion, Findings};
-use crate::{duration, report};
+use crate::{duration, machine, report, table};
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -21,6 +22,7 @@ Examples:
   launcher run inputs/input_big.json
   launcher run inputs/input_big.json --base-port auto --concurrent --output out.json
   launcher run inputs/three_customers.json --keep
+  launcher check outputs/latest
   launcher check out.json --input inputs/input_big.json --verbose
   launcher demo read-your-writes
 
@@ -39,8 +41,12 @@ enum Command {
     /// Start the input's branches, run its customers, write the output, judge it, stop everything
     #[command(after_help = EXAMPLES)]
     Run(RunArgs),
-    /// Judge an output file by its input
+    /// Judge a run folder, or an output file by its input
     ///
+    /// A run folder, this machine's or another's, is judged by its history and the branches' journals: exits 0 where all
+    /// that was promised held, 1 where it did not, 2 where there was nothing to judge or a file is wrong.
+    ///
+    /// An output file needs --input.
     /// Customers are taken to have run one after the other, in the input's order, as `launcher run` does: then each balance
     /// is known exactly. Say --concurrent where they ran at once: then each read must be explained by its own customer's
     /// earlier writes and some of the others'. Exits 1 when anything is wrong.
@@ -98,13 +104,14 @@ struct RunArgs {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The output, in any of the three forms
-    output: PathBuf,
-    /// The input that it answers
+    /// A run folder; or an output, in any of the three forms
+    #[arg(value_name = "RUN|OUTPUT")]
+    path: PathBuf,
+    /// The input that the output answers
     #[arg(long)]
-    input: PathBuf,
-    /// The customers ran all at once
-    #[arg(long)]
+    input: Option<PathBuf>,
+    /// The customers ran all at once; a run folder says so itself
+    #[arg(long, requires = "input")]
     concurrent: bool,
     /// Also print each pair of adjacent queries, as the assignment's checker does
     #[arg(long, short)]
@@ -167,6 +174,12 @@ fn mode(concurrent: bool) -> Mode {
     if concurrent { Mode::Concurrent } else { Mode::Sequential }
 }
 
+/// What was typed, without the program.
+fn command_line() -> Vec<String> {
+    let args = std::env::args_os().skip(1);
+    args.map(|arg| arg.to_string_lossy().into_owned()).collect()
+}
+
 impl RunArgs {
     /// Reads the input and checks all that can be checked before anything is made.
     fn plan(self) -> Result<RunPlan, Failure> {
@@ -180,12 +193,20 @@ impl RunArgs {
                 input.branches.len()
             )));
         }
+        let input_name = self
+            .input
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let programs = Programs::beside_this_one().map_err(|error| Failure {
             exit_code: 1,
             message: error.to_string(),
         })?;
         Ok(RunPlan {
             input,
+            input_name,
+            flags: command_line(),
             input_text,
             output: self.output,
             format: self.output_format,
@@ -216,7 +237,7 @@ async fn run(args: RunArgs) -> Result<u8, Failure> {
         message: error.to_string(),
     })?;
     report::print(&if json {
-        report::run_json(&plan, &report)
+        machine::run_json(&plan, &report)
     } else {
         report::run_text(&plan, &report)
     })?;
@@ -224,13 +245,39 @@ async fn run(args: RunArgs) -> Result<u8, Failure> {
 }
 
 fn check(args: &CheckArgs) -> Result<u8, Failure> {
-    let input = Input::load(&args.input).map_err(Failure::usage)?;
-    let output = output::load(&args.output).map_err(Failure::usage)?;
+    match &args.input {
+        Some(input) => check_output(args, input),
+        None if args.path.is_dir() => check_folder(args),
+        None => Err(Failure::usage(format!(
+            "{}: not a run folder; an output file is judged by its input: add --input INPUT",
+            args.path.display()
+        ))),
+    }
+}
+
+fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
+    let recorded = Recorded::load(&args.path).map_err(Failure::usage)?;
+    let findings = Findings::on_recorded(&recorded);
+    report::print(&if args.json {
+        machine::findings_json(&findings)
+    } else {
+        table::findings_text(&findings, args.verbose)
+    })?;
+    Ok(match findings.conclusion() {
+        Conclusion::Consistent => 0,
+        Conclusion::Inconsistent => 1,
+        Conclusion::Unknown => 2,
+    })
+}
+
+fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
+    let input = Input::load(input).map_err(Failure::usage)?;
+    let output = output::load(&args.path).map_err(Failure::usage)?;
     let findings = Findings::on_output(&input.script, &output, mode(args.concurrent));
     let mut text = if args.json {
-        report::findings_json(&findings)
+        machine::findings_json(&findings)
     } else {
-        report::findings_text(&findings, args.verbose)
+        table::findings_text(&findings, args.verbose)
     };
     let other = || Findings::on_output(&input.script, &output, mode(!args.concurrent)).conclusion();
     let wrong = findings.conclusion() == Conclusion::Inconsistent;

@@ -5,7 +5,7 @@ mod record;
 mod replay;
 
 pub use record::{Outcome, Record};
-pub use replay::Visited;
+pub use replay::{CutOff, Visited};
 
 use crate::cluster::Positions;
 use crate::input::{Action, Visit};

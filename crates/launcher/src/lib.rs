@@ -7,28 +7,38 @@
 //! - [`network`]: what is between branches, where it is to be bent; it is made of [`relay`]s.
 //! - [`customers`]: customer processes and what they were told.
 //! - [`output`]: the output file, made and read back.
-//! - [`verdict`]: what `bank-check` makes of it; [`report`]: how it is said.
+//! - [`history`], [`journals`], [`meta`]: what is recorded of a run; [`recorded`]: the same, read back.
+//! - [`verdict`], [`tally`]: what `bank-check` makes of it; [`report`], [`table`], [`machine`], [`page`]: how it is said.
 //! - [`demo`]: an anomaly on purpose: the same input under a weak setting and under a strong one.
-//! - [`programs`], [`process`], [`interrupts`], [`progress`], [`duration`]: what these stand on.
+//! - [`programs`], [`process`], [`clock`], [`interrupts`], [`progress`], [`duration`]: what these stand on.
 //!
 //! It starts `branchd` and `customer-cli` as programs and never links them.
 
 pub mod cli;
+pub mod clock;
 pub mod cluster;
 pub mod customers;
 pub mod demo;
 pub mod duration;
+pub mod history;
 pub mod input;
 pub mod interrupts;
+pub mod journals;
+pub mod machine;
+pub mod meta;
 pub mod network;
 pub mod output;
+pub mod page;
 pub mod process;
 pub mod programs;
 pub mod progress;
+pub mod recorded;
 pub mod relay;
 pub mod report;
 pub mod run;
 pub mod run_folder;
+pub mod table;
+pub mod tally;
 pub mod verdict;
 
 mod last_line;

@@ -1,15 +1,23 @@
 //! One run from start to end: folder, branches, bank, customers, output, stop. However it ends, its processes end
 //! with it, except branches that it was asked to keep.
 
+use crate::clock::{date_and_time, monotonic_us};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 use crate::customers::{self, CustomerConfig, Visited};
+use crate::history::{self, Terms};
 use crate::input::Input;
 use crate::interrupts::Interrupts;
+use crate::journals::{self, Collected};
+use crate::meta::{Meta, Platform};
 use crate::output::{Format, OutputFile, OutputFileError, render};
+use crate::page;
 use crate::programs::Programs;
 use crate::progress::Progress;
+use crate::recorded::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE};
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::verdict::Findings;
+use bank_check::History;
+use bank_check::history::Journal;
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
 use serde::Serialize;
@@ -20,11 +28,18 @@ use thiserror::Error;
 /// Where fresh run folders and the default output go, in the current directory.
 pub const OUTPUTS: &str = "outputs";
 
+/// The page that shows a run, in its folder.
+const PAGE_FILE: &str = "report.html";
+
 /// Everything that a run is asked to be.
 #[derive(Debug, Clone)]
 pub struct RunPlan {
     /// The checked input.
     pub input: Input,
+    /// Its name.
+    pub input_name: String,
+    /// The command line, for the run folder.
+    pub flags: Vec<String>,
     /// Its text, for the run folder.
     pub input_text: String,
     /// Where the output goes.
@@ -62,6 +77,8 @@ pub struct RunReport {
     pub dir: PathBuf,
     /// The bank file.
     pub bank: PathBuf,
+    /// The page that shows the run.
+    pub page: PathBuf,
     /// The processes of the branches that were left running.
     pub kept: Vec<u32>,
 }
@@ -75,8 +92,12 @@ pub struct Timings {
     pub founding_us: u64,
     /// The customers' events.
     pub events_us: u64,
+    /// Until every branch's journal is read.
+    pub journals_us: u64,
     /// Until every branch has ended.
     pub stop_us: u64,
+    /// Until the run is judged and its files are written.
+    pub report_us: u64,
     /// All of it.
     pub total_us: u64,
 }
@@ -94,11 +115,7 @@ pub enum RunError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// A signal came; everything was stopped.
-    #[error(
-        "stopped by a signal before the end: no output was written, and no process is left; the run's logs and books \
-         are in {}",
-        dir.display()
-    )]
+    #[error("stopped by a signal before the end: no output was written, and no process is left; the run's logs and books are in {}", dir.display())]
     Interrupted {
         /// The run folder.
         dir: PathBuf,
@@ -127,15 +144,16 @@ impl RunError {
 /// # Errors
 /// No verdict could be reached. No process is left then.
 pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunError> {
-    let began = Instant::now();
+    let (began, started) = (Instant::now(), SystemTime::now());
+    let origin_us = monotonic_us();
     let mut interrupts = Interrupts::listen().map_err(RunError::Signals)?;
     plan.ports.check(&plan.input.branches)?;
     let output = OutputFile::prepare(&plan.output)?;
     let folder = match &plan.dir {
         Some(dir) => RunFolder::named(dir)?,
-        None => RunFolder::fresh(OUTPUTS.as_ref(), SystemTime::now())?,
+        None => RunFolder::fresh(OUTPUTS.as_ref(), started)?,
     };
-    folder.write("input.json", &plan.input_text)?;
+    folder.write(INPUT_FILE, &plan.input_text)?;
     let mut cluster = Cluster::new(ClusterConfig {
         programs: plan.programs.clone(),
         dir: folder.path().to_owned(),
@@ -151,11 +169,8 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     });
     let mut timings = Timings::default();
     let ran = tokio::select! {
-        ran = drive(plan, &folder, &mut cluster, progress, &mut timings) => ran.map_err(RunError::from),
-        exit_code = interrupts.next() => Err(RunError::Interrupted {
-            dir: folder.path().to_owned(),
-            exit_code,
-        }),
+        ran = drive(plan, &folder, &mut cluster, progress, origin_us, &mut timings) => ran.map_err(RunError::from),
+        exit_code = interrupts.next() => Err(RunError::Interrupted { dir: folder.path().to_owned(), exit_code }),
     };
     progress.end();
     let stopping = Instant::now();
@@ -174,31 +189,95 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
             Some(stopped) => stop_fault = stopped.err(),
         }
     }
-    let visited = ran?;
+    let Driven { visited, collected } = ran?;
     timings.stop_us = micros(stopping);
+    let phase = Instant::now();
     let text = render(plan.format, &plan.input.script, &visited);
     output.write(&text)?;
-    folder.write("output.json", &text)?;
-    let mut findings = Findings::on_run(&plan.input.script, &visited, plan.mode, plan.level);
+    folder.write(OUTPUT_FILE, &text)?;
+    let history = whole_history(plan, &visited, collected.journals, origin_us);
+    let mut findings = Findings::on_run(&plan.input.script, &visited, plan.mode, &history);
     findings.faults.extend(stop_fault.map(|fault| fault.to_string()));
+    findings.notes = collected.missing;
+    let meta = meta(plan, &history, &findings, collected.version, started);
+    record(&folder, &history, &meta)?;
+    folder.write(PAGE_FILE, &page::render(&meta, history, &findings))?;
+    timings.report_us = micros(phase);
     timings.total_us = micros(began);
     Ok(RunReport {
         findings,
         timings,
+        page: folder.path().join(PAGE_FILE),
         dir: folder.path().to_owned(),
         bank,
         kept,
     })
 }
 
-/// From nothing running to every event done.
+/// What happened, whole.
+fn whole_history(plan: &RunPlan, visited: &[Visited], journals: Vec<Journal>, origin_us: u64) -> History {
+    let terms = Terms {
+        level: plan.level,
+        propagation: plan.propagation,
+        origin_us,
+    };
+    let mut branches = plan.input.branches.clone();
+    branches.sort_unstable();
+    History {
+        operations: history::operations(&plan.input.script, visited, terms),
+        faults: Vec::new(),
+        journals,
+        branches,
+    }
+}
+
+fn meta(plan: &RunPlan, history: &History, findings: &Findings, branchd: Option<String>, started: SystemTime) -> Meta {
+    let launcher = ("launcher".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let branchd = branchd.map(|version| ("branchd".to_owned(), version));
+    Meta {
+        input: plan.input_name.clone(),
+        started: date_and_time(started),
+        flags: plan.flags.clone(),
+        seed: None,
+        level: plan.level,
+        propagation: plan.propagation,
+        concurrent: plan.mode == Mode::Concurrent,
+        opening_balance: plan.input.script.opening_balance,
+        branches: history.branches.clone(),
+        journals: history.journals.iter().map(|journal| journal.branch).collect(),
+        faults: findings.faults.clone(),
+        versions: [launcher].into_iter().chain(branchd).collect(),
+        platform: Platform::this(),
+    }
+}
+
+/// Writes what the run is judged by.
+fn record(folder: &RunFolder, history: &History, meta: &Meta) -> Result<(), RunFolderError> {
+    folder.write(HISTORY_FILE, &history.lines())?;
+    for journal in &history.journals {
+        let name = format!("{JOURNALS_DIR}/branch-{}.jsonl", journal.branch);
+        folder.write(&name, &journal.lines())?;
+    }
+    // Numbers and texts can always be written.
+    let text = serde_json::to_string_pretty(meta).unwrap_or_default();
+    folder.write(META_FILE, &(text + "\n"))
+}
+
+/// What customers were told, and what branches have.
+struct Driven {
+    visited: Vec<Visited>,
+    collected: Collected,
+}
+
+/// From nothing running to every event done and every journal read.
 async fn drive(
     plan: &RunPlan,
     folder: &RunFolder,
     cluster: &mut Cluster,
     progress: &Progress,
+    origin_us: u64,
     timings: &mut Timings,
-) -> Result<Vec<Visited>, ClusterError> {
+) -> Result<Driven, ClusterError> {
     let branches = &plan.input.branches;
     let phase = Instant::now();
     progress.count("branches up", branches.len());
@@ -229,7 +308,13 @@ async fn drive(
         Mode::Concurrent => customers::run_at_once(&config, visits, &event_done).await,
     };
     timings.events_us = micros(phase);
-    Ok(visited)
+
+    let phase = Instant::now();
+    let records = visited.iter().flat_map(|visited| &visited.records);
+    let position = records.filter_map(|record| record.position).fold(1, u64::max);
+    let collected = journals::collect(cluster, position, origin_us).await;
+    timings.journals_us = micros(phase);
+    Ok(Driven { visited, collected })
 }
 
 fn micros(since: Instant) -> u64 {

@@ -1,10 +1,14 @@
-//! The folder of one run: `input.json`, `output.json`, `bank.json`, `branch-N/{data,log}` and `customers/`.
+//! The folder of one run: what `docs/RUN_FOLDER.md` describes.
 
+use crate::clock::stamp;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use thiserror::Error;
+
+/// Leads to the newest of the fresh folders.
+pub const LATEST: &str = "latest";
 
 /// A run's own folder, new and empty.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl RunFolder {
     }
 
     /// A new folder in `parent`, such as `run-20261123-030512-1`, named after the time (UTC) and numbered where several
-    /// begin in one second.
+    /// begin in one second. `latest` in `parent` then leads to it.
     ///
     /// # Errors
     /// It cannot be made.
@@ -64,7 +68,11 @@ impl RunFolder {
         for number in 1u32.. {
             let path = parent.join(format!("run-{stamp}-{number}"));
             match fs::create_dir(&path) {
-                Ok(()) => return Self::at(path),
+                Ok(()) => {
+                    let folder = Self::at(path)?;
+                    folder.link_latest(parent);
+                    return Ok(folder);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(&path)(error)),
             }
@@ -82,13 +90,29 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Writes one of its files.
+    /// Lets `latest` in `parent` lead to this folder: a relative link, replaced in one step. Where there can be none (a file
+    /// system without links, something else of that name), people find the folder by its name.
+    fn link_latest(&self, parent: &Path) {
+        let Some(name) = self.path.file_name() else { return };
+        let mut link = std::ffi::OsString::from(".latest-");
+        link.push(name);
+        let link = parent.join(link);
+        if std::os::unix::fs::symlink(name, &link).is_ok() && fs::rename(&link, parent.join(LATEST)).is_err() {
+            let _ = fs::remove_file(&link);
+        }
+    }
+
+    /// Writes one of its files, whose directory is made where there is none.
     ///
     /// # Errors
     /// The disk is full, say.
     pub fn write(&self, name: &str, text: &str) -> Result<(), RunFolderError> {
         let path = self.path.join(name);
-        fs::write(&path, text).map_err(|source| RunFolderError::Io { path, source })
+        let write = || {
+            fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            fs::write(&path, text)
+        };
+        write().map_err(|source| RunFolderError::Io { path, source })
     }
 
     /// The folder itself.
@@ -102,55 +126,9 @@ impl RunFolder {
     }
 }
 
-/// `20261123-030512`
-fn stamp(now: SystemTime) -> String {
-    let seconds = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    format!(
-        "{year:04}{month:02}{day:02}-{:02}{:02}{:02}",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
-/// The date of a day counted from 1970-01-01, after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
-/// `civil_from_days`. Years there begin in March.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn times_as_names() {
-        for (seconds, expected) in [
-            (0, "19700101-000000"),
-            (951_827_696, "20000229-123456"),
-            (1_795_403_112, "20261123-030512"),
-            (4_107_542_399, "21000228-235959"),
-        ] {
-            assert_eq!(stamp(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
-        }
-    }
-
     #[test]
     fn folders_are_fresh() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -164,6 +142,10 @@ mod tests {
                 .expect("a name")
         });
         assert_eq!(names, ["run-19700101-000000-1", "run-19700101-000000-2"]);
+        assert_eq!(
+            fs::read_link(parent.join(LATEST)).expect("a link"),
+            Path::new(&names[1])
+        );
         let error = RunFolder::named(&parent).expect_err("in use").to_string();
         assert!(error.contains("is not empty") && error.contains("--dir"), "{error}");
         assert!(RunFolder::named(&dir.path().join("new")).is_ok());

@@ -1,18 +1,18 @@
-//! The verdict on a run or an output: what `bank-check` found, which of it the run had promised, and the one word.
+//! The verdict on a run, its folder or an output: what `bank-check` found, which of it the run had promised, and the one word.
 
 use crate::customers::{Record, Visited};
 use crate::input::{Script, Visit};
+use crate::recorded::Recorded;
+use crate::tally::Tally;
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
-use bank_check::session::{self, Kind, Operation, Session};
 use bank_check::verdict::{Outcome, Verdict};
-use bank_client::Level;
+use bank_check::{History, Options};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// One judge's verdict and its weight.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// What was looked at: `output` or `positions`.
+    /// What was looked at: `output` or `history`.
     pub by: &'static str,
     /// Whether the run was asked to keep it; what was not promised does not make a run inconsistent.
     pub promised: bool,
@@ -27,6 +27,10 @@ pub struct Findings {
     pub judged: Vec<Judged>,
     /// What went wrong apart from them: events without an answer, customers that died.
     pub faults: Vec<String>,
+    /// What could not be looked at, and why. It decides nothing.
+    pub notes: Vec<String>,
+    /// The operations in numbers, where there is a history.
+    pub tally: Option<Tally>,
     /// The assignment's own checker.
     pub pairs: Option<Pairs>,
 }
@@ -58,22 +62,48 @@ impl Findings {
         };
         Findings {
             judged: judged.collect(),
-            faults: Vec::new(),
             pairs: Some(pairs),
+            ..Findings::default()
         }
     }
 
-    /// The findings on a run: on its output, and on the positions that its customers were told.
-    pub fn on_run(script: &Script, visited: &[Visited], mode: Mode, level: Level) -> Self {
+    /// The findings on a run: on its output, on its history, and what went wrong apart from those.
+    pub fn on_run(script: &Script, visited: &[Visited], mode: Mode, history: &History) -> Self {
         let mut findings = Self::on_output(script, &Output::Events(reported(script, visited)), mode);
-        let positions = session::judge(&sessions(script, visited)).into_iter();
-        findings.judged.extend(positions.map(|verdict| Judged {
-            by: "positions",
-            promised: is_promised(verdict.guarantee, level),
-            verdict,
-        }));
+        findings.add_history(history, Some(script.opening_balance));
         findings.faults = faults(script, visited);
         findings
+    }
+
+    /// The findings on a folder that a run has left.
+    pub fn on_recorded(recorded: &Recorded) -> Self {
+        let mode = match &recorded.meta {
+            Some(meta) if meta.concurrent => Mode::Concurrent,
+            _ => Mode::Sequential,
+        };
+        let mut findings = match &recorded.output {
+            Some((script, output)) => Self::on_output(script, output, mode),
+            None => Findings::default(),
+        };
+        findings.add_history(&recorded.history, recorded.opening());
+        findings.faults = recorded.meta.as_ref().map_or(Vec::new(), |meta| meta.faults.clone());
+        findings.notes.clone_from(&recorded.notes);
+        findings
+    }
+
+    /// `opening`: what the bank was founded with, in minor units.
+    fn add_history(&mut self, history: &History, opening: Option<i64>) {
+        let options = Options {
+            opening,
+            ..Options::default()
+        };
+        let verdicts = bank_check::judge(history, &options).into_iter();
+        self.judged.extend(verdicts.map(|verdict| Judged {
+            by: "history",
+            promised: is_promised(&verdict),
+            verdict,
+        }));
+        self.tally = Some(Tally::of(&history.operations));
     }
 
     /// Consistent, not, or unknown.
@@ -94,13 +124,9 @@ impl Findings {
     }
 }
 
-/// Read-your-writes is what this bank is for, so it counts at every level. The journal's order gives both guarantees
-/// on writes at every level too.
-fn is_promised(guarantee: &str, level: Level) -> bool {
-    match guarantee {
-        "monotonic-reads" => matches!(level, Level::MonotonicReads | Level::Session | Level::Strong),
-        _ => true,
-    }
+/// Read-your-writes is what this bank is for, so it counts at every level.
+fn is_promised(verdict: &Verdict) -> bool {
+    verdict.promised || verdict.guarantee == "read-your-writes"
 }
 
 /// Each visit with its records; the events that were not got to have none.
@@ -125,28 +151,6 @@ fn reported(script: &Script, visited: &[Visited]) -> Vec<Reported> {
         }));
     }
     reported
-}
-
-fn sessions(script: &Script, visited: &[Visited]) -> Vec<Session> {
-    let mut by_customer: BTreeMap<u64, Vec<Operation>> = BTreeMap::new();
-    let records = told(script, visited).flat_map(|(_, records)| records);
-    for (step, record) in script.steps().iter().zip(records) {
-        let kind = if step.event.action.is_write() {
-            Kind::Write
-        } else {
-            Kind::Read
-        };
-        let position = record.and_then(|record| record.position);
-        by_customer.entry(step.customer).or_default().push(Operation {
-            name: step.to_string(),
-            kind,
-            position,
-        });
-    }
-    by_customer
-        .into_iter()
-        .map(|(customer, operations)| Session { customer, operations })
-        .collect()
 }
 
 fn faults(script: &Script, visited: &[Visited]) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! One line of `customer-cli replay`: what became of one event.
 
+use bank_check::history::{Level, Propagation, Refusal};
 use bank_check::output::Answer;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// What became of one event. Fields that nobody here needs are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,6 +20,31 @@ pub struct Record {
     /// The branch that answered.
     #[serde(default)]
     pub served_by: Option<u32>,
+    /// Of a write: its id, a UUID.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// Of a refused write: why.
+    #[serde(default, deserialize_with = "refusal")]
+    pub reason: Option<Refusal>,
+    /// The write had been decided before.
+    #[serde(default)]
+    pub repeated: bool,
+    /// With propagation to all: the branches that had not confirmed it.
+    #[serde(default)]
+    pub missing_branches: Vec<u32>,
+    /// What reads of it promised.
+    pub level: Level,
+    /// Of a write: what it waited for.
+    #[serde(default)]
+    pub propagation: Option<Propagation>,
+    /// How long the branch waited before it could answer.
+    pub waited_us: u64,
+    /// How many times it was sent.
+    pub attempts: u32,
+    /// When it was begun, by the host's monotonic clock.
+    pub invoked_us: u64,
+    /// When its outcome was known, by the same clock.
+    pub completed_us: u64,
     /// Why it was not done.
     #[serde(default)]
     pub error: Option<String>,
@@ -52,4 +78,17 @@ impl Record {
             _ => Answer::Unknown,
         }
     }
+}
+
+/// The customer's word, in which a history has hyphens. A word that is not known is none.
+fn refusal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Refusal>, D::Error> {
+    let word = Option::<String>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| match word.as_str() {
+        "insufficient_funds" => Some(Refusal::InsufficientFunds),
+        "no_such_account" => Some(Refusal::NoSuchAccount),
+        "account_exists" => Some(Refusal::AccountExists),
+        "overflow" => Some(Refusal::Overflow),
+        "same_account" => Some(Refusal::SameAccount),
+        _ => None,
+    }))
 }

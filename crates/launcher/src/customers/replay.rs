@@ -1,6 +1,7 @@
 //! One visit as one process.
 
 use super::{CustomerConfig, Record};
+use crate::clock::monotonic_us;
 use crate::input::{Action, Visit, json};
 use crate::last_line::last_line;
 use crate::process::Process;
@@ -11,6 +12,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout};
+use uuid::Uuid;
 
 /// A customer says something about its next event within that event's deadline and this; else it is stuck.
 const LINE_GRACE: Duration = Duration::from_secs(10);
@@ -25,6 +27,19 @@ pub struct Visited {
     pub records: Vec<Record>,
     /// Why the visit ended before its end, naming the customer.
     pub failure: Option<String>,
+    /// Where it did: the event that the customer may have been at.
+    pub cut_off: Option<CutOff>,
+}
+
+/// An event that a customer may have sent before it died, without a word of what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff {
+    /// Of a write: the id that it was given.
+    pub request_id: Option<String>,
+    /// Not begun before this, by the host's monotonic clock.
+    pub invoked_us: u64,
+    /// Not begun after this.
+    pub completed_us: u64,
 }
 
 /// An event as `customer-cli replay` reads it.
@@ -36,28 +51,41 @@ struct ReplayEvent {
     branch: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     money: Option<i64>,
+    /// Given here, so that it is known whatever becomes of the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<Uuid>,
 }
 
 /// Runs a visit to its end. `event_done` is called for each line.
 pub(super) async fn visit(config: &CustomerConfig, visit: &Visit, event_done: &impl Fn()) -> Visited {
     let mut records = Vec::with_capacity(visit.events.len());
+    let began_us = monotonic_us();
+    let events = replay_events(visit);
     let failure = match visit.events.is_empty() {
         true => None,
-        false => run(config, visit, event_done, &mut records).await.err(),
+        false => run(config, visit, &events, event_done, &mut records).await.err(),
     };
+    let at = events.get(records.len()).filter(|_| failure.is_some());
+    let cut_off = at.map(|event| CutOff {
+        request_id: event.request_id.map(|id| id.to_string()),
+        invoked_us: records.last().map_or(began_us, |record| record.completed_us),
+        completed_us: monotonic_us(),
+    });
     Visited {
         records,
         failure: failure.map(|failure| format!("customer {}'s process {failure}", visit.customer)),
+        cut_off,
     }
 }
 
 async fn run(
     config: &CustomerConfig,
     visit: &Visit,
+    events: &[ReplayEvent],
     event_done: &impl Fn(),
     records: &mut Vec<Record>,
 ) -> Result<(), String> {
-    let mut events = serde_json::to_vec(&replay_events(visit)).map_err(|error| format!("cannot be told: {error}"))?;
+    let mut events = serde_json::to_vec(events).map_err(|error| format!("cannot be told: {error}"))?;
     events.push(b'\n');
     let started = start(config, visit.customer);
     let (process, stdin, stdout) = started.map_err(|error| format!("cannot be started: {error}"))?;
@@ -98,6 +126,8 @@ fn replay_events(visit: &Visit) -> Vec<ReplayEvent> {
             Action::Query => None,
             Action::Deposit(amount) | Action::Withdraw(amount) => Some(amount),
         },
+        // Ordered by time, which is what the books take best.
+        request_id: event.action.is_write().then(Uuid::now_v7),
     });
     events.collect()
 }

@@ -21,11 +21,22 @@ fn visited(outcomes: &[(Outcome, Option<i64>)]) -> Visited {
         balance,
         position: None,
         served_by: None,
+        request_id: None,
+        reason: None,
+        repeated: false,
+        missing_branches: Vec::new(),
+        level: bank_check::history::Level::Session,
+        propagation: None,
+        waited_us: 0,
+        attempts: 1,
+        invoked_us: 0,
+        completed_us: 0,
         error: None,
     };
     Visited {
         records: outcomes.iter().enumerate().map(record).collect(),
         failure: None,
+        cut_off: None,
     }
 }
 

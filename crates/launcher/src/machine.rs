@@ -1,0 +1,99 @@
+//! What was found as one line of JSON, for machines.
+
+use crate::run::{RunPlan, RunReport, Timings};
+use crate::tally::Tally;
+use crate::verdict::{Conclusion, Findings, Judged};
+use serde::Serialize;
+use std::path::Path;
+
+/// A verdict as JSON has it.
+#[derive(Serialize)]
+struct JsonVerdict<'a> {
+    guarantee: &'a str,
+    by: &'a str,
+    promised: bool,
+    outcome: &'a str,
+    judged: usize,
+    unit: &'a str,
+    failed: usize,
+    failures: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonFindings<'a> {
+    conclusion: Conclusion,
+    verdicts: Vec<JsonVerdict<'a>>,
+    faults: &'a [String],
+    notes: &'a [String],
+    #[serde(flatten)]
+    tally: Option<Tally>,
+    /// The assignment's own line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cross_branch: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonRun<'a> {
+    branches: usize,
+    events: usize,
+    output: &'a Path,
+    dir: &'a Path,
+    bank: &'a Path,
+    report: &'a Path,
+    timings: Timings,
+    kept: &'a [u32],
+    #[serde(flatten)]
+    findings: JsonFindings<'a>,
+}
+
+fn json_findings(findings: &Findings) -> JsonFindings<'_> {
+    let verdicts = findings
+        .judged
+        .iter()
+        .map(|Judged { by, promised, verdict }| JsonVerdict {
+            guarantee: verdict.guarantee,
+            by,
+            promised: *promised,
+            outcome: verdict.outcome().word(),
+            judged: verdict.judged,
+            unit: verdict.unit,
+            failed: verdict.failed,
+            failures: &verdict.failures,
+            note: verdict.note,
+        });
+    JsonFindings {
+        conclusion: findings.conclusion(),
+        verdicts: verdicts.collect(),
+        faults: &findings.faults,
+        notes: &findings.notes,
+        tally: findings.tally,
+        cross_branch: findings.pairs.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A run's report as one line of JSON.
+pub fn run_json(plan: &RunPlan, report: &RunReport) -> String {
+    line(&JsonRun {
+        branches: plan.input.branches.len(),
+        events: plan.input.event_count(),
+        output: &plan.output,
+        dir: &report.dir,
+        bank: &report.bank,
+        report: &report.page,
+        timings: report.timings,
+        kept: &report.kept,
+        findings: json_findings(&report.findings),
+    })
+}
+
+/// The verdict as one line of JSON.
+pub fn findings_json(findings: &Findings) -> String {
+    line(&json_findings(findings))
+}
+
+fn line(value: &impl Serialize) -> String {
+    // Fails for a path that is not UTF-8 alone.
+    serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
+}

@@ -1,0 +1,61 @@
+//! `report.html` of a run: its history and verdicts as `bank-report` wants them.
+
+use crate::meta::Meta;
+use crate::verdict::{Conclusion, Findings, Judged};
+use bank_check::History;
+use bank_check::verdict::Outcome;
+use bank_report::{Report, ReportOutcome, ReportVerdict, ReportWitness, Run};
+
+/// The page's text.
+pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
+    let by_history = findings.judged.iter().filter(|judged| judged.by == "history");
+    bank_report::render(&Report {
+        title: format!("A run of {}", meta.input),
+        sentences: sentences(meta, findings),
+        meta: bank_report::Meta {
+            input: meta.input.clone(),
+            date: meta.started.clone(),
+            seed: meta.seed,
+            flags: meta.flags.clone(),
+            versions: meta.versions.clone().into_iter().collect(),
+        },
+        run: Run {
+            name: meta.level.to_string(),
+            history,
+            verdicts: by_history.map(verdict).collect(),
+        },
+        beside: None,
+    })
+}
+
+fn sentences(meta: &Meta, findings: &Findings) -> Vec<String> {
+    let word = match findings.conclusion() {
+        Conclusion::Consistent => "consistent",
+        Conclusion::Inconsistent => "not consistent",
+        Conclusion::Unknown => "not judged: there was nothing to judge",
+    };
+    let how = format!(
+        "Reads were made at level {}; writes waited for {}. The run is {word}.",
+        meta.level, meta.propagation
+    );
+    [how].into_iter().chain(findings.faults.iter().cloned()).collect()
+}
+
+fn verdict(judged: &Judged) -> ReportVerdict {
+    let verdict = &judged.verdict;
+    ReportVerdict {
+        name: verdict.guarantee.to_owned(),
+        outcome: match verdict.outcome() {
+            Outcome::Pass => ReportOutcome::Pass,
+            Outcome::Fail => ReportOutcome::Fail,
+            Outcome::Unknown => ReportOutcome::Unknown,
+        },
+        judged: verdict.judged,
+        unit: verdict.unit.to_owned(),
+        promised: judged.promised,
+        witness: verdict.witnesses.first().map(|witness| ReportWitness {
+            sentence: witness.sentence.clone(),
+            operations: witness.operations.clone(),
+        }),
+    }
+}

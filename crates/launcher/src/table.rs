@@ -1,0 +1,149 @@
+//! The table that ends a run or a check: each verdict with what was judged, the failures, the operations in numbers,
+//! and the one word.
+
+use crate::tally::Tally;
+use crate::verdict::{Conclusion, Findings, Judged};
+use bank_check::verdict::{Outcome, Verdict};
+
+/// More failures of one guarantee than this are only counted.
+const FAILURES_SHOWN_MAX: usize = 10;
+
+/// The findings for people; every pair of adjacent queries too, where `verbose`.
+pub fn findings_text(findings: &Findings, verbose: bool) -> String {
+    let mut text = judged_text(&findings.judged);
+    text += &listed(&findings.faults, findings.faults.len());
+    if let Some(tally) = &findings.tally {
+        text += &tally_line(tally);
+    }
+    for note in &findings.notes {
+        text += &format!("note: {note}\n");
+    }
+    if let Some(pairs) = &findings.pairs {
+        if verbose {
+            pairs.0.iter().for_each(|pair| text += &format!("{pair}\n"));
+        }
+        text += &format!("{pairs}\n");
+    }
+    let last = match findings.conclusion() {
+        Conclusion::Consistent => match reads(findings) {
+            0 => "consistent, as far as it was judged: there was no read".to_owned(),
+            reads => format!("consistent: read-your-writes held in {}", count(reads, "read", "reads")),
+        },
+        Conclusion::Inconsistent => "NOT consistent: see above".to_owned(),
+        Conclusion::Unknown => "unknown: there was nothing to judge".to_owned(),
+    };
+    text + &last + "\n"
+}
+
+/// `1 read`, `2 reads`.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn judged_text(judged: &[Judged]) -> String {
+    let name_width = judged.iter().map(|judged| judged.verdict.guarantee.len()).max();
+    let name_width = name_width.unwrap_or(0).max("guarantee".len());
+    let cases: Vec<String> = judged.iter().map(|judged| cases(&judged.verdict)).collect();
+    let cases_width = cases.iter().map(String::len).max().unwrap_or(0).max("judged".len());
+    let mut text = format!(
+        "  {:<name_width$}  {:<7}  {:<cases_width$}  by\n",
+        "guarantee", "verdict", "judged"
+    );
+    for (judged, cases) in judged.iter().zip(&cases) {
+        let verdict = &judged.verdict;
+        text += &format!(
+            "  {:<name_width$}  {}  {cases:<cases_width$}  {}{}\n",
+            verdict.guarantee,
+            painted(verdict.outcome()),
+            judged.by,
+            remark(judged)
+        );
+        text += &listed(&verdict.failures, verdict.failed);
+    }
+    text
+}
+
+/// `19 reads`, `2 of 19 reads`, `none`.
+fn cases(verdict: &Verdict) -> String {
+    let unit = if verdict.judged == 1 && !verdict.unit.contains(' ') {
+        verdict.unit.trim_end_matches('s')
+    } else {
+        verdict.unit
+    };
+    match (verdict.judged, verdict.failed) {
+        (0, _) => "none".to_owned(),
+        (judged, 0) => format!("{judged} {unit}"),
+        (judged, failed) => format!("{failed} of {judged} {unit}"),
+    }
+}
+
+fn remark(judged: &Judged) -> String {
+    let verdict = &judged.verdict;
+    if verdict.outcome() == Outcome::Fail && !judged.promised {
+        return " (not promised at this level)".to_owned();
+    }
+    match (verdict.note, verdict.same_branch) {
+        (Some(note), _) => format!(": {note}"),
+        (None, 0) => String::new(),
+        (None, stayed) => format!(" ({stayed} more at one branch)"),
+    }
+}
+
+fn tally_line(tally: &Tally) -> String {
+    let waits = match tally.waits.count {
+        0 => "none".to_owned(),
+        waits => format!(
+            "{waits}, p50 {}, p99 {}",
+            ms(tally.waits.p50_us),
+            ms(tally.waits.p99_us)
+        ),
+    };
+    let undone = match tally.undone {
+        0 => String::new(),
+        undone => format!(", {undone} without an outcome"),
+    };
+    format!(
+        "{}: {} refused{undone}; reads that had to wait: {waits}\n",
+        count(tally.operations, "operation", "operations"),
+        tally.refused
+    )
+}
+
+/// `12.3 ms`
+pub(crate) fn ms(us: u64) -> String {
+    format!("{}.{} ms", us / 1000, us % 1000 / 100)
+}
+
+/// How many reads were judged for read-your-writes: by the output, or else by the history.
+fn reads(findings: &Findings) -> usize {
+    let by = |by| {
+        let judged = findings.judged.iter().filter(move |judged| judged.by == by);
+        let reads = judged.filter(|judged| judged.verdict.guarantee == "read-your-writes");
+        reads.map(|judged| judged.verdict.judged).sum::<usize>()
+    };
+    match by("output") {
+        0 => by("history"),
+        reads => reads,
+    }
+}
+
+/// The first of `total` failures, of which not all may have been kept.
+fn listed(failures: &[String], total: usize) -> String {
+    let shown = failures.len().min(FAILURES_SHOWN_MAX);
+    let lines = failures[..shown].iter().map(|failure| format!("    {failure}\n"));
+    let mut text: String = lines.collect();
+    if total > shown {
+        text += &format!("    and {} more\n", total - shown);
+    }
+    text
+}
+
+/// The word in its colour; `report::print` drops the colour where there is no place for it.
+fn painted(outcome: Outcome) -> String {
+    let colour = match outcome {
+        Outcome::Pass => 32,
+        Outcome::Fail => 31,
+        Outcome::Unknown => 33,
+    };
+    format!("\u{1b}[{colour}m{:<7}\u{1b}[0m", outcome.word())
+}

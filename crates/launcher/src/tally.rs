@@ -1,0 +1,80 @@
+//! A run's operations in a few numbers.
+
+use bank_check::history::{Operation, Outcome};
+use serde::Serialize;
+
+/// A branch that is far enough already takes some microseconds to find that out, which is no wait.
+const WAIT_US_MIN: u64 = 100;
+
+/// How many operations there were, and how reads waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// All that were begun.
+    pub operations: usize,
+    /// Writes that the bank decided against.
+    pub refused: usize,
+    /// Those without an outcome: not applied, unknown or failed.
+    pub undone: usize,
+    /// Reads for which a branch had to catch up first.
+    pub waits: Waits,
+}
+
+/// How long those reads waited at the branch, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Waits {
+    /// How many there were.
+    pub count: usize,
+    /// Half of them waited no longer.
+    pub p50_us: u64,
+    /// 99 of 100 waited no longer.
+    pub p99_us: u64,
+}
+
+impl Tally {
+    /// Counts.
+    pub fn of(operations: &[Operation]) -> Self {
+        let count = |is: fn(&Outcome) -> bool| operations.iter().filter(|one| is(&one.outcome)).count();
+        let mut waited: Vec<u64> = operations
+            .iter()
+            .map(|one| one.waited_us)
+            .filter(|us| *us >= WAIT_US_MIN)
+            .collect();
+        waited.sort_unstable();
+        Tally {
+            operations: operations.len(),
+            refused: count(|outcome| matches!(outcome, Outcome::Refused(_))),
+            undone: count(|outcome| matches!(outcome, Outcome::NotApplied | Outcome::Unknown | Outcome::Failed)),
+            waits: Waits {
+                count: waited.len(),
+                p50_us: percentile(&waited, 50),
+                p99_us: percentile(&waited, 99),
+            },
+        }
+    }
+}
+
+/// The nearest rank; 0 of none.
+fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks() {
+        let hundred: Vec<u64> = (1..=100).collect();
+        for (sorted, percent, expected) in [
+            (&[][..], 50, 0),
+            (&[7], 99, 7),
+            (&[1, 9], 50, 1),
+            (&[1, 9], 99, 9),
+            (&hundred, 50, 50),
+            (&hundred, 99, 99),
+        ] {
+            assert_eq!(percentile(sorted, percent), expected);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What a run leaves in its folder, and `launcher check` on it: passed as it is, failed by name once anything is changed.
+//! Needs `branchd` and `customer-cli` beside it: `cargo build --workspace`.
+
+use bank_check::history::Journal;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A finished run, in a directory of its own.
+struct Finished {
+    dir: tempfile::TempDir,
+    said: String,
+}
+
+fn launch(dir: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
+    command.args(args).current_dir(dir).output().expect("launcher runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Finished {
+    fn run(input: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../inputs").join(input);
+        let ran = launch(
+            dir.path(),
+            &["run", input.to_str().expect("UTF-8"), "--base-port", "auto"],
+        );
+        assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
+        Finished {
+            dir,
+            said: text(&ran.stdout),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join("outputs/latest").join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Checks the folder after a change, and that the change alone is what counts.
+    fn check_changed(&self, name: &str, change: impl FnOnce(String) -> String) -> (Option<i32>, String) {
+        let before = self.read(name);
+        let after = change(before.clone());
+        assert_ne!(before, after);
+        fs::write(self.file(name), after).expect("written");
+        let checked = self.check(&[]);
+        fs::write(self.file(name), before).expect("written");
+        checked
+    }
+
+    fn check(&self, args: &[&str]) -> (Option<i32>, String) {
+        let checked = launch(self.dir.path(), &[&["check", "outputs/latest"], args].concat());
+        (checked.status.code(), text(&checked.stdout) + &text(&checked.stderr))
+    }
+}
+
+/// The line of a verdict in a table.
+fn verdict<'a>(said: &'a str, guarantee: &str) -> &'a str {
+    let by_history = |line: &&str| line.trim_start().starts_with(&format!("{guarantee} ")) && line.contains("history");
+    said.lines().find(by_history).unwrap_or_else(|| panic!("{said}"))
+}
+
+#[test]
+fn a_run_leaves_all_that_it_is_judged_by() {
+    let run = Finished::run("input_big.json");
+    let latest = fs::read_link(run.dir.path().join("outputs/latest")).expect("a link");
+    assert!(latest.to_string_lossy().starts_with("run-"), "{}", latest.display());
+    for name in ["input.json", "output.json", "bank.json", "report.html"] {
+        assert!(run.file(name).is_file(), "{name}");
+    }
+    assert_eq!(run.read("history.jsonl").lines().count(), 60);
+    let meta: serde_json::Value = serde_json::from_str(&run.read("meta.json")).expect("JSON");
+    assert_eq!(
+        (&meta["input"], &meta["level"]),
+        (&"input_big.json".into(), &"session".into())
+    );
+    assert_eq!(meta["versions"]["branchd"], env!("CARGO_PKG_VERSION"));
+    let page = run.read("report.html");
+    assert!(page.contains("A run of input_big.json") && page.contains("writes-follow-reads"));
+    assert!(
+        run.said.contains("report.html\n") && run.said.contains("60 operations: 0 refused"),
+        "{}",
+        run.said
+    );
+    for (guarantee, cases) in [
+        ("read-your-writes", "19 reads"),
+        ("monotonic-reads", "19 reads"),
+        ("monotonic-writes", "19 writes"),
+        ("agreement", "189 entries"),
+    ] {
+        let line = verdict(&run.said, guarantee);
+        assert!(line.contains("pass") && line.contains(cases), "{line}");
+    }
+
+    let (code, said) = run.check(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run.check(&["--json"]);
+    let checked: serde_json::Value = serde_json::from_str(&said).expect("one JSON object");
+    assert_eq!((code, &checked["conclusion"]), (Some(0), &"consistent".into()));
+    assert_eq!(checked["operations"], 60);
+
+    // A branch that has stopped exports what it had answered when it ran.
+    let programs = launcher::programs::Programs::beside_this_one().expect("built");
+    let data = run.file("branch-3/data");
+    let exported = Command::new(programs.branchd)
+        .args(["export", "--data", data.to_str().expect("UTF-8")])
+        .output();
+    let exported = Journal::parse("export", &text(&exported.expect("branchd runs").stdout)).expect("a journal");
+    let mut kept = Journal::parse("kept", &run.read("journals/branch-3.jsonl")).expect("a journal");
+    assert!(kept.applied.iter().all(|applied| applied.applied_us.is_some()));
+    kept.applied.iter_mut().for_each(|applied| applied.applied_us = None);
+    assert_eq!(exported, kept);
+}
+
+#[test]
+fn what_is_changed_is_found_by_name() {
+    let run = Finished::run("three_customers.json");
+    let (code, said) = run.check_changed("history.jsonl", |text| {
+        let read = text
+            .lines()
+            .rfind(|line| line.contains(r#""answered""#))
+            .expect("a read");
+        let balance = read
+            .split(r#""balance":"#)
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        let balance: i64 = balance.and_then(|digits| digits.parse().ok()).expect("a balance");
+        let other = read.replace(
+            &format!(r#""balance":{balance},"#),
+            &format!(r#""balance":{},"#, balance + 1),
+        );
+        text.replace(read, &other)
+    });
+    assert_eq!(code, Some(1), "{said}");
+    assert!(verdict(&said, "honest-positions").contains("fail"), "{said}");
+    assert!(
+        said.contains("honest-positions broken") && said.contains("NOT consistent"),
+        "{said}"
+    );
+
+    let (code, said) = run.check_changed("history.jsonl", |text| text.replacen("\"customer\"", "\"costumer\"", 1));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("outputs/latest/history.jsonl, line 1: ") && said.contains("costumer"),
+        "{said}"
+    );
+    let (code, said) = run.check_changed("journals/branch-2.jsonl", |text| text + "{}\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("outputs/latest/journals/branch-2.jsonl, line "), "{said}");
+    let (code, said) = run.check_changed("meta.json", |_| "{".to_owned());
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("meta.json: "), "{said}");
+
+    fs::remove_file(run.file("journals/branch-2.jsonl")).expect("removed");
+    let (code, said) = run.check(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("the journal of branch 2 is missing: agreement broken"),
+        "{said}"
+    );
+}
+
+#[test]
+fn without_journals_what_can_be_judged_is() {
+    let run = Finished::run("input_big.json");
+    fs::remove_dir_all(run.file("journals")).expect("removed");
+    fs::remove_file(run.file("output.json")).expect("removed");
+    let (code, said) = run.check(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("note: there are no journals"), "{said}");
+    assert!(verdict(&said, "agreement").contains("unknown"), "{said}");
+
+    fs::remove_file(run.file("meta.json")).expect("removed");
+    let (code, said) = run.check_changed("history.jsonl", |text| {
+        let sevens = text.lines().map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line["balance"] = 7.into();
+            format!("{line}\n")
+        });
+        sevens.collect()
+    });
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("honest-positions broken") && said.contains("note: there is no meta.json"),
+        "{said}"
+    );
+
+    fs::write(run.file("history.jsonl"), "").expect("written");
+    let (code, said) = run.check(&[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("unknown: there was nothing to judge"), "{said}");
+    fs::remove_file(run.file("history.jsonl")).expect("removed");
+    let (code, said) = run.check(&[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("outputs/latest is no run folder: it has no history.jsonl"),
+        "{said}"
+    );
+    let checked = launch(run.dir.path(), &["check", "outputs/output.json"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(text(&checked.stderr).contains("add --input INPUT"));
+}
