@@ -208,7 +208,16 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
         };
         Ok::<_, Status>((b, status))
     });
-    let answers = futures::future::try_join_all(asked).await?;
+    let answers: Vec<Result<_, Status>> = futures::future::join_all(asked).await;
+    // That there is a bank already says more than that one of its branches does not answer.
+    let open = answers
+        .iter()
+        .flatten()
+        .find(|(_, status): &&(_, v1::GetStatusResponse)| status.position > 0);
+    if let Some((b, status)) = open {
+        return Err(exists(b.branch, &status.bank_id));
+    }
+    let answers: Vec<_> = answers.into_iter().collect::<Result<_, Status>>()?;
     let mut begun: Option<(u32, String)> = None;
     for (b, status) in answers {
         if status.branch != b.branch {
@@ -221,9 +230,6 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, Status> {
         }
         if status.bank_id.is_empty() {
             continue;
-        }
-        if status.position > 0 {
-            return Err(exists(b.branch, status.bank_id));
         }
         match &begun {
             Some((first, bank)) if *bank != status.bank_id => {

@@ -14,7 +14,6 @@ use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::{Connected, TcpConnectInfo};
@@ -83,7 +82,7 @@ fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::
             };
             let connection = match next {
                 Ok((stream, from)) => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => Connection::new(stream, place),
+                    Ok(place) => Connection::new(stream, place, branch.stopping()),
                     Err(_) => {
                         tracing::warn!(%from, open = CONNECTIONS_MAX, "too many connections: closed one");
                         continue;
@@ -107,15 +106,34 @@ fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::
 struct Connection {
     stream: TcpStream,
     /// Until it has said who speaks: what of that is still to come, in bytes, and by when.
-    preface: Option<(usize, Pin<Box<Sleep>>)>,
+    preface: Option<Preface>,
     _place: OwnedSemaphorePermit,
 }
 
+/// What a connection has not said yet.
+struct Preface {
+    /// In bytes.
+    left: usize,
+    /// When it is no longer waited for: its time is over, or the branch stops.
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
 impl Connection {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<Self> {
+    fn new(
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        stopping: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Self> {
         // Answers are small and waited for.
         stream.set_nodelay(true)?;
-        let preface = Some((PREFACE_LEN, Box::pin(tokio::time::sleep(PREFACE_TIMEOUT))));
+        let over = async {
+            // Either way it is over.
+            let _ = tokio::time::timeout(PREFACE_TIMEOUT, stopping).await;
+        };
+        let preface = Some(Preface {
+            left: PREFACE_LEN,
+            over: Box::pin(over),
+        });
         Ok(Self {
             stream,
             preface,
@@ -136,11 +154,11 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let filled = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if let Some((left, silence)) = &mut self.preface {
-            *left = left.saturating_sub(buf.filled().len() - filled);
-            if *left == 0 {
+        if let Some(preface) = &mut self.preface {
+            preface.left = preface.left.saturating_sub(buf.filled().len() - filled);
+            if preface.left == 0 {
                 self.preface = None;
-            } else if silence.as_mut().poll(cx).is_ready() {
+            } else if preface.over.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }

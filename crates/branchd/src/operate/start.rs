@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{FAILED, Failure, USAGE, print};
@@ -29,9 +29,8 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     };
     let runtime = runtime.map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?;
     let result = runtime.block_on(async {
-        let listener = TcpListener::bind(&arguments.listen)
-            .await
-            .map_err(|error| cannot_listen(arguments, &error))?;
+        let listener = listen(&arguments.listen).await;
+        let listener = listener.map_err(|error| cannot_listen(arguments, &error))?;
         let address = listener
             .local_addr()
             .map_err(|error| cannot_listen(arguments, &error))?;
@@ -50,6 +49,32 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     // Not waiting for a blocking call that hangs: what was acknowledged is on the disk.
     runtime.shutdown_background();
     result
+}
+
+/// How many connections may wait to be accepted: a burst of customers, all at once, need not wait for a second try.
+const BACKLOG: u32 = 1024;
+
+/// Listens on the first of the host's addresses that will do.
+async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
+    for address in tokio::net::lookup_host(address).await? {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        };
+        let bound = socket.and_then(|socket| {
+            // So that a branch that is started again need not wait for its old connections to be forgotten.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        });
+        match bound {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn cannot_listen(arguments: &StartArguments, error: &io::Error) -> Failure {

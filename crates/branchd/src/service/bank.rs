@@ -128,7 +128,8 @@ impl BankApi {
         let Some(mut result) = outcome::to_customer(&decided, bank_id, branch) else {
             let first = decided.position;
             return Err(fate::not_applied(Status::already_exists(format!(
-                "request id {request_id} was used for another write, at position {first}: give this one its own"
+                "request id {} was used for another write, at position {first}: give this one its own",
+                Uuid::from_bytes(request_id.0)
             ))));
         };
         if propagation == v1::Propagation::All {
