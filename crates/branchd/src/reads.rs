@@ -60,19 +60,24 @@ impl Reads {
         }
     }
 
-    /// Returns once the books answer the demand.
+    /// Returns once the books answer the demand, with how long that took: nothing, where they did already.
     ///
     /// # Errors
     /// The deadline passed first; the error says what is missing.
-    pub(crate) async fn wait(&self, demand: Demand, deadline: Instant) -> Result<(), ReadError> {
+    pub(crate) async fn wait(&self, demand: Demand, deadline: Instant) -> Result<Duration, ReadError> {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is(crate::planted::Bug::StaleRead) && !demand.linearizable {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
+        if !demand.linearizable && *self.position.borrow() >= demand.min_position {
+            return Ok(Duration::ZERO);
+        }
+        let began = Instant::now();
         if demand.linearizable {
             self.wait_linearizable(deadline).await?;
         }
-        self.wait_position(demand.min_position, deadline).await
+        self.wait_position(demand.min_position, deadline).await?;
+        Ok(began.elapsed())
     }
 
     /// Returns once this branch has applied the position.

@@ -255,7 +255,9 @@ impl Engine {
             .await;
         match led {
             Ok(_) => tracing::info!("another branch leads now"),
-            Err(error) => tracing::warn!(%error, "no other branch took the lead in time"),
+            Err(_) => {
+                tracing::warn!("no other branch took the lead within {HAND_OVER_TIMEOUT:?}: the others will elect one")
+            }
         }
     }
 

@@ -97,16 +97,13 @@ impl BankApi {
         let bank = self.0.bank()?;
         let options = options.unwrap_or_default();
         check_bank(bank, &options.bank_id)?;
-        let began = Instant::now();
         let demand = Demand {
             min_position: options.min_position,
             linearizable: options.linearizable,
         };
-        bank.reads
-            .wait(demand, deadline)
-            .await
-            .map_err(|error| fate::of_read(&error))?;
-        let waited_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let waited = bank.reads.wait(demand, deadline).await;
+        let waited = waited.map_err(|error| fate::of_read(&error))?;
+        let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         Ok(ReadyRead { bank, waited_us })
     }
 
