@@ -205,3 +205,96 @@ impl Performance {
         self.dead_branch.as_ref().map_or(Ok(()), DeadBranch::shown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lesson::Name;
+    use super::*;
+    use bank_check::history::{Action, Level, Outcome as Came, Propagation};
+
+    fn operation(sequence: u64, branch: u32, level: Level, position: u64) -> Operation {
+        let account = "main".to_owned();
+        let is_read = sequence > 1;
+        Operation {
+            customer: 1,
+            session: "customer 1".to_owned(),
+            sequence,
+            event: i64::try_from(sequence).ok(),
+            action: if is_read {
+                Action::Query { account }
+            } else {
+                Action::Deposit { account, amount: 10 }
+            },
+            branch,
+            served_by: Some(branch),
+            level,
+            propagation: Propagation::Quorum,
+            request_id: (!is_read).then(|| "0198".to_owned()),
+            invoked_us: sequence * 10,
+            completed_us: sequence * 10 + 1,
+            outcome: if is_read { Came::Answered } else { Came::Accepted },
+            balance: Some(if position == 1 { 100 } else { 110 }),
+            position: Some(position),
+            waited_us: 0,
+            attempts: 1,
+            repeated: false,
+            missing_branches: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// A deposit at branch 1, at position 2, and a query at branch 3, answered from this position.
+    fn act(setting: Setting, level: Level, position: u64, wait: Option<Wait>) -> Act {
+        let history = History {
+            operations: vec![operation(1, 1, level, 2), operation(2, 3, level, position)],
+            branches: BRANCHES.to_vec(),
+            ..History::default()
+        };
+        let options = Options {
+            opening: Some(OPENING),
+            ..Options::default()
+        };
+        Act {
+            setting,
+            verdicts: judge(&history, &options),
+            history,
+            wait,
+        }
+    }
+
+    #[test]
+    fn only_the_right_witness_and_a_wait_that_was_seen_convince() {
+        let lesson = Name::ReadYourWrites.lesson();
+        let wait = Some(Wait {
+            event: 2,
+            meanwhile_position: 1,
+            took_us: 9,
+            after_release_us: 3,
+        });
+        //   weak read from, strong read from, wait, what went wrong in each
+        let table = [
+            (1, 2, wait, "", ""),
+            (2, 2, wait, "did not break", ""),
+            (0, 2, wait, "a promise was broken: customer 1's query", ""),
+            (1, 1, wait, "", "a promise was broken: customer 1 deposited 10"),
+            (1, 2, None, "", "nothing was seen to wait"),
+        ];
+        for (weak, strong, wait, not_broken, not_held) in table {
+            let performance = Performance {
+                weak: act(lesson.weak, Level::Eventual, weak, None),
+                strong: act(lesson.strong, Level::Session, strong, wait),
+                dead_branch: None,
+            };
+            for (seen, wrong) in [
+                (performance.broke(lesson), not_broken),
+                (performance.held(lesson), not_held),
+            ] {
+                let instead = seen.err().unwrap_or_default();
+                assert!(
+                    instead.contains(wrong) && instead.is_empty() == wrong.is_empty(),
+                    "{wrong:?}: {instead}"
+                );
+            }
+        }
+    }
+}
