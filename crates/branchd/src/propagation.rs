@@ -1,11 +1,16 @@
 //! Read-your-writes, the writer's way: the reply waits until every branch has applied the write.
 
+use std::time::Duration;
+
 use bank_ledger::Position;
 use bank_proto::v1;
 use tokio::time::Instant;
 
 use crate::branch::{Bank, Branch};
 use crate::raft::engine::Replica;
+
+/// How soon a branch that could not be asked is asked again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits until every branch has applied the position, and returns the branches that had not by the deadline.
 pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position, deadline: Instant) -> Vec<u32> {
@@ -24,8 +29,9 @@ pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position,
     futures::future::join_all(waits).await.into_iter().flatten().collect()
 }
 
+/// Asks until it answers or the time is over: a branch that starts again in time is not missing.
 async fn applied_at(branch: &Branch, bank: &Bank, replica: &Replica, position: Position, deadline: Instant) -> bool {
-    let ask = async {
+    let ask = || async {
         let mut client = branch.peers.client(replica.branch, &replica.address)?;
         let message = v1::AwaitPositionRequest {
             peer: Some(bank.identity.greet(replica.id)),
@@ -35,12 +41,11 @@ async fn applied_at(branch: &Branch, bank: &Bank, replica: &Replica, position: P
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         client.await_position(request).await
     };
-    match tokio::time::timeout_at(deadline, ask).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(status)) => {
-            tracing::debug!(branch = replica.branch, position, %status, "not confirmed");
-            false
+    let confirmed = async {
+        while let Err(status) = ask().await {
+            tracing::debug!(branch = replica.branch, position, %status, "not confirmed yet");
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
-        Err(_) => false,
-    }
+    };
+    tokio::time::timeout_at(deadline, confirmed).await.is_ok()
 }
