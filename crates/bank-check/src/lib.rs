@@ -7,7 +7,6 @@
 //! - [`verdict`]: pass, fail or unknown, the number of cases judged, and a witness in words for each failure.
 //! - [`output`]: judges an output file, which holds balances and results but no positions.
 //! - [`history`]: what happened in a run, as it was recorded, and its lines.
-//! - [`session`]: judges the positions that customers were told, for the four session guarantees.
 //! - [`run`]: judges a whole recorded run, the branches' journals included, for every guarantee and every invariant.
 //!
 //! A run that exercised nothing of what a judge looks at is `unknown`, not `pass`.
@@ -16,7 +15,6 @@ pub mod history;
 pub mod output;
 pub mod run;
 pub mod script;
-pub mod session;
 pub mod verdict;
 
 pub use history::History;

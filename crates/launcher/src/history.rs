@@ -131,7 +131,8 @@ fn outcome(record: &Record) -> history::Outcome {
     }
 }
 
-fn level(level: Level) -> history::Level {
+/// A level as the history has it.
+pub(crate) fn level(level: Level) -> history::Level {
     match level {
         Level::Eventual => history::Level::Eventual,
         Level::ReadYourWrites => history::Level::ReadYourWrites,
@@ -141,7 +142,8 @@ fn level(level: Level) -> history::Level {
     }
 }
 
-fn propagation(propagation: Propagation) -> history::Propagation {
+/// A propagation as the history has it.
+pub(crate) fn propagation(propagation: Propagation) -> history::Propagation {
     match propagation {
         Propagation::Quorum => history::Propagation::Quorum,
         Propagation::All => history::Propagation::All,

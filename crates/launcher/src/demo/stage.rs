@@ -3,11 +3,10 @@
 
 use super::lesson::{Ask, BRANCHES, HELD, OPENING, Setting, Step};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports};
+use crate::history::{level, propagation};
 use crate::programs::Programs;
 use bank_check::history::{self, Fault, FaultKind, Operation};
-use bank_client::{
-    Client, ClientOptions, Decision, Level, Outcome, Propagation, ReadError, Refusal, Reply, Session, WriteError,
-};
+use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -192,10 +191,7 @@ fn asked(sequence: u64, event: i64, step: &Step, setting: Setting) -> Operation 
         branch: step.branch,
         served_by: None,
         level: level(setting.level),
-        propagation: match setting.propagation {
-            Propagation::Quorum => history::Propagation::Quorum,
-            Propagation::All => history::Propagation::All,
-        },
+        propagation: propagation(setting.propagation),
         request_id: None,
         invoked_us: 0,
         completed_us: 0,
@@ -279,15 +275,5 @@ fn refused(reason: Refusal) -> history::Outcome {
         Refusal::SameAccount => history::Outcome::Refused(history::Refusal::SameAccount),
         // Not a word of this program's history: what came of it is not known to it.
         Refusal::Other => history::Outcome::Unknown,
-    }
-}
-
-fn level(level: Level) -> history::Level {
-    match level {
-        Level::Eventual => history::Level::Eventual,
-        Level::ReadYourWrites => history::Level::ReadYourWrites,
-        Level::MonotonicReads => history::Level::MonotonicReads,
-        Level::Session => history::Level::Session,
-        Level::Strong => history::Level::Strong,
     }
 }
