@@ -106,7 +106,7 @@ impl Cluster {
         }
         let network = self.network.as_ref();
         let announced = self.branches.iter_mut().map(async |branch| {
-            branch.announced(ANNOUNCE_TIMEOUT).await?;
+            branch.address = branch.announced(ANNOUNCE_TIMEOUT).await?;
             if let Some(network) = network {
                 network.listens(branch.number, branch.address);
             }
@@ -142,8 +142,11 @@ impl Cluster {
     }
 
     fn spawn(&self, number: u32, listen: SocketAddr) -> Result<BranchProcess, ClusterError> {
-        let via = self.network.iter().flat_map(|network| network.via(number));
-        BranchProcess::spawn(&self.config, number, listen, via)
+        BranchProcess::spawn(&self.config, number, listen, self.via(number))
+    }
+
+    fn via(&self, number: u32) -> impl Iterator<Item = (u32, SocketAddr)> {
+        self.network.iter().flat_map(move |network| network.via(number))
     }
 
     async fn init(
@@ -298,15 +301,10 @@ impl Cluster {
     ///
     /// # Errors
     /// It still runs, or does not come up; the error bears its last words.
-    pub async fn restart(&mut self, branch: u32) -> Result<(), ClusterError> {
-        let place = self.place(branch)?;
-        let old = &self.branches[place];
-        if old.pid().is_some() {
-            return Err(ClusterError::StillRuns(branch));
-        }
-        let again = self.spawn(branch, old.address)?;
-        self.branches[place] = again;
-        self.branches[place].announced(ANNOUNCE_TIMEOUT).await
+    pub async fn restart(&self, branch: u32) -> Result<(), ClusterError> {
+        let process = self.find(branch)?;
+        process.respawn(&self.config, self.via(branch))?;
+        process.announced(ANNOUNCE_TIMEOUT).await.map(|_| ())
     }
 
     /// Stops every branch, all at once, and waits: first politely, then by killing.
@@ -318,7 +316,7 @@ impl Cluster {
         let early = self.branches.iter().find_map(BranchProcess::failed);
         let branches = std::mem::take(&mut self.branches);
         branches.iter().for_each(BranchProcess::ask_to_stop);
-        let stopped = branches.into_iter().map(async |mut branch| {
+        let stopped = branches.into_iter().map(async |branch| {
             branch.close_stdin();
             match tokio::time::timeout(STOP_TIMEOUT, branch.ended()).await {
                 Ok(status) => branch.ended_badly(status),
@@ -356,20 +354,16 @@ impl Cluster {
         self.branches.iter().find_map(BranchProcess::failed).unwrap_or(error)
     }
 
-    fn place(&self, branch: u32) -> Result<usize, ClusterError> {
-        let place = self.branches.iter().position(|process| process.number == branch);
-        place.ok_or(ClusterError::NoSuchBranch(branch))
-    }
-
     fn find(&self, branch: u32) -> Result<&BranchProcess, ClusterError> {
-        Ok(&self.branches[self.place(branch)?])
+        let found = self.branches.iter().find(|process| process.number == branch);
+        found.ok_or(ClusterError::NoSuchBranch(branch))
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.branches.iter().for_each(BranchProcess::ask_to_stop);
-        self.branches.iter_mut().for_each(BranchProcess::close_stdin);
+        self.branches.iter().for_each(BranchProcess::close_stdin);
         let deadline = Instant::now() + DROP_TIMEOUT;
         for branch in &self.branches {
             branch.wait_until(deadline);

@@ -5,6 +5,7 @@
 //! - [`run`]: one run from start to end; [`run_folder`] is where it keeps its files.
 //! - [`cluster`]: branch processes: start, kill, pause, restart, stop. End-to-end tests use it too.
 //! - [`network`]: what is between branches, where it is to be bent; it is made of [`relay`]s.
+//! - [`faults`]: what can be done to a running bank on purpose, and the book of it.
 //! - [`customers`]: customer processes and what they were told.
 //! - [`output`]: the output file, made and read back.
 //! - [`history`], [`journals`], [`meta`]: what is recorded of a run; [`recorded`]: the same, read back.
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod customers;
 pub mod demo;
 pub mod duration;
+pub mod faults;
 pub mod history;
 pub mod input;
 pub mod interrupts;

@@ -8,7 +8,85 @@ use crate::relay::{Link, Passage, Relay};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+
+/// Some of the directions between branches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ways {
+    /// All of them.
+    All,
+    /// From and to this branch.
+    Around(u32),
+    /// To this branch, from all others.
+    To(u32),
+    /// From this branch, to all others.
+    From(u32),
+    /// From the one to the other; the other way is another way.
+    OneWay(u32, u32),
+    /// Between two branches, both ways.
+    Between(u32, u32),
+}
+
+impl Ways {
+    /// Whether what goes from the one to the other goes one of these ways.
+    pub fn include(self, from: u32, to: u32) -> bool {
+        match self {
+            Ways::All => true,
+            Ways::Around(branch) => from == branch || to == branch,
+            Ways::To(branch) => to == branch,
+            Ways::From(branch) => from == branch,
+            Ways::OneWay(one, other) => (from, to) == (one, other),
+            Ways::Between(one, other) => (from, to) == (one, other) || (from, to) == (other, one),
+        }
+    }
+
+    /// The branches that are named.
+    pub fn named(self) -> impl Iterator<Item = u32> {
+        let (one, other) = match self {
+            Ways::All => (None, None),
+            Ways::Around(branch) | Ways::To(branch) | Ways::From(branch) => (Some(branch), None),
+            Ways::OneWay(one, other) | Ways::Between(one, other) => (Some(one), Some(other)),
+        };
+        one.into_iter().chain(other)
+    }
+}
+
+/// `2`: from and to branch 2; `1-3`: both ways between branches 1 and 3; `1>3`: from 1 to 3 only.
+impl std::str::FromStr for Ways {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            text.parse().ok().filter(|number| digits && *number > 0)
+        };
+        let pair = |separator: char| {
+            let (one, other) = text.split_once(separator)?;
+            Some((number(one)?, number(other)?)).filter(|(one, other)| one != other)
+        };
+        let ways = number(text)
+            .map(Ways::Around)
+            .or_else(|| pair('-').map(|(one, other)| Ways::Between(one, other)))
+            .or_else(|| pair('>').map(|(one, other)| Ways::OneWay(one, other)));
+        ways.ok_or_else(|| {
+            "write 2 (all that goes to and from branch 2), 1-3 (both ways between two) or, in quotes, '1>3' (one way)"
+                .to_owned()
+        })
+    }
+}
+
+/// `branch 2`, `branches 1 and 3`, `branch 1 to branch 3`.
+impl std::fmt::Display for Ways {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ways::All => f.write_str("all branches"),
+            Ways::Around(branch) => write!(f, "branch {branch}"),
+            Ways::To(branch) => write!(f, "to branch {branch}"),
+            Ways::From(branch) => write!(f, "from branch {branch}"),
+            Ways::OneWay(one, other) => write!(f, "branch {one} to branch {other}"),
+            Ways::Between(one, other) => write!(f, "branches {one} and {other}"),
+        }
+    }
+}
 
 /// All directions between the branches of a cluster. Of what is said about one direction, the last word counts; a branch
 /// that does not exist has no directions.
@@ -62,48 +140,19 @@ impl Network {
         }
     }
 
-    /// What is sent to this branch is held back, on whosever connection.
-    pub fn hold_to(&self, branch: u32) {
-        self.set(Passage::Hold, |_, to| to == branch);
-    }
-
-    /// What was held back goes on, in order.
-    pub fn release(&self, branch: u32) {
-        self.set(Passage::Pass, |_, to| to == branch);
-    }
-
-    /// What goes from one branch to another arrives this much later.
-    pub fn delay(&self, from: u32, to: u32, by: Duration) {
-        self.set(Passage::Delay(by), |one, other| (one, other) == (from, to));
-    }
-
-    /// Nothing goes from one branch to another, replies included; the other way still works.
-    pub fn cut_one_way(&self, from: u32, to: u32) {
-        self.set(Passage::Cut, |one, other| (one, other) == (from, to));
-    }
-
-    /// Nothing goes between two branches.
-    pub fn cut(&self, one: u32, other: u32) {
-        self.cut_one_way(one, other);
-        self.cut_one_way(other, one);
-    }
-
-    /// Nothing goes from or to this branch.
-    pub fn cut_off(&self, branch: u32) {
-        self.set(Passage::Cut, |from, to| from == branch || to == branch);
-    }
-
-    /// Everything passes everywhere.
-    pub fn heal(&self) {
-        self.set(Passage::Pass, |_, _| true);
-    }
-
-    fn set(&self, passage: Passage, chosen: impl Fn(u32, u32) -> bool) {
+    /// From now on, bytes that go these ways fare so.
+    pub fn bend(&self, ways: Ways, passage: Passage) {
         for (&(from, to), direction) in &self.directions {
-            if chosen(from, to) {
+            if ways.include(from, to) {
                 direction.link.set(passage);
             }
         }
+    }
+
+    /// The directions that there are, from one branch to another, of these ways.
+    pub fn directions(&self, ways: Ways) -> impl Iterator<Item = (u32, u32)> {
+        let all = self.directions.keys().copied();
+        all.filter(move |&(from, to)| ways.include(from, to))
     }
 }
 
@@ -123,21 +172,44 @@ mod tests {
     async fn each_word_concerns_its_directions() {
         let network = Network::between(&[1, 2, 7]).await.expect("ports");
         assert_eq!(network.via(2).map(|(to, _)| to).collect::<Vec<_>>(), [1, 7]);
-        network.hold_to(7);
-        assert_eq!(bent(&network), [(1, 7), (2, 7)]);
-        network.release(7);
-        network.delay(2, 1, Duration::from_millis(1));
-        assert_eq!(bent(&network), [(2, 1)]);
-        network.heal();
-        network.cut_one_way(1, 2);
-        assert_eq!(bent(&network), [(1, 2)]);
-        network.cut(7, 1);
-        assert_eq!(bent(&network), [(1, 2), (1, 7), (7, 1)]);
-        network.heal();
-        network.cut_off(2);
-        assert_eq!(bent(&network), [(1, 2), (2, 1), (2, 7), (7, 2)]);
-        network.cut_off(9);
-        network.heal();
-        assert_eq!(bent(&network), []);
+        let every = vec![(1, 2), (1, 7), (2, 1), (2, 7), (7, 1), (7, 2)];
+        for (ways, directions) in [
+            (Ways::To(7), vec![(1, 7), (2, 7)]),
+            (Ways::From(7), vec![(7, 1), (7, 2)]),
+            (Ways::Around(2), vec![(1, 2), (2, 1), (2, 7), (7, 2)]),
+            (Ways::OneWay(2, 1), vec![(2, 1)]),
+            (Ways::Between(7, 1), vec![(1, 7), (7, 1)]),
+            (Ways::Around(9), vec![]),
+            (Ways::All, every),
+        ] {
+            network.bend(ways, Passage::Cut);
+            assert_eq!(bent(&network), directions, "{ways:?}");
+            assert_eq!(network.directions(ways).collect::<Vec<_>>(), directions);
+            network.bend(ways, Passage::Pass);
+            assert_eq!(bent(&network), []);
+        }
+        // The last word counts, for each direction.
+        network.bend(Ways::Around(7), Passage::Hold);
+        network.bend(Ways::Between(1, 7), Passage::Pass);
+        assert_eq!(bent(&network), [(2, 7), (7, 2)]);
+    }
+
+    #[test]
+    fn ways_in_words() {
+        for (text, expected) in [
+            ("2", Some(Ways::Around(2))),
+            ("1-3", Some(Ways::Between(1, 3))),
+            ("1>3", Some(Ways::OneWay(1, 3))),
+            ("3-3", None),
+            ("0", None),
+            ("+1", None),
+            ("1>", None),
+            ("-3", None),
+            ("1>2>3", None),
+            ("4294967296", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
     }
 }

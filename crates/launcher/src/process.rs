@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -19,7 +20,7 @@ const KILL_WAIT: Duration = Duration::from_secs(2);
 pub struct Process {
     pid: Pid,
     shared: Arc<Shared>,
-    left: bool,
+    left: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Process {
         let process = Process {
             pid,
             shared,
-            left: false,
+            left: AtomicBool::new(false),
         };
         if let Err(error) = waiter.spawn(move || wait(pid, &waited)) {
             let mut child = process.shared.lock();
@@ -129,14 +130,14 @@ impl Process {
     }
 
     /// Lets it run on after this value is gone.
-    pub fn leave(mut self) {
-        self.left = true;
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if !self.left && self.status().is_none() {
+        if !self.left.load(Ordering::Relaxed) && self.status().is_none() {
             let _ = self.signal(Signal::KILL);
             self.wait_until(Instant::now() + KILL_WAIT);
         }
@@ -194,6 +195,7 @@ mod tests {
         let (process, pipes) = cat();
         let shared = Arc::clone(&process.shared);
         process.leave();
+        drop(process);
         assert_eq!(*shared.status.borrow(), None);
         drop(pipes.stdin);
         assert!(shared.status.subscribe().wait_for(Option::is_some).await.is_ok());

@@ -2,6 +2,8 @@
 
 use bank_client::{Client, ClientOptions, Level, Propagation, ReadError, Session};
 use launcher::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT};
+use launcher::network::Ways;
+use launcher::relay::Passage;
 use std::time::{Duration, Instant};
 
 const DELAY: Duration = Duration::from_millis(60);
@@ -27,7 +29,7 @@ async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_hea
     let network = cluster.network().expect("relayed");
     let mut session = Session::default();
 
-    network.cut_off(3);
+    network.bend(Ways::Around(3), Passage::Cut);
     let deposited = client
         .deposit(Some(1), &mut session, Propagation::Quorum, "main", 7)
         .await;
@@ -37,15 +39,14 @@ async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_hea
         matches!(&read, Err(ReadError::NotInTime { position: 1, needed, .. }) if *needed == position),
         "{read:?}"
     );
-    network.heal();
+    network.bend(Ways::All, Passage::Pass);
     cluster
         .await_position(&[3], position, FOUND_TIMEOUT)
         .await
         .expect("caught up");
 
     // A write at branch 3 goes to the leader and back, and is slow by what is slow on the way there.
-    network.delay(3, 1, DELAY);
-    network.delay(3, 2, DELAY);
+    network.bend(Ways::From(3), Passage::Delay(DELAY));
     let began = Instant::now();
     let deposited = client.deposit(Some(3), &mut session, Propagation::All, "main", 7).await;
     assert!(deposited.expect("only slow").value.missing_branches.is_empty());

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::ChildStdout;
@@ -25,11 +26,18 @@ pub(super) struct BranchProcess {
     /// Where it listens; with port 0 until it has announced a better one.
     pub(super) address: SocketAddr,
     dir: PathBuf,
+    /// The newest of its processes. Whoever waits for an older one goes on waiting for that.
+    started: Mutex<Arc<Started>>,
+}
+
+/// One process of a branch.
+#[derive(Debug)]
+struct Started {
     process: Process,
     /// The branch stops when it is closed. None for one that can be kept.
-    stdin: Option<ChildStdin>,
+    stdin: Mutex<Option<ChildStdin>>,
     /// Held open, so that the branch can print.
-    stdout: Option<BufReader<ChildStdout>>,
+    stdout: tokio::sync::Mutex<Option<BufReader<ChildStdout>>>,
 }
 
 /// The line that `branchd start --announce` prints.
@@ -48,6 +56,143 @@ impl BranchProcess {
         via: impl Iterator<Item = (u32, SocketAddr)>,
     ) -> Result<Self, ClusterError> {
         let dir = config.dir.join(format!("branch-{number}"));
+        let started = Started::spawn(config, number, &dir, listen, via)?;
+        Ok(BranchProcess {
+            number,
+            address: listen,
+            dir,
+            started: Mutex::new(Arc::new(started)),
+        })
+    }
+
+    /// Starts it again, where it listened before.
+    pub(super) fn respawn(
+        &self,
+        config: &ClusterConfig,
+        via: impl Iterator<Item = (u32, SocketAddr)>,
+    ) -> Result<(), ClusterError> {
+        let mut started = self.lock();
+        if started.process.status().is_none() {
+            return Err(ClusterError::StillRuns(self.number));
+        }
+        *started = Arc::new(Started::spawn(config, self.number, &self.dir, self.address, via)?);
+        Ok(())
+    }
+
+    /// Waits for the announcement; the address from it.
+    pub(super) async fn announced(&self, within: Duration) -> Result<SocketAddr, ClusterError> {
+        let started = self.started();
+        let mut line = String::new();
+        if let Some(stdout) = started.stdout.lock().await.as_mut() {
+            let mut bounded = stdout.take(ANNOUNCEMENT_BYTES_MAX);
+            if tokio::time::timeout(within, bounded.read_line(&mut line))
+                .await
+                .is_err()
+            {
+                return Err(ClusterError::Silent {
+                    branch: self.number,
+                    within,
+                    log: self.log_path(),
+                });
+            }
+        }
+        match serde_json::from_str::<Announcement>(&line) {
+            Ok(announcement) if announcement.branch == self.number => Ok(announcement.address),
+            // It closed its stdout, so it is ending.
+            _ if line.is_empty() => Err(self.ended_error(started.process.ended().await)),
+            _ => Err(ClusterError::Announcement {
+                branch: self.number,
+                line,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Started>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn started(&self) -> Arc<Started> {
+        Arc::clone(&self.lock())
+    }
+
+    fn ended_error(&self, status: ExitStatus) -> ClusterError {
+        let log = self.log_path();
+        ClusterError::Ended {
+            branch: self.number,
+            status,
+            last_words: last_line(&log),
+            log,
+        }
+    }
+
+    /// The error that it has ended, if it has.
+    pub(super) fn failed(&self) -> Option<ClusterError> {
+        self.started().process.status().map(|status| self.ended_error(status))
+    }
+
+    /// The error that it ended otherwise than it was told to, if it did. One that had only just been started may not
+    /// have listened to SIGTERM yet.
+    pub(super) fn ended_badly(&self, status: ExitStatus) -> Option<ClusterError> {
+        let as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
+        (!as_told).then(|| self.ended_error(status))
+    }
+
+    pub(super) fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        let process = &self.started().process;
+        process.status().is_none().then(|| process.pid())
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
+        let sent = self.started().process.signal(signal);
+        sent.map_err(|source| ClusterError::Signal {
+            branch: self.number,
+            source,
+        })
+    }
+
+    /// SIGTERM, and SIGCONT for one that was paused.
+    pub(super) fn ask_to_stop(&self) {
+        let started = self.started();
+        let _ = started.process.signal(Signal::TERM);
+        let _ = started.process.signal(Signal::CONT);
+    }
+
+    pub(super) fn close_stdin(&self) {
+        *self.started().stdin.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) async fn ended(&self) -> ExitStatus {
+        self.started().process.ended().await
+    }
+
+    pub(super) fn wait_until(&self, deadline: Instant) {
+        self.started().process.wait_until(deadline);
+    }
+
+    /// Lets it run on; its process's number, if it runs.
+    pub(super) fn leave(self) -> Option<u32> {
+        let pid = self.pid();
+        self.started().process.leave();
+        pid
+    }
+}
+
+impl Started {
+    fn spawn(
+        config: &ClusterConfig,
+        number: u32,
+        dir: &Path,
+        listen: SocketAddr,
+        via: impl Iterator<Item = (u32, SocketAddr)>,
+    ) -> Result<Self, ClusterError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source: io::Error| ClusterError::Start {
@@ -56,7 +201,7 @@ impl BranchProcess {
                 source,
             }
         };
-        fs::create_dir_all(&dir).map_err(failed(&dir))?;
+        fs::create_dir_all(dir).map_err(failed(dir))?;
         let log_path = dir.join("log");
         let log = OpenOptions::new()
             .create(true)
@@ -91,109 +236,10 @@ impl BranchProcess {
             .map(ChildStdout::from_std)
             .transpose()
             .map_err(failed(program))?;
-        Ok(BranchProcess {
-            number,
-            address: listen,
-            dir,
+        Ok(Started {
             process,
-            stdin: pipes.stdin,
-            stdout: stdout.map(BufReader::new),
+            stdin: Mutex::new(pipes.stdin),
+            stdout: tokio::sync::Mutex::new(stdout.map(BufReader::new)),
         })
-    }
-
-    /// Waits for the announcement and takes the address from it.
-    pub(super) async fn announced(&mut self, within: Duration) -> Result<(), ClusterError> {
-        let mut line = String::new();
-        if let Some(stdout) = &mut self.stdout {
-            let mut bounded = stdout.take(ANNOUNCEMENT_BYTES_MAX);
-            if tokio::time::timeout(within, bounded.read_line(&mut line))
-                .await
-                .is_err()
-            {
-                return Err(ClusterError::Silent {
-                    branch: self.number,
-                    within,
-                    log: self.log_path(),
-                });
-            }
-        }
-        match serde_json::from_str::<Announcement>(&line) {
-            Ok(announcement) if announcement.branch == self.number => {
-                self.address = announcement.address;
-                Ok(())
-            }
-            // It closed its stdout, so it is ending.
-            _ if line.is_empty() => Err(self.ended_error(self.process.ended().await)),
-            _ => Err(ClusterError::Announcement {
-                branch: self.number,
-                line,
-            }),
-        }
-    }
-
-    fn ended_error(&self, status: ExitStatus) -> ClusterError {
-        let log = self.log_path();
-        ClusterError::Ended {
-            branch: self.number,
-            status,
-            last_words: last_line(&log),
-            log,
-        }
-    }
-
-    /// The error that it has ended, if it has.
-    pub(super) fn failed(&self) -> Option<ClusterError> {
-        self.process.status().map(|status| self.ended_error(status))
-    }
-
-    /// The error that it ended otherwise than it was told to, if it did. One that had only just been started may not
-    /// have listened to SIGTERM yet.
-    pub(super) fn ended_badly(&self, status: ExitStatus) -> Option<ClusterError> {
-        let as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
-        (!as_told).then(|| self.ended_error(status))
-    }
-
-    pub(super) fn data_dir(&self) -> PathBuf {
-        self.dir.join("data")
-    }
-
-    pub(super) fn log_path(&self) -> PathBuf {
-        self.dir.join("log")
-    }
-
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.process.status().is_none().then(|| self.process.pid())
-    }
-
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
-        self.process.signal(signal).map_err(|source| ClusterError::Signal {
-            branch: self.number,
-            source,
-        })
-    }
-
-    /// SIGTERM, and SIGCONT for one that was paused.
-    pub(super) fn ask_to_stop(&self) {
-        let _ = self.process.signal(Signal::TERM);
-        let _ = self.process.signal(Signal::CONT);
-    }
-
-    pub(super) fn close_stdin(&mut self) {
-        self.stdin = None;
-    }
-
-    pub(super) async fn ended(&self) -> ExitStatus {
-        self.process.ended().await
-    }
-
-    pub(super) fn wait_until(&self, deadline: Instant) {
-        self.process.wait_until(deadline);
-    }
-
-    /// Lets it run on; its process's number, if it runs.
-    pub(super) fn leave(self) -> Option<u32> {
-        let pid = self.pid();
-        self.process.leave();
-        pid
     }
 }

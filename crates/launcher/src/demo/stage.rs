@@ -4,7 +4,9 @@
 use super::lesson::{Ask, BRANCHES, HELD, OPENING, Setting, Step};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports};
 use crate::history::{level, propagation};
+use crate::network::Ways;
 use crate::programs::Programs;
+use crate::relay::Passage;
 use bank_check::history::{self, Fault, FaultKind, Operation};
 use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
 use std::path::Path;
@@ -63,7 +65,7 @@ impl Stage {
     /// What is sent to the held branch is held back.
     pub(super) fn hold(&self) -> Fault {
         if let Some(network) = self.cluster.network() {
-            network.hold_to(HELD);
+            network.bend(Ways::To(HELD), Passage::Hold);
         }
         Fault {
             kind: FaultKind::Hold { to: HELD },
@@ -76,7 +78,7 @@ impl Stage {
     pub(super) fn release(&self, fault: &mut Fault) {
         fault.until_us = Some(self.now_us());
         if let Some(network) = self.cluster.network() {
-            network.release(HELD);
+            network.bend(Ways::To(HELD), Passage::Pass);
         }
     }
 
