@@ -31,14 +31,14 @@ pub enum ProgramsError {
 }
 
 impl Programs {
-    /// Those beside this program; for a test program in `target/…/deps`, those one directory up.
+    /// Those beside this program; for a test in `target/…/deps` or an example in `target/…/examples`, those one directory up.
     ///
     /// # Errors
     /// Names what is missing, where, and how to build it.
     pub fn beside_this_one() -> Result<Self, ProgramsError> {
         let this = env::current_exe().map_err(ProgramsError::Self_)?;
         let dir = this.parent().unwrap_or(Path::new("."));
-        let dir = if dir.ends_with("deps") {
+        let dir = if dir.ends_with("deps") || dir.ends_with("examples") {
             dir.parent().unwrap_or(dir)
         } else {
             dir
