@@ -29,7 +29,7 @@ pub mod operate;
 mod outcome;
 mod peer;
 #[cfg(feature = "planted-bugs")]
-mod planted;
+pub mod planted;
 mod propagation;
 mod raft;
 mod reads;
