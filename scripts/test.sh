@@ -10,10 +10,14 @@ cargo fmt --all --check
 
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy --workspace --all-targets --locked --features branchd/planted-bugs -- -D warnings
 
 step "tests"
 # The end-to-end tests start the real programs, so these are built first.
 cargo build --workspace --bins --locked
+# So is the one with bugs on purpose, which shows that they are caught. No other command builds it; it stands beside the
+# sound `branchd`, and neither replaces the other.
+cargo build --workspace --bin branchd-planted --features branchd/planted-bugs --locked
 cargo test --workspace --locked
 
 step "one real run"

@@ -142,6 +142,10 @@ pub struct StartArguments {
     /// Stop when stdin ends, as it does when the process that holds its other end is gone. The lead is not handed over.
     #[arg(long)]
     pub stop_with_stdin: bool,
+    /// What is to be wrong with it.
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long, value_enum, value_name = "BUG")]
+    pub planted: Option<crate::planted::Bug>,
 }
 
 /// Of `init`.

@@ -122,8 +122,6 @@ impl Branch {
             branch: self.config.branch,
             replica,
         };
-        #[cfg(feature = "planted-bugs")]
-        crate::planted::this_is(identity.branch);
         let stamp = stamp(bank_id, replica);
         let joined = self.directory.bank_id().is_some();
         if !joined {

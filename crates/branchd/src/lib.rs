@@ -11,6 +11,7 @@
 //! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
 //! - `raft`: the replication engine, and all that names it
 //! - `books`: the ledger's SQLite file
+//! - `planted`: bugs on purpose, in no release
 //!
 //! Nothing below `service` knows tonic's server; nothing outside `raft` knows openraft.
 
@@ -29,7 +30,7 @@ pub mod operate;
 mod outcome;
 mod peer;
 #[cfg(feature = "planted-bugs")]
-mod planted;
+pub mod planted;
 mod propagation;
 mod raft;
 mod reads;

@@ -248,6 +248,7 @@ fn the_sevens_are_caught() {
         said.contains("customer 1's query at branch 1 (event 1) answered 7; it had to be 0"),
         "{said}"
     );
+    assert!(said.contains("\n  read-your-writes  fail "), "{said}");
 }
 
 #[test]

@@ -61,10 +61,35 @@ impl Finished {
     }
 }
 
-/// The line of a verdict in a table.
+/// The line of a verdict on the history in a table.
 fn verdict<'a>(said: &'a str, guarantee: &str) -> &'a str {
-    let by_history = |line: &&str| line.trim_start().starts_with(&format!("{guarantee} ")) && line.contains("history");
-    said.lines().find(by_history).unwrap_or_else(|| panic!("{said}"))
+    verdict_by("history", said, guarantee)
+}
+
+fn verdict_by<'a>(judge: &str, said: &'a str, guarantee: &str) -> &'a str {
+    let of_it = |line: &&str| line.trim_start().starts_with(&format!("{guarantee} ")) && line.contains(judge);
+    said.lines().find(of_it).unwrap_or_else(|| panic!("{said}"))
+}
+
+/// A JSON value with every balance in it as 7, in one line.
+fn all_sevens(text: &str) -> String {
+    fn set(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Array(values) => values.iter_mut().for_each(set),
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    match name.as_str() {
+                        "balance" => *value = 7.into(),
+                        _ => set(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_str(text).expect("JSON");
+    set(&mut value);
+    format!("{value}\n")
 }
 
 #[test]
@@ -178,14 +203,7 @@ fn without_journals_what_can_be_judged_is() {
     assert!(verdict(&said, "agreement").contains("unknown"), "{said}");
 
     fs::remove_file(run.file("meta.json")).expect("removed");
-    let (code, said) = run.check_changed("history.jsonl", |text| {
-        let sevens = text.lines().map(|line| {
-            let mut line: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            line["balance"] = 7.into();
-            format!("{line}\n")
-        });
-        sevens.collect()
-    });
+    let (code, said) = run.check_changed("history.jsonl", |text| text.lines().map(all_sevens).collect());
     assert_eq!(code, Some(1), "{said}");
     assert!(
         said.contains("honest-positions broken") && said.contains("note: there is no meta.json"),
@@ -206,4 +224,45 @@ fn without_journals_what_can_be_judged_is() {
     let checked = launch(run.dir.path(), &["check", "outputs/output.json"]);
     assert_eq!(checked.status.code(), Some(2));
     assert!(text(&checked.stderr).contains("add --input INPUT"));
+}
+
+#[test]
+fn the_sevens_are_caught_with_journals_and_without() {
+    let run = Finished::run("input_big.json");
+    let history: String = run.read("history.jsonl").lines().map(all_sevens).collect();
+    fs::write(run.file("history.jsonl"), history).expect("written");
+    fs::write(run.file("output.json"), all_sevens(&run.read("output.json"))).expect("written");
+    let caught_in = |(code, said): (Option<i32>, String)| {
+        assert_eq!(code, Some(1), "{said}");
+        // The assignment's own checker, which they fool.
+        assert!(
+            said.contains("\n19 out of 19 cross-branch query events are correct.\nNOT consistent"),
+            "{said}"
+        );
+        assert!(
+            verdict_by("output", &said, "read-your-writes").contains(" fail "),
+            "{said}"
+        );
+        said
+    };
+    let said = caught_in(run.check(&[]));
+    for guarantee in ["honest-positions", "acknowledged-writes"] {
+        assert!(verdict(&said, guarantee).contains(" fail "), "{said}");
+    }
+    assert!(
+        said.contains(
+            "customer 1's query at branch 1 (event 3, level session) answered balance 7 from position 2, but the account \
+             held 10 there: honest-positions broken"
+        ),
+        "{said}"
+    );
+    fs::remove_dir_all(run.file("journals")).expect("removed");
+    let said = caught_in(run.check(&[]));
+    assert!(verdict(&said, "honest-positions").contains(" fail "), "{said}");
+    assert!(
+        said.contains(
+            "answered balance 7 from position 1, but by what is just before it, the bank's opening, it had to be 0"
+        ),
+        "{said}"
+    );
 }

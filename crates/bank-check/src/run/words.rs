@@ -9,7 +9,7 @@ pub(super) fn did(operation: &Operation) -> String {
     let position = operation.position;
     let detail = detail(operation, position.map(|position| format!("position {position}")));
     match operation.outcome {
-        Outcome::Accepted => format!("customer {customer} {} {detail}", past(&operation.action)),
+        Outcome::Accepted | Outcome::Answered => format!("customer {customer} {} {detail}", past(&operation.action)),
         Outcome::Refused(refusal) => {
             let why = why(refusal);
             format!(
@@ -17,7 +17,6 @@ pub(super) fn did(operation: &Operation) -> String {
                 noun(&operation.action)
             )
         }
-        Outcome::Answered => format!("customer {customer} queried{} {detail}", on(&operation.action)),
         _ => format!("customer {customer} asked for {} {detail}", noun(&operation.action)),
     }
 }
@@ -77,7 +76,8 @@ fn detail(operation: &Operation, last: Option<String>) -> String {
 fn past(action: &Action) -> String {
     let on = on(action);
     match action {
-        Action::Query { .. } => format!("queried{on}"),
+        Action::Query { account } if account == "main" => "queried".to_owned(),
+        Action::Query { account } => format!("queried {account}"),
         Action::Deposit { amount, .. } => format!("deposited {amount}{on}"),
         Action::Withdraw { amount, .. } => format!("withdrew {amount}{on}"),
         Action::Transfer { account, to, amount } => format!("transferred {amount} from {account} to {to}"),

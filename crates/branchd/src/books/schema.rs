@@ -82,6 +82,13 @@ CREATE TABLE state (
 ) STRICT;
 ";
 
+fn tables() -> &'static str {
+    #[cfg(feature = "planted-bugs")]
+    return crate::planted::tables(TABLES);
+    #[cfg(not(feature = "planted-bugs"))]
+    TABLES
+}
+
 /// What the file says of itself.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
@@ -237,7 +244,7 @@ fn is_blank(connection: &Connection) -> Result<bool, Fault> {
 fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
     set_for_writing(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(tables())?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.execute(
@@ -252,7 +259,7 @@ fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
 /// would write.
 fn check_tables(connection: &Connection) -> Result<(), Fault> {
     let model = Connection::open_in_memory()?;
-    model.execute_batch(TABLES)?;
+    model.execute_batch(tables())?;
     let found = objects(connection)?;
     for table in objects(&model)? {
         if !found.contains(&table) {

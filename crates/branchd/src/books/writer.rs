@@ -91,7 +91,7 @@ impl BooksFile {
         #[cfg(feature = "planted-bugs")]
         let commands = {
             let mut commands = commands;
-            crate::planted::before_apply(&mut commands);
+            crate::planted::before_apply(self.ledger.position, &mut commands);
             commands
         };
         let mut ledger = self.ledger;

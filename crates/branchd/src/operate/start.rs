@@ -20,6 +20,10 @@ use crate::data_directory::{self, DataDirectoryError};
 /// Exit code 2 where the arguments, the address or whose data directory it is will not do, 1 where the branch failed.
 pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     let config = arguments.config().map_err(|error| Failure::new(USAGE, error))?;
+    #[cfg(feature = "planted-bugs")]
+    if let Some(bug) = arguments.planted {
+        crate::planted::plant(bug, arguments.id);
+    }
     let runtime = match arguments.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         threads => tokio::runtime::Builder::new_multi_thread()

@@ -180,6 +180,8 @@ impl BankService for BankApi {
         let deadline = deadline::of(request.metadata());
         let request = request.into_inner();
         let name = account("account", &request.account)?;
+        #[cfg(feature = "planted-bugs")]
+        let needed = request.options.as_ref().map_or(0, |options| options.min_position);
         let ready = self.ready(request.options, deadline).await?;
         let books = ready.bank.books.clone();
         let (balance, position) = match books.recent_balance(&name) {
@@ -191,7 +193,7 @@ impl BankService for BankApi {
         };
         let balance = balance.ok_or_else(|| no_such_account(&name))?;
         #[cfg(feature = "planted-bugs")]
-        let balance = crate::planted::told(balance, position);
+        let (balance, position) = crate::planted::told(balance, position, needed);
         Ok(Response::new(v1::QueryResponse {
             stamp: Some(ready.stamp(position)),
             balance,
