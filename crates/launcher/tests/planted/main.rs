@@ -9,7 +9,9 @@ mod credulous;
 mod support;
 mod workload;
 
+use launcher::network::Ways;
 use launcher::programs::Programs;
+use launcher::relay::Passage;
 use serde_json::Value;
 use std::process::Command;
 use support::bank::{branchd, customer, programs};
@@ -260,7 +262,10 @@ async fn the_customers_own_program_refuses_what_it_can_see() {
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         let mut cluster = bank(dir.path(), planted(), Some(bug)).await;
-        cluster.network().expect("relayed").hold_to(AFFECTED);
+        cluster
+            .network()
+            .expect("relayed")
+            .bend(Ways::To(AFFECTED), Passage::Hold);
         let ask = |branch: u32, asked: &str| {
             let address = cluster.address(branch).expect("known");
             let session = dir.path().join("session.json");
@@ -273,7 +278,7 @@ async fn the_customers_own_program_refuses_what_it_can_see() {
         let ran = ask(branch, asked);
         assert_eq!(ran.code, Some(code), "{bug}: {ran:?}");
         assert!(format!("{}{}", ran.stdout, ran.stderr).contains(said), "{bug}: {ran:?}");
-        cluster.network().expect("relayed").heal();
+        cluster.network().expect("relayed").bend(Ways::All, Passage::Pass);
         cluster.stop().await.expect("all drained");
     }
 }

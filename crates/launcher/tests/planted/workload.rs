@@ -5,8 +5,10 @@ use crate::credulous::{Counters, Customer};
 use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
 use launcher::cluster::{Cluster, ClusterConfig};
 use launcher::journals;
+use launcher::network::Ways;
 use launcher::programs::Programs;
 use launcher::recorded::{HISTORY_FILE, JOURNALS_DIR};
+use launcher::relay::Passage;
 use std::fs;
 use std::path::Path;
 use std::pin::pin;
@@ -76,7 +78,10 @@ impl Play {
 
     /// Position 6, which branch 3 is asked for before it can know of it.
     async fn ask_a_branch_that_hears_nothing(&mut self, ann: &mut Customer) {
-        self.cluster.network().expect("relayed").hold_to(AFFECTED);
+        self.cluster
+            .network()
+            .expect("relayed")
+            .bend(Ways::To(AFFECTED), Passage::Hold);
         let from_us = self.counters.now_us();
         self.deposit(ann, 1, 32).await;
         self.query(ann, 1, Level::Session, MAIN).await;
@@ -99,7 +104,10 @@ impl Play {
             answered = &mut asked => Some(answered),
             _ = self.counters.query(&mut onlooker, AFFECTED, Level::Eventual, MAIN) => None,
         };
-        self.cluster.network().expect("relayed").release(AFFECTED);
+        self.cluster
+            .network()
+            .expect("relayed")
+            .bend(Ways::To(AFFECTED), Passage::Pass);
         match early {
             Some(answered) => answered,
             None => asked.await,
