@@ -53,7 +53,8 @@ enum Command {
     Check(CheckArgs),
     /// See an anomaly happen under a weak setting, and not under a strong one
     ///
-    /// One input is run twice on a bank of three branches, while the network holds back what is sent to one of them. Without
+    /// One input is run twice on a bank of three branches, while the network holds back what is sent to one of them. Played
+    /// once, it leaves a folder with report.html, which shows both, and a run folder for each, for `launcher check`. Without
     /// a lesson, lists the lessons.
     Demo(DemoArgs),
     /// Print completions for a shell
@@ -289,7 +290,7 @@ fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
 }
 
 async fn demo(args: DemoArgs) -> Result<u8, Failure> {
-    demo::execute(args).await.map_err(|error| Failure {
+    demo::execute(args, command_line()).await.map_err(|error| Failure {
         exit_code: error.exit_code(),
         message: error.to_string(),
     })

@@ -2,10 +2,13 @@
 //! that breaks, then under one that holds; the two are shown side by side, with the witness and with what the wait cost.
 //!
 //! In reading order: [`lesson`] (who asks what, and what has to be seen), [`play`] (how it is played), [`dead_branch`],
-//! `stage` (the bank, its network and its customers), `telling` (how it is said).
+//! `stage` (the bank, its network and its customers), `telling` (how it is said), `page` (how it is shown), `folder` (what
+//! is left of it).
 
 pub mod dead_branch;
+mod folder;
 pub mod lesson;
+mod page;
 pub mod play;
 mod stage;
 mod telling;
@@ -14,10 +17,12 @@ use crate::cluster::ClusterError;
 use crate::interrupts::Interrupts;
 use crate::programs::{Programs, ProgramsError};
 use crate::report;
+use crate::run_folder::RunFolderError;
+use folder::Folder;
 use lesson::{Lesson, Name};
 use play::{Performance, play};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -28,7 +33,8 @@ Examples:
   launcher demo read-your-writes --runs 50
   launcher demo strong --json --dir strong-demo
 
-Exit codes: 0 the weak setting broke as it had to, and the strong one held, every time; 1 not so, or failed.";
+Exit codes: 0 the weak setting broke as it had to, and the strong one held, every time;
+1 not so, or failed; 2 wrong usage, or a folder that cannot be used.";
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -42,7 +48,7 @@ pub struct DemoArgs {
     /// Print what was seen as one line of JSON
     #[arg(long)]
     json: bool,
-    /// Keep what was recorded here, for each run and setting a folder [default: nothing is kept]
+    /// Keep a report and a run folder for each setting here, new or empty [default: a fresh one in outputs/; with --runs, none]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -56,18 +62,18 @@ pub enum DemoError {
     /// The branches do not do what they have to.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// What was recorded cannot be kept, or nothing can be printed.
+    /// What is recorded cannot be kept.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+    /// Nothing can be printed, say.
     #[error("{what}: {source}")]
     Io {
-        /// Which file or directory.
-        what: String,
+        /// What.
+        what: &'static str,
         /// Why.
         #[source]
         source: io::Error,
     },
-    /// It holds something already.
-    #[error("{} is not empty; name a new directory", .0.display())]
-    NotEmpty(PathBuf),
     /// A signal came; everything was stopped.
     #[error("stopped by a signal; no process is left")]
     Interrupted {
@@ -81,7 +87,7 @@ impl DemoError {
     pub fn exit_code(&self) -> u8 {
         match self {
             DemoError::Interrupted { exit_code } => *exit_code,
-            DemoError::NotEmpty(_) => 2,
+            DemoError::Folder(_) => 2,
             DemoError::Programs(_) | DemoError::Cluster(_) | DemoError::Io { .. } => 1,
         }
     }
@@ -100,8 +106,19 @@ pub struct Demonstration {
     pub held: u32,
     /// The last run, or the first that did not go as it had to.
     pub shown: Performance,
+    /// What is left of it, if anything is.
+    pub kept: Option<Kept>,
     /// How long each run took, on average.
     pub run_time: Duration,
+}
+
+/// Where to look at a run, and judge it again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Kept {
+    /// Holds a run folder for each act.
+    pub dir: PathBuf,
+    /// Both acts on one page.
+    pub report: PathBuf,
 }
 
 impl Demonstration {
@@ -111,20 +128,24 @@ impl Demonstration {
     }
 }
 
-/// Does what was asked; the exit code.
+/// Does what was asked; the exit code. `flags`: the command line, for what is kept.
 ///
 /// # Errors
 /// Nothing was shown. No process is left then.
-pub async fn execute(args: DemoArgs) -> Result<u8, DemoError> {
+pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError> {
     let Some(name) = args.lesson else {
         print(&telling::list(args.json))?;
         return Ok(0);
     };
-    let mut interrupts = Interrupts::listen().map_err(|source| failed("signals", source))?;
+    let lesson = name.lesson();
+    let mut interrupts = Interrupts::listen().map_err(|source| DemoError::Io {
+        what: "signals",
+        source,
+    })?;
     let programs = Programs::beside_this_one()?;
-    let folder = Folder::make(args.dir.as_deref())?;
+    let folder = Folder::prepare(lesson, args.dir.as_deref(), args.runs, flags)?;
     let demonstration = tokio::select! {
-        done = demonstrate(name.lesson(), args.runs, &programs, &folder) => done?,
+        done = demonstrate(lesson, args.runs, &programs, &folder) => done?,
         exit_code = interrupts.next() => return Err(DemoError::Interrupted { exit_code }),
     };
     print(&match args.json {
@@ -141,87 +162,36 @@ async fn demonstrate(
     folder: &Folder,
 ) -> Result<Demonstration, DemoError> {
     let began = Instant::now();
-    let (mut broken, mut held, mut shown) = (0, 0, None);
+    let (mut broken, mut held) = (0, 0);
+    let mut shown: Option<(bool, Performance, Option<Kept>)> = None;
     for run in 1..=runs {
-        let dir = folder.of_run(run, runs);
-        let performance = play(lesson, programs, &dir).await?;
-        folder.keep(&performance, &dir)?;
+        let place = folder.of_run(run)?;
+        let performance = play(lesson, programs, place.path()).await?;
+        let kept = folder.keep(lesson, &performance, &place)?;
         let (broke, stood) = (performance.broke(lesson).is_ok(), performance.held(lesson).is_ok());
         broken += u32::from(broke);
         held += u32::from(stood);
         let good_so_far = (broken, held) == (run, run);
-        if good_so_far || shown.as_ref().is_none_or(|(good, _)| *good) {
-            shown = Some((good_so_far, performance));
+        if good_so_far || shown.as_ref().is_none_or(|(good, _, _)| *good) {
+            shown = Some((good_so_far, performance, kept));
         }
     }
-    let nothing = || failed("runs", io::ErrorKind::InvalidInput.into());
-    let (_, shown) = shown.ok_or_else(nothing)?;
+    let nothing = || DemoError::Io {
+        what: "--runs",
+        source: io::ErrorKind::InvalidInput.into(),
+    };
+    let (_, shown, kept) = shown.ok_or_else(nothing)?;
     Ok(Demonstration {
         lesson,
         runs,
         broken,
         held,
         shown,
+        kept,
         run_time: began.elapsed() / runs,
     })
 }
 
-/// Where runs keep their banks and their records.
-#[derive(Debug)]
-enum Folder {
-    /// Gone with the program.
-    Passing(tempfile::TempDir),
-    Kept(PathBuf),
-}
-
-impl Folder {
-    fn make(dir: Option<&Path>) -> Result<Self, DemoError> {
-        let Some(dir) = dir else {
-            let passing = tempfile::tempdir().map_err(|source| failed("a temporary directory", source))?;
-            return Ok(Folder::Passing(passing));
-        };
-        let failed = |source| failed(&dir.display().to_string(), source);
-        std::fs::create_dir_all(dir).map_err(failed)?;
-        match std::fs::read_dir(dir).map_err(failed)?.next() {
-            None => Ok(Folder::Kept(dir.to_owned())),
-            Some(_) => Err(DemoError::NotEmpty(dir.to_owned())),
-        }
-    }
-
-    fn of_run(&self, run: u32, runs: u32) -> PathBuf {
-        let dir = match self {
-            Folder::Passing(dir) => dir.path(),
-            Folder::Kept(dir) => dir,
-        };
-        if runs == 1 {
-            dir.to_owned()
-        } else {
-            dir.join(format!("run-{run}"))
-        }
-    }
-
-    /// Writes what was recorded; a passing folder's run is gone at once, so that a thousand need no more room than one.
-    fn keep(&self, performance: &Performance, dir: &Path) -> Result<(), DemoError> {
-        if let Folder::Passing(_) = self {
-            let _ = std::fs::remove_dir_all(dir);
-            return Ok(());
-        }
-        for (act, name) in [(&performance.weak, "weak"), (&performance.strong, "strong")] {
-            let path = dir.join(name).join("history.jsonl");
-            let written = std::fs::write(&path, act.history.lines());
-            written.map_err(|source| failed(&path.display().to_string(), source))?;
-        }
-        Ok(())
-    }
-}
-
-fn failed(what: &str, source: io::Error) -> DemoError {
-    DemoError::Io {
-        what: what.to_owned(),
-        source,
-    }
-}
-
 fn print(text: &str) -> Result<(), DemoError> {
-    report::print(text).map_err(|source| failed("stdout", source))
+    report::print(text).map_err(|source| DemoError::Io { what: "stdout", source })
 }

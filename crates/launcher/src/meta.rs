@@ -24,6 +24,9 @@ pub struct Meta {
     pub concurrent: bool,
     /// What the bank was founded with, in minor units.
     pub opening_balance: i64,
+    /// Reads that promised less are judged for linearizability too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub every_read: bool,
     /// Every branch of the bank.
     pub branches: Vec<u32>,
     /// The branches whose journals are in the folder.
@@ -46,6 +49,13 @@ pub struct Platform {
     pub arch: String,
     /// How many threads can run at once.
     pub processors: usize,
+}
+
+/// This program's version, and that which a branch gives as its own.
+pub fn versions(branchd: Option<String>) -> BTreeMap<String, String> {
+    let launcher = ("launcher".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let branchd = branchd.map(|version| ("branchd".to_owned(), version));
+    [launcher].into_iter().chain(branchd).collect()
 }
 
 impl Platform {

@@ -1,9 +1,9 @@
 //! `report.html` of a run: its history and verdicts as `bank-report` wants them.
 
 use crate::meta::Meta;
-use crate::verdict::{Conclusion, Findings, Judged};
+use crate::verdict::{Conclusion, Findings};
 use bank_check::History;
-use bank_check::verdict::Outcome;
+use bank_check::verdict::{Outcome, Verdict};
 use bank_report::{Report, ReportOutcome, ReportVerdict, ReportWitness, Run};
 
 /// The page's text.
@@ -12,17 +12,13 @@ pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
     bank_report::render(&Report {
         title: format!("A run of {}", meta.input),
         sentences: sentences(meta, findings),
-        meta: bank_report::Meta {
-            input: meta.input.clone(),
-            date: meta.started.clone(),
-            seed: meta.seed,
-            flags: meta.flags.clone(),
-            versions: meta.versions.clone().into_iter().collect(),
-        },
+        meta: made(meta),
         run: Run {
             name: meta.level.to_string(),
             history,
-            verdicts: by_history.map(verdict).collect(),
+            verdicts: by_history
+                .map(|judged| verdict(&judged.verdict, judged.promised))
+                .collect(),
         },
         beside: None,
     })
@@ -41,8 +37,19 @@ fn sentences(meta: &Meta, findings: &Findings) -> Vec<String> {
     [how].into_iter().chain(findings.faults.iter().cloned()).collect()
 }
 
-fn verdict(judged: &Judged) -> ReportVerdict {
-    let verdict = &judged.verdict;
+/// How a run was made, as the page says it.
+pub(crate) fn made(meta: &Meta) -> bank_report::Meta {
+    bank_report::Meta {
+        input: meta.input.clone(),
+        date: meta.started.clone(),
+        seed: meta.seed,
+        flags: meta.flags.clone(),
+        versions: meta.versions.clone().into_iter().collect(),
+    }
+}
+
+/// A verdict for the page. `promised`: the run was asked to keep it.
+pub(crate) fn verdict(verdict: &Verdict, promised: bool) -> ReportVerdict {
     ReportVerdict {
         name: verdict.guarantee.to_owned(),
         outcome: match verdict.outcome() {
@@ -52,7 +59,7 @@ fn verdict(judged: &Judged) -> ReportVerdict {
         },
         judged: verdict.judged,
         unit: verdict.unit.to_owned(),
-        promised: judged.promised,
+        promised,
         witness: verdict.witnesses.first().map(|witness| ReportWitness {
             sentence: witness.sentence.clone(),
             operations: witness.operations.clone(),

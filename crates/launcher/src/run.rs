@@ -8,13 +8,13 @@ use crate::history::{self, Terms};
 use crate::input::Input;
 use crate::interrupts::Interrupts;
 use crate::journals::{self, Collected};
-use crate::meta::{Meta, Platform};
+use crate::meta::{self, Meta, Platform};
 use crate::output::{Format, OutputFile, OutputFileError, render};
 use crate::page;
 use crate::programs::Programs;
 use crate::progress::Progress;
-use crate::recorded::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE};
-use crate::run_folder::{RunFolder, RunFolderError};
+use crate::recorded::{INPUT_FILE, OUTPUT_FILE};
+use crate::run_folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
 use crate::verdict::Findings;
 use bank_check::History;
 use bank_check::history::Journal;
@@ -25,11 +25,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 
-/// Where fresh run folders and the default output go, in the current directory.
-pub const OUTPUTS: &str = "outputs";
-
-/// The page that shows a run, in its folder.
-const PAGE_FILE: &str = "report.html";
+/// Customers' sessions and logs, in the run folder.
+const CUSTOMERS_DIR: &str = "customers";
 
 /// Everything that a run is asked to be.
 #[derive(Debug, Clone)]
@@ -151,8 +148,9 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     let output = OutputFile::prepare(&plan.output)?;
     let folder = match &plan.dir {
         Some(dir) => RunFolder::named(dir)?,
-        None => RunFolder::fresh(OUTPUTS.as_ref(), started)?,
+        None => fresh_folder(started)?,
     };
+    let customers = folder.inside(CUSTOMERS_DIR)?;
     folder.write(INPUT_FILE, &plan.input_text)?;
     let mut cluster = Cluster::new(ClusterConfig {
         programs: plan.programs.clone(),
@@ -169,7 +167,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     });
     let mut timings = Timings::default();
     let ran = tokio::select! {
-        ran = drive(plan, &folder, &mut cluster, progress, origin_us, &mut timings) => ran.map_err(RunError::from),
+        ran = drive(plan, &customers, &mut cluster, progress, origin_us, &mut timings) => ran.map_err(RunError::from),
         exit_code = interrupts.next() => Err(RunError::Interrupted { dir: folder.path().to_owned(), exit_code }),
     };
     progress.end();
@@ -199,8 +197,8 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     let mut findings = Findings::on_run(&plan.input.script, &visited, plan.mode, &history);
     findings.faults.extend(stop_fault.map(|fault| fault.to_string()));
     findings.notes = collected.missing;
-    let meta = meta(plan, &history, &findings, collected.version, started);
-    record(&folder, &history, &meta)?;
+    let meta = made(plan, &history, &findings, collected.version, started);
+    folder.record(&history, &meta)?;
     folder.write(PAGE_FILE, &page::render(&meta, history, &findings))?;
     timings.report_us = micros(phase);
     timings.total_us = micros(began);
@@ -212,6 +210,12 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
         bank,
         kept,
     })
+}
+
+fn fresh_folder(now: SystemTime) -> Result<RunFolder, RunFolderError> {
+    let folder = RunFolder::fresh(OUTPUTS.as_ref(), "run", now)?;
+    folder.link_latest();
+    Ok(folder)
 }
 
 /// What happened, whole.
@@ -231,9 +235,8 @@ fn whole_history(plan: &RunPlan, visited: &[Visited], journals: Vec<Journal>, or
     }
 }
 
-fn meta(plan: &RunPlan, history: &History, findings: &Findings, branchd: Option<String>, started: SystemTime) -> Meta {
-    let launcher = ("launcher".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let branchd = branchd.map(|version| ("branchd".to_owned(), version));
+/// How it was made.
+fn made(plan: &RunPlan, history: &History, findings: &Findings, branchd: Option<String>, started: SystemTime) -> Meta {
     Meta {
         input: plan.input_name.clone(),
         started: date_and_time(started),
@@ -243,24 +246,13 @@ fn meta(plan: &RunPlan, history: &History, findings: &Findings, branchd: Option<
         propagation: plan.propagation,
         concurrent: plan.mode == Mode::Concurrent,
         opening_balance: plan.input.script.opening_balance,
+        every_read: false,
         branches: history.branches.clone(),
         journals: history.journals.iter().map(|journal| journal.branch).collect(),
         faults: findings.faults.clone(),
-        versions: [launcher].into_iter().chain(branchd).collect(),
+        versions: meta::versions(branchd),
         platform: Platform::this(),
     }
-}
-
-/// Writes what the run is judged by.
-fn record(folder: &RunFolder, history: &History, meta: &Meta) -> Result<(), RunFolderError> {
-    folder.write(HISTORY_FILE, &history.lines())?;
-    for journal in &history.journals {
-        let name = format!("{JOURNALS_DIR}/branch-{}.jsonl", journal.branch);
-        folder.write(&name, &journal.lines())?;
-    }
-    // Numbers and texts can always be written.
-    let text = serde_json::to_string_pretty(meta).unwrap_or_default();
-    folder.write(META_FILE, &(text + "\n"))
 }
 
 /// What customers were told, and what branches have.
@@ -272,7 +264,7 @@ struct Driven {
 /// From nothing running to every event done and every journal read.
 async fn drive(
     plan: &RunPlan,
-    folder: &RunFolder,
+    customers: &RunFolder,
     cluster: &mut Cluster,
     progress: &Progress,
     origin_us: u64,
@@ -294,7 +286,7 @@ async fn drive(
     let config = CustomerConfig {
         programs: plan.programs.clone(),
         bank: cluster.bank_path(),
-        dir: folder.customers(),
+        dir: customers.path().to_owned(),
         level: plan.level,
         propagation: plan.propagation,
         timeout: plan.timeout,

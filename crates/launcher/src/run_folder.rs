@@ -1,17 +1,24 @@
 //! The folder of one run: what `docs/RUN_FOLDER.md` describes.
 
 use crate::clock::stamp;
+use crate::meta::Meta;
+use crate::recorded::{HISTORY_FILE, JOURNALS_DIR, META_FILE};
+use bank_check::History;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use thiserror::Error;
 
-/// Leads to the newest of the fresh folders.
+/// Where fresh folders and the default output go, in the current directory.
+pub const OUTPUTS: &str = "outputs";
+/// Leads to the newest of the fresh folders of runs.
 pub const LATEST: &str = "latest";
+/// The page that shows a run, in its folder.
+pub const PAGE_FILE: &str = "report.html";
 
 /// A run's own folder, new and empty.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
 }
@@ -50,15 +57,15 @@ impl RunFolder {
         if fs::read_dir(path).map_err(failed)?.next().is_some() {
             return Err(RunFolderError::NotEmpty(path.to_owned()));
         }
-        Self::at(path.to_owned())
+        Ok(RunFolder { path: path.to_owned() })
     }
 
-    /// A new folder in `parent`, such as `run-20261123-030512-1`, named after the time (UTC) and numbered where several
-    /// begin in one second. `latest` in `parent` then leads to it.
+    /// A new folder in `parent`, such as `run-20261123-030512-1` for the name `run`: with the time (UTC), and numbered
+    /// where several begin in one second.
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn fresh(parent: &Path, now: SystemTime) -> Result<Self, RunFolderError> {
+    pub fn fresh(parent: &Path, name: &str, now: SystemTime) -> Result<Self, RunFolderError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| RunFolderError::Io { path, source }
@@ -66,13 +73,9 @@ impl RunFolder {
         fs::create_dir_all(parent).map_err(failed(parent))?;
         let stamp = stamp(now);
         for number in 1u32.. {
-            let path = parent.join(format!("run-{stamp}-{number}"));
+            let path = parent.join(format!("{name}-{stamp}-{number}"));
             match fs::create_dir(&path) {
-                Ok(()) => {
-                    let folder = Self::at(path)?;
-                    folder.link_latest(parent);
-                    return Ok(folder);
-                }
+                Ok(()) => return Ok(RunFolder { path }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(&path)(error)),
             }
@@ -80,26 +83,45 @@ impl RunFolder {
         Err(failed(parent)(io::ErrorKind::AlreadyExists.into()))
     }
 
-    fn at(path: PathBuf) -> Result<Self, RunFolderError> {
-        let folder = RunFolder { path };
-        let customers = folder.customers();
-        fs::create_dir(&customers).map_err(|source| RunFolderError::Io {
-            path: customers,
-            source,
-        })?;
-        Ok(folder)
-    }
-
-    /// Lets `latest` in `parent` lead to this folder: a relative link, replaced in one step. Where there can be none (a file
+    /// Lets `latest` beside this folder lead to it: a relative link, replaced in one step. Where there can be none (a file
     /// system without links, something else of that name), people find the folder by its name.
-    fn link_latest(&self, parent: &Path) {
-        let Some(name) = self.path.file_name() else { return };
+    pub fn link_latest(&self) {
+        let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return;
+        };
         let mut link = std::ffi::OsString::from(".latest-");
         link.push(name);
         let link = parent.join(link);
         if std::os::unix::fs::symlink(name, &link).is_ok() && fs::rename(&link, parent.join(LATEST)).is_err() {
             let _ = fs::remove_file(&link);
         }
+    }
+
+    /// A folder in it, made where there is none.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn inside(&self, name: &str) -> Result<Self, RunFolderError> {
+        let path = self.path.join(name);
+        match fs::create_dir_all(&path) {
+            Ok(()) => Ok(RunFolder { path }),
+            Err(source) => Err(RunFolderError::Io { path, source }),
+        }
+    }
+
+    /// Writes what a run is judged by.
+    ///
+    /// # Errors
+    /// The disk is full, say.
+    pub fn record(&self, history: &History, meta: &Meta) -> Result<(), RunFolderError> {
+        self.write(HISTORY_FILE, &history.lines())?;
+        for journal in &history.journals {
+            let name = format!("{JOURNALS_DIR}/branch-{}.jsonl", journal.branch);
+            self.write(&name, &journal.lines())?;
+        }
+        // Numbers and texts can always be written.
+        let text = serde_json::to_string_pretty(meta).unwrap_or_default();
+        self.write(META_FILE, &(text + "\n"))
     }
 
     /// Writes one of its files, whose directory is made where there is none.
@@ -119,11 +141,6 @@ impl RunFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Where customers' sessions and logs are.
-    pub fn customers(&self) -> PathBuf {
-        self.path.join("customers")
-    }
 }
 
 #[cfg(test)]
@@ -134,7 +151,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let parent = dir.path().join("outputs");
         let names = [1, 2].map(|_| {
-            let folder = RunFolder::fresh(&parent, SystemTime::UNIX_EPOCH).expect("made");
+            let folder = RunFolder::fresh(&parent, "run", SystemTime::UNIX_EPOCH).expect("made");
+            folder.link_latest();
             folder
                 .path()
                 .file_name()

@@ -26,7 +26,7 @@ pub fn findings_text(findings: &Findings, verbose: bool) -> String {
     }
     let last = match findings.conclusion() {
         Conclusion::Consistent => match reads(findings) {
-            0 => "consistent, as far as it was judged: there was no read".to_owned(),
+            0 => "consistent, as far as it was judged: read-your-writes was not put to the test".to_owned(),
             reads => format!("consistent: read-your-writes held in {}", count(reads, "read", "reads")),
         },
         Conclusion::Inconsistent => "NOT consistent: see above".to_owned(),
@@ -66,14 +66,22 @@ fn judged_text(judged: &[Judged]) -> String {
 /// `19 reads`, `2 of 19 reads`, `none`.
 fn cases(verdict: &Verdict) -> String {
     let unit = if verdict.judged == 1 && !verdict.unit.contains(' ') {
-        verdict.unit.trim_end_matches('s')
+        singular(verdict.unit)
     } else {
-        verdict.unit
+        verdict.unit.to_owned()
     };
     match (verdict.judged, verdict.failed) {
         (0, _) => "none".to_owned(),
         (judged, 0) => format!("{judged} {unit}"),
         (judged, failed) => format!("{failed} of {judged} {unit}"),
+    }
+}
+
+/// Of a word for cases: `read`, `entry`.
+fn singular(unit: &str) -> String {
+    match unit.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => unit.trim_end_matches('s').to_owned(),
     }
 }
 

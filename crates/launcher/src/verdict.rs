@@ -70,7 +70,11 @@ impl Findings {
     /// The findings on a run: on its output, on its history, and what went wrong apart from those.
     pub fn on_run(script: &Script, visited: &[Visited], mode: Mode, history: &History) -> Self {
         let mut findings = Self::on_output(script, &Output::Events(reported(script, visited)), mode);
-        findings.add_history(history, Some(script.opening_balance));
+        let options = Options {
+            opening: Some(script.opening_balance),
+            ..Options::default()
+        };
+        findings.add_history(history, &options);
         findings.faults = faults(script, visited);
         findings
     }
@@ -85,19 +89,19 @@ impl Findings {
             Some((script, output)) => Self::on_output(script, output, mode),
             None => Findings::default(),
         };
-        findings.add_history(&recorded.history, recorded.opening());
+        let options = Options {
+            opening: recorded.opening(),
+            every_read: recorded.meta.as_ref().is_some_and(|meta| meta.every_read),
+            ..Options::default()
+        };
+        findings.add_history(&recorded.history, &options);
         findings.faults = recorded.meta.as_ref().map_or(Vec::new(), |meta| meta.faults.clone());
         findings.notes.clone_from(&recorded.notes);
         findings
     }
 
-    /// `opening`: what the bank was founded with, in minor units.
-    fn add_history(&mut self, history: &History, opening: Option<i64>) {
-        let options = Options {
-            opening,
-            ..Options::default()
-        };
-        let verdicts = bank_check::judge(history, &options).into_iter();
+    fn add_history(&mut self, history: &History, options: &Options) {
+        let verdicts = bank_check::judge(history, options).into_iter();
         self.judged.extend(verdicts.map(|verdict| Judged {
             by: "history",
             promised: is_promised(&verdict),

@@ -1,24 +1,37 @@
 //! `launcher demo`: each lesson breaks where it has to, with its witness, and holds where it has to. Needs `branchd` beside
 //! it: `cargo build --workspace`.
 
-use bank_check::{History, Options, judge};
+use bank_check::History;
 use serde_json::Value;
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn demo(args: &[&str]) -> Output {
+/// Exit code, stdout and stderr.
+type Said = (Option<i32>, String, String);
+
+fn launch(dir: &Path, args: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
-    command.arg("demo").args(args).output().expect("the launcher runs")
+    let output = command.args(args).current_dir(dir).output().expect("the launcher runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// In a directory of its own, which is gone afterwards.
+fn demo(args: &[&str]) -> Said {
+    let dir = tempfile::tempdir().expect("a directory");
+    launch(dir.path(), &[&["demo"], args].concat())
 }
 
 /// What a lesson says as JSON, once it is known to be convincing.
 fn convincing(args: &[&str]) -> Value {
-    let output = demo(&[args, &["--json"]].concat());
-    let (text, errors) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert_eq!(output.status.code(), Some(0), "{text}{errors}");
+    let dir = tempfile::tempdir().expect("a directory");
+    convincing_in(dir.path(), args)
+}
+
+fn convincing_in(dir: &Path, args: &[&str]) -> Value {
+    let (code, text, errors) = launch(dir, &[&["demo"], args, &["--json"]].concat());
+    assert_eq!(code, Some(0), "{text}{errors}");
     let told: Value = serde_json::from_str(&text).expect("one line of JSON");
     assert_eq!(told["convincing"], true, "{text}");
     assert_eq!(
@@ -101,41 +114,120 @@ fn a_writer_that_waits_for_all_is_stopped_by_a_dead_branch() {
     assert_eq!(dead["all"]["outcome"], "accepted");
 }
 
+/// The run folder of an act, judged again: the exit code, and what was said.
+fn check(dir: &Path, act: &str) -> (Option<i32>, String) {
+    let folder = dir.join(act);
+    let (code, text, errors) = launch(dir, &["check", folder.to_str().expect("UTF-8")]);
+    (code, text + &errors)
+}
+
+/// An act's history with its journals, as it was kept.
+fn recorded(dir: &Path, act: &str) -> History {
+    let recorded = launcher::recorded::Recorded::load(&dir.join(act)).expect("a run folder");
+    let meta = recorded.meta.expect("a meta.json");
+    assert_eq!(meta.journals, [1, 2, 3], "{act}");
+    recorded.history
+}
+
+/// When a branch applied a position.
+fn applied_us(history: &History, branch: u32, position: u64) -> u64 {
+    let journal = history.journals.iter().find(|journal| journal.branch == branch);
+    let applied = journal.and_then(|journal| journal.applied.iter().find(|applied| applied.position == position));
+    applied.and_then(|applied| applied.applied_us).expect("it was applied")
+}
+
 #[test]
-fn what_was_recorded_is_kept_where_that_is_asked_and_judged_again() {
+fn what_is_kept_can_be_looked_at_and_judged_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    let kept = dir.path().join("kept");
-    let path = kept.to_str().expect("a plain path");
-    let told = convincing(&["read-your-writes", "--dir", path]);
-    let verdicts = |act: &str| {
-        let text = std::fs::read_to_string(kept.join(act).join("history.jsonl")).expect("a history");
-        let history = History::parse(&text, &[]).expect("a history");
-        assert_eq!(history.faults.len(), 1, "the hold");
-        judge(&history, &Options::default())
-    };
-    assert_eq!(verdicts("weak")[0].failures, [witness(&told)]);
-    assert_eq!(verdicts("strong")[0].failures, [""; 0]);
-    assert!(Path::new(path).join("weak/branch-3/log").exists());
-    let again = demo(&["read-your-writes", "--dir", path]);
-    assert_eq!(again.status.code(), Some(2), "it is not empty");
+    let told = convincing_in(dir.path(), &["read-your-writes"]);
+    let kept = dir.path().join(told["dir"].as_str().expect("a folder"));
+    let name = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    assert!(name.starts_with("demo-read-your-writes-20"), "{name}");
+    assert!(!dir.path().join("outputs/latest").exists(), "latest is of runs");
+
+    let (code, said) = check(&kept, "weak");
+    assert_eq!(code, Some(1), "read-your-writes counts at every level: {said}");
+    assert!(said.contains(witness(&told)), "{said}");
+    let (code, said) = check(&kept, "strong");
+    assert_eq!(code, Some(0), "{said}");
+
+    for act in ["weak", "strong"] {
+        let history = recorded(&kept, act);
+        let read = &history.operations[1];
+        let released_us = history.faults[0].until_us.expect("released");
+        let arrived_us = applied_us(&history, 3, 2);
+        assert!(applied_us(&history, 1, 2) < read.invoked_us, "{act}: one clock");
+        assert!(released_us <= arrived_us, "{act}: held back until then");
+        assert_eq!(arrived_us < read.completed_us, act == "strong", "{act}");
+    }
+    let page = fs::read_to_string(dir.path().join(told["report"].as_str().expect("a page"))).expect("a page");
+    let shown = format!("data-witness=\"read-your-writes\">{}</p>", witness(&told));
+    assert!(page.contains(&shown) && page.contains("branch 3 held back"));
+    for name in ["reads: eventual", "reads: session"] {
+        assert!(page.contains(&format!(">{name}</h2>")), "{name}");
+    }
+}
+
+#[test]
+fn what_was_not_promised_is_found_again_but_does_not_count() {
+    for (lesson, seen) in [
+        ("monotonic-reads", "monotonic-reads broken"),
+        ("strong", "linearizability broken"),
+    ] {
+        let dir = tempfile::tempdir().expect("a directory");
+        convincing_in(dir.path(), &[lesson, "--dir", "kept"]);
+        let (code, said) = check(&dir.path().join("kept"), "weak");
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains(seen) && said.contains("not promised at this level"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_is_used_once_and_many_runs_keep_none_unasked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let told = convincing_in(dir.path(), &["read-your-writes", "--runs", "2"]);
+    assert_eq!((&told["dir"], &told["report"]), (&Value::Null, &Value::Null));
+    assert!(fs::read_dir(dir.path()).expect("a directory").next().is_none());
+
+    let told = convincing_in(dir.path(), &["read-your-writes", "--runs", "2", "--dir", "kept"]);
+    assert_eq!(told["report"], "kept/run-2/report.html");
+    for run in ["run-1", "run-2"] {
+        assert_eq!(check(&dir.path().join("kept").join(run), "strong").0, Some(0), "{run}");
+    }
+    let (code, _, errors) = launch(dir.path(), &["demo", "read-your-writes", "--dir", "kept"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("kept is not empty") && errors.contains("--dir"),
+        "{errors}"
+    );
+
+    fs::write(dir.path().join("outputs"), "").expect("written");
+    let (code, said, errors) = launch(dir.path(), &["demo", "read-your-writes"]);
+    assert_eq!((code, said.as_str()), (Some(2), ""), "{errors}");
+    assert!(
+        errors.contains("outputs cannot be made") && errors.contains("--dir"),
+        "{errors}"
+    );
 }
 
 #[test]
 fn lessons_are_listed_and_told() {
-    let listed = demo(&[]);
-    let text = String::from_utf8_lossy(&listed.stdout);
-    assert_eq!(listed.status.code(), Some(0));
+    let (code, text, _) = demo(&[]);
+    assert_eq!(code, Some(0));
     for name in ["read-your-writes", "monotonic-reads", "strong", "writer-waits"] {
         assert!(text.contains(&format!("launcher demo {name} ")), "{text}");
     }
-    assert_eq!(demo(&["colours"]).status.code(), Some(2));
-    let told = demo(&["read-your-writes"]);
-    let text = String::from_utf8_lossy(&told.stdout);
+    assert_eq!(demo(&["colours"]).0, Some(2));
+    let (_, text, _) = demo(&["read-your-writes"]);
     for words in [
         "The witness: customer 1 deposited 10",
         "BROKEN (it was not promised)",
         "holds",
         "1 of 1 held",
+        "\nreport: outputs/demo-read-your-writes-20",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }

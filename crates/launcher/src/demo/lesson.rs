@@ -176,10 +176,10 @@ const STRONG: Lesson = Lesson {
     every_read: true,
     dead_branch: false,
     why: "\
-Nothing that was promised is broken on the left: a session knows what its own customer has seen, and customer 2 has seen
-nothing of customer 1. Only a strong read is answered from a state with every write that anyone had been told of: the
-branch asks the leader how far the journal is, the leader makes sure with a quorum that it leads still, and the branch
-waits until it is there itself. That costs a round trip even where nothing is held back, and needs a quorum.",
+Session breaks no promise here: a session knows what its own customer has seen, and customer 2 has seen nothing of
+customer 1. Only a strong read is answered from a state with every write that anyone had been told of: the branch asks
+the leader how far the journal is, the leader makes sure with a quorum that it leads still, and the branch waits until
+it is there itself. That costs a round trip even where nothing is held back, and needs a quorum.",
     witness: |operations| {
         let at = |index: usize| {
             operations
@@ -206,11 +206,11 @@ const WRITER_WAITS: Lesson = Lesson {
     every_read: false,
     dead_branch: true,
     why: "\
-Both reads are eventual. On the left the deposit returns once a quorum has it, and the read at branch 3 is answered from
-the past. On the right, the course report's way, the deposit returns only when every branch has applied it: then even an
-eventual read sees it, everywhere, and every write is as slow as the slowest branch. Where a branch is dead, such a
-write comes back at its deadline, done, with the name of the branch that has not confirmed it; a write to a quorum does
-not notice.",
+Both reads are eventual. To a quorum, the deposit returns once branches 1 and 2 have it, and the read at branch 3 is
+answered from the past. To all, the course report's way, it returns only when every branch has applied it: then even
+an eventual read sees it, everywhere, and every write is as slow as the slowest branch. Where a branch is dead, such a
+write comes back at its deadline, done, with the name of the branch that has not confirmed it; a write to a quorum
+does not notice.",
     witness: READ_YOUR_WRITES.witness,
 };
 

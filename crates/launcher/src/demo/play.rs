@@ -13,6 +13,12 @@ use bank_check::{Options, Verdict, judge};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::pin::pin;
+use std::time::SystemTime;
+
+/// The weak act's folder, in the run's.
+pub(super) const WEAK: &str = "weak";
+/// The strong one's.
+pub(super) const STRONG: &str = "strong";
 
 /// A lesson, played once.
 #[derive(Debug)]
@@ -28,10 +34,16 @@ pub struct Performance {
 /// The input, played once.
 #[derive(Debug)]
 pub struct Act {
+    /// When it began.
+    pub started: SystemTime,
     /// What was promised.
     pub setting: Setting,
-    /// What was done, and what befell the bank.
+    /// What was done, what befell the bank, and what each branch applied.
     pub history: History,
+    /// Why a branch's journal is not in the history, for each that is not.
+    pub missing: Vec<String>,
+    /// The version that a branch gives as its own.
+    pub version: Option<String>,
     /// What the judge makes of that.
     pub verdicts: Vec<Verdict>,
     /// Of a strong act: what was seen of the wait.
@@ -56,8 +68,8 @@ pub struct Wait {
 /// # Errors
 /// The branches do not do what they have to.
 pub async fn play(lesson: &Lesson, programs: &Programs, dir: &Path) -> Result<Performance, ClusterError> {
-    let weak = act(lesson, lesson.weak, programs, &dir.join("weak")).await?;
-    let strong = act(lesson, lesson.strong, programs, &dir.join("strong")).await?;
+    let weak = act(lesson, lesson.weak, programs, &dir.join(WEAK)).await?;
+    let strong = act(lesson, lesson.strong, programs, &dir.join(STRONG)).await?;
     let dead_branch = match lesson.dead_branch {
         true => Some(DeadBranch::play(programs, &dir.join("dead-branch")).await?),
         false => None,
@@ -70,6 +82,7 @@ pub async fn play(lesson: &Lesson, programs: &Programs, dir: &Path) -> Result<Pe
 }
 
 async fn act(lesson: &Lesson, setting: Setting, programs: &Programs, dir: &Path) -> Result<Act, ClusterError> {
+    let started = SystemTime::now();
     let stage = Stage::set(programs, dir).await?;
     let mut fault = stage.hold();
     let mut visitors: BTreeMap<u64, Visitor> = BTreeMap::new();
@@ -90,11 +103,12 @@ async fn act(lesson: &Lesson, setting: Setting, programs: &Programs, dir: &Path)
     if fault.until_us.is_none() {
         stage.release(&mut fault);
     }
+    let collected = stage.journals(newest(&operations)).await;
     stage.clear().await?;
     let history = History {
         operations,
         faults: vec![fault],
-        journals: Vec::new(),
+        journals: collected.journals,
         branches: BRANCHES.to_vec(),
     };
     let options = Options {
@@ -103,9 +117,12 @@ async fn act(lesson: &Lesson, setting: Setting, programs: &Programs, dir: &Path)
         ..Options::default()
     };
     Ok(Act {
+        started,
         setting,
         verdicts: judge(&history, &options),
         history,
+        missing: collected.missing,
+        version: collected.version,
         wait,
     })
 }
@@ -153,12 +170,11 @@ impl Act {
             .find(|verdict| verdict.guarantee == lesson.guarantee)
     }
 
+    /// Every event was answered, and every journal was read.
     fn error(&self) -> Result<(), String> {
-        let failed = self
-            .history
-            .operations
-            .iter()
-            .find_map(|operation| operation.error.as_ref());
+        let operations = self.history.operations.iter();
+        let mut errors = operations.filter_map(|operation| operation.error.as_ref());
+        let failed = errors.next().or(self.missing.first());
         failed.map_or(Ok(()), |error| Err(error.clone()))
     }
 
@@ -255,9 +271,12 @@ mod tests {
             ..Options::default()
         };
         Act {
+            started: SystemTime::UNIX_EPOCH,
             setting,
             verdicts: judge(&history, &options),
             history,
+            missing: Vec::new(),
+            version: None,
             wait,
         }
     }

@@ -2,15 +2,17 @@
 //! Everything that they do is recorded.
 
 use super::lesson::{Ask, BRANCHES, HELD, OPENING, Setting, Step};
+use crate::clock::monotonic_us;
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports};
 use crate::history::{level, propagation};
+use crate::journals::{self, Collected};
 use crate::network::Ways;
 use crate::programs::Programs;
 use crate::relay::Passage;
 use bank_check::history::{self, Fault, FaultKind, Operation};
 use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Nothing in a lesson takes this long, but for what is shown to: a customer that is not answered by then is stuck.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
@@ -24,7 +26,8 @@ const ACCOUNT: &str = "main";
 pub(super) struct Stage {
     cluster: Cluster,
     client: Client,
-    began: Instant,
+    /// Times count from here, by the clock that branches record by too.
+    origin_us: u64,
 }
 
 /// One customer in a lesson.
@@ -37,6 +40,7 @@ pub(super) struct Visitor {
 impl Stage {
     /// Starts a bank, and shows every customer the way to every branch, so that none pays for the connection later.
     pub(super) async fn set(programs: &Programs, dir: &Path) -> Result<Self, ClusterError> {
+        let origin_us = monotonic_us();
         let config = ClusterConfig {
             programs: programs.clone(),
             dir: dir.to_owned(),
@@ -58,7 +62,7 @@ impl Stage {
         Ok(Stage {
             cluster,
             client,
-            began: Instant::now(),
+            origin_us,
         })
     }
 
@@ -85,6 +89,12 @@ impl Stage {
     /// Kills the held branch.
     pub(super) async fn kill(&self) -> Result<(), ClusterError> {
         self.cluster.kill(HELD).await
+    }
+
+    /// What each branch has applied. One that has not come to `position` is waited for: what is held back has to go on
+    /// before.
+    pub(super) async fn journals(&self, position: u64) -> Collected {
+        journals::collect(&self.cluster, position, self.origin_us).await
     }
 
     /// Stops the bank.
@@ -161,9 +171,9 @@ impl Stage {
         reply.ok().map(|reply| reply.position)
     }
 
-    /// Microseconds since the stage was set.
+    /// Microseconds since the stage began to be set.
     fn now_us(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        monotonic_us().saturating_sub(self.origin_us)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Says what was seen: for people, the two runs side by side and a few sentences; or as one line of JSON.
 
-use super::Demonstration;
 use super::dead_branch::{DeadBranch, took};
 use super::lesson::{ALL, Ask, HELD, Lesson, Setting, Step};
-use super::play::{Act, Wait};
+use super::play::{Act, STRONG, WEAK, Wait};
+use super::{Demonstration, Kept};
 use bank_check::history::{Operation, Outcome as Came};
 use bank_check::verdict::Outcome;
 use serde::Serialize;
@@ -42,11 +42,11 @@ pub(super) fn text(demonstration: &Demonstration) -> String {
     if let Some(witness) = shown.weak.verdict(lesson).and_then(|verdict| verdict.failures.first()) {
         text += &wrapped(&format!("The witness: {witness}."));
     }
-    if let Some(wait) = &shown.strong.wait {
-        text += &wait_text(lesson, wait);
+    if let Some(words) = shown.strong.wait.as_ref().and_then(|seen| wait(lesson, seen)) {
+        text += &wrapped(&words);
     }
-    if let Some(dead) = &shown.dead_branch {
-        text += &dead_text(dead);
+    if let Some(seen) = &shown.dead_branch {
+        text += &wrapped(&dead(seen));
     }
     text += &format!("\n{}\n\n", lesson.why);
     text + &conclusion(demonstration)
@@ -84,7 +84,7 @@ fn row(first: &str, weak: &str, strong: &str) -> String {
 }
 
 /// The part of a setting that the lesson is about.
-fn in_words(lesson: &Lesson, setting: Setting) -> String {
+pub(super) fn in_words(lesson: &Lesson, setting: Setting) -> String {
     if lesson.weak.propagation == lesson.strong.propagation {
         format!("reads: {}", setting.level)
     } else {
@@ -129,12 +129,11 @@ fn told(operation: &Operation) -> String {
     )
 }
 
-fn wait_text(lesson: &Lesson, wait: &Wait) -> String {
-    let index = usize::try_from(wait.event - 1).unwrap_or_default();
-    let Some(step) = lesson.steps.get(index) else {
-        return String::new();
-    };
-    wrapped(&format!(
+/// What was seen of the wait, in one sentence.
+pub(super) fn wait(lesson: &Lesson, wait: &Wait) -> Option<String> {
+    let index = usize::try_from(wait.event - 1).ok()?;
+    let step = lesson.steps.get(index)?;
+    Some(format!(
         "The wait: while event {} had no answer, branch {} answered another read, from position {}; then the network let \
          go, and the answer came {} after that, {} after the question.",
         wait.event,
@@ -145,16 +144,17 @@ fn wait_text(lesson: &Lesson, wait: &Wait) -> String {
     ))
 }
 
-fn dead_text(dead: &DeadBranch) -> String {
+/// What a dead branch cost, in one sentence.
+pub(super) fn dead(dead: &DeadBranch) -> String {
     let missing: Vec<String> = dead.all.missing_branches.iter().map(u32::to_string).collect();
-    wrapped(&format!(
+    format!(
         "With branch {HELD} and its host dead: a deposit to a quorum is done in {}; one to all, with a deadline of {}, is \
          done too, but comes back after {}, and says that branch {} has not confirmed it.",
         ms(took(&dead.quorum)),
         ms(DeadBranch::deadline()),
         ms(took(&dead.all)),
         missing.join(", ")
-    ))
+    )
 }
 
 fn conclusion(demonstration: &Demonstration) -> String {
@@ -164,6 +164,7 @@ fn conclusion(demonstration: &Demonstration) -> String {
         broken,
         held,
         shown,
+        kept,
         run_time,
     } = demonstration;
     let mut text = format!(
@@ -176,6 +177,14 @@ fn conclusion(demonstration: &Demonstration) -> String {
         if let Err(instead) = seen {
             text += &format!("  it did not {what} as it had to: {instead}\n");
         }
+    }
+    if let Some(Kept { dir, report }) = kept {
+        text += &format!(
+            "report: {}\nrun folders: {}, {}\n",
+            report.display(),
+            dir.join(WEAK).display(),
+            dir.join(STRONG).display()
+        );
     }
     text
 }
@@ -193,6 +202,8 @@ struct JsonDemonstration<'a> {
     held: u32,
     convincing: bool,
     run_time_us: u64,
+    #[serde(flatten)]
+    kept: Option<&'a Kept>,
     weak: JsonAct<'a>,
     strong: JsonAct<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +245,7 @@ pub(super) fn json(demonstration: &Demonstration) -> String {
         held: demonstration.held,
         convincing: demonstration.is_convincing(),
         run_time_us: u64::try_from(demonstration.run_time.as_micros()).unwrap_or(u64::MAX),
+        kept: demonstration.kept.as_ref(),
         weak: act(&shown.weak),
         strong: act(&shown.strong),
         dead_branch: shown
@@ -257,6 +269,6 @@ fn json_act<'a>(lesson: &Lesson, act: &'a Act) -> JsonAct<'a> {
 }
 
 fn line(value: &impl Serialize) -> String {
-    // These types cannot fail to be written: no maps, no paths.
+    // Fails for a path that is not UTF-8 alone.
     serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
 }

@@ -1,0 +1,42 @@
+//! A demonstration as a page: both acts side by side, with what the lesson asks and why it goes as it does.
+
+use super::lesson::{HELD, Lesson};
+use super::play::{Act, Performance};
+use super::telling;
+use crate::meta::Meta;
+use crate::page::{made, verdict};
+use bank_report::{Report, Run};
+
+/// The page's text.
+pub(super) fn render(lesson: &Lesson, performance: &Performance, meta: &Meta) -> String {
+    let Performance {
+        weak,
+        strong,
+        dead_branch,
+    } = performance;
+    let seen = strong.wait.iter().filter_map(|wait| telling::wait(lesson, wait));
+    let mut sentences = vec![
+        format!("Three branches; the network holds back what is sent to branch {HELD}."),
+        lesson.why.replace('\n', " "),
+    ];
+    sentences.extend(seen.chain(dead_branch.iter().map(telling::dead)));
+    bank_report::render(&Report {
+        title: format!("{}: {}", lesson.name, lesson.question),
+        sentences,
+        meta: made(meta),
+        run: run(lesson, weak),
+        beside: Some(run(lesson, strong)),
+    })
+}
+
+fn run(lesson: &Lesson, act: &Act) -> Run {
+    Run {
+        name: telling::in_words(lesson, act.setting),
+        history: act.history.clone(),
+        verdicts: act
+            .verdicts
+            .iter()
+            .map(|found| verdict(found, found.promised))
+            .collect(),
+    }
+}
