@@ -343,7 +343,7 @@ mod tests {
             )
         );
         assert!(page.contains("href=\"#r0-1\"") && page.contains("href=\"#r0-2\""));
-        assert!(page.contains("not promised here"));
+        assert!(page.contains("not promised here") && page.contains("It would mean that a customer's read"));
     }
 
     #[test]
