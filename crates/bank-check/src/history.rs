@@ -69,7 +69,7 @@ pub struct Operation {
     pub balance: Option<i64>,
     /// The position in the reply: of the state that was read, or of the write itself, refused or not.
     pub position: Option<u64>,
-    /// How long the branch waited before it could answer a read, in microseconds.
+    /// How long the branch waited before it could answer a read, in microseconds; see [`Operation::wait_us`].
     pub waited_us: u64,
     /// How many times it was sent.
     pub attempts: u32,
@@ -79,6 +79,20 @@ pub struct Operation {
     pub missing_branches: Vec<u32>,
     /// What went wrong, in words.
     pub error: Option<String>,
+}
+
+/// A branch that is far enough for a read takes some microseconds to find that out, which is no wait.
+const WAIT_US_MIN: u64 = 100;
+
+impl Operation {
+    /// How long a branch made this read wait until it was far enough, in microseconds; 0 where it did not.
+    pub fn wait_us(&self) -> u64 {
+        if self.waited_us < WAIT_US_MIN {
+            0
+        } else {
+            self.waited_us
+        }
+    }
 }
 
 /// What is asked of a bank. Amounts are in minor units.
@@ -270,6 +284,6 @@ pub struct Applied {
     pub balance: i64,
     /// Of a transfer: the balance of the account that was paid, right after.
     pub to_balance: Option<i64>,
-    /// When this branch applied it, by the run's clock; `None` where the branch no longer knows.
+    /// When this branch applied it, by the run's clock; `None` where the branch no longer knows, or did before that began.
     pub applied_us: Option<u64>,
 }

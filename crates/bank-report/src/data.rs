@@ -99,6 +99,8 @@ struct Reached {
 struct Band {
     branches: Vec<u32>,
     words: String,
+    /// Where there is no room for the others.
+    word: &'static str,
     from: i64,
     until: Option<i64>,
 }
@@ -211,7 +213,7 @@ fn row<'a>(operation: &'a Operation, need: &Need, (customer, session): (usize, u
         words::outcome(operation.outcome),
         operation.balance.map(|balance| Exact(balance.into())),
         operation.position,
-        operation.waited_us,
+        operation.wait_us(),
         operation.attempts,
         operation.repeated,
         &operation.missing_branches,
@@ -278,6 +280,7 @@ fn bands(run: &Run, branches: &[u32], origin_us: u64) -> Vec<Band> {
         Band {
             branches: if touched.is_empty() { branches.to_vec() } else { touched },
             words: words::fault(fault),
+            word: words::fault_word(&fault.kind),
             from: since(fault.from_us, origin_us),
             until: fault.until_us.map(|until_us| since(until_us, origin_us)),
         }

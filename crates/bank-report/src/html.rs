@@ -48,9 +48,7 @@ pub fn render(report: &Report) -> String {
         html(&report.title),
         meta(&report.meta)
     ));
-    for sentence in &report.sentences {
-        page.push_str(&format!("<p class=\"sentence\">{}</p>", html(sentence)));
-    }
+    page.push_str(&sentences(&report.sentences));
     page.push_str("</header><main>");
     page.push_str(&format!(
         "<div class=\"how needs-script\"><p>Time runs from left to right; each customer and each branch has a line. Click an \
@@ -77,6 +75,13 @@ pub fn render(report: &Report) -> String {
         SCRIPTS.concat()
     ));
     page
+}
+
+fn sentences(sentences: &[String]) -> String {
+    let paragraphs = sentences
+        .iter()
+        .map(|sentence| format!("<p class=\"sentence\">{}</p>", html(sentence)));
+    paragraphs.collect()
 }
 
 fn head(title: &str) -> String {
@@ -127,12 +132,13 @@ fn section(run: &Run, index: usize, operations: &[&Operation], several: bool) ->
     format!(
         "<section class=\"run\" id=\"run-{index}\" aria-labelledby=\"run-{index}-name\">\
          <div class=\"name\"><h2 id=\"run-{index}-name\">{name}</h2><p class=\"sum\">{sum}</p></div>\
-         <div class=\"proofs\">{proofs}</div>\
+         <div class=\"proofs\">{proofs}{sentences}</div>\
          <div class=\"look needs-script\">{picture}\
          <aside class=\"panel\" tabindex=\"-1\" aria-live=\"polite\" aria-label=\"The chosen operation\"></aside></div>\
          <div class=\"tables\"><div>{verdicts}</div><div>{latencies}{faults}</div></div></section>",
         sum = sum(run),
         proofs = proofs(run, index, operations),
+        sentences = sentences(&run.sentences),
         picture = picture(run, index),
         verdicts = tables::verdicts(&run.verdicts),
         latencies = tables::latencies(operations),
@@ -197,8 +203,10 @@ fn proof(verdict: &ReportVerdict, index: usize, operations: &[&Operation], nth: 
         html(&verdict.name),
         if verdict.promised { "" } else { " (not promised here)" }
     );
+    let meaning = words::meaning(&verdict.name).map(|meaning| format!("<p class=\"note\">{meaning}</p>"));
+    let meaning = meaning.unwrap_or_default();
     let Some(witness) = &verdict.witness else {
-        return format!("<article class=\"proof\">{heading}</article>");
+        return format!("<article class=\"proof\">{heading}{meaning}</article>");
     };
     let mut steps = String::new();
     for operation in data::witness_operations(operations, &witness.operations) {
@@ -209,7 +217,7 @@ fn proof(verdict: &ReportVerdict, index: usize, operations: &[&Operation], nth: 
     }
     format!(
         "<article class=\"proof\"><div class=\"proof-head\">{heading}\
-         <button type=\"button\" class=\"needs-script show-proof\" data-witness=\"{nth}\">Show in the picture</button></div>\
+         <button type=\"button\" class=\"needs-script show-proof\" data-witness=\"{nth}\">Show in the picture</button></div>{meaning}\
          <p class=\"witness highlighted\" data-witness=\"{}\">{}</p><ol class=\"steps\">{steps}</ol></article>",
         html(&verdict.name),
         html(&witness.sentence)
@@ -335,7 +343,7 @@ mod tests {
             )
         );
         assert!(page.contains("href=\"#r0-1\"") && page.contains("href=\"#r0-2\""));
-        assert!(page.contains("not promised here"));
+        assert!(page.contains("not promised here") && page.contains("It would mean that a customer's read"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn row(group: &[&Operation]) -> Option<Latency> {
         level: words::asked_for(first),
         count: took_us.len(),
         unanswered: group.len() - took_us.len(),
-        waited: answered.filter(|operation| operation.waited_us > 0).count(),
+        waited: answered.filter(|operation| operation.wait_us() > 0).count(),
         p50_us: percentile(&took_us, 50),
         p99_us: percentile(&took_us, 99),
         max_us: took_us.last().copied().unwrap_or(0),
@@ -116,7 +116,8 @@ mod tests {
             }
         }
         made[6].outcome = Outcome::Failed;
-        made[0].waited_us = 4;
+        made[0].waited_us = 400;
+        made[1].waited_us = 4;
         let made: Vec<&Operation> = made.iter().collect();
         let rows = of(&made);
         assert_eq!(rows.len(), 2);

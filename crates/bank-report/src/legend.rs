@@ -1,8 +1,9 @@
 //! What the signs of the picture mean: only of those that are in it.
 
-use bank_check::history::{Level, Operation};
+use bank_check::history::{Operation, Propagation};
 
 use crate::escape::html;
+use crate::needs;
 use crate::report::{ReportOutcome, Run};
 
 /// Where a sign is to be seen.
@@ -10,6 +11,7 @@ use crate::report::{ReportOutcome, Run};
 enum Where {
     Always,
     Waits,
+    WritesWait,
     Faults,
     Behind,
     Refused,
@@ -36,12 +38,17 @@ const SIGNS: &[(Where, &str, &str)] = &[
     (
         Where::Always,
         r#"<path class="spread" d="M8 4L36 13"/><path class="tick" d="M8 0V8M36 9V17"/>"#,
-        "a write reaches a branch's journal: tick, and the write's position",
+        "a write reaches a branch; “2:\u{a0}+10”: position\u{a0}2 of the journal deposits\u{a0}10",
     ),
     (
         Where::Waits,
         r#"<rect class="wait" x="3" y="4" width="38" height="12" rx="2" style="fill:url(#hatch-0)"/>"#,
         "the branch waits until it has what the reader must see",
+    ),
+    (
+        Where::WritesWait,
+        r#"<rect class="wait" x="3" y="4" width="38" height="12" rx="2" style="fill:url(#hatch-0)"/>"#,
+        "the branch waits until every branch has the write",
     ),
     (
         Where::Faults,
@@ -89,10 +96,13 @@ fn is_seen(place: Where, run: &Run) -> bool {
         .any(|verdict| verdict.outcome == ReportOutcome::Fail);
     match place {
         Where::Always => true,
-        Where::Waits => any(|operation| operation.waited_us > 0),
+        Where::Waits => any(|operation| operation.wait_us() > 0),
+        Where::WritesWait => {
+            any(|operation| crate::words::is_write(&operation.action) && operation.propagation == Propagation::All)
+        }
         Where::Faults => !run.history.faults.is_empty(),
         Where::Refused => any(|operation| !crate::words::was_carried_out(operation.outcome)),
-        Where::Behind => failed || any(|operation| operation.level == Level::Eventual),
+        Where::Behind => needs::is_any_behind(&run.ordered()),
         Where::Proof => failed,
     }
 }
@@ -109,6 +119,8 @@ mod tests {
         assert_eq!(signs(&run), 4);
         run.history.operations = vec![operation("a", 1)];
         run.history.operations[0].waited_us = 1;
+        assert_eq!(signs(&run), 4, "some microseconds are no wait");
+        run.history.operations[0].waited_us = 1_000;
         assert_eq!(signs(&run), 5);
     }
 }

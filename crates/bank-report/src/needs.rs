@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use bank_check::history::{Action, Operation};
 
+use crate::words;
+
 /// What came before an operation and bears on it. Operations are named by their place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Need {
@@ -22,6 +24,16 @@ pub(crate) fn of(operations: &[&Operation]) -> Vec<Need> {
     in_sessions(operations, &mut needs);
     in_time(operations, &mut needs);
     needs
+}
+
+/// Whether a read was answered from before what its own session had written or read.
+pub(crate) fn is_any_behind(operations: &[&Operation]) -> bool {
+    let needs = of(operations);
+    operations.iter().zip(&needs).any(|(operation, need)| {
+        let seen = [need.own_write, need.own_read].into_iter().flatten();
+        let needed = seen.filter_map(|index| operations[index].position).max();
+        !words::is_write(&operation.action) && operation.position.is_some() && operation.position < needed
+    })
 }
 
 /// Sessions: each in its own order.

@@ -41,6 +41,8 @@ pub struct Run {
     pub history: History,
     /// What the judges found.
     pub verdicts: Vec<ReportVerdict>,
+    /// What is to be seen in it, a paragraph each; may be empty.
+    pub sentences: Vec<String>,
 }
 
 /// What one judge found.

@@ -13,20 +13,20 @@ pub const ROWS_MAX: usize = 1000;
 /// Bars of the latency table are drawn against this width, in pixels.
 const BAR_PX: f64 = 90.0;
 
-/// Guarantee, outcome, cases.
+/// Guarantee, outcome, whether it was promised, cases.
 pub(crate) fn verdicts(verdicts: &[ReportVerdict]) -> String {
     if verdicts.is_empty() {
         return "<p>Nothing was judged.</p>".to_owned();
     }
     let mut table = String::from(
         "<table class=\"verdicts\"><caption>Verdicts</caption><thead><tr><th scope=\"col\">guarantee</th>\
-         <th scope=\"col\">verdict</th><th scope=\"col\" class=\"number\">cases judged</th>\
-         <th scope=\"col\">promised here</th></tr></thead><tbody>",
+         <th scope=\"col\">verdict</th><th scope=\"col\">promised here</th>\
+         <th scope=\"col\" colspan=\"2\">cases judged</th></tr></thead><tbody>",
     );
     for verdict in verdicts {
         table.push_str(&format!(
             "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td><span class=\"verdict {class}\">{sign} {class}</span></td>\
-             <td class=\"number\">{judged} {unit}</td><td>{promised}</td></tr>",
+             <td>{promised}</td><td class=\"number\">{judged}</td><td>{unit}</td></tr>",
             class = class(verdict.outcome),
             sign = sign(verdict.outcome),
             name = html(&verdict.name),
@@ -144,7 +144,7 @@ pub(crate) fn operations(run: &Run, index: usize, operations: &[&Operation], ori
             html(&words::operation(operation)),
             words::asked_for(operation),
             words::time(operation.completed_us.saturating_sub(operation.invoked_us)),
-            match operation.waited_us {
+            match operation.wait_us() {
                 0 => "–".to_owned(),
                 waited_us => words::time(waited_us),
             },

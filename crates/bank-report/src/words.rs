@@ -13,6 +13,11 @@ pub(crate) fn kind(action: &Action) -> &'static str {
     }
 }
 
+/// Anything but a query.
+pub(crate) fn is_write(action: &Action) -> bool {
+    !matches!(action, Action::Query { .. })
+}
+
 /// The account, the other account, and the amount.
 pub(crate) fn parts(action: &Action) -> (&str, Option<&str>, Option<i64>) {
     match action {
@@ -114,11 +119,31 @@ pub(crate) fn was_carried_out(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered | Outcome::Accepted)
 }
 
+/// What a guarantee promises, in words; none of those that are plain from their names.
+pub(crate) fn meaning(guarantee: &str) -> Option<&'static str> {
+    match guarantee {
+        "read-your-writes" => {
+            Some("It would mean that a customer's read shows all that the customer has written before.")
+        }
+        "monotonic-reads" => Some("It would mean that what a customer has once been shown, its later reads show too."),
+        "monotonic-writes" => Some("It would mean that a customer's writes stand in the order in which it made them."),
+        "writes-follow-reads" => {
+            Some("It would mean that a customer's write stands behind all that the customer had been shown.")
+        }
+        "linearizability" => {
+            Some("It would mean that an operation sees all that was done, by anyone, before it began.")
+        }
+        _ => None,
+    }
+}
+
 /// What befell whom, in words.
 pub(crate) fn fault(fault: &Fault) -> String {
     match fault.kind {
-        FaultKind::Hold { to } => format!("replication to branch {to} held back"),
-        FaultKind::Delay { from: None, to, by_us } => format!("replication to branch {to} delayed by {}", time(by_us)),
+        FaultKind::Hold { to } => format!("what is sent to branch {to} is held back"),
+        FaultKind::Delay { from: None, to, by_us } => {
+            format!("what is sent to branch {to} is delayed by {}", time(by_us))
+        }
         FaultKind::Delay {
             from: Some(from),
             to,
@@ -139,6 +164,17 @@ pub(crate) fn fault(fault: &Fault) -> String {
         } => format!("nothing gets from branch {from} to branch {to}"),
         FaultKind::Pause { branch } => format!("branch {branch} paused"),
         FaultKind::Kill { branch } => format!("branch {branch} killed"),
+    }
+}
+
+/// What befell a branch, on its own lane.
+pub(crate) fn fault_word(kind: &FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Hold { .. } => "held back",
+        FaultKind::Delay { .. } => "delayed",
+        FaultKind::Cut { .. } => "cut off",
+        FaultKind::Pause { .. } => "paused",
+        FaultKind::Kill { .. } => "killed",
     }
 }
 

@@ -177,6 +177,7 @@ fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, Journ
             amount,
         },
     };
+    let known_us = Some(command.applied_us).filter(|us| *us > 0);
     Ok(Applied {
         position,
         request_id: command.request_id,
@@ -184,7 +185,7 @@ fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, Journ
         outcome,
         balance,
         to_balance: command.to_balance,
-        applied_us: (command.applied_us > 0).then(|| command.applied_us.saturating_sub(origin_us)),
+        applied_us: known_us.and_then(|us| us.checked_sub(origin_us)),
     })
 }
 

@@ -14,11 +14,12 @@ pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
         sentences: sentences(meta, findings),
         meta: made(meta),
         run: Run {
-            name: meta.level.to_string(),
+            name: format!("reads: {}, writes: {}", meta.level, meta.propagation),
             history,
             verdicts: by_history
                 .map(|judged| verdict(&judged.verdict, judged.promised))
                 .collect(),
+            sentences: Vec::new(),
         },
         beside: None,
     })

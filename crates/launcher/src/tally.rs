@@ -3,9 +3,6 @@
 use bank_check::history::{Operation, Outcome};
 use serde::Serialize;
 
-/// A branch that is far enough already takes some microseconds to find that out, which is no wait.
-const WAIT_US_MIN: u64 = 100;
-
 /// How many operations there were, and how reads waited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -34,11 +31,7 @@ impl Tally {
     /// Counts.
     pub fn of(operations: &[Operation]) -> Self {
         let count = |is: fn(&Outcome) -> bool| operations.iter().filter(|one| is(&one.outcome)).count();
-        let mut waited: Vec<u64> = operations
-            .iter()
-            .map(|one| one.waited_us)
-            .filter(|us| *us >= WAIT_US_MIN)
-            .collect();
+        let mut waited: Vec<u64> = operations.iter().map(Operation::wait_us).filter(|us| *us > 0).collect();
         waited.sort_unstable();
         Tally {
             operations: operations.len(),

@@ -162,7 +162,7 @@ fn what_is_kept_can_be_looked_at_and_judged_again() {
     }
     let page = fs::read_to_string(dir.path().join(told["report"].as_str().expect("a page"))).expect("a page");
     let shown = format!("data-witness=\"read-your-writes\">{}</p>", witness(&told));
-    assert!(page.contains(&shown) && page.contains("branch 3 held back"));
+    assert!(page.contains(&shown) && page.contains("branch 3 is held back"));
     for name in ["reads: eventual", "reads: session"] {
         assert!(page.contains(&format!(">{name}</h2>")), "{name}");
     }

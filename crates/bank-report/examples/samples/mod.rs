@@ -75,6 +75,7 @@ pub(crate) fn sixty_events() -> Report {
                 verdict("branches agree", ReportOutcome::Pass, 10, "branches", true),
                 verdict("strong reads are fresh", ReportOutcome::Unknown, 0, "reads", false),
             ],
+            sentences: Vec::new(),
         },
         beside: None,
     }
@@ -134,6 +135,7 @@ fn demo_run(level: Level) -> Run {
             verdict("monotonic-writes", ReportOutcome::Pass, 1, "writes", true),
             verdict("writes-follow-reads", ReportOutcome::Unknown, 0, "writes", true),
         ],
+        sentences: Vec::new(),
     }
 }
 
@@ -198,6 +200,7 @@ pub(crate) fn ten_thousand() -> Report {
             name: "session".to_owned(),
             history: bank.history,
             verdicts,
+            sentences: Vec::new(),
         },
         beside: None,
     }

@@ -66,45 +66,81 @@ function drawFaults(picture, parent, names) {
       svg(group, "rect", { class: "fault", x: round(from), y: lane.y + 1, width: round(Math.max(to - from, 2)), height: lane.height - 2 });
       const letters = Math.floor((to - from - 8) / textWidth("x", 11));
       if (letters < 5 || lane.height < 26) continue;
-      const text = fault.words.length > letters ? `${fault.words.slice(0, letters - 1)}…` : fault.words;
+      const words = fault.words.length > letters ? fault.word : fault.words;
+      const text = words.length > letters ? `${words.slice(0, letters - 1)}…` : words;
       svg(names, "text", { class: "fault-name", x: round(from + 5), y: lane.y + (lane.height > 50 ? 13 : 11) }, text);
     }
   }
 }
 
-// A tick for each command at each branch, with its position where there is room, and a line from where it was first.
-function drawJournal(picture, parent, rooms) {
+// A tick for each command at each branch, with what it is where there is room, and a line from where it came into the
+// bank. `arrival` is drawn by itself.
+function drawJournal(picture, parent, arrival) {
   const { run } = picture;
   const [from, to] = [picture.timeAt(GUTTER), picture.timeAt(picture.width)];
   let spread = "";
   let spreads = 0;
-  const names = svg(null, "g", {});
+  const texts = svg(null, "g", {});
   for (const journal of run.journals) {
     const lane = run.lanes.branch.get(journal.branch);
-    const room = labelRoom();
+    const late = arrival && arrival.lane === lane ? arrival : null;
+    const names = commandNames(picture, texts, lane);
+    if (late) names.room(late.left, late.width);
     const half = lane.height > 50 ? 9 : 6;
     let ticks = "";
     run.commands.forEach((command, index) => {
       const at = journal.at[index];
       if (at === null || at < 0 || command.first.at > to || at < from) return;
       const x = picture.x(at);
-      const first = run.lanes.branch.get(command.first.branch);
-      if (first !== lane && spreads < SPREAD_MAX) {
-        spread += line(picture.x(command.first.at), first.mid, x, lane.mid);
+      const entry = entryOf(picture, command);
+      if (entry.lane !== lane && spreads < SPREAD_MAX) {
+        spread += line(entry.x, entry.lane.mid, x, lane.mid);
         spreads += 1;
       }
       if (at > to) return;
       ticks += line(x, lane.mid - half, x, lane.mid + half);
-      const text = String(command.position);
-      const width = textWidth(text, 10);
-      if (lane.height >= 36 && room(x - width / 2, width)) {
-        svg(names, "text", { class: "position", x: round(x), y: lane.mid + half + 9 }, text);
-      }
+      if (!late || late.command !== command) names.at(command, x);
     });
     svg(parent, "path", { class: "tick", d: ticks });
+    const base = baseOf(run, journal, from);
+    if (base) names.start(base);
   }
   if (picture.showSpread && spreads < SPREAD_MAX) parent.prepend(svg(null, "path", { class: "spread", d: spread }));
-  parent.appendChild(names);
+  parent.appendChild(texts);
+}
+
+// Names commands below a branch's line where there is room: by what they did, or only by their positions.
+function commandNames(picture, parent, lane) {
+  const [tall, room] = [lane.height > 50, labelRoom()];
+  const size = tall ? 11 : 10;
+  const draw = (command, before, leftFor) => {
+    if (lane.height < 36) return;
+    const position = String(command.position);
+    for (const words of tall ? [shortCommand(command), position] : [position]) {
+      const text = before + words;
+      const width = textWidth(text, size);
+      const left = leftFor(width);
+      if (!room(left, width)) continue;
+      svg(parent, "text", { class: `position${tall ? " large" : ""}`, x: round(left), y: lane.mid + (tall ? 18 : 15) }, text);
+      return;
+    }
+  };
+  return {
+    room,
+    at: (command, x) => draw(command, "", (width) => Math.min(x - width / 2, picture.width - width - 3)),
+    start: (command) => draw(command, "at ", () => GUTTER + 5),
+  };
+}
+
+// The last command that a branch had before the view begins, as far as its times are known.
+function baseOf(run, journal, from) {
+  let base = null;
+  for (const command of run.commands) {
+    const at = journal.at[command.index];
+    if (at === null ? command.position > journal.position : at > Math.max(from, 0)) break;
+    base = command;
+  }
+  return base;
 }
 
 // Of the chosen operation: how its write spread, or how what it had to see came to its branch.
@@ -112,34 +148,27 @@ function drawSpot(picture, parent) {
   parent.replaceChildren();
   const { run, chosen } = picture;
   if (!chosen || !picture.single || picture.step(chosen)) return;
-  const command = run.commands.find((other) => (chosen.read ? other.position === chosen.needs : other.op === chosen));
+  const command = chosen.read ? run.byPosition.get(neededPosition(chosen)) : chosen.command;
   if (!command || !command.first) return;
-  const first = run.lanes.branch.get(command.first.branch);
-  const x1 = picture.x(command.first.at);
+  const entry = entryOf(picture, command);
   for (const journal of run.journals) {
     const at = journal.at[command.index];
     const lane = run.lanes.branch.get(journal.branch);
-    if (at === null || lane === first || (chosen.read && journal.branch !== branchOf(chosen))) continue;
-    svg(parent, "path", { class: "spot", d: line(x1, first.mid, picture.x(at), lane.mid) });
-    svg(parent, "path", { class: "spot-head", d: arrowHead(x1, first.mid, picture.x(at), lane.mid, 8) });
+    if (at === null || lane === entry.lane || (chosen.read && journal.branch !== branchOf(chosen))) continue;
+    svg(parent, "path", { class: "spot", d: line(entry.x, entry.lane.mid, picture.x(at), lane.mid) });
+    svg(parent, "path", { class: "spot-head", d: arrowHead(entry.x, entry.lane.mid, picture.x(at), lane.mid, 8) });
   }
 }
 
-// When a command reached a branch, with the line that brought it, made to stand out.
-function drawArrival(picture, parent, command, branch, text) {
-  const { run } = picture;
-  const journal = run.journals.find((other) => other.branch === branch);
-  const lane = run.lanes.branch.get(branch);
-  if (!journal || !lane || !command.first) return;
-  const at = journal.at[command.index];
-  const first = run.lanes.branch.get(command.first.branch);
-  if (at === null) return;
-  const [x1, x2] = [picture.x(command.first.at), picture.x(at)];
-  if (first !== lane) {
-    svg(parent, "path", { class: "late", d: line(x1, first.mid, x2, lane.mid) });
-    svg(parent, "path", { class: "late-head", d: arrowHead(x1, first.mid, x2, lane.mid, 9) });
+// When a command that should have been seen reached a branch: the line that brought it, made to stand out.
+function drawArrival(picture, parent, arrival) {
+  const { command, lane, x } = arrival;
+  const entry = entryOf(picture, command);
+  if (entry.lane !== lane) {
+    svg(parent, "path", { class: "late", d: line(entry.x, entry.lane.mid, x, lane.mid) });
+    svg(parent, "path", { class: "late-head", d: arrowHead(entry.x, entry.lane.mid, x, lane.mid, 9) });
   }
   const half = lane.height > 50 ? 9 : 6;
-  svg(parent, "path", { class: "late-tick", d: line(x2, lane.mid - half, x2, lane.mid + half) });
-  svg(parent, "text", { class: "late-name", x: round(x2 - 9), y: lane.mid + half + 9 }, text);
+  svg(parent, "path", { class: "late-tick", d: line(x, lane.mid - half, x, lane.mid + half) });
+  svg(parent, "text", { class: "late-name", x: round(arrival.left), y: lane.mid + half + 9 }, arrival.text);
 }

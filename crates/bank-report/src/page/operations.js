@@ -1,17 +1,28 @@
 // Single operations: a bar on the customer's lane, a line down to the branch and back, what the branch did in between.
-// When a request reached its branch was not recorded: the way there and the way back are drawn as equally long.
+// When a request reached its branch was not recorded: the way there and the way back are drawn as equally long, as far as
+// what the journals tell allows it.
 
 function shape(picture, op) {
   const customer = picture.run.lanes.customer[op.customer];
   const x0 = picture.x(op.begin);
   const x1 = Math.max(picture.x(op.end), x0 + 4);
-  const away = (op.took - Math.min(op.waited, op.took)) * 0.35;
+  const away = (op.took - Math.min(op.wait, op.took)) * 0.35;
   const slope = Math.min((x1 - x0) * 0.12, 14);
-  const xa = Math.min(Math.max(picture.x(op.begin + away), x0 + slope), x1 - 1);
-  const xd = Math.max(Math.min(picture.x(op.end - away), x1 - slope), xa + 1);
+  const latest = op.since === null ? x1 : picture.x(op.since);
+  const xa = Math.max(Math.min(Math.max(picture.x(op.begin + away), x0 + slope), latest - 1, x1 - 1), x0);
+  const earliest = op.until === null ? x0 : picture.x(op.until);
+  const xd = Math.max(Math.min(Math.max(picture.x(op.end - away), earliest), x1 - 1), Math.min(earliest, x1), xa + 1);
   const asked = picture.run.lanes.branch.get(op.branch);
   const served = op.served === null ? null : picture.run.lanes.branch.get(op.served);
-  return { x0, x1, xa, xd, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
+  const wait = op.wait > 0 ? [op.read ? xa : picture.x(op.waitFrom), xd] : null;
+  return { x0, x1, xa, xd, wait, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
+}
+
+// Where a command came into the bank: where it was asked for, when it got there; else where it was seen first.
+function entryOf(picture, command) {
+  const at = command.op ? shape(picture, command.op) : null;
+  if (at && at.served) return { lane: at.served, x: at.xa };
+  return { lane: picture.run.lanes.branch.get(command.first.branch), x: picture.x(command.first.at) };
 }
 
 function drawOperation(picture, parent, op) {
@@ -57,9 +68,9 @@ function drawService(picture, group, op, at, kind) {
   const { mid } = at.served;
   svg(group, "rect", { class: `service ${kind}`, x: round(at.xa), y: mid - 4, width: round(Math.max(at.xd - at.xa, 2)), height: 8, rx: 1 });
   svg(group, "rect", { class: "hit", x: round(at.xa - 4), y: mid - 9, width: round(at.xd - at.xa + 8), height: 18 });
-  if (op.waited > 0) {
-    svg(group, "rect", { class: "wait", x: round(at.xa), y: mid - 8, width: round(Math.max(at.xd - at.xa, 3)), height: 16, rx: 2, style: `fill:url(#hatch-${picture.run.number})` });
-  }
+  if (!at.wait) return;
+  const [from, to] = at.wait;
+  svg(group, "rect", { class: "wait", x: round(from), y: mid - 8, width: round(Math.max(to - from, 3)), height: 16, rx: 2, style: `fill:url(#hatch-${picture.run.number})` });
 }
 
 // Labels: the operations that matter most ask for room first.
@@ -100,14 +111,14 @@ function drawLabels(picture, parent, ops) {
 }
 
 function drawBranchLabel(picture, parent, op, at, room, mark) {
-  const wait = op.waited > 0 ? `waits ${timeWords(op.waited)}` : "";
+  const wait = op.wait > 0 ? `waits ${timeWords(op.wait)}${op.read ? "" : " for all"}` : "";
   const position = op.position === null ? "" : op.read ? `sees ${op.position}` : `writes ${op.position}`;
-  const texts = op.waited > 0 ? [...(at.served.height > 50 ? [`${wait}, ${position}`] : []), wait, position] : [position, String(op.position === null ? "" : op.position)];
+  const texts = op.wait > 0 ? [...(at.served.height > 50 ? [`${wait}, ${position}`] : []), wait, position] : [position, String(op.position === null ? "" : op.position)];
   for (const text of texts) {
     const width = textWidth(text, 11.5);
     const middle = Math.min(Math.max((at.xa + at.xd) / 2, GUTTER + width / 2), picture.width - width / 2 - 4);
     if (text && room(middle - width / 2, width)) {
-      svg(parent, "text", { class: `told middle${op.waited > 0 ? " waits" : ""}${op.behind ? " short" : ""}${mark}`, x: round(middle), y: round(at.served.mid - 12) }, text);
+      svg(parent, "text", { class: `told middle${op.wait > 0 ? " waits" : ""}${op.behind ? " short" : ""}${mark}`, x: round(middle), y: round(at.served.mid - 12) }, text);
       return;
     }
   }

@@ -23,7 +23,8 @@ function showOperation(panel, run, op, choose) {
   hadToSee(op, fact, choose);
   missed(run, op, fact);
   fact(op.read ? "Level" : "Waited for", levelWords(op));
-  fact("Took", `${timeWords(op.took)}${op.waited > 0 ? `, of which it waited ${timeWords(op.waited)} at the branch` : op.read ? ", no wait at the branch" : ""}`);
+  const waited = op.wait > 0 ? `, of which it waited ${timeWords(op.wait)} ${op.read ? "at the branch" : "until every branch had it"}` : "";
+  fact("Took", `${timeWords(op.took)}${waited || (op.read ? ", no wait at the branch" : "")}`);
   if (op.served !== op.branch) fact("Asked", `branch ${op.branch}; ${op.served === null ? "no branch answered" : `branch ${op.served} answered`}`);
   fact("Sent", op.attempts === 1 ? "once" : `${op.attempts} times${op.id ? ", with the same request id" : ""}`);
   if (op.repeated) fact("Repeated", "it had been decided before: this is that outcome");
@@ -69,26 +70,29 @@ function hadToSee(op, fact, choose) {
   }
 }
 
-// The writes between what it saw and what its session, or its level, needed.
+// The writes between what it saw and what its session, or its level, needed; and those that only others knew of.
 function missed(run, op, fact) {
   if (!op.read || op.position === null) return;
-  const promised = promisedPosition(op);
-  const needed = Math.max(op.needs, promised ? promised.position : 0);
-  if (needed <= op.position) {
-    if (needed) fact("Missed", "nothing");
-    return;
-  }
-  const commands = run.commands.filter((command) => command.position > op.position && command.position <= needed);
-  const item = fact("Missed", commands.length ? "" : `positions ${op.position + 1} to ${needed}`) || fact("Missed", " ");
-  item.classList.add("short");
+  const needed = neededPosition(op);
+  if (needed > op.position) listWrites(run, op, op.position, needed, (value) => fact("Missed", value)).classList.add("short");
+  else if (needed) fact("Missed", "nothing");
+  const newest = op.newest ? op.newest.position : 0;
+  const seen = Math.max(needed, op.position);
+  if (newest > seen) listWrites(run, op, seen, newest, (value) => fact("Done by then, but not asked for", value));
+}
+
+// The writes after one position up to another, with when each came to the branch; `fact` makes their place.
+function listWrites(run, op, after, to, fact) {
+  const commands = run.commands.filter((command) => command.position > after && command.position <= to);
+  const item = fact(commands.length ? " " : `positions ${after + 1} to ${to}`);
   const list = html(item, "ul", {});
   for (const command of commands.slice(0, MISSED_MAX)) html(list, "li", {}, commandWords(command) + arrivalWords(run, command, branchOf(op), op));
   if (commands.length > MISSED_MAX) html(list, "li", {}, `and ${commands.length - MISSED_MAX} more`);
+  return item;
 }
 
 function arrivalWords(run, command, branch, op) {
-  const journal = run.journals.find((other) => other.branch === branch);
-  const at = journal ? journal.at[command.index] : null;
+  const at = reachedAt(run, command, branch);
   if (at === null) return `; never seen to reach branch ${branch}`;
   return at > op.end ? `; reached branch ${branch} ${timeWords(at - op.end)} after the answer` : `; was at branch ${branch} since ${timeWords(at)}`;
 }

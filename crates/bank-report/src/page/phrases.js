@@ -32,15 +32,27 @@ function outcomeWords(op) {
 
 function wholeWords(op) {
   const event = op.event === null ? "" : `, event ${op.event}`;
-  const waited = op.waited > 0 ? `, waited ${timeWords(op.waited)}` : "";
+  const waited = op.wait > 0 ? `, waited ${timeWords(op.wait)}` : "";
   const behind = op.behind ? `, behind: its session needed position ${op.needs}` : "";
   return `customer ${op.name}${event}: ${actionWords(op)} at branch ${branchOf(op)}, ${outcomeWords(op)}${waited}${behind}`;
+}
+
+// In the picture, by its position: what it did.
+function shortCommand(command) {
+  const what = command.kind === "open" ? `opened with ${command.amount}` : amountWords(command);
+  return `${command.position}: ${what}${command.accepted ? "" : " ✗"}`;
 }
 
 function commandWords(command) {
   const who = command.op ? ` by customer ${command.op.name}` : "";
   const refused = command.accepted ? "" : ", refused";
   return `position ${command.position}: ${actionWords(command)}${who}${refused}`;
+}
+
+// What a read had to show to be no surprise: what its session had seen, and what its level promised.
+function neededPosition(op) {
+  const promised = promisedPosition(op);
+  return Math.max(op.needs, promised ? promised.position : 0);
 }
 
 // What the level of a read promised to show, as a position and a reason; `null` where it promised nothing.

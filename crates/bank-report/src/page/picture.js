@@ -43,9 +43,10 @@ function makePicture(section, run, common) {
     const faultNames = svg(null, "g", {});
     drawFaults(picture, plot, faultNames);
     if (picture.single) {
-      drawJournal(picture, plot);
+      const arrival = arrivalOf(picture);
+      drawJournal(picture, plot, arrival);
       for (const op of ops) if (!picture.step(op)) drawOperation(picture, plot, op);
-      drawProof(picture, above);
+      if (arrival) drawArrival(picture, above, arrival);
       for (const op of ops) if (picture.step(op)) drawOperation(picture, above, op).classList.add("witness", "highlighted");
       drawLabels(picture, above, ops);
     } else {
@@ -133,22 +134,22 @@ function hatch(root, number) {
   svg(pattern, "rect", { class: "hatch-stripe", width: 2.4, height: 6 });
 }
 
-// What the last step of the proof should have seen, and when it came.
-function drawProof(picture, parent) {
-  if (picture.proof === null) return;
+// What the last step of the proof should have seen, and when and where it came; `null` where there is no such thing.
+function arrivalOf(picture) {
+  if (picture.proof === null) return null;
   const { run } = picture;
   const steps = run.witnesses[picture.proof].operations.map((index) => run.ops[index]);
   const last = steps[steps.length - 1];
-  if (!last || !last.read || last.position === null) return;
+  if (!last || !last.read || last.position === null) return null;
   const needed = Math.max(last.needs, ...steps.map((op) => op.position || 0));
-  if (needed <= last.position) return;
-  const command = run.commands.find((other) => other.position === needed);
-  if (command) drawArrival(picture, parent, command, branchOf(last), `position ${needed} ${arrivedBefore(run, command, last) ? "was here" : "arrives only here"}`);
-}
-
-function arrivedBefore(run, command, op) {
-  const journal = run.journals.find((other) => other.branch === branchOf(op));
-  return journal !== undefined && journal.at[command.index] !== null && journal.at[command.index] <= op.end;
+  const command = needed > last.position ? run.byPosition.get(needed) : undefined;
+  const at = command ? reachedAt(run, command, branchOf(last)) : null;
+  if (at === null) return null;
+  const text = `${shortCommand(command)} ${at <= last.end ? "was here" : "arrives only here"}`;
+  const width = textWidth(text, 11.5);
+  const x = picture.x(at);
+  const left = Math.min(x - width + 20, picture.width - width - 4);
+  return { command, lane: run.lanes.branch.get(branchOf(last)), x, text, left, width };
 }
 
 // Lane names stay readable where something slides under them.

@@ -1,5 +1,8 @@
 // A run, as the page's data block has it: rows become objects that point at each other.
 
+// A write that waits for every branch waits at least this long, in microseconds: less is no wait.
+const WAIT_MIN = 100;
+
 function named(columns, row) {
   const object = {};
   for (let i = 0; i < columns.length; i += 1) object[columns[i]] = row[i];
@@ -25,6 +28,7 @@ function readRun(raw, number) {
     op.read = op.kind === "query";
     op.sessionName = raw.sessions[op.session];
     op.name = raw.customers[op.customer];
+    op.command = null;
     return op;
   });
   for (const op of run.ops) {
@@ -36,6 +40,7 @@ function readRun(raw, number) {
     const command = named(raw.command_columns, row);
     command.index = index;
     command.op = command.op === null ? null : run.ops[command.op];
+    if (command.op) command.op.command = command;
     command.first = null;
     for (const journal of run.journals) {
       const at = journal.at[index];
@@ -45,9 +50,38 @@ function readRun(raw, number) {
     }
     return command;
   });
+  run.byPosition = new Map(run.commands.map((command) => [command.position, command]));
+  run.journalOf = new Map(run.journals.map((journal) => [journal.branch, journal]));
+  for (const op of run.ops) know(run, op);
   run.end = endOf(run);
   run.lanes = lanesOf(run);
   return run;
+}
+
+// When a command reached a branch; `null`: never, or nobody knows.
+function reachedAt(run, command, branch) {
+  const journal = run.journalOf.get(branch);
+  return journal ? journal.at[command.index] : null;
+}
+
+// What the journals tell of an operation's time at its branch. `since`: it was there by then, since a branch had applied
+// it. `until`: it was not answered before, since its branch had only then what was read or written. `wait`: how long it
+// waited there: a read as the branch says; a write to all from `waitFrom`, when its own branch had it, until every one had.
+function know(run, op) {
+  const command = op.read ? run.byPosition.get(op.position) : op.command;
+  const during = (at) => at !== null && at >= op.begin && at <= op.end;
+  const here = command ? reachedAt(run, command, branchOf(op)) : null;
+  const first = op.read || !command || !command.first ? null : command.first.at;
+  op.since = during(first) ? first : null;
+  op.until = during(here) ? here : null;
+  op.wait = op.waited;
+  if (op.read || op.level !== "all" || op.until === null) return;
+  const reached = run.branches.map((branch) => reachedAt(run, command, branch)).filter(during);
+  const everywhere = op.missing.length ? op.end : Math.max(...reached);
+  if (everywhere - here < WAIT_MIN) return;
+  op.waitFrom = here;
+  op.until = everywhere;
+  op.wait = everywhere - here;
 }
 
 function endOf(run) {

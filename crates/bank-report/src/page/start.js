@@ -154,8 +154,8 @@ function follow(pictures, scroll) {
   picture.focus(!scroll);
 }
 
-// The panel starts with what there is to learn from: the last step of a proof, the same operation of the other run, or
-// the first read that had to wait.
+// The panel starts with what there is to learn from: the last step of a proof, the first operation that had to wait, the
+// same operation as in the other run's proof, or the first read that had to see what was written at another branch.
 function chooseFirst(all) {
   const proofs = all.map((picture) => {
     const steps = picture.proof === null ? [] : picture.run.witnesses[picture.proof].operations;
@@ -163,8 +163,10 @@ function chooseFirst(all) {
   });
   const proof = proofs.find((op) => op);
   all.forEach((picture, index) => {
-    const same = proof && proof.event !== null ? (op) => op.name === proof.name && op.event === proof.event : (op) => op.waited > 0;
-    const first = proofs[index] || picture.run.ops.find(same);
+    const waited = picture.run.ops.find((op) => op.wait > 0);
+    const same = proof && picture.run.ops.find((op) => op.event !== null && op.name === proof.name && op.event === proof.event);
+    const away = picture.run.ops.find((op) => op.read && op.ownWrite && op.ownWrite.position === op.needs && branchOf(op.ownWrite) !== branchOf(op));
+    const first = proofs[index] || waited || same || away;
     if (first && picture.single) picture.choose(first);
   });
 }

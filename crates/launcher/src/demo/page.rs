@@ -14,12 +14,11 @@ pub(super) fn render(lesson: &Lesson, performance: &Performance, meta: &Meta) ->
         strong,
         dead_branch,
     } = performance;
-    let seen = strong.wait.iter().filter_map(|wait| telling::wait(lesson, wait));
     let mut sentences = vec![
         format!("Three branches; the network holds back what is sent to branch {HELD}."),
         lesson.why.replace('\n', " "),
     ];
-    sentences.extend(seen.chain(dead_branch.iter().map(telling::dead)));
+    sentences.extend(dead_branch.iter().map(telling::dead));
     bank_report::render(&Report {
         title: format!("{}: {}", lesson.name, lesson.question),
         sentences,
@@ -38,5 +37,6 @@ fn run(lesson: &Lesson, act: &Act) -> Run {
             .iter()
             .map(|found| verdict(found, found.promised))
             .collect(),
+        sentences: act.wait.iter().filter_map(|wait| telling::wait(lesson, wait)).collect(),
     }
 }

@@ -40,7 +40,6 @@ pub(super) struct Visitor {
 impl Stage {
     /// Starts a bank, and shows every customer the way to every branch, so that none pays for the connection later.
     pub(super) async fn set(programs: &Programs, dir: &Path) -> Result<Self, ClusterError> {
-        let origin_us = monotonic_us();
         let config = ClusterConfig {
             programs: programs.clone(),
             dir: dir.to_owned(),
@@ -62,7 +61,7 @@ impl Stage {
         Ok(Stage {
             cluster,
             client,
-            origin_us,
+            origin_us: monotonic_us(),
         })
     }
 
@@ -171,7 +170,7 @@ impl Stage {
         reply.ok().map(|reply| reply.position)
     }
 
-    /// Microseconds since the stage began to be set.
+    /// Microseconds since the stage was set.
     fn now_us(&self) -> u64 {
         monotonic_us().saturating_sub(self.origin_us)
     }
