@@ -65,10 +65,10 @@ fn judged_text(judged: &[Judged]) -> String {
 
 /// `19 reads`, `2 of 19 reads`, `none`.
 fn cases(verdict: &Verdict) -> String {
-    let unit = if verdict.judged == 1 && !verdict.unit.contains(' ') {
-        verdict.unit.trim_end_matches('s')
-    } else {
-        verdict.unit
+    let unit = match verdict.unit {
+        "entries" if verdict.judged == 1 => "entry",
+        unit if verdict.judged == 1 && !unit.contains(' ') => unit.trim_end_matches('s'),
+        unit => unit,
     };
     match (verdict.judged, verdict.failed) {
         (0, _) => "none".to_owned(),
