@@ -18,6 +18,7 @@ pub use pairs::{Pair, Pairs};
 
 use crate::script::{Script, Step};
 use crate::verdict::Verdict;
+use std::collections::BTreeSet;
 
 /// How the customers ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +69,14 @@ pub enum Answer {
 /// Judges an output against what was asked: that every event is answered (`complete`), every balance
 /// (`read-your-writes`) and every result (`write results`).
 pub fn judge(script: &Script, output: &Output, mode: Mode) -> Vec<Verdict> {
+    judge_excusing(script, output, mode, &BTreeSet::new())
+}
+
+/// The same where some events, by their places in [`Script::steps`], need no answer: a fault kept them from it, which no
+/// output shows.
+pub fn judge_excusing(script: &Script, output: &Output, mode: Mode, excused: &BTreeSet<usize>) -> Vec<Verdict> {
     let steps = script.steps();
-    let (answers, complete) = align::align(&steps, output);
+    let (answers, complete) = align::align(&steps, output, excused);
     let mut verdicts = vec![complete];
     verdicts.extend(match mode {
         Mode::Sequential => sequential::judge(script.opening_balance, &steps, &answers),

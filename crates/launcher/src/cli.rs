@@ -49,7 +49,8 @@ enum Command {
     /// An output file needs --input.
     /// Customers are taken to have run one after the other, in the input's order, as `launcher run` does: then each balance
     /// is known exactly. Say --concurrent where they ran at once: then each read must be explained by its own customer's
-    /// earlier writes and some of the others'. Exits 1 when anything is wrong.
+    /// earlier writes and some of the others'. An input with faults is always judged so; which events they kept from an
+    /// answer, an output does not show. Exits 1 when anything is wrong.
     Check(CheckArgs),
     /// See an anomaly happen under a weak setting, and not under a strong one
     ///
@@ -66,7 +67,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// Customers and branches, as JSON
+    /// Customers, branches and faults, as JSON (docs/INPUT.md)
     input: PathBuf,
     /// Where the output goes
     #[arg(long, value_name = "FILE", default_value = "outputs/output.json")]
@@ -187,6 +188,12 @@ impl RunArgs {
         let input_text = input::read_text(&self.input).map_err(Failure::usage)?;
         let input = Input::parse(&self.input, &input_text).map_err(Failure::usage)?;
         self.base_port.numbers(&input.branches).map_err(Failure::usage)?;
+        if self.keep && input.bends_network() {
+            return Err(Failure::usage(
+                "--keep: the input bends the network between the branches, which is a part of this program and ends with it; \
+                 run it without --keep, or without its hold, delay, cut and heal",
+            ));
+        }
         let voters = self.voters.unwrap_or(0);
         if voters as usize > input.branches.len() {
             return Err(Failure::usage(format!(
@@ -274,13 +281,13 @@ fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
 fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
     let input = Input::load(input).map_err(Failure::usage)?;
     let output = output::load(&args.path).map_err(Failure::usage)?;
-    let findings = Findings::on_output(&input.script, &output, mode(args.concurrent));
+    let findings = Findings::on_output(&input, &output, mode(args.concurrent));
     let mut text = if args.json {
         machine::findings_json(&findings)
     } else {
         table::findings_text(&findings, args.verbose)
     };
-    let other = || Findings::on_output(&input.script, &output, mode(!args.concurrent)).conclusion();
+    let other = || Findings::on_output(&input, &output, mode(!args.concurrent)).conclusion();
     let wrong = findings.conclusion() == Conclusion::Inconsistent;
     if wrong && !args.json && !args.concurrent && other() == Conclusion::Consistent {
         text += "(as a run of all customers at once it would be consistent; if it was one, say --concurrent)\n";

@@ -64,8 +64,10 @@ impl Cluster {
     /// The same, but its branches reach each other through a [`Network`] that can be bent.
     ///
     /// # Errors
-    /// There are not enough ports or file descriptors for it.
+    /// There are not enough ports or file descriptors for it, or a branch's port is taken.
     pub async fn relayed(config: ClusterConfig) -> Result<Self, ClusterError> {
+        // Or else a relay might be given the port of a branch.
+        let _held = config.ports.held(&config.branches)?;
         let network = Network::between(&config.branches)
             .await
             .map_err(ClusterError::Network)?;

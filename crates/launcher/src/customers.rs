@@ -1,5 +1,6 @@
 //! Customers as processes: each listing of the input is one `customer-cli replay`, which is given events on stdin and
-//! answers a line each. A customer that dies loses only its own results.
+//! answers a line each; where the input has a fault between two events, it is one up to there and one from there. A customer
+//! that dies loses only its own results.
 
 mod record;
 mod replay;
@@ -8,6 +9,7 @@ pub use record::{Outcome, Record};
 pub use replay::{CutOff, Visited};
 
 use crate::cluster::Positions;
+use crate::faults::Player;
 use crate::input::{Action, Visit};
 use crate::programs::Programs;
 use bank_client::{Level, Propagation};
@@ -37,27 +39,26 @@ pub struct CustomerConfig {
 }
 
 /// Runs the visits one after the other. Before each, the branches that it queries are waited for until they have
-/// all that the visits before it did: a session speaks for its own customer alone, and the order is the input's.
+/// all that the visits before it did: a session speaks for its own customer alone, and the order is the input's. Where
+/// there are faults to play, nobody is waited for while one is on, and not for long otherwise: a customer has to be able to
+/// see what a branch that is cut off shows.
 pub async fn run_in_order(
     config: &CustomerConfig,
     positions: &Positions<'_>,
     visits: &[Visit],
+    player: &Player<'_>,
     event_done: &impl Fn(),
 ) -> Vec<Visited> {
     // The opening of the account.
     let mut position = 1;
     let mut visited = Vec::with_capacity(visits.len());
-    for visit in visits {
-        let queried: BTreeSet<u32> = visit
-            .events
-            .iter()
-            .filter(|event| event.action == Action::Query)
-            .map(|event| event.branch)
-            .collect();
-        let queried: Vec<u32> = queried.into_iter().collect();
-        let ready = positions.reached(&queried, position).await;
-        let mut done = replay::visit(config, visit, event_done).await;
-        if let Err(error) = ready {
+    for (place, visit) in visits.iter().enumerate() {
+        let ready = match player.is_on().await {
+            true => Ok(()),
+            false => positions.reached(&queried(visit), position).await,
+        };
+        let mut done = one(config, (place, visit), player, event_done).await;
+        if let (Err(error), true) = (ready, player.is_idle()) {
             done.failure
                 .get_or_insert_with(|| format!("customer {} began too early: {error}", visit.customer));
         }
@@ -72,7 +73,12 @@ pub async fn run_in_order(
 }
 
 /// Runs all customers at once, each one's visits in order. The results are in the order of the visits.
-pub async fn run_at_once(config: &CustomerConfig, visits: &[Visit], event_done: &impl Fn()) -> Vec<Visited> {
+pub async fn run_at_once(
+    config: &CustomerConfig,
+    visits: &[Visit],
+    player: &Player<'_>,
+    event_done: &impl Fn(),
+) -> Vec<Visited> {
     let mut chains: Vec<Vec<usize>> = Vec::new();
     let mut chain_of = HashMap::new();
     for (place, visit) in visits.iter().enumerate() {
@@ -85,11 +91,28 @@ pub async fn run_at_once(config: &CustomerConfig, visits: &[Visit], event_done: 
     let runs = chains.into_iter().map(async |chain| {
         let mut visited = Vec::new();
         for place in chain {
-            visited.push((place, replay::visit(config, &visits[place], event_done).await));
+            visited.push((place, one(config, (place, &visits[place]), player, event_done).await));
         }
         visited
     });
     let mut visited = futures::stream::iter(runs).buffer_unordered(AT_ONCE_MAX).concat().await;
     visited.sort_by_key(|&(place, _)| place);
     visited.into_iter().map(|(_, visited)| visited).collect()
+}
+
+async fn one(
+    config: &CustomerConfig,
+    (place, visit): (usize, &Visit),
+    player: &Player<'_>,
+    event_done: &impl Fn(),
+) -> Visited {
+    let stopped = async |done| player.reached(place, done).await;
+    replay::visit(config, visit, &player.stops(place), stopped, event_done).await
+}
+
+/// The branches that a visit queries.
+fn queried(visit: &Visit) -> Vec<u32> {
+    let queries = visit.events.iter().filter(|event| event.action == Action::Query);
+    let branches: BTreeSet<u32> = queries.map(|event| event.branch).collect();
+    branches.into_iter().collect()
 }

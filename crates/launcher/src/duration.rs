@@ -10,6 +10,19 @@ const DURATION_MAX: Duration = Duration::from_secs(60);
 /// # Errors
 /// Says how to write one.
 pub fn parse(text: &str) -> Result<Duration, String> {
+    let duration = read(text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "write a duration from 1ms to 60s, such as 500ms or 10s".to_owned())
+}
+
+/// The same from 0 ms: a moment, counted from another.
+///
+/// # Errors
+/// Says how to write one.
+pub fn parse_moment(text: &str) -> Result<Duration, String> {
+    read(text).ok_or_else(|| "write a duration from 0ms to 60s, such as 500ms or 10s".to_owned())
+}
+
+fn read(text: &str) -> Option<Duration> {
     let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(unit);
     let number: Option<u64> = digits.parse().ok();
@@ -19,9 +32,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         (Some(number), "m") => number.checked_mul(60).map(Duration::from_secs),
         _ => None,
     };
-    duration
-        .filter(|duration| !duration.is_zero() && *duration <= DURATION_MAX)
-        .ok_or_else(|| "write a duration from 1ms to 60s, such as 500ms or 10s".to_owned())
+    duration.filter(|duration| *duration <= DURATION_MAX)
 }
 
 #[cfg(test)]
@@ -33,6 +44,7 @@ mod tests {
         for (text, expected) in [("500ms", 500), ("10s", 10_000), ("60s", 60_000), ("1m", 60_000)] {
             assert_eq!(parse(text), Ok(Duration::from_millis(expected)), "{text}");
         }
+        assert_eq!(parse_moment("0s"), Ok(Duration::ZERO));
         for text in [
             "",
             "10",
@@ -47,6 +59,7 @@ mod tests {
             "10 s",
         ] {
             assert!(parse(text).is_err(), "{text}");
+            assert!(parse_moment(text).is_err() || text == "0s", "{text}");
         }
     }
 }

@@ -21,22 +21,23 @@ pub struct Terms {
     pub origin_us: u64,
 }
 
-/// Every operation that was begun, in the order of the input. A customer has one session over all its visits.
+/// Every operation that was begun, in the order of the input. A customer has one session over all its visits, and an
+/// operation's number in it counts the events that were not begun too.
 pub fn operations(script: &Script, visited: &[Visited], terms: Terms) -> Vec<Operation> {
     let mut sequences: HashMap<u64, u64> = HashMap::new();
     let mut operations = Vec::new();
     for (visit, visited) in script.visits.iter().zip(visited) {
-        let sequence = sequences.entry(visit.customer).or_insert(0);
-        let mut next = |event: &Event| {
-            *sequence += 1;
-            terms.begun(visit.customer, *sequence, event)
-        };
-        for (event, record) in visit.events.iter().zip(&visited.records) {
-            operations.push(terms.told(next(event), record));
+        let next = sequences.entry(visit.customer).or_insert(1);
+        let begun = (*next..).zip(&visit.events);
+        let mut begun = begun.map(|(sequence, event)| terms.begun(visit.customer, sequence, event));
+        for record in &visited.records {
+            operations.extend(begun.next().map(|begun| terms.told(begun, record)));
         }
-        if let (Some(event), Some(cut_off)) = (visit.events.get(visited.records.len()), &visited.cut_off) {
-            operations.push(terms.cut_off(next(event), cut_off, visited.failure.clone()));
+        if let Some(cut_off) = &visited.cut_off {
+            let failure = visited.failure.clone();
+            operations.extend(begun.next().map(|begun| terms.cut_off(begun, cut_off, failure)));
         }
+        *next += visit.events.len() as u64;
     }
     operations
 }
@@ -158,7 +159,9 @@ mod tests {
 
     const INPUT: &str = r#"[{"id":1,"type":"branch","balance":5},
         {"id":7,"type":"customer","events":[{"id":4,"interface":"query","branch":1}]},
-        {"id":7,"type":"customer","events":[{"interface":"withdraw","money":9,"branch":1},{"interface":"deposit","money":4,"branch":1}]}]"#;
+        {"id":7,"type":"customer","events":[{"interface":"withdraw","money":9,"branch":1},{"interface":"deposit","money":4,"branch":1},
+            {"interface":"query","branch":1}]},
+        {"id":7,"type":"customer","events":[{"interface":"query","branch":1}]}]"#;
 
     fn records(lines: &str) -> Vec<Record> {
         let line = |line| serde_json::from_str(line).expect("a record");
@@ -187,6 +190,10 @@ mod tests {
                 r#"{"seq":0,"outcome":"refused","reason":"insufficient_funds","balance":5,"position":2,"level":"session","propagation":"all","waited_us":0,"attempts":1,"invoked_us":1030,"completed_us":1040}"#,
                 Some(cut_off),
             ),
+            told(
+                r#"{"seq":0,"outcome":"answered","balance":5,"position":2,"level":"session","waited_us":0,"attempts":1,"invoked_us":1060,"completed_us":1070}"#,
+                None,
+            ),
         ];
         let terms = Terms {
             level: Level::Session,
@@ -205,6 +212,8 @@ mod tests {
                 (1, Some(4), history::Outcome::Answered, 10, 20),
                 (2, None, refused, 30, 40),
                 (3, None, history::Outcome::Unknown, 40, 50),
+                // The fourth was not begun.
+                (5, None, history::Outcome::Answered, 60, 70),
             ]
         );
         assert_eq!(operations[0].level, history::Level::Strong);

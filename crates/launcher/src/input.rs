@@ -1,7 +1,9 @@
-//! The input file: who asks what, of which branches, and the balance that they open with. Everything in it is checked
-//! before anything starts. Knows every form that people have: the report's, the older ones with `dest`, `bank` and
+//! The input file: who asks what, of which branches, the balance that they open with, and what befalls them. Everything in
+//! it is checked before anything starts. Knows every form that people have: the report's, the older ones with `dest`, `bank` and
 //! `client`, and the predecessor's, whose events name no branch.
 
+mod entry;
+mod fault;
 mod file;
 pub(crate) mod json;
 mod validate;
@@ -10,6 +12,7 @@ pub use bank_check::script::{Action, Event, Script, Visit};
 pub(crate) use file::position;
 pub use file::{FILE_BYTES_MAX, FileError, read_text};
 
+use crate::faults::Planned;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -23,6 +26,8 @@ pub struct Input {
     pub branches: Vec<u32>,
     /// The opening balance and the customers; every event's branch is one of the above.
     pub script: Script,
+    /// In the order of the file; their branches and events are some of the above.
+    pub faults: Vec<Planned>,
 }
 
 /// Why an input cannot be run.
@@ -40,7 +45,7 @@ pub enum InputError {
         line: usize,
         /// From 1, in characters.
         column: usize,
-        /// Such as "customer 1, event 4: "; empty where it is nobody's.
+        /// Such as "customer 1, event 4: " or "fault no. 2: "; empty where it is nobody's.
         whose: String,
         /// What is wrong, and what to do.
         what: String,
@@ -89,6 +94,11 @@ impl Input {
     /// How many events the customers have in all.
     pub fn event_count(&self) -> usize {
         self.script.visits.iter().map(|visit| visit.events.len()).sum()
+    }
+
+    /// Whether some fault takes a network that can be bent.
+    pub fn bends_network(&self) -> bool {
+        self.faults.iter().any(|fault| fault.deed.bends_network())
     }
 }
 

@@ -5,11 +5,11 @@
 //! - [`run`]: one run from start to end; [`run_folder`] is where it keeps its files.
 //! - [`cluster`]: branch processes: start, kill, pause, restart, stop. End-to-end tests use it too.
 //! - [`network`]: what is between branches, where it is to be bent; it is made of [`relay`]s.
-//! - [`faults`]: what can be done to a running bank on purpose, and the book of it.
+//! - [`faults`]: what can be done to a running bank on purpose, the book of it, and the play of an input's.
 //! - [`customers`]: customer processes and what they were told.
 //! - [`output`]: the output file, made and read back.
 //! - [`history`], [`journals`], [`meta`]: what is recorded of a run; [`recorded`]: the same, read back.
-//! - [`verdict`], [`tally`]: what `bank-check` makes of it; [`report`], [`table`], [`machine`], [`page`]: how it is said.
+//! - [`verdict`], [`unanswered`], [`tally`]: what `bank-check` makes of it; [`report`], [`table`], [`machine`], [`page`]: how it is said.
 //! - [`demo`]: an anomaly on purpose: the same input under a weak setting and under a strong one.
 //! - [`programs`], [`process`], [`clock`], [`interrupts`], [`progress`], [`duration`]: what these stand on.
 //!
@@ -41,6 +41,7 @@ pub mod run;
 pub mod run_folder;
 pub mod table;
 pub mod tally;
+pub mod unanswered;
 pub mod verdict;
 
 mod last_line;

@@ -1,5 +1,6 @@
 //! What was found as one line of JSON, for machines.
 
+use crate::faults::Befell;
 use crate::run::{RunPlan, RunReport, Timings};
 use crate::tally::Tally;
 use crate::verdict::{Conclusion, Findings, Judged};
@@ -27,6 +28,8 @@ struct JsonFindings<'a> {
     verdicts: Vec<JsonVerdict<'a>>,
     faults: &'a [String],
     notes: &'a [String],
+    /// How many events faults of the input kept from an answer.
+    kept_back: usize,
     #[serde(flatten)]
     tally: Option<Tally>,
     /// The assignment's own line.
@@ -43,6 +46,8 @@ struct JsonRun<'a> {
     bank: &'a Path,
     report: &'a Path,
     timings: Timings,
+    /// The input's faults that were played.
+    befell: &'a [Befell],
     kept: &'a [u32],
     #[serde(flatten)]
     findings: JsonFindings<'a>,
@@ -68,6 +73,7 @@ fn json_findings(findings: &Findings) -> JsonFindings<'_> {
         verdicts: verdicts.collect(),
         faults: &findings.faults,
         notes: &findings.notes,
+        kept_back: findings.kept_back,
         tally: findings.tally,
         cross_branch: findings.pairs.as_ref().map(ToString::to_string),
     }
@@ -83,6 +89,7 @@ pub fn run_json(plan: &RunPlan, report: &RunReport) -> String {
         bank: &report.bank,
         report: &report.page,
         timings: report.timings,
+        befell: &report.befell,
         kept: &report.kept,
         findings: json_findings(&report.findings),
     })

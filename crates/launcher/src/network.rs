@@ -5,9 +5,17 @@
 //! It takes a port and a few file descriptors for each direction: it is meant for a handful of branches.
 
 use crate::relay::{Link, Passage, Relay};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+
+/// More branches than this get no network of relays: 16 have 240 directions, each with a port and, while connections are
+/// open, some four file descriptors in this process.
+pub const BRANCHES_MAX: usize = 16;
+/// So many files may this process have open for that many branches, where the host lets it. macOS begins with 256, and
+/// takes no more than 10240.
+const OPEN_FILES: u64 = 4096;
 
 /// Some of the directions between branches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +118,7 @@ impl Network {
     /// # Errors
     /// There are not enough ports or file descriptors.
     pub async fn between(branches: &[u32]) -> io::Result<Self> {
+        allow_open_files();
         let pairs = branches
             .iter()
             .flat_map(|&from| branches.iter().map(move |&to| (from, to)));
@@ -153,6 +162,21 @@ impl Network {
     pub fn directions(&self, ways: Ways) -> impl Iterator<Item = (u32, u32)> {
         let all = self.directions.keys().copied();
         all.filter(move |&(from, to)| ways.include(from, to))
+    }
+}
+
+/// Where it cannot be, there may still be enough; where there are not, whoever needs one more says so.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted),
+                ..limit
+            },
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The folder of a finished run, read back: this host's or another's, this launcher's or somebody's by hand. What is not
 //! there is noted, and what is there is understood or refused by file and line.
 
-use crate::input::{Input, InputError, Script};
+use crate::input::{Input, InputError};
 use crate::meta::Meta;
 use crate::output::{self, OutputError};
 use bank_check::History;
@@ -31,7 +31,7 @@ pub struct Recorded {
     /// What happened.
     pub history: History,
     /// What was asked and answered, where both files are there.
-    pub output: Option<(Script, Output)>,
+    pub output: Option<(Input, Output)>,
     /// What is not there, and what that means.
     pub notes: Vec<String>,
 }
@@ -127,7 +127,7 @@ impl Recorded {
 
     /// What the bank was founded with, in minor units, as far as the folder says.
     pub fn opening(&self) -> Option<i64> {
-        let by_input = || self.output.as_ref().map(|(script, _)| script.opening_balance);
+        let by_input = || self.output.as_ref().map(|(input, _)| input.script.opening_balance);
         self.meta.as_ref().map(|meta| meta.opening_balance).or_else(by_input)
     }
 }
@@ -174,10 +174,10 @@ fn meta(dir: &Path) -> Result<Option<Meta>, RecordedError> {
     Ok(Some(meta))
 }
 
-fn output(dir: &Path) -> Result<Option<(Script, Output)>, RecordedError> {
+fn output(dir: &Path) -> Result<Option<(Input, Output)>, RecordedError> {
     let (input, output) = (dir.join(INPUT_FILE), dir.join(OUTPUT_FILE));
     if !input.exists() || !output.exists() {
         return Ok(None);
     }
-    Ok(Some((Input::load(&input)?.script, output::load(&output)?)))
+    Ok(Some((Input::load(&input)?, output::load(&output)?)))
 }

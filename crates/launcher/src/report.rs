@@ -1,6 +1,7 @@
 //! Says how a run went, for people. Colours only where stdout is a terminal and NO_COLOR is
 //! not set; a reader that has gone away is no error.
 
+use crate::faults::Befell;
 use crate::run::{RunPlan, RunReport, Timings};
 use crate::table::{count, findings_text, ms};
 use std::io::{self, Write};
@@ -37,6 +38,7 @@ pub fn run_text(plan: &RunPlan, report: &RunReport) -> String {
         report.page.display()
     );
     text += &timings_line(&report.timings);
+    text += &befell_text(&report.befell);
     text += &findings_text(&report.findings, false);
     if !report.kept.is_empty() {
         text += &kept_text(plan, report);
@@ -55,6 +57,21 @@ fn timings_line(timings: &Timings) -> String {
         ms(timings.report_us),
         ms(timings.total_us)
     )
+}
+
+/// What befell the bank, in the order of the input.
+fn befell_text(befell: &[Befell]) -> String {
+    if befell.is_empty() {
+        return String::new();
+    }
+    let lines = befell.iter().map(|fault| {
+        let when = match fault.until_us {
+            Some(until_us) => format!("from {} to {}", ms(fault.from_us), ms(until_us)),
+            None => format!("at {}", ms(fault.from_us)),
+        };
+        format!("  {}. {}: {when}\n", fault.fault, fault.what)
+    });
+    format!("faults, in time from the start:\n{}", lines.collect::<String>())
 }
 
 fn kept_text(plan: &RunPlan, report: &RunReport) -> String {

@@ -4,20 +4,23 @@
 use crate::clock::{date_and_time, monotonic_us};
 use crate::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 use crate::customers::{self, CustomerConfig, Visited};
+use crate::faults::{Befell, Played, Player};
 use crate::history::{self, Terms};
 use crate::input::Input;
 use crate::interrupts::Interrupts;
 use crate::journals::{self, Collected};
 use crate::meta::{self, Meta, Platform};
+use crate::network::Ways;
 use crate::output::{Format, OutputFile, OutputFileError, render};
 use crate::page;
 use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::recorded::{INPUT_FILE, OUTPUT_FILE};
+use crate::relay::Passage;
 use crate::run_folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
 use crate::verdict::Findings;
 use bank_check::History;
-use bank_check::history::Journal;
+use bank_check::history::{Fault, Journal};
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
 use serde::Serialize;
@@ -27,6 +30,9 @@ use thiserror::Error;
 
 /// Customers' sessions and logs, in the run folder.
 const CUSTOMERS_DIR: &str = "customers";
+/// So long branches are waited for before a customer comes, in a run with faults: a branch that hears of the others has
+/// caught up within milliseconds, and one that a fault reaches meanwhile must not keep the customer from its place.
+const CATCH_UP_UNDER_FAULTS: Duration = Duration::from_secs(1);
 
 /// Everything that a run is asked to be.
 #[derive(Debug, Clone)]
@@ -68,6 +74,8 @@ pub struct RunPlan {
 pub struct RunReport {
     /// The verdict.
     pub findings: Findings,
+    /// The input's faults that were played.
+    pub befell: Vec<Befell>,
     /// Where the time went.
     pub timings: Timings,
     /// The run folder.
@@ -152,7 +160,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     };
     let customers = folder.inside(CUSTOMERS_DIR)?;
     folder.write(INPUT_FILE, &plan.input_text)?;
-    let mut cluster = Cluster::new(ClusterConfig {
+    let config = ClusterConfig {
         programs: plan.programs.clone(),
         dir: folder.path().to_owned(),
         branches: plan.input.branches.clone(),
@@ -164,13 +172,21 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
         },
         election_timeout: election_timeout(plan.input.branches.len()),
         branch_args: Vec::new(),
-    });
+    };
+    let mut cluster = match plan.input.bends_network() {
+        true => Cluster::relayed(config).await?,
+        false => Cluster::new(config),
+    };
     let mut timings = Timings::default();
     let ran = tokio::select! {
         ran = drive(plan, &customers, &mut cluster, progress, origin_us, &mut timings) => ran.map_err(RunError::from),
         exit_code = interrupts.next() => Err(RunError::Interrupted { dir: folder.path().to_owned(), exit_code }),
     };
     progress.end();
+    if let Some(network) = cluster.network() {
+        // Branches that cannot hear each other drain slowly.
+        network.bend(Ways::All, Passage::Pass);
+    }
     let stopping = Instant::now();
     let mut stop_fault = None;
     let mut kept = Vec::new();
@@ -187,16 +203,21 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
             Some(stopped) => stop_fault = stopped.err(),
         }
     }
-    let Driven { visited, collected } = ran?;
+    let Driven {
+        visited,
+        played,
+        collected,
+    } = ran?;
     timings.stop_us = micros(stopping);
     let phase = Instant::now();
     let text = render(plan.format, &plan.input.script, &visited);
     output.write(&text)?;
     folder.write(OUTPUT_FILE, &text)?;
-    let history = whole_history(plan, &visited, collected.journals, origin_us);
-    let mut findings = Findings::on_run(&plan.input.script, &visited, plan.mode, &history);
+    let history = whole_history(plan, &visited, (played.faults, collected.journals), origin_us);
+    let mut findings = Findings::on_run(&plan.input, &visited, plan.mode, &history);
+    findings.faults.extend(played.failures);
     findings.faults.extend(stop_fault.map(|fault| fault.to_string()));
-    findings.notes = collected.missing;
+    findings.notes.extend(played.notes.into_iter().chain(collected.missing));
     let meta = made(plan, &history, &findings, collected.version, started);
     folder.record(&history, &meta)?;
     folder.write(PAGE_FILE, &page::render(&meta, history, &findings))?;
@@ -204,6 +225,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     timings.total_us = micros(began);
     Ok(RunReport {
         findings,
+        befell: played.befell,
         timings,
         page: folder.path().join(PAGE_FILE),
         dir: folder.path().to_owned(),
@@ -219,7 +241,12 @@ fn fresh_folder(now: SystemTime) -> Result<RunFolder, RunFolderError> {
 }
 
 /// What happened, whole.
-fn whole_history(plan: &RunPlan, visited: &[Visited], journals: Vec<Journal>, origin_us: u64) -> History {
+fn whole_history(
+    plan: &RunPlan,
+    visited: &[Visited],
+    (faults, journals): (Vec<Fault>, Vec<Journal>),
+    origin_us: u64,
+) -> History {
     let terms = Terms {
         level: plan.level,
         propagation: plan.propagation,
@@ -229,7 +256,7 @@ fn whole_history(plan: &RunPlan, visited: &[Visited], journals: Vec<Journal>, or
     branches.sort_unstable();
     History {
         operations: history::operations(&plan.input.script, visited, terms),
-        faults: Vec::new(),
+        faults,
         journals,
         branches,
     }
@@ -255,9 +282,10 @@ fn made(plan: &RunPlan, history: &History, findings: &Findings, branchd: Option<
     }
 }
 
-/// What customers were told, and what branches have.
+/// What customers were told, what befell the bank, and what branches have.
 struct Driven {
     visited: Vec<Visited>,
+    played: Played,
     collected: Collected,
 }
 
@@ -291,14 +319,7 @@ async fn drive(
         propagation: plan.propagation,
         timeout: plan.timeout,
     };
-    let event_done = || progress.one();
-    let visits = &plan.input.script.visits;
-    let visited = match plan.mode {
-        Mode::Sequential => {
-            customers::run_in_order(&config, &cluster.positions(plan.timeout)?, visits, &event_done).await
-        }
-        Mode::Concurrent => customers::run_at_once(&config, visits, &event_done).await,
-    };
+    let (visited, played) = attend(plan, &config, cluster, origin_us, &|| progress.one()).await?;
     timings.events_us = micros(phase);
 
     let phase = Instant::now();
@@ -306,7 +327,41 @@ async fn drive(
     let position = records.filter_map(|record| record.position).fold(1, u64::max);
     let collected = journals::collect(cluster, position, origin_us).await;
     timings.journals_us = micros(phase);
-    Ok(Driven { visited, collected })
+    Ok(Driven {
+        visited,
+        played,
+        collected,
+    })
+}
+
+/// The customers' events, and the faults between and beside them.
+async fn attend(
+    plan: &RunPlan,
+    config: &CustomerConfig,
+    cluster: &Cluster,
+    origin_us: u64,
+    event_done: &impl Fn(),
+) -> Result<(Vec<Visited>, Played), ClusterError> {
+    let visits = &plan.input.script.visits;
+    let player = Player::new(cluster, &plan.input.faults, origin_us);
+    let visited = match plan.mode {
+        Mode::Sequential => {
+            let patience = match player.is_idle() {
+                true => plan.timeout,
+                false => plan.timeout.min(CATCH_UP_UNDER_FAULTS),
+            };
+            let positions = cluster.positions(patience)?;
+            player
+                .beside(customers::run_in_order(config, &positions, visits, &player, event_done))
+                .await
+        }
+        Mode::Concurrent => {
+            player
+                .beside(customers::run_at_once(config, visits, &player, event_done))
+                .await
+        }
+    };
+    Ok((visited, player.finish().await))
 }
 
 fn micros(since: Instant) -> u64 {

@@ -24,15 +24,27 @@ pub fn findings_text(findings: &Findings, verbose: bool) -> String {
         }
         text += &format!("{pairs}\n");
     }
-    let last = match findings.conclusion() {
-        Conclusion::Consistent => match reads(findings) {
-            0 => "consistent, as far as it was judged: read-your-writes was not put to the test".to_owned(),
-            reads => format!("consistent: read-your-writes held in {}", count(reads, "read", "reads")),
-        },
-        Conclusion::Inconsistent => "NOT consistent: see above".to_owned(),
-        Conclusion::Unknown => "unknown: there was nothing to judge".to_owned(),
+    text + &last_line(findings) + "\n"
+}
+
+fn last_line(findings: &Findings) -> String {
+    let consistent = match (findings.conclusion(), reads(findings)) {
+        (Conclusion::Inconsistent, _) => return "NOT consistent: see above".to_owned(),
+        (Conclusion::Unknown, _) => return "unknown: there was nothing to judge".to_owned(),
+        (Conclusion::Consistent, 0) => {
+            "consistent, as far as it was judged: read-your-writes was not put to the test".to_owned()
+        }
+        (Conclusion::Consistent, reads) => {
+            format!("consistent: read-your-writes held in {}", count(reads, "read", "reads"))
+        }
     };
-    text + &last + "\n"
+    match findings.kept_back {
+        0 => consistent,
+        events => format!(
+            "{consistent}; {} not answered while a fault was on",
+            count(events, "event was", "events were")
+        ),
+    }
 }
 
 /// `1 read`, `2 reads`.

@@ -1,9 +1,10 @@
 //! The verdict on a run, its folder or an output: what `bank-check` found, which of it the run had promised, and the one word.
 
 use crate::customers::{Record, Visited};
-use crate::input::{Script, Visit};
+use crate::input::{Input, Script, Visit};
 use crate::recorded::Recorded;
 use crate::tally::Tally;
+use crate::unanswered::Unanswered;
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
 use bank_check::verdict::{Outcome, Verdict};
 use bank_check::{History, Options};
@@ -29,6 +30,8 @@ pub struct Findings {
     pub faults: Vec<String>,
     /// What could not be looked at, and why. It decides nothing.
     pub notes: Vec<String>,
+    /// How many events faults kept from an answer. It decides nothing.
+    pub kept_back: usize,
     /// The operations in numbers, where there is a history.
     pub tally: Option<Tally>,
     /// The assignment's own checker.
@@ -48,9 +51,19 @@ pub enum Conclusion {
 }
 
 impl Findings {
-    /// The findings on an output file.
-    pub fn on_output(script: &Script, output: &Output, mode: Mode) -> Self {
-        let verdicts = output::judge(script, output, mode).into_iter();
+    /// The findings on an output file. It does not show what a fault kept from an answer.
+    pub fn on_output(input: &Input, output: &Output, mode: Mode) -> Self {
+        Self::on_answers(input, output, mode, Unanswered::default())
+    }
+
+    fn on_answers(input: &Input, output: &Output, mode: Mode, unanswered: Unanswered) -> Self {
+        // Where there are faults, nobody waits until a branch has what the customers before did.
+        let mode = if input.faults.is_empty() {
+            mode
+        } else {
+            Mode::Concurrent
+        };
+        let verdicts = output::judge_excusing(&input.script, output, mode, &unanswered.places).into_iter();
         let judged = verdicts.map(|verdict| Judged {
             by: "output",
             promised: true,
@@ -62,20 +75,26 @@ impl Findings {
         };
         Findings {
             judged: judged.collect(),
+            kept_back: unanswered.places.len(),
+            notes: unanswered.words,
             pairs: Some(pairs),
             ..Findings::default()
         }
     }
 
     /// The findings on a run: on its output, on its history, and what went wrong apart from those.
-    pub fn on_run(script: &Script, visited: &[Visited], mode: Mode, history: &History) -> Self {
-        let mut findings = Self::on_output(script, &Output::Events(reported(script, visited)), mode);
+    pub fn on_run(input: &Input, visited: &[Visited], mode: Mode, history: &History) -> Self {
+        let script = &input.script;
+        let unanswered = Unanswered::by_faults(script, history);
+        let faults = faults(script, visited, &unanswered);
+        let output = Output::Events(reported(script, visited));
+        let mut findings = Self::on_answers(input, &output, mode, unanswered);
         let options = Options {
             opening: Some(script.opening_balance),
             ..Options::default()
         };
         findings.add_history(history, &options);
-        findings.faults = faults(script, visited);
+        findings.faults = faults;
         findings
     }
 
@@ -86,7 +105,10 @@ impl Findings {
             _ => Mode::Sequential,
         };
         let mut findings = match &recorded.output {
-            Some((script, output)) => Self::on_output(script, output, mode),
+            Some((input, output)) => {
+                let unanswered = Unanswered::by_faults(&input.script, &recorded.history);
+                Self::on_answers(input, output, mode, unanswered)
+            }
             None => Findings::default(),
         };
         let options = Options {
@@ -96,7 +118,7 @@ impl Findings {
         };
         findings.add_history(&recorded.history, &options);
         findings.faults = recorded.meta.as_ref().map_or(Vec::new(), |meta| meta.faults.clone());
-        findings.notes.clone_from(&recorded.notes);
+        findings.notes.extend(recorded.notes.iter().cloned());
         findings
     }
 
@@ -157,10 +179,11 @@ fn reported(script: &Script, visited: &[Visited]) -> Vec<Reported> {
     reported
 }
 
-fn faults(script: &Script, visited: &[Visited]) -> Vec<String> {
+fn faults(script: &Script, visited: &[Visited], unanswered: &Unanswered) -> Vec<String> {
     let mut faults: Vec<String> = visited.iter().filter_map(|visited| visited.failure.clone()).collect();
     let records = told(script, visited).flat_map(|(_, records)| records);
-    for (step, record) in script.steps().iter().zip(records) {
+    let steps = script.steps().into_iter().zip(records).enumerate();
+    for (_, (step, record)) in steps.filter(|(place, _)| !unanswered.places.contains(place)) {
         if let Some(Record { error: Some(error), .. }) = record.filter(|record| record.answer() == Answer::Unknown) {
             faults.push(format!("customer {}'s {step}: {error}", step.customer));
         }

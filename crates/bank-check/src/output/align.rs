@@ -4,14 +4,17 @@
 use super::{Answer, Output, Reported, whose};
 use crate::script::{Action, Step};
 use crate::verdict::Verdict;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The answer to each step, and the verdict on whether all were answered.
-pub(super) fn align(steps: &[Step<'_>], output: &Output) -> (Vec<Answer>, Verdict) {
+/// The answer to each step, and the verdict on whether all were answered that had to be.
+pub(super) fn align(steps: &[Step<'_>], output: &Output, excused: &BTreeSet<usize>) -> (Vec<Answer>, Verdict) {
     let mut verdict = Verdict::new("complete", "events");
+    if !excused.is_empty() {
+        verdict.note = Some("without those that a fault kept from an answer");
+    }
     let answers = match output {
-        Output::Events(reported) => from_events(steps, reported, &mut verdict),
-        Output::Balances(balances) => from_balances(steps, balances, &mut verdict),
+        Output::Events(reported) => from_events(steps, reported, excused, &mut verdict),
+        Output::Balances(balances) => from_balances(steps, balances, excused, &mut verdict),
     };
     (answers, verdict)
 }
@@ -25,7 +28,12 @@ fn by_customer<T>(items: &[T], customer: impl Fn(&T) -> u64) -> BTreeMap<u64, Ve
     places
 }
 
-fn from_events(steps: &[Step<'_>], reported: &[Reported], verdict: &mut Verdict) -> Vec<Answer> {
+fn from_events(
+    steps: &[Step<'_>],
+    reported: &[Reported],
+    excused: &BTreeSet<usize>,
+    verdict: &mut Verdict,
+) -> Vec<Answer> {
     let mut answers = vec![Answer::Unknown; steps.len()];
     let mut entries = by_customer(reported, |entry| entry.customer);
     for (customer, asked) in by_customer(steps, |step| step.customer) {
@@ -39,10 +47,13 @@ fn from_events(steps: &[Step<'_>], reported: &[Reported], verdict: &mut Verdict)
                 reported,
                 verdict,
             );
-            match left.next_if(|&entry| is_for(&reported[entry], step)) {
-                Some(entry) => {
-                    answers[at] = reported[entry].answer;
-                    verdict.count(unanswered(step, answers[at]));
+            let answer = left.next_if(|&entry| is_for(&reported[entry], step));
+            match answer.map(|entry| reported[entry].answer) {
+                // An output calls a write that was not applied failed, like one that was refused.
+                None | Some(Answer::Unknown | Answer::Fail) if excused.contains(&at) => {}
+                Some(answer) => {
+                    answers[at] = answer;
+                    verdict.count(unanswered(step, answer));
                 }
                 None => verdict.count(Some(format!("{} is not in the output", whose(step)))),
             }
@@ -101,8 +112,17 @@ fn surplus(entry: &Reported, place: usize) -> String {
     )
 }
 
-fn from_balances(steps: &[Step<'_>], balances: &[(u64, i64)], verdict: &mut Verdict) -> Vec<Answer> {
-    let mut answers = vec![Answer::NotSaid; steps.len()];
+fn from_balances(
+    steps: &[Step<'_>],
+    balances: &[(u64, i64)],
+    excused: &BTreeSet<usize>,
+    verdict: &mut Verdict,
+) -> Vec<Answer> {
+    let not_said = |at| match excused.contains(&at) {
+        true => Answer::Unknown,
+        false => Answer::NotSaid,
+    };
+    let mut answers: Vec<Answer> = (0..steps.len()).map(not_said).collect();
     let mut said: BTreeMap<u64, i64> = BTreeMap::new();
     for &(customer, balance) in balances {
         if said.insert(customer, balance).is_some() {
@@ -121,6 +141,7 @@ fn from_balances(steps: &[Step<'_>], balances: &[(u64, i64)], verdict: &mut Verd
     }
     for (customer, at) in last_queries {
         match said.remove(&customer) {
+            _ if excused.contains(&at) => {}
             Some(balance) => {
                 answers[at] = Answer::Balance(balance);
                 verdict.count(None);

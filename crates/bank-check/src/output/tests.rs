@@ -58,6 +58,58 @@ fn failures(opening: i64, text: &str, answers: &str, mode: Mode) -> Vec<String> 
 }
 
 #[test]
+fn what_a_fault_kept_from_an_answer_is_not_missed() {
+    // The excused event, by its place; the answers as an output has them, where what was not done is "fail".
+    let table: [(&str, &[usize], &[&str]); 7] = [
+        ("ok fail ? 10", &[1, 2], &[]),
+        ("ok - - 10", &[1, 2], &[]),
+        // Whether an excused write counts is anyone's guess.
+        ("ok ? 10 30", &[1], &[]),
+        ("ok fail 30 30", &[1], &[]),
+        // An answer that there is has to be right.
+        (
+            "ok ? 0 10",
+            &[1, 2],
+            &[
+                "customer 1's query at branch 1 (event 3) answered 0; it had to include the deposit of 10 at branch 1 \
+                 (event 1): read-your-writes broken",
+            ],
+        ),
+        (
+            "ok ? - 10",
+            &[1],
+            &["customer 1's query at branch 1 (event 3) is not in the output"],
+        ),
+        (
+            "ok ? ? 0",
+            &[1, 2],
+            &[
+                "customer 1's query at branch 2 (event 4) answered 0; it had to include the deposit of 10 at branch 1 \
+                 (event 1): read-your-writes broken",
+            ],
+        ),
+    ];
+    for (answers, excused, expected) in table {
+        let script = script(0, "1: d1+10 d1+20 q1 q2");
+        let excused = excused.iter().copied().collect();
+        let verdicts = judge_excusing(&script, &output(&script, answers), Mode::Concurrent, &excused);
+        let failures: Vec<String> = verdicts.into_iter().flat_map(|verdict| verdict.failures).collect();
+        assert_eq!(failures, expected, "{answers}");
+    }
+    let script = script(0, "1: q1 d1+10 q2\n2: q1");
+    for (balances, excused, failed) in [
+        (vec![(2, 10)], vec![2], 0),
+        (vec![(1, 0), (2, 10)], vec![2], 0),
+        (vec![(2, 10)], vec![], 1),
+        (vec![], vec![2], 1),
+    ] {
+        let excused = excused.into_iter().collect();
+        let verdicts = judge_excusing(&script, &Output::Balances(balances), Mode::Concurrent, &excused);
+        assert_eq!(verdicts[0].failures.len(), failed, "{verdicts:?}");
+    }
+}
+
+#[test]
 fn sequential_runs() {
     let table: [(&str, &str, &[&str]); 14] = [
         ("1: q1 d1+10 q2", "0 ok 10", &[]),

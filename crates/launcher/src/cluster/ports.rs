@@ -18,17 +18,26 @@ impl Ports {
     /// # Errors
     /// A port past 65535, by branch; ports that are taken, each by branch.
     pub(super) fn addresses(self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
+        self.held(branches)?;
         let ports = self.numbers(branches)?;
-        let addresses: Vec<SocketAddr> = ports.iter().map(|&port| (Ipv4Addr::LOCALHOST, port).into()).collect();
-        // All are held until all were tried, so that two branches cannot be promised one port.
-        let tried: Vec<_> = addresses.iter().map(TcpListener::bind).collect();
-        let taken = branches.iter().zip(&addresses).zip(&tried);
+        Ok(ports.into_iter().map(on_loopback).collect())
+    }
+
+    /// Keeps the ports of the branches from everybody else, for as long as what it returns lives.
+    ///
+    /// # Errors
+    /// As [`Ports::addresses`].
+    pub(super) fn held(self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
+        let ports = self.numbers(branches)?;
+        // All are tried, and all are held until then, so that two branches cannot be promised one port.
+        let tried: Vec<_> = ports.iter().map(|&port| TcpListener::bind(on_loopback(port))).collect();
+        let taken = branches.iter().zip(&ports).zip(&tried);
         let taken: Vec<_> = taken
             .filter(|(_, tried)| tried.is_err())
-            .map(|((&n, address), _)| (n, address.port()))
+            .map(|((&branch, &port), _)| (branch, port))
             .collect();
         match taken.as_slice() {
-            [] => Ok(addresses),
+            [] => Ok(tried.into_iter().flatten().collect()),
             [(branch, port), rest @ ..] => {
                 let reason = tried
                     .into_iter()
@@ -67,6 +76,10 @@ impl Ports {
         };
         branches.iter().map(port).collect()
     }
+}
+
+fn on_loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 impl std::str::FromStr for Ports {

@@ -1,11 +1,12 @@
-//! One visit as one process.
+//! One visit as one process, or as several one after the other where faults stand between its events.
 
 use super::{CustomerConfig, Record};
 use crate::clock::monotonic_us;
-use crate::input::{Action, Visit, json};
+use crate::input::{Action, Event, Visit, json};
 use crate::last_line::last_line;
 use crate::process::Process;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
@@ -56,38 +57,71 @@ struct ReplayEvent {
     request_id: Option<Uuid>,
 }
 
-/// Runs a visit to its end. `event_done` is called for each line.
-pub(super) async fn visit(config: &CustomerConfig, visit: &Visit, event_done: &impl Fn()) -> Visited {
-    let mut records = Vec::with_capacity(visit.events.len());
-    let began_us = monotonic_us();
-    let events = replay_events(visit);
-    let failure = match visit.events.is_empty() {
-        true => None,
-        false => run(config, visit, &events, event_done, &mut records).await.err(),
+/// Runs a visit to its end. At each of its stops, and at its end, the faults that hang on the event before are played: what
+/// comes between two stops is a process of its own, and the session goes on. `event_done` is called for each line.
+pub(super) async fn visit(
+    config: &CustomerConfig,
+    visit: &Visit,
+    stops: &BTreeSet<usize>,
+    stopped: impl AsyncFn(usize),
+    event_done: &impl Fn(),
+) -> Visited {
+    let mut visited = Visited {
+        records: Vec::with_capacity(visit.events.len()),
+        failure: None,
+        cut_off: None,
     };
-    let at = events.get(records.len()).filter(|_| failure.is_some());
-    let cut_off = at.map(|event| CutOff {
-        request_id: event.request_id.map(|id| id.to_string()),
-        invoked_us: records.last().map_or(began_us, |record| record.completed_us),
-        completed_us: monotonic_us(),
-    });
-    Visited {
-        records,
-        failure: failure.map(|failure| format!("customer {}'s process {failure}", visit.customer)),
-        cut_off,
+    let end = visit.events.len();
+    for &stop in stops.iter().chain([&end]) {
+        part(config, visit, stop, event_done, &mut visited).await;
+        if visited.failure.is_some() {
+            break;
+        }
+        if stops.contains(&stop) {
+            stopped(stop).await;
+        }
     }
+    visited
+}
+
+/// The events up to a stop that have not been done yet.
+async fn part(config: &CustomerConfig, visit: &Visit, stop: usize, event_done: &impl Fn(), visited: &mut Visited) {
+    let before = visited.records.len();
+    let Some(events) = visit.events.get(before..stop).filter(|events| !events.is_empty()) else {
+        return;
+    };
+    let began_us = monotonic_us();
+    let events = replay_events(events);
+    let mut records = Vec::with_capacity(events.len());
+    let failure = run(config, visit.customer, &events, event_done, &mut records)
+        .await
+        .err();
+    if let Some(failure) = failure {
+        visited.cut_off = events.get(records.len()).map(|event| CutOff {
+            request_id: event.request_id.map(|id| id.to_string()),
+            invoked_us: records.last().map_or(began_us, |record| record.completed_us),
+            completed_us: monotonic_us(),
+        });
+        visited.failure = Some(format!("customer {}'s process {failure}", visit.customer));
+    }
+    let placed = records.into_iter().map(|record| Record {
+        seq: before + record.seq,
+        ..record
+    });
+    visited.records.extend(placed);
 }
 
 async fn run(
     config: &CustomerConfig,
-    visit: &Visit,
+    customer: u64,
     events: &[ReplayEvent],
     event_done: &impl Fn(),
     records: &mut Vec<Record>,
 ) -> Result<(), String> {
+    let expected = events.len();
     let mut events = serde_json::to_vec(events).map_err(|error| format!("cannot be told: {error}"))?;
     events.push(b'\n');
-    let started = start(config, visit.customer);
+    let started = start(config, customer);
     let (process, stdin, stdout) = started.map_err(|error| format!("cannot be started: {error}"))?;
     let told = async move {
         let mut stdin = stdin?;
@@ -96,13 +130,12 @@ async fn run(
         Some(stdin)
     };
     // Held open until the customer has ended: it ends with its stdin, and so with this process.
-    let (read, _stdin) = tokio::join!(read_lines(config, visit, stdout, event_done, records), told);
+    let (read, _stdin) = tokio::join!(read_lines(config, expected, stdout, event_done, records), told);
     read?;
-    let expected = visit.events.len();
     let status = tokio::time::timeout(LINE_GRACE, process.ended()).await;
     match (records.len() == expected, status) {
         (true, _) => Ok(()),
-        (false, Ok(status)) => Err(died(config, visit.customer, status, records.len(), expected)),
+        (false, Ok(status)) => Err(died(config, customer, status, records.len(), expected)),
         (false, Err(_)) => Err(format!("fell silent after {} of {expected} events", records.len())),
     }
 }
@@ -117,8 +150,8 @@ fn died(config: &CustomerConfig, customer: u64, status: ExitStatus, done: usize,
     format!("ended after {done} of {expected} events ({status}){last_words}")
 }
 
-fn replay_events(visit: &Visit) -> Vec<ReplayEvent> {
-    let events = visit.events.iter().map(|event| ReplayEvent {
+fn replay_events(events: &[Event]) -> Vec<ReplayEvent> {
+    let events = events.iter().map(|event| ReplayEvent {
         id: event.id,
         interface: event.action.interface(),
         branch: event.branch,
@@ -166,7 +199,7 @@ fn start(config: &CustomerConfig, customer: u64) -> io::Result<(Process, Option<
 
 async fn read_lines(
     config: &CustomerConfig,
-    visit: &Visit,
+    expected: usize,
     stdout: Option<Answers>,
     event_done: &impl Fn(),
     records: &mut Vec<Record>,
@@ -177,17 +210,14 @@ async fn read_lines(
         let done = records.len();
         let line = match next {
             Err(_) => {
-                return Err(format!(
-                    "fell silent after {done} of {} events and was killed",
-                    visit.events.len()
-                ));
+                return Err(format!("fell silent after {done} of {expected} events and was killed"));
             }
             Ok(Err(error)) => return Err(format!("cannot be read after {done} events: {error}")),
             Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(line))) => line,
         };
         match serde_json::from_str::<Record>(&line) {
-            Ok(record) if record.seq == done && done < visit.events.len() => records.push(record),
+            Ok(record) if record.seq == done && done < expected => records.push(record),
             Ok(record) => {
                 return Err(format!(
                     "answered event no. {} where {} was due",

@@ -8,6 +8,7 @@ use crate::network::{Network, Ways};
 use crate::relay::Passage;
 use bank_check::history::{Fault, FaultKind};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use thiserror::Error;
 
 /// Why something could not be done. Nothing was changed then.
@@ -95,6 +96,33 @@ impl Injector {
             }
         }
         Ok(())
+    }
+
+    /// Undoes what these faults of the book still do, by their places in it: what others have overruled since stays as those
+    /// left it.
+    ///
+    /// # Errors
+    /// The first of those that cannot be undone; the others are all the same.
+    pub async fn undo(&mut self, cluster: &Cluster, places: Range<usize>) -> Result<(), FaultError> {
+        if let Some(network) = cluster.network() {
+            let bent = self.bent.iter().filter(|(place, _)| places.contains(place));
+            let directions: Vec<_> = bent.flat_map(|(_, directions)| directions.iter().copied()).collect();
+            for (from, to) in directions {
+                network.bend(Ways::OneWay(from, to), Passage::Pass);
+                self.overrule(network, Ways::OneWay(from, to));
+            }
+        }
+        let mut undone = Ok(());
+        for place in places {
+            let open = self.faults.get(place).filter(|fault| fault.until_us.is_none());
+            let deed = match open.map(|fault| &fault.kind) {
+                Some(FaultKind::Pause { branch }) => Deed::Resume(*branch),
+                Some(FaultKind::Kill { branch }) => Deed::Restart(*branch),
+                Some(FaultKind::Hold { .. } | FaultKind::Delay { .. } | FaultKind::Cut { .. }) | None => continue,
+            };
+            undone = undone.and(self.perform(cluster, deed).await);
+        }
+        undone
     }
 
     fn bend(&mut self, cluster: &Cluster, deed: Deed, ways: Ways, passage: Passage) -> Result<(), FaultError> {

@@ -128,7 +128,7 @@ fn wrong_events() {
         ),
         (
             r#"{"id":4,"interface":"query","branch":9}"#,
-            "event 4: there is no branch 9; add it, or ask one of these: 1, 2",
+            "event 4: there is no branch 9; add it, or name one of these: 1, 2",
         ),
         (
             r#"{"id":4,"interface":"query","branch":"1"}"#,

@@ -1,24 +1,24 @@
 //! From JSON to a checked [`Input`]. The first thing that is wrong ends it, by name.
 
-use super::json::{self, Inside, Member, Node, SyntaxError, Value, shown};
+use super::entry::{Checked, Entry, NUMBER_RULE, integer, name, written, wrong};
+use super::fault;
+use super::json::{self, Inside, Node, SyntaxError, Value};
 use super::{Action, BRANCHES_MAX, Event, Input, Script, Visit, Wrong};
 use std::collections::BTreeMap;
 
 const AMOUNT_RULE: &str = "an amount is a whole number from 1 to 9223372036854775807, in digits alone";
-const NUMBER_RULE: &str = "write a whole number, in digits alone";
-
-type Checked<T> = Result<T, Wrong>;
 
 /// Checks a whole input.
 pub(super) fn validate(text: &str) -> Checked<Input> {
     let root = json::read(text).map_err(syntax)?;
     let mut branches = Branches::default();
-    let mut customers = Vec::new();
+    let (mut customers, mut faults) = (Vec::new(), Vec::new());
     for (index, node) in elements(&root)?.iter().enumerate() {
-        let entry = Entry::read(index, node)?;
-        match entry.kind {
+        let (kind, entry) = entry(index, faults.len(), node)?;
+        match kind {
             Kind::Branch => branches.add(&entry)?,
             Kind::Customer => customers.push(entry),
+            Kind::Fault => faults.push(entry),
         }
     }
     let Some(opening_balance) = branches.opening_balance else {
@@ -28,27 +28,15 @@ pub(super) fn validate(text: &str) -> Checked<Input> {
     let visits = customers
         .iter()
         .map(|entry| visit(entry, &branches))
-        .collect::<Checked<_>>()?;
+        .collect::<Checked<Vec<_>>>()?;
     Ok(Input {
+        faults: fault::faults(&faults, &branches, &visits)?,
         branches: branches.in_order,
         script: Script {
             opening_balance,
             visits,
         },
     })
-}
-
-fn wrong(at: usize, whose: &str, what: impl Into<String>) -> Wrong {
-    let whose = if whose.is_empty() {
-        String::new()
-    } else {
-        format!("{whose}: ")
-    };
-    Wrong {
-        at,
-        whose,
-        what: what.into(),
-    }
 }
 
 /// Names the customer and the event that a syntax error stands in.
@@ -65,6 +53,7 @@ fn syntax(error: SyntaxError<'_>) -> Wrong {
         let what = match kind {
             _ if !names.is_empty() => "event",
             Some(Value::String(kind)) if matches!(kind.as_str(), "branch" | "bank") => "branch",
+            Some(Value::String(kind)) if kind == "fault" => "entry",
             _ if kind.is_some() || key.as_deref() == Some("events") => "customer",
             _ => "entry",
         };
@@ -77,18 +66,6 @@ fn syntax(error: SyntaxError<'_>) -> Wrong {
         error.what
     };
     wrong(error.at, &names.join(", "), what)
-}
-
-/// "event 4", or "event no. 2" (from 1) where it has no number.
-fn name(what: &str, members: &[Member<'_>], index: usize) -> String {
-    match members
-        .iter()
-        .find(|member| member.key == "id")
-        .map(|member| &member.value.value)
-    {
-        Some(Value::Number(id)) if what != "entry" => format!("{what} {}", json::cut(id)),
-        _ => format!("{what} no. {}", index + 1),
-    }
 }
 
 fn elements<'n, 'a>(root: &'n Node<'a>) -> Checked<&'n [Node<'a>]> {
@@ -114,108 +91,58 @@ fn elements<'n, 'a>(root: &'n Node<'a>) -> Checked<&'n [Node<'a>]> {
 enum Kind {
     Customer,
     Branch,
+    Fault,
 }
 
-/// A customer or a branch, as an object of the file.
-struct Entry<'n, 'a> {
-    at: usize,
-    kind: Kind,
-    /// "customer 1"
-    name: String,
-    members: &'n [Member<'a>],
-}
-
-impl<'n, 'a> Entry<'n, 'a> {
-    fn read(index: usize, node: &'n Node<'a>) -> Checked<Self> {
-        let Value::Object(members) = &node.value else {
+/// A customer, a branch or a fault with the fields that it may have; `faults`: how many stand before it.
+fn entry<'n, 'a>(index: usize, faults: usize, node: &'n Node<'a>) -> Checked<(Kind, Entry<'n, 'a>)> {
+    let Some(entry) = Entry::of(node, |members| name("entry", members, index)) else {
+        let what = format!(
+            "it is {}; it has to be a customer, a branch or a fault in {{ }}",
+            node.value.kind()
+        );
+        return Err(wrong(node.at, &format!("entry no. {}", index + 1), what));
+    };
+    if let Some(foreign) = entry.member("customer-requests") {
+        let what = "\"customer-requests\" is the input of another assignment (logical clocks); here a customer \
+                    has \"events\", each with a branch";
+        return Err(entry.wrong(foreign.key_at, what));
+    }
+    let kind = entry.need("type")?;
+    let word = match &kind.value {
+        Value::String(word) => word.as_str(),
+        _ => "",
+    };
+    let (kind, entry, known): (_, _, &[&str]) = match word {
+        "customer" | "client" => {
+            let entry = entry.named(|members| name("customer", members, index));
+            (Kind::Customer, entry, &["id", "type", "events"])
+        }
+        "branch" | "bank" => {
+            let entry = entry.named(|members| name("branch", members, index));
+            (Kind::Branch, entry, &["id", "type", "balance"])
+        }
+        "fault" => {
+            let entry = entry.named(|_| format!("fault no. {}", faults + 1));
+            (Kind::Fault, entry, &fault::FIELDS)
+        }
+        _ => {
             let what = format!(
-                "it is {}; it has to be a customer or a branch in {{ }}",
-                node.value.kind()
+                "\"type\" is {}; write \"customer\", \"branch\" or \"fault\"",
+                written(kind)
             );
-            return Err(wrong(node.at, &format!("entry no. {}", index + 1), what));
-        };
-        let entry = Entry {
-            at: node.at,
-            kind: Kind::Customer,
-            name: name("entry", members, index),
-            members,
-        };
-        if let Some(foreign) = members.iter().find(|member| member.key == "customer-requests") {
-            let what = "\"customer-requests\" is the input of another assignment (logical clocks); here a customer \
-                        has \"events\", each with a branch";
-            return Err(wrong(foreign.key_at, &entry.name, what));
+            return Err(entry.wrong(kind.at, what));
         }
-        let kind = match entry.need("type")? {
-            Node {
-                value: Value::String(kind),
-                ..
-            } if matches!(kind.as_str(), "customer" | "client") => Kind::Customer,
-            Node {
-                value: Value::String(kind),
-                ..
-            } if matches!(kind.as_str(), "branch" | "bank") => Kind::Branch,
-            other => {
-                let what = format!("\"type\" is {}; write \"customer\" or \"branch\"", written(other));
-                return Err(wrong(other.at, &entry.name, what));
-            }
-        };
-        let (what, known): (_, &[&str]) = match kind {
-            Kind::Customer => ("customer", &["id", "type", "events"]),
-            Kind::Branch => ("branch", &["id", "type", "balance"]),
-        };
-        let entry = Entry {
-            kind,
-            name: name(what, members, index),
-            ..entry
-        };
-        entry.only(known)?;
-        Ok(entry)
-    }
-
-    fn get(&self, key: &str) -> Option<&'n Node<'a>> {
-        self.members
-            .iter()
-            .find(|member| member.key == key)
-            .map(|member| &member.value)
-    }
-
-    fn need(&self, key: &str) -> Checked<&'n Node<'a>> {
-        self.get(key)
-            .ok_or_else(|| wrong(self.at, &self.name, format!("\"{key}\" is missing; add it")))
-    }
-
-    fn only(&self, known: &[&str]) -> Checked<()> {
-        match self.members.iter().find(|member| !known.contains(&member.key.as_str())) {
-            None => Ok(()),
-            Some(unknown) => {
-                let what = format!("unknown field {}; known are {}", shown(&unknown.key), known.join(", "));
-                Err(wrong(unknown.key_at, &self.name, what))
-            }
-        }
-    }
+    };
+    entry.only(known)?;
+    Ok((kind, entry))
 }
 
-/// A value as an error shows it.
-fn written(node: &Node<'_>) -> String {
-    match &node.value {
-        Value::Number(digits) => json::cut(digits),
-        Value::String(text) => shown(text),
-        Value::Bool(word) => word.to_string(),
-        other => other.kind().to_owned(),
-    }
-}
-
-/// A whole number in digits alone, in range.
-fn integer(node: &Node<'_>, least: u64, most: u64) -> Option<u64> {
-    match node.value {
-        Value::Number(digits) => digits.parse().ok().filter(|number| (least..=most).contains(number)),
-        _ => None,
-    }
-}
-
+/// The branches of an input.
 #[derive(Default)]
-struct Branches {
-    in_order: Vec<u32>,
+pub(super) struct Branches {
+    /// As the file lists them.
+    pub(super) in_order: Vec<u32>,
     /// Where each was listed, for the error that it is listed twice.
     known: BTreeMap<u32, String>,
     opening_balance: Option<i64>,
@@ -227,16 +154,12 @@ impl Branches {
         let balance = entry.need("balance")?;
         let Some(opening) = integer(balance, 0, i64::MAX as u64) else {
             let rule = "a balance is a whole number from 0 to 9223372036854775807, in digits alone";
-            return Err(wrong(
-                balance.at,
-                &entry.name,
-                format!("\"balance\" is {}; {rule}", written(balance)),
-            ));
+            return Err(entry.wrong(balance.at, format!("\"balance\" is {}; {rule}", written(balance))));
         };
         let opening = opening as i64;
         if self.known.insert(number, entry.name.clone()).is_some() {
             let what = format!("branch {number} is listed twice; give each branch its own number");
-            return Err(wrong(entry.at, &entry.name, what));
+            return Err(entry.wrong(entry.at, what));
         }
         match (self.opening_balance, self.in_order.first()) {
             (Some(first), Some(branch)) if first != opening => {
@@ -244,14 +167,14 @@ impl Branches {
                     "it opens with {opening}, branch {branch} with {first}; branches are copies of one account: give \
                      all the same balance"
                 );
-                return Err(wrong(balance.at, &entry.name, what));
+                return Err(entry.wrong(balance.at, what));
             }
             _ => self.opening_balance = Some(opening),
         }
         self.in_order.push(number);
         if self.in_order.len() > BRANCHES_MAX {
             let what = format!("more than {BRANCHES_MAX} branches; each is a process of its own: run fewer");
-            return Err(wrong(entry.at, &entry.name, what));
+            return Err(entry.wrong(entry.at, what));
         }
         Ok(())
     }
@@ -274,23 +197,19 @@ fn branch_number(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>) -> Checked<u
                 "\"{key}\" is {}; a branch is a whole number from 1, in digits alone",
                 written(node)
             );
-            wrong(node.at, &entry.name, what)
+            entry.wrong(node.at, what)
         })
 }
 
 fn visit(entry: &Entry<'_, '_>, branches: &Branches) -> Checked<Visit> {
     let id = entry.need("id")?;
     let Some(customer) = integer(id, 0, u64::MAX) else {
-        return Err(wrong(
-            id.at,
-            &entry.name,
-            format!("\"id\" is {}; {NUMBER_RULE}", written(id)),
-        ));
+        return Err(entry.wrong(id.at, format!("\"id\" is {}; {NUMBER_RULE}", written(id))));
     };
     let events = entry.need("events")?;
     let Value::Array(events) = &events.value else {
         let what = format!("\"events\" is {}; it has to be an array [ ]", written(events));
-        return Err(wrong(events.at, &entry.name, what));
+        return Err(entry.wrong(events.at, what));
     };
     let events = events
         .iter()
@@ -309,31 +228,22 @@ fn event(
     node: &Node<'_>,
     branches: &Branches,
 ) -> Checked<Event> {
-    let Value::Object(members) = &node.value else {
+    let Some(entry) = Entry::of(node, |members| {
+        format!("{}, {}", customer_entry.name, name("event", members, index))
+    }) else {
         let whose = format!("{}, event no. {}", customer_entry.name, index + 1);
-        return Err(wrong(
-            node.at,
-            &whose,
-            format!("it is {}; an event is an object {{ }}", node.value.kind()),
-        ));
-    };
-    let whose = format!("{}, {}", customer_entry.name, name("event", members, index));
-    let entry = Entry {
-        at: node.at,
-        kind: Kind::Customer,
-        name: whose,
-        members,
+        let what = format!("it is {}; an event is an object {{ }}", node.value.kind());
+        return Err(wrong(node.at, &whose, what));
     };
     entry.only(&["id", "interface", "branch", "dest", "money"])?;
     let id = entry.get("id").map(|id| {
-        integer(id, 0, u64::MAX)
-            .ok_or_else(|| wrong(id.at, &entry.name, format!("\"id\" is {}; {NUMBER_RULE}", written(id))))
+        integer(id, 0, u64::MAX).ok_or_else(|| entry.wrong(id.at, format!("\"id\" is {}; {NUMBER_RULE}", written(id))))
     });
     let action = action(&entry)?;
     let branch = match (entry.get("branch"), entry.get("dest")) {
         (Some(_), Some(dest)) => {
             let what = "it has both \"branch\" and \"dest\", which mean the same; keep one";
-            return Err(wrong(dest.at, &entry.name, what));
+            return Err(entry.wrong(dest.at, what));
         }
         (Some(branch), None) => known_branch(&entry, "branch", branch, branches)?,
         (None, Some(dest)) => known_branch(&entry, "dest", dest, branches)?,
@@ -357,7 +267,7 @@ fn action(entry: &Entry<'_, '_>) -> Checked<Action> {
                 "\"interface\" is {}; write \"query\", \"deposit\" or \"withdraw\"",
                 written(interface)
             );
-            Err(wrong(interface.at, &entry.name, what))
+            Err(entry.wrong(interface.at, what))
         }
     }
 }
@@ -366,24 +276,21 @@ fn amount(entry: &Entry<'_, '_>) -> Checked<i64> {
     let money = entry.need("money")?;
     match integer(money, 1, i64::MAX as u64) {
         Some(amount) => Ok(amount as i64),
-        None => Err(wrong(
-            money.at,
-            &entry.name,
-            format!("\"money\" is {}; {AMOUNT_RULE}", written(money)),
-        )),
+        None => Err(entry.wrong(money.at, format!("\"money\" is {}; {AMOUNT_RULE}", written(money)))),
     }
 }
 
-fn known_branch(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>, branches: &Branches) -> Checked<u32> {
+/// A branch that there is.
+pub(super) fn known_branch(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>, branches: &Branches) -> Checked<u32> {
     let number = branch_number(entry, key, node)?;
     if branches.known.contains_key(&number) {
         return Ok(number);
     }
     let what = format!(
-        "there is no branch {number}; add it, or ask one of these: {}",
+        "there is no branch {number}; add it, or name one of these: {}",
         branches.listed()
     );
-    Err(wrong(node.at, &entry.name, what))
+    Err(entry.wrong(node.at, what))
 }
 
 /// The predecessor's form: customer N uses branch N.
@@ -397,6 +304,6 @@ fn own_branch(entry: &Entry<'_, '_>, customer: u64, branches: &Branches) -> Chec
              these: {}",
             branches.listed()
         );
-        wrong(entry.at, &entry.name, what)
+        entry.wrong(entry.at, what)
     })
 }

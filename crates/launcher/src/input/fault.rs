@@ -1,0 +1,279 @@
+//! The faults of an input: what is done to the bank, when, and until when. Whether it can be done at that moment is for the
+//! run to see.
+
+use super::entry::{Checked, Entry, NUMBER_RULE, integer, written};
+use super::json::{Member, Node, Value};
+use super::validate::{Branches, known_branch};
+use super::{Visit, Wrong};
+use crate::duration;
+use crate::faults::{Anchor, Begins, Deed, Ends, Planned};
+use crate::network::{self, Ways};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// More faults than this are refused: a picture of the run would show none of them.
+const FAULTS_MAX: usize = 1000;
+
+/// What a fault may have.
+pub(super) const FIELDS: [&str; 13] = [
+    "type", "at", "after", "hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart", "for", "until",
+];
+/// Those of them that say what is done.
+const DEEDS: [&str; 8] = ["hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart"];
+/// The fields of what has ways.
+const WAYS: [&str; 4] = ["branch", "between", "from", "to"];
+
+/// Checks every fault of an input.
+pub(super) fn faults(entries: &[Entry<'_, '_>], branches: &Branches, visits: &[Visit]) -> Checked<Vec<Planned>> {
+    if let Some(entry) = entries.get(FAULTS_MAX) {
+        return Err(entry.wrong(entry.at, format!("more than {FAULTS_MAX} faults; remove some")));
+    }
+    let events = match entries.is_empty() {
+        true => Events::default(),
+        false => Events::of(visits),
+    };
+    entries.iter().map(|entry| fault(entry, branches, &events)).collect()
+}
+
+fn fault(entry: &Entry<'_, '_>, branches: &Branches, events: &Events) -> Checked<Planned> {
+    let done = one_of(entry, &DEEDS)?.ok_or_else(|| {
+        let what = format!("it does nothing; add one of {}", DEEDS.join(", "));
+        entry.wrong(entry.at, what)
+    })?;
+    let deed = deed(entry, done, branches)?;
+    let count = branches.in_order.len();
+    if deed.bends_network() && count > network::BRANCHES_MAX {
+        let what = format!(
+            "\"{}\" takes a relay for each way between two branches, so at most {} branches; here are {count}",
+            done.key,
+            network::BRANCHES_MAX
+        );
+        return Err(entry.wrong(done.key_at, what));
+    }
+    let begins = begins(entry, events)?;
+    let ends = ends(entry, done, deed, events)?;
+    if let (Begins::After(after), Ends::After(until), Some(node)) = (begins, ends, entry.get("until"))
+        && after.customer == until.customer
+        && until <= after
+    {
+        let what = "\"until\" names no later event than \"after\": it would be over before it began";
+        return Err(entry.wrong(node.at, what));
+    }
+    Ok(Planned { deed, begins, ends })
+}
+
+/// The one of these fields that it has; it is an error to have two.
+fn one_of<'n, 'a>(entry: &Entry<'n, 'a>, keys: &[&str]) -> Checked<Option<&'n Member<'a>>> {
+    let mut found = keys.iter().filter_map(|key| entry.member(key));
+    match (found.next(), found.next()) {
+        (Some(one), Some(other)) => {
+            // In the order of the file, as people see them.
+            let (one, other) = if one.key_at < other.key_at {
+                (one, other)
+            } else {
+                (other, one)
+            };
+            let what = format!("it has both \"{}\" and \"{}\"; keep one", one.key, other.key);
+            Err(entry.wrong(other.key_at, what))
+        }
+        (one, _) => Ok(one),
+    }
+}
+
+/// The object that is a field's value; errors in it name the field too.
+fn object<'n, 'a>(entry: &Entry<'_, '_>, member: &'n Member<'a>, example: &str) -> Checked<Entry<'n, 'a>> {
+    let named = |_: &_| format!("{}, \"{}\"", entry.name, member.key);
+    Entry::of(&member.value, named).ok_or_else(|| {
+        let what = format!("\"{}\" is {}; write {example}", member.key, written(&member.value));
+        entry.wrong(member.value.at, what)
+    })
+}
+
+fn deed(entry: &Entry<'_, '_>, done: &Member<'_>, branches: &Branches) -> Checked<Deed> {
+    let example = match done.key.as_str() {
+        "hold" => r#"{"to":2}, the branch to which nothing arrives"#,
+        "delay" => r#"the ways and how long, such as {"branch":2,"by":"20ms"}"#,
+        "cut" | "heal" => r#"the ways, such as {"branch":2} or {"from":1,"to":3}"#,
+        _ => r#"{"branch":2}"#,
+    };
+    let object = object(entry, done, example)?;
+    let branch = |key: &str| {
+        object.only(&[key])?;
+        known_branch(&object, key, object.need(key)?, branches)
+    };
+    Ok(match done.key.as_str() {
+        "hold" => Deed::Hold(branch("to")?),
+        "delay" => {
+            object.only(&[&WAYS[..], &["by"]].concat())?;
+            Deed::Delay(ways(&object, branches)?, duration(&object, "by", object.need("by")?)?)
+        }
+        "cut" | "heal" => {
+            object.only(&WAYS)?;
+            let ways = ways(&object, branches)?;
+            if done.key == "cut" {
+                Deed::Cut(ways)
+            } else {
+                Deed::Heal(ways)
+            }
+        }
+        "pause" => Deed::Pause(branch("branch")?),
+        "resume" => Deed::Resume(branch("branch")?),
+        "kill" => Deed::Kill(branch("branch")?),
+        _ => Deed::Restart(branch("branch")?),
+    })
+}
+
+fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
+    let one = |key: &str| {
+        let node = object.get(key);
+        node.map(|node| known_branch(object, key, node, branches)).transpose()
+    };
+    if let Some(whole) = one_of(object, &["branch", "between"])? {
+        if let Some(end) = one_of(object, &["from", "to"])? {
+            let what = format!("it has both \"{}\" and \"{}\"; keep one", whole.key, end.key);
+            return Err(object.wrong(end.key_at, what));
+        }
+        return match &whole.value.value {
+            Value::String(word) if whole.key == "branch" && word == "all" => Ok(Ways::All),
+            _ if whole.key == "branch" => Ok(Ways::Around(known_branch(object, "branch", &whole.value, branches)?)),
+            _ => between(object, &whole.value, branches),
+        };
+    }
+    match (one("from")?, one("to")?) {
+        (Some(from), Some(to)) if from == to => Err(itself(object, object.at, from)),
+        (Some(from), Some(to)) => Ok(Ways::OneWay(from, to)),
+        (Some(from), None) => Ok(Ways::From(from)),
+        (None, Some(to)) => Ok(Ways::To(to)),
+        (None, None) => {
+            let what = r#"it names no way; add "branch":2 (to and from it), "branch":"all", "between":[1,3] (both ways), "from":1 and "to":3 (one way), or one of these two"#;
+            Err(object.wrong(object.at, what))
+        }
+    }
+}
+
+fn between(object: &Entry<'_, '_>, node: &Node<'_>, branches: &Branches) -> Checked<Ways> {
+    let pair = match &node.value {
+        Value::Array(pair) => pair.as_slice(),
+        _ => &[],
+    };
+    let [one, other] = pair else {
+        let what = "\"between\" has to be an array of two branches, such as [1, 3]";
+        return Err(object.wrong(node.at, what));
+    };
+    let [one, other_at] = [
+        known_branch(object, "between", one, branches)?,
+        known_branch(object, "between", other, branches)?,
+    ];
+    if one == other_at {
+        return Err(itself(object, other.at, one));
+    }
+    Ok(Ways::Between(one, other_at))
+}
+
+fn itself(object: &Entry<'_, '_>, at: usize, branch: u32) -> Wrong {
+    object.wrong(
+        at,
+        format!("nothing goes from branch {branch} to itself; name two branches"),
+    )
+}
+
+fn begins(entry: &Entry<'_, '_>, events: &Events) -> Checked<Begins> {
+    let Some(when) = one_of(entry, &["at", "after"])? else {
+        let what = "it has no time; add \"at\":\"500ms\", from when customers begin, or \"after\":{\"customer\":1,\"event\":3}";
+        return Err(entry.wrong(entry.at, what));
+    };
+    if when.key == "after" {
+        return anchor(entry, when, events).map(Begins::After);
+    }
+    let at = text(&when.value).and_then(duration::parse_moment);
+    at.map(Begins::At).map_err(|rule| {
+        let what = format!("\"at\" is {}; {rule}", written(&when.value));
+        entry.wrong(when.value.at, what)
+    })
+}
+
+fn ends(entry: &Entry<'_, '_>, done: &Member<'_>, deed: Deed, events: &Events) -> Checked<Ends> {
+    let Some(end) = one_of(entry, &["for", "until"])? else {
+        return Ok(Ends::Open);
+    };
+    if deed.undone_by().is_none() {
+        let what = format!(
+            "\"{}\" lasts for no time, so \"{}\" has no place here; remove it",
+            done.key, end.key
+        );
+        return Err(entry.wrong(end.key_at, what));
+    }
+    match end.key.as_str() {
+        "for" => duration(entry, "for", &end.value).map(Ends::In),
+        _ => anchor(entry, end, events).map(Ends::After),
+    }
+}
+
+fn text<'n>(node: &'n Node<'_>) -> Result<&'n str, String> {
+    match &node.value {
+        Value::String(text) => Ok(text),
+        _ => Err("write it as a text in quotes, such as \"500ms\"".to_owned()),
+    }
+}
+
+fn duration(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>) -> Checked<Duration> {
+    text(node).and_then(duration::parse).map_err(|rule| {
+        let what = format!("\"{key}\" is {}; {rule}", written(node));
+        entry.wrong(node.at, what)
+    })
+}
+
+fn anchor(entry: &Entry<'_, '_>, member: &Member<'_>, events: &Events) -> Checked<Anchor> {
+    let object = object(entry, member, r#"{"customer":1,"event":3}"#)?;
+    object.only(&["customer", "event"])?;
+    let number = |key: &str| {
+        let node = object.need(key)?;
+        integer(node, 0, u64::MAX).ok_or_else(|| {
+            let what = format!("\"{key}\" is {}; {NUMBER_RULE}", written(node));
+            object.wrong(node.at, what)
+        })
+    };
+    let (customer, event) = (number("customer")?, number("event")?);
+    let what = match events.by_label.get(&(customer, event)) {
+        Some(Some(anchor)) => return Ok(*anchor),
+        Some(None) => {
+            format!("customer {customer} has more than one event {event}; give each its own \"id\" to name one here")
+        }
+        None if events.customers.contains(&customer) => {
+            format!("customer {customer} has no event {event}; name one by its \"id\"")
+        }
+        None => format!("there is no customer {customer}; name one of the input's"),
+    };
+    Err(object.wrong(object.at, what))
+}
+
+/// The events that can be named.
+#[derive(Default)]
+struct Events {
+    customers: HashSet<u64>,
+    /// By customer and id; none: there is more than one.
+    by_label: HashMap<(u64, u64), Option<Anchor>>,
+}
+
+impl Events {
+    fn of(visits: &[Visit]) -> Self {
+        let mut events = Events::default();
+        for (place, visit) in visits.iter().enumerate() {
+            events.customers.insert(visit.customer);
+            for (event, done) in visit.events.iter().zip(1..) {
+                let Some(id) = event.id else { continue };
+                let anchor = Anchor {
+                    visit: place,
+                    done,
+                    customer: visit.customer,
+                };
+                let known = events.by_label.entry((visit.customer, id));
+                known.and_modify(|known| *known = None).or_insert(Some(anchor));
+            }
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Events that were not answered: whether a fault that the input asked for kept them from it. Then nobody broke a promise:
+//! a bank that is cut off, paused or killed need not answer, only never answer wrongly.
+
+use crate::input::Script;
+use bank_check::history::{Fault, History, Operation, Outcome};
+use std::collections::{BTreeSet, HashMap};
+
+/// More of them than this are only counted in words.
+const TOLD_MAX: usize = 10;
+
+/// The events that a fault kept from an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unanswered {
+    /// By their places in [`Script::steps`].
+    pub places: BTreeSet<usize>,
+    /// The first of them, in words, and how many more there are.
+    pub words: Vec<String>,
+}
+
+impl Unanswered {
+    /// Finds them in a history: those that a fault was on with, and what their customer did not send any more after them.
+    pub fn by_faults(script: &Script, history: &History) -> Self {
+        let mut unanswered = Unanswered::default();
+        if history.faults.is_empty() {
+            return unanswered;
+        }
+        let operations = history.operations.iter();
+        let operations: HashMap<_, _> = operations.map(|one| ((one.customer, one.sequence), one)).collect();
+        // Of each customer: whether its last event was one of them.
+        let mut at_a_loss: HashMap<u64, bool> = HashMap::new();
+        for (place, step) in script.steps().iter().enumerate() {
+            let Some(operation) = operations.get(&(step.customer, step.ordinal as u64)) else {
+                continue;
+            };
+            let after_one = at_a_loss.entry(step.customer).or_default();
+            let never_sent = operation.attempts == 0;
+            *after_one = is_without_answer(operation)
+                && match never_sent {
+                    true => *after_one,
+                    false => history.faults.iter().any(|fault| was_on(fault, operation)),
+                };
+            if !*after_one {
+                continue;
+            }
+            unanswered.places.insert(place);
+            if unanswered.places.len() <= TOLD_MAX {
+                let why = operation.error.as_deref().unwrap_or("no more is known");
+                unanswered.words.push(format!(
+                    "a fault was on, and customer {}'s {step} was not answered: {why}",
+                    step.customer
+                ));
+            }
+        }
+        if let Some(more) = unanswered.places.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+            unanswered
+                .words
+                .push(format!("a fault was on, and {more} more events were not answered"));
+        }
+        unanswered
+    }
+}
+
+fn is_without_answer(operation: &Operation) -> bool {
+    matches!(
+        operation.outcome,
+        Outcome::NotApplied | Outcome::Unknown | Outcome::Failed
+    )
+}
+
+fn was_on(fault: &Fault, operation: &Operation) -> bool {
+    fault.from_us <= operation.completed_us && fault.until_us.is_none_or(|until| until >= operation.invoked_us)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customers::{Record, Visited};
+    use crate::history::{Terms, operations};
+    use crate::input::Input;
+    use bank_check::history::FaultKind;
+    use bank_client::{Level, Propagation};
+    use std::path::Path;
+
+    /// Two customers with four events each.
+    fn script() -> Script {
+        let query = r#"{"interface":"query","branch":1}"#;
+        let events = [query, r#"{"interface":"deposit","money":1,"branch":1}"#, query, query].join(",");
+        let customer = |id| format!(r#"{{"id":{id},"type":"customer","events":[{events}]}}"#);
+        let text = format!(
+            r#"[{{"id":1,"type":"branch","balance":0}},{},{}]"#,
+            customer(1),
+            customer(2)
+        );
+        Input::parse(Path::new("in.json"), &text).expect("an input").script
+    }
+
+    /// An event that takes from 10 times its number to 5 later.
+    fn told(seq: usize, outcome: &str, attempts: u32) -> Record {
+        let (invoked, completed) = (10 * (seq + 1), 10 * (seq + 1) + 5);
+        let line = format!(
+            r#"{{"seq":{seq},"outcome":"{outcome}","attempts":{attempts},"level":"session","waited_us":0,
+                "invoked_us":{invoked},"completed_us":{completed},"error":"too late"}}"#
+        );
+        serde_json::from_str(&line).expect("a record")
+    }
+
+    /// What is explained of one customer's events, where faults were on from and until then.
+    fn explained(events: [(&str, u32); 4], faults: &[(u64, Option<u64>)]) -> Vec<usize> {
+        let visited = |events: [(&str, u32); 4]| Visited {
+            records: (0..)
+                .zip(events)
+                .map(|(seq, (outcome, attempts))| told(seq, outcome, attempts))
+                .collect(),
+            failure: None,
+            cut_off: None,
+        };
+        let fault = |&(from_us, until_us): &(u64, Option<u64>)| Fault {
+            kind: FaultKind::Pause { branch: 1 },
+            from_us,
+            until_us,
+        };
+        let terms = Terms {
+            level: Level::Session,
+            propagation: Propagation::Quorum,
+            origin_us: 0,
+        };
+        let script = script();
+        let history = History {
+            operations: operations(&script, &[visited([("answered", 1); 4]), visited(events)], terms),
+            faults: faults.iter().map(fault).collect(),
+            ..History::default()
+        };
+        let unanswered = Unanswered::by_faults(&script, &history);
+        assert_eq!(unanswered.places.len(), unanswered.words.len());
+        unanswered.places.into_iter().map(|place| place - 4).collect()
+    }
+
+    #[test]
+    fn only_what_a_fault_was_on_with_is_explained() {
+        let failed = ("failed", 1);
+        let answered = ("answered", 1);
+        let never_sent = ("not-applied", 0);
+        let table = [
+            // Nothing befell the bank.
+            ([failed; 4], vec![], vec![]),
+            // Before, in, around, and after events 2 and 3 (20 to 25 and 30 to 35).
+            ([failed; 4], vec![(16, Some(19))], vec![]),
+            ([failed; 4], vec![(16, Some(20))], vec![1]),
+            ([failed; 4], vec![(22, Some(23))], vec![1]),
+            ([failed; 4], vec![(25, Some(30))], vec![1, 2]),
+            ([failed; 4], vec![(26, Some(29)), (36, Some(39))], vec![]),
+            ([failed; 4], vec![(36, None)], vec![3]),
+            // What was answered needs no explanation.
+            ([answered; 4], vec![(0, None)], vec![]),
+            (
+                [answered, ("unknown", 3), answered, failed],
+                vec![(0, Some(25))],
+                vec![1],
+            ),
+            // What was not sent any more follows from what was.
+            (
+                [answered, ("unknown", 3), never_sent, never_sent],
+                vec![(20, Some(22))],
+                vec![1, 2, 3],
+            ),
+            (
+                [answered, ("unknown", 3), never_sent, never_sent],
+                vec![(31, None)],
+                vec![],
+            ),
+            ([never_sent, failed, answered, never_sent], vec![(0, None)], vec![1]),
+        ];
+        for (events, faults, expected) in table {
+            assert_eq!(explained(events, &faults), expected, "{events:?} {faults:?}");
+        }
+    }
+}
