@@ -75,15 +75,22 @@ fn judged_text(judged: &[Judged]) -> String {
 
 /// `19 reads`, `2 of 19 reads`, `none`.
 fn cases(verdict: &Verdict) -> String {
-    let unit = match verdict.unit {
-        "entries" if verdict.judged == 1 => "entry",
-        unit if verdict.judged == 1 && !unit.contains(' ') => unit.trim_end_matches('s'),
-        unit => unit,
+    let unit = match verdict.judged {
+        1 if !verdict.unit.contains(' ') => one(verdict.unit),
+        _ => verdict.unit.to_owned(),
     };
     match (verdict.judged, verdict.failed) {
         (0, _) => "none".to_owned(),
         (judged, 0) => format!("{judged} {unit}"),
         (judged, failed) => format!("{failed} of {judged} {unit}"),
+    }
+}
+
+/// `reads` → `read`, `entries` → `entry`.
+fn one(unit: &str) -> String {
+    match unit.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => unit.trim_end_matches('s').to_owned(),
     }
 }
 
