@@ -1,6 +1,7 @@
 //! `report.html` of a run: its history and verdicts as `bank-report` wants them.
 
 use crate::meta::Meta;
+use crate::table::count;
 use crate::verdict::{Conclusion, Findings};
 use bank_check::History;
 use bank_check::verdict::{Outcome, Verdict};
@@ -35,7 +36,15 @@ fn sentences(meta: &Meta, findings: &Findings) -> Vec<String> {
         "Reads were made at level {}; writes waited for {}. The run is {word}.",
         meta.level, meta.propagation
     );
-    [how].into_iter().chain(findings.faults.iter().cloned()).collect()
+    let kept_back = match findings.kept_back {
+        0 => None,
+        events => Some(format!(
+            "{} not answered while a fault was on.",
+            count(events, "event was", "events were")
+        )),
+    };
+    let went_wrong = findings.faults.iter().cloned();
+    [how].into_iter().chain(kept_back).chain(went_wrong).collect()
 }
 
 /// How a run was made, as the page says it.

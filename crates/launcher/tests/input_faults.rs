@@ -208,7 +208,7 @@ fn what_a_cut_keeps_from_an_answer_is_said_and_breaks_no_promise() {
         {"id":2,"interface":"deposit","branch":1,"money":10},{"id":3,"interface":"query","branch":3},
         {"id":4,"interface":"query","branch":2}]},
         {"type":"fault","after":{"customer":1,"event":1},"cut":{"from":1,"to":3}}"#;
-    let run = Run::with(entries, &["--timeout", "1s"]);
+    let run = Run::with(entries, &["--timeout", "3s"]);
     run.ended(0)
         .said("note: a fault was on, and customer 1's query at branch 3 (event 3) was not answered: ")
         .said("; 1 event was not answered while a fault was on");
@@ -233,7 +233,7 @@ fn without_a_quorum_writes_are_unknown_and_the_session_goes_on_afterwards() {
         {"id":4,"interface":"query","branch":2}]}"#;
     let run = Run::with(
         &format!("{events},{},{}", kill(2), kill(3)),
-        &["--timeout", "2s", "--json"],
+        &["--timeout", "3s", "--json"],
     );
     run.ended(0);
     let report: serde_json::Value = serde_json::from_str(&run.said).expect("one JSON object");

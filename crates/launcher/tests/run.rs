@@ -263,6 +263,12 @@ fn a_wrong_input_leaves_nothing() {
             "input.json:2:90: customer 1, event 6: there is no branch 2",
         ),
         (
+            r#"[{"id":1,"type":"branch","balance":0},
+                {"type":"fault","at":"0ms","kill":{"branch":2}}]"#,
+            vec![],
+            "input.json:2:61: fault no. 1, \"kill\": there is no branch 2",
+        ),
+        (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
             vec!["--voters", "2"],
             "the input has 1",

@@ -57,8 +57,8 @@ struct ReplayEvent {
     request_id: Option<Uuid>,
 }
 
-/// Runs a visit to its end. At each of its stops, and at its end, the faults that hang on the event before are played: what
-/// comes between two stops is a process of its own, and the session goes on. `event_done` is called for each line.
+/// Runs a visit to its end. `stopped` is called after so many events as the stops say, and what comes after waits for it: a
+/// process of its own, with which the session goes on. `event_done` is called for each line.
 pub(super) async fn visit(
     config: &CustomerConfig,
     visit: &Visit,
@@ -71,23 +71,24 @@ pub(super) async fn visit(
         failure: None,
         cut_off: None,
     };
-    let end = visit.events.len();
-    for &stop in stops.iter().chain([&end]) {
-        part(config, visit, stop, event_done, &mut visited).await;
+    let mut parts = stops.clone();
+    parts.insert(visit.events.len());
+    for end in parts {
+        part(config, visit, end, event_done, &mut visited).await;
         if visited.failure.is_some() {
             break;
         }
-        if stops.contains(&stop) {
-            stopped(stop).await;
+        if stops.contains(&end) {
+            stopped(end).await;
         }
     }
     visited
 }
 
-/// The events up to a stop that have not been done yet.
-async fn part(config: &CustomerConfig, visit: &Visit, stop: usize, event_done: &impl Fn(), visited: &mut Visited) {
+/// Those of the first `end` events that have not been done yet.
+async fn part(config: &CustomerConfig, visit: &Visit, end: usize, event_done: &impl Fn(), visited: &mut Visited) {
     let before = visited.records.len();
-    let Some(events) = visit.events.get(before..stop).filter(|events| !events.is_empty()) else {
+    let Some(events) = visit.events.get(before..end).filter(|events| !events.is_empty()) else {
         return;
     };
     let began_us = monotonic_us();

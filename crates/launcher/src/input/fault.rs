@@ -145,7 +145,8 @@ fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
         (Some(from), None) => Ok(Ways::From(from)),
         (None, Some(to)) => Ok(Ways::To(to)),
         (None, None) => {
-            let what = r#"it names no way; add "branch":2 (to and from it), "branch":"all", "between":[1,3] (both ways), "from":1 and "to":3 (one way), or one of these two"#;
+            let what = "it names no way; add \"branch\":2 (to and from it), \"branch\":\"all\", \"between\":[1,3] (both \
+                        ways), \"from\":1 and \"to\":3 (one way), or one of these two";
             Err(object.wrong(object.at, what))
         }
     }
@@ -156,18 +157,16 @@ fn between(object: &Entry<'_, '_>, node: &Node<'_>, branches: &Branches) -> Chec
         Value::Array(pair) => pair.as_slice(),
         _ => &[],
     };
-    let [one, other] = pair else {
+    let [first, second] = pair else {
         let what = "\"between\" has to be an array of two branches, such as [1, 3]";
         return Err(object.wrong(node.at, what));
     };
-    let [one, other_at] = [
-        known_branch(object, "between", one, branches)?,
-        known_branch(object, "between", other, branches)?,
-    ];
-    if one == other_at {
-        return Err(itself(object, other.at, one));
+    let one = known_branch(object, "between", first, branches)?;
+    let other = known_branch(object, "between", second, branches)?;
+    if one == other {
+        return Err(itself(object, second.at, one));
     }
-    Ok(Ways::Between(one, other_at))
+    Ok(Ways::Between(one, other))
 }
 
 fn itself(object: &Entry<'_, '_>, at: usize, branch: u32) -> Wrong {
@@ -179,7 +178,8 @@ fn itself(object: &Entry<'_, '_>, at: usize, branch: u32) -> Wrong {
 
 fn begins(entry: &Entry<'_, '_>, events: &Events) -> Checked<Begins> {
     let Some(when) = one_of(entry, &["at", "after"])? else {
-        let what = "it has no time; add \"at\":\"500ms\", from when customers begin, or \"after\":{\"customer\":1,\"event\":3}";
+        let what = "it has no time; add \"at\":\"500ms\", from when customers begin, or \
+                    \"after\":{\"customer\":1,\"event\":3}";
         return Err(entry.wrong(entry.at, what));
     };
     if when.key == "after" {
