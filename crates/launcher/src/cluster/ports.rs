@@ -20,28 +20,19 @@ impl Ports {
     pub(super) fn addresses(self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
         let ports = self.numbers(branches)?;
         let addresses: Vec<SocketAddr> = ports.iter().map(|&port| (Ipv4Addr::LOCALHOST, port).into()).collect();
-        // All are held until all were tried, so that two branches cannot be promised one port.
-        let tried: Vec<_> = addresses.iter().map(TcpListener::bind).collect();
-        let taken = branches.iter().zip(&addresses).zip(&tried);
-        let taken: Vec<_> = taken
-            .filter(|(_, tried)| tried.is_err())
-            .map(|((&n, address), _)| (n, address.port()))
-            .collect();
-        match taken.as_slice() {
-            [] => Ok(addresses),
-            [(branch, port), rest @ ..] => {
-                let reason = tried
-                    .into_iter()
-                    .find_map(Result::err)
-                    .map(|error| error.to_string())
-                    .unwrap_or_default();
-                Err(ClusterError::PortTaken {
-                    branch: *branch,
-                    port: *port,
-                    more: rest.len(),
-                    reason,
-                })
-            }
+        match taken(branches, &addresses) {
+            None => Ok(addresses),
+            Some(Taken {
+                branch,
+                port,
+                more,
+                reason,
+            }) => Err(ClusterError::PortTaken {
+                branch,
+                port,
+                more,
+                reason,
+            }),
         }
     }
 
@@ -67,6 +58,62 @@ impl Ports {
         };
         branches.iter().map(port).collect()
     }
+}
+
+/// Finds out whether branches can listen where they did before.
+///
+/// # Errors
+/// A port that is taken, by branch.
+pub(super) fn check_kept(branches: &[u32], addresses: &[SocketAddr]) -> Result<(), ClusterError> {
+    taken(branches, addresses).map_or(
+        Ok(()),
+        |Taken {
+             branch,
+             port,
+             more,
+             reason,
+         }| {
+            Err(ClusterError::KeptPortTaken {
+                branch,
+                port,
+                more,
+                reason,
+            })
+        },
+    )
+}
+
+/// The first port that is taken.
+struct Taken {
+    branch: u32,
+    port: u16,
+    /// How many others are.
+    more: usize,
+    /// What the operating system says.
+    reason: String,
+}
+
+fn taken(branches: &[u32], addresses: &[SocketAddr]) -> Option<Taken> {
+    // All are held until all were tried, so that two branches cannot be promised one port.
+    let tried: Vec<_> = addresses.iter().map(TcpListener::bind).collect();
+    let mut taken = branches
+        .iter()
+        .zip(addresses)
+        .zip(&tried)
+        .filter_map(|((&branch, address), tried)| {
+            let reason = tried.as_ref().err()?.to_string();
+            Some(Taken {
+                branch,
+                port: address.port(),
+                more: 0,
+                reason,
+            })
+        });
+    let first = taken.next()?;
+    Some(Taken {
+        more: taken.count(),
+        ..first
+    })
 }
 
 impl std::str::FromStr for Ports {
