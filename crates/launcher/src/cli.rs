@@ -4,6 +4,7 @@
 use crate::cluster::Ports;
 use crate::demo::{self, DemoArgs};
 use crate::input::{self, Input};
+use crate::live::{self, LiveCommand};
 use crate::output::{self, Format};
 use crate::programs::Programs;
 use crate::progress::Progress;
@@ -25,6 +26,7 @@ Examples:
   launcher check outputs/latest
   launcher check out.json --input inputs/input_big.json --verbose
   launcher demo read-your-writes
+  launcher up --branches 3
 
 Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 130 after Ctrl-C.";
 
@@ -56,6 +58,8 @@ enum Command {
     /// One input is run twice on a bank of three branches, while the network holds back what is sent to one of them. Without
     /// a lesson, lists the lessons.
     Demo(DemoArgs),
+    #[command(flatten)]
+    Live(LiveCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -151,6 +155,7 @@ pub async fn execute(cli: Cli) -> u8 {
         Command::Run(args) => run(args).await,
         Command::Check(args) => check(&args),
         Command::Demo(args) => demo(args).await,
+        Command::Live(command) => live(command).await,
         Command::Completions { shell } => completions(shell),
     };
     done.unwrap_or_else(|failure| {
@@ -290,6 +295,13 @@ fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
 
 async fn demo(args: DemoArgs) -> Result<u8, Failure> {
     demo::execute(args).await.map_err(|error| Failure {
+        exit_code: error.exit_code(),
+        message: error.to_string(),
+    })
+}
+
+async fn live(command: LiveCommand) -> Result<u8, Failure> {
+    live::execute(command).await.map_err(|error| Failure {
         exit_code: error.exit_code(),
         message: error.to_string(),
     })
