@@ -3,10 +3,11 @@
 
 mod support;
 
-use bank_client::{BankFile, Client, ClientOptions, Level, Session};
+use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use support::bank::{Ran, start_customer_in};
 use support::live::{Up, launcher, three};
@@ -299,14 +300,15 @@ async fn what_blocks_a_stop_is_named_and_a_second_signal_does_not_wait_for_it() 
         timeout: PATIENCE,
         failover: false,
     };
-    let reader = tokio::spawn(async move {
+    up.done("kill 1");
+    up.done("kill 3");
+    let writer = tokio::spawn(async move {
         let client = Client::of_bank(&bank, options);
-        // A branch that drains waits for this.
-        let mut ahead = Session {
-            read_position: 1000,
-            ..Session::default()
-        };
-        client.query(Some(2), &mut ahead, Level::Session, "main").await
+        // Nobody can decide it; a branch that drains waits for it.
+        let mut session = Session::default();
+        client
+            .deposit(Some(2), &mut session, Propagation::Quorum, "main", 1)
+            .await
     });
     up.branch_is(2, |row| row["customers"] == 1);
     let branch = up.recorded(2);
@@ -321,7 +323,38 @@ async fn what_blocks_a_stop_is_named_and_a_second_signal_does_not_wait_for_it() 
         "{said}"
     );
     assert!(branch.has_ended());
-    reader.abort();
+    writer.abort();
+}
+
+#[test]
+fn a_watch_goes_on_where_it_was_when_the_branch_is_back() {
+    let dir = dir();
+    let up = Up::three(dir.path());
+    // Its deadline passes many times, which is no news.
+    let watch = "--json --bank outputs/bank/bank.json --branch 2 --timeout 100ms watch";
+    let mut watch = start_customer_in(dir.path(), watch, Stdio::null());
+    let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
+    let mut next = || -> Value {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        serde_json::from_str(&line).expect("JSON")
+    };
+    assert_eq!(next()["kind"], "open");
+    assert_eq!(up.customer("deposit 1").done()["position"], 2);
+    assert_eq!(next()["position"], 2);
+    up.done("kill 2");
+    for position in [3, 4] {
+        assert_eq!(up.customer("--branch 1 deposit 1").done()["position"], position);
+    }
+    up.done("restart 2");
+    for position in [3, 4] {
+        assert_eq!(next()["position"], position);
+    }
+    assert_eq!(up.customer("deposit 1").done()["position"], 5);
+    assert_eq!(next()["position"], 5);
+    up.down();
+    let pid = rustix::process::Pid::from_child(&watch);
+    kill_process(pid, Signal::INT).expect("sent");
+    assert_eq!(watch.wait().expect("ended").code(), Some(0));
 }
 
 #[test]
