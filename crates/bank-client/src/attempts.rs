@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::transport::Channel;
@@ -11,6 +12,7 @@ use tonic::{Request, Status};
 use crate::backoff;
 use crate::branches::Branches;
 use crate::failure::{Attempted, Failure, Fate};
+use crate::session::Action;
 
 /// What one attempt is given: a connection, and the time that is left.
 pub(crate) struct Attempt {
@@ -24,6 +26,46 @@ impl Attempt {
         let mut request = Request::new(message);
         request.set_timeout(self.left);
         request
+    }
+
+    /// Sends a write.
+    pub(crate) async fn write(
+        mut self,
+        action: Action,
+        options: Option<v1::WriteOptions>,
+    ) -> Result<Option<v1::WriteResult>, Status> {
+        match action {
+            Action::Deposit { account, amount } => {
+                let request = self.request(v1::DepositRequest {
+                    options,
+                    account,
+                    amount,
+                });
+                Ok(self.stub.deposit(request).await?.into_inner().result)
+            }
+            Action::Withdraw { account, amount } => {
+                let request = self.request(v1::WithdrawRequest {
+                    options,
+                    account,
+                    amount,
+                });
+                Ok(self.stub.withdraw(request).await?.into_inner().result)
+            }
+            Action::Transfer { from, to, amount } => {
+                let message = v1::TransferRequest {
+                    options,
+                    from_account: from,
+                    to_account: to,
+                    amount,
+                };
+                let request = self.request(message);
+                Ok(self.stub.transfer(request).await?.into_inner().result)
+            }
+            Action::Open { account } => {
+                let request = self.request(v1::OpenAccountRequest { options, account });
+                Ok(self.stub.open_account(request).await?.into_inner().result)
+            }
+        }
     }
 }
 
@@ -47,6 +89,8 @@ pub(crate) struct Whole {
     pub(crate) first: usize,
     /// Whether others may be asked.
     pub(crate) failover: bool,
+    /// Whether there is more than one attempt.
+    pub(crate) retries: bool,
     pub(crate) deadline: Instant,
     /// There were attempts before these, and what became of them is not known.
     pub(crate) in_doubt: bool,
@@ -66,6 +110,7 @@ where
     let Whole {
         first,
         failover,
+        retries,
         deadline,
         mut in_doubt,
     } = whole;
@@ -87,7 +132,7 @@ where
             Fate::NotApplied => in_doubt && !failure.excludes_earlier_attempts(),
         };
         let pause_end = Instant::now() + backoff::pause(attempts);
-        if !failure.may_pass() || pause_end >= deadline {
+        if !retries || !failure.may_pass() || pause_end >= deadline {
             let fate = if in_doubt { Fate::Unknown } else { Fate::NotApplied };
             return Err(GaveUp {
                 failure,

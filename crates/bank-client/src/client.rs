@@ -44,7 +44,9 @@ impl Default for ClientOptions {
 pub struct Client {
     branches: Branches,
     bank_id: Option<Uuid>,
-    options: ClientOptions,
+    pub(crate) options: ClientOptions,
+    /// Whether an attempt that failed is followed by others.
+    pub(crate) retries: bool,
 }
 
 impl Client {
@@ -54,6 +56,7 @@ impl Client {
             branches: Branches::single(address),
             bank_id: None,
             options,
+            retries: true,
         }
     }
 
@@ -63,6 +66,7 @@ impl Client {
             branches: Branches::of_bank(bank),
             bank_id: Some(bank.bank_id()),
             options,
+            retries: true,
         }
     }
 
@@ -279,7 +283,7 @@ impl Client {
         let bank_id = self.bank_of(session).map_err(unsent)?;
         let first = self.branches.find(branch).map_err(|error| unsent(error.into()))?;
         let options = wire::write_options(bank_id, &write);
-        let call = |attempt: Attempt| send(attempt, write.action.clone(), options.clone());
+        let call = |attempt: Attempt| attempt.write(write.action.clone(), options.clone());
         // In doubt from here on, even if this future is dropped.
         session.pending = Some(PendingWrite {
             in_doubt: true,
@@ -288,6 +292,7 @@ impl Client {
         let whole = Whole {
             first,
             failover: self.options.failover,
+            retries: self.retries,
             deadline: self.deadline(),
             in_doubt,
         };
@@ -339,6 +344,7 @@ impl Client {
         let whole = Whole {
             first,
             failover: self.options.failover,
+            retries: self.retries,
             deadline,
             in_doubt: false,
         };
@@ -412,44 +418,5 @@ impl Client {
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.options.timeout
-    }
-}
-
-async fn send(
-    mut attempt: Attempt,
-    action: Action,
-    options: Option<v1::WriteOptions>,
-) -> Result<Option<v1::WriteResult>, Status> {
-    match action {
-        Action::Deposit { account, amount } => {
-            let request = attempt.request(v1::DepositRequest {
-                options,
-                account,
-                amount,
-            });
-            Ok(attempt.stub.deposit(request).await?.into_inner().result)
-        }
-        Action::Withdraw { account, amount } => {
-            let request = attempt.request(v1::WithdrawRequest {
-                options,
-                account,
-                amount,
-            });
-            Ok(attempt.stub.withdraw(request).await?.into_inner().result)
-        }
-        Action::Transfer { from, to, amount } => {
-            let message = v1::TransferRequest {
-                options,
-                from_account: from,
-                to_account: to,
-                amount,
-            };
-            let request = attempt.request(message);
-            Ok(attempt.stub.transfer(request).await?.into_inner().result)
-        }
-        Action::Open { account } => {
-            let request = attempt.request(v1::OpenAccountRequest { options, account });
-            Ok(attempt.stub.open_account(request).await?.into_inner().result)
-        }
     }
 }

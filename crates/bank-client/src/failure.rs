@@ -181,7 +181,7 @@ pub(crate) struct Attempted {
 
 impl Failure {
     /// Another attempt may do better.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } | Self::Silent { .. } => true,
             Self::Unavailable { .. } | Self::Busy { .. } => true,

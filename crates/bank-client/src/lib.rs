@@ -3,7 +3,7 @@
 //!
 //! In reading order: where branches are ([`address`], [`bank_file`]), what a customer has seen and asks for
 //! ([`session`], [`level`]), what comes back ([`reply`], [`failure`], [`error`]), and how it is asked ([`client`],
-//! [`statement`]). [`operator`] founds a bank and asks how a branch is.
+//! [`statement`], [`follow`]). [`operator`] founds a bank and asks how a branch is.
 
 pub mod address;
 pub mod bank_file;
@@ -11,6 +11,7 @@ pub mod client;
 pub mod durable_file;
 pub mod error;
 pub mod failure;
+pub mod follow;
 pub mod level;
 pub mod operator;
 pub mod reply;
@@ -27,6 +28,7 @@ pub use bank_file::{BankFile, BankFileError, Branch, UnknownBranch};
 pub use client::{Client, ClientOptions};
 pub use error::{ReadError, WriteError};
 pub use failure::{Failure, Fate, Place};
+pub use follow::{Follow, News};
 pub use level::{Level, Propagation, ReadNeed};
 pub use reply::{Account, AccountPage, Decision, Entry, EntryKind, Outcome, Refusal, Reply};
 pub use session::{Action, PendingWrite, Session, SessionBreach};

@@ -56,6 +56,8 @@ pub struct BranchStatus {
     pub version: String,
     /// The bank can be used here.
     pub ready: bool,
+    /// How many customers' connections it has.
+    pub customers: u32,
 }
 
 /// A branch as another one lists it.
@@ -151,6 +153,7 @@ pub async fn status(address: &Address, timeout: Duration) -> Result<BranchStatus
         pid: found.pid,
         version: found.version,
         ready: found.ready,
+        customers: found.customers,
     })
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::books::{BooksFile, Reader};
 use crate::config::Config;
+use crate::customers::Customers;
 use crate::data_directory::{DataDirectory, DataDirectoryError};
 use crate::peer::{Identity, Peers};
 use crate::raft::engine::{Engine, Parts};
@@ -62,6 +63,7 @@ pub(crate) struct Branch {
     pub(crate) address: String,
     pub(crate) directory: DataDirectory,
     pub(crate) peers: Peers,
+    pub(crate) customers: Customers,
     bank: OnceCell<Bank>,
     /// Founding and adoption take turns.
     pub(crate) founding: Mutex<()>,
@@ -82,6 +84,7 @@ impl Branch {
             config,
             address,
             directory,
+            customers: Customers::default(),
             bank: OnceCell::new(),
             founding: Mutex::new(()),
             stopping: watch::Sender::new(false),

@@ -2,7 +2,8 @@
 //!
 //! From the outside in, in reading order:
 //! - [`args`] and [`config`]: what it is started with, raw and checked; [`operate`]: the verbs that only ask a branch
-//! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in
+//! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in;
+//!   `customers`: how many of them are connected
 //! - `service`: the three gRPC services, which decode, validate, call and encode
 //! - `branch`: what they share; `data_directory`: whose files these are; `founding`: how a bank begins;
 //!   `joining`: how a branch is added, or takes a lost one's place
@@ -21,6 +22,7 @@ mod books;
 mod branch;
 mod clock;
 pub mod config;
+mod customers;
 pub mod daemon;
 mod data_directory;
 mod fate;

@@ -15,10 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 use crate::branch::Branch;
+use crate::customers::{Visitor, welcome};
 use crate::peer::MESSAGE_BYTES_MAX;
 use crate::service::{BankApi, BranchApi, OperatorApi};
 
@@ -53,13 +55,14 @@ pub(crate) async fn serve(
     let bank = BankServiceServer::new(BankApi(Arc::clone(&branch)));
     let operator = OperatorServiceServer::new(OperatorApi(Arc::clone(&branch)));
     let peer = BranchServiceServer::new(BranchApi(Arc::clone(&branch)));
+    let bank = bank.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX);
     let connections = accept(listener, branch);
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_service(bank.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
+        .add_service(InterceptedService::new(bank, welcome))
         .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
         .add_service(
             peer.max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -82,7 +85,7 @@ fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::
             };
             let connection = match next {
                 Ok((stream, from)) => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => Connection::new(stream, place, branch.stopping()),
+                    Ok(place) => Connection::new(stream, branch.customers.visitor(), place, branch.stopping()),
                     Err(_) => {
                         tracing::warn!(%from, open = CONNECTIONS_MAX, "too many connections: closed one");
                         continue;
@@ -105,6 +108,7 @@ fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::
 /// A connection, and its place among those that may be open.
 struct Connection {
     stream: TcpStream,
+    visitor: Visitor,
     /// Until it has said who speaks: what of that is still to come, in bytes, and by when.
     preface: Option<Preface>,
     _place: OwnedSemaphorePermit,
@@ -121,6 +125,7 @@ struct Preface {
 impl Connection {
     fn new(
         stream: TcpStream,
+        visitor: Visitor,
         place: OwnedSemaphorePermit,
         stopping: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Self> {
@@ -136,6 +141,7 @@ impl Connection {
         });
         Ok(Self {
             stream,
+            visitor,
             preface,
             _place: place,
         })
@@ -143,10 +149,10 @@ impl Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Visitor;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Visitor {
+        self.visitor.clone()
     }
 }
 

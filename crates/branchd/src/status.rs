@@ -13,6 +13,7 @@ pub(crate) fn status(branch: &Branch) -> v1::GetStatusResponse {
         data_directory: branch.directory.path().display().to_string(),
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        customers: branch.customers.count(),
         // Also where the bank could not be opened: founding must not take this branch for a new one.
         bank_id: branch.directory.bank_id().map(|id| id.to_string()).unwrap_or_default(),
         ..Default::default()

@@ -137,6 +137,28 @@ Examples:
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         limit: Option<String>,
     },
+    /// Shows the account's entries as they reach the branch, until Ctrl-C
+    #[command(
+        after_help = "It begins with the newest ones, and stays with the one branch: where that goes away, it waits until it is back, and
+goes on where it was. Each entry is shown once.
+
+Examples:
+  customer-cli --branch 127.0.0.1:50001 watch
+  customer-cli --bank bank.json --branch 3 watch rent --limit 0 --for 10m
+  customer-cli --bank bank.json --branch 3 --json watch"
+    )]
+    Watch {
+        /// The account [default: main]
+        // Under another id than the flag --account.
+        #[arg(id = "WATCHED", value_name = "ACCOUNT")]
+        account: Option<String>,
+        /// Begin with so many of the newest entries [default: 10]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        limit: Option<String>,
+        /// End by itself after so long, 1ms to 24h [default: never]
+        #[arg(long = "for", value_name = "DURATION")]
+        lasting: Option<String>,
+    },
     /// Works through a list of events on stdin as one customer
     #[command(after_help = "\
 Stdin is a JSON array of events, or one event per line; all of it is checked before anything is sent:

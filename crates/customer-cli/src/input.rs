@@ -13,6 +13,8 @@ pub struct InputError(pub String);
 const ACCOUNT_LEN_MAX: usize = 64;
 /// A branch waits no longer.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Who wants to watch for longer can do without an end.
+const LASTING_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// An amount in minor units, 1 to 9223372036854775807, in digits and nothing else.
 ///
@@ -49,29 +51,45 @@ pub fn account(text: &str) -> Result<String, InputError> {
     Err(InputError(format!("{} is not an account name: {rule}", shown(text))))
 }
 
-/// A duration from 1 ms to 60 s: digits and `ms`, `s` or `m`.
+/// A timeout from 1 ms to 60 s: digits and `ms`, `s` or `m`.
 ///
 /// # Errors
 /// Anything else.
 pub fn timeout(text: &str) -> Result<Duration, InputError> {
+    duration(text, TIMEOUT_MAX).ok_or_else(|| {
+        InputError(format!(
+            "{} is not a timeout: give 1ms to 60s, such as 500ms or 5s",
+            shown(text)
+        ))
+    })
+}
+
+/// How long to watch: from 1 ms to 24 h, as digits and `ms`, `s`, `m` or `h`.
+///
+/// # Errors
+/// Anything else.
+pub fn lasting(text: &str) -> Result<Duration, InputError> {
+    duration(text, LASTING_MAX).ok_or_else(|| {
+        InputError(format!(
+            "--for: {} is not a duration: give 1ms to 24h, such as 30s or 10m",
+            shown(text)
+        ))
+    })
+}
+
+fn duration(text: &str, max: Duration) -> Option<Duration> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let unit_ms = match unit {
         "ms" => Some(1),
         "s" => Some(1_000),
         "m" => Some(60_000),
+        "h" => Some(3_600_000),
         _ => None,
     };
     let ms = unit_ms.and_then(|unit_ms| digits.parse::<u64>().ok()?.checked_mul(unit_ms));
-    let timeout = ms
-        .map(Duration::from_millis)
-        .filter(|timeout| !timeout.is_zero() && *timeout <= TIMEOUT_MAX);
-    timeout.ok_or_else(|| {
-        InputError(format!(
-            "{} is not a timeout: give 1ms to 60s, such as 500ms or 5s",
-            shown(text)
-        ))
-    })
+    ms.map(Duration::from_millis)
+        .filter(|duration| !duration.is_zero() && *duration <= max)
 }
 
 /// A text as it may be shown on a terminal: quoted, control characters escaped, not too long.
@@ -170,5 +188,8 @@ mod tests {
         ] {
             assert!(timeout(bad).is_err(), "{bad}");
         }
+        assert_eq!(lasting("24h"), Ok(LASTING_MAX));
+        assert_eq!(lasting("90m"), Ok(Duration::from_secs(5_400)));
+        assert!(lasting("25h").is_err() && lasting("0h").is_err() && lasting("1d").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! What was typed, checked: a plain value that says what to ask, of whom and how. Nothing below looks at flags.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bank_client::{Action, Address, BankFile, Client, ClientOptions, Level, Propagation};
 use uuid::Uuid;
@@ -10,6 +11,8 @@ use crate::input::{self, InputError, shown};
 
 /// The account where none is named.
 const MAIN: &str = "main";
+/// How many entries a watch begins with where nobody says.
+const WATCHED_AT_FIRST: u64 = 10;
 
 /// A command line that makes sense.
 #[derive(Debug)]
@@ -65,6 +68,15 @@ pub enum Task {
         /// The write's name, where the customer gave one.
         request_id: Option<Uuid>,
     },
+    /// Show the entries as they come.
+    Watch {
+        /// Of this account.
+        account: String,
+        /// How many of the newest to begin with.
+        limit: u64,
+        /// For how long; none: until it is interrupted.
+        lasting: Option<Duration>,
+    },
     /// Work through the events on stdin.
     Replay {
         /// The account of an event that names none.
@@ -81,11 +93,14 @@ impl Request {
     /// What is wrong, and what would be right.
     pub fn new(Cli { verb, shared }: Cli) -> Result<Self, InputError> {
         let task = task(verb, &shared)?;
-        if let (Some(_), Task::Query { .. } | Task::Accounts | Task::Statement { .. } | Task::Replay { .. }) =
-            (&shared.request_id, &task)
-        {
+        if let (Some(_), false) = (&shared.request_id, matches!(task, Task::Write { .. })) {
             return Err(InputError(
                 "--request-id names a write; this verb sends none, or gives each its own".into(),
+            ));
+        }
+        if matches!(task, Task::Watch { .. }) && (shared.session.is_some() || shared.level.is_some()) {
+            return Err(InputError(
+                "watch shows what reaches a branch, whoever wrote it: leave --session and --level out".into(),
             ));
         }
         let mut options = ClientOptions {
@@ -171,8 +186,24 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
         }
         Verb::Statement { limit } => Task::Statement {
             account,
-            limit: limit.as_deref().map_or(Ok(0), entries)?,
+            limit: limit.as_deref().map_or(Ok(0), |limit| entries(limit, 1))?,
         },
+        Verb::Watch {
+            account: watched,
+            limit,
+            lasting,
+        } => {
+            if watched.is_some() {
+                none_named()?;
+            }
+            Task::Watch {
+                account: watched.map_or(Ok(account), |watched| input::account(&watched))?,
+                limit: limit
+                    .as_deref()
+                    .map_or(Ok(WATCHED_AT_FIRST), |limit| entries(limit, 0))?,
+                lasting: lasting.as_deref().map(input::lasting).transpose()?,
+            }
+        }
         Verb::Replay { stop_with_stdin } => Task::Replay {
             account,
             stop_with_stdin,
@@ -240,14 +271,14 @@ pub fn uuid(text: &str) -> Result<Uuid, InputError> {
     id.ok_or_else(|| InputError(format!("{} is not a request id: give a UUID", shown(text))))
 }
 
-fn entries(text: &str) -> Result<u64, InputError> {
+fn entries(text: &str, min: u64) -> Result<u64, InputError> {
     let limit = text
         .parse()
         .ok()
-        .filter(|limit| *limit > 0 && text.bytes().all(|b| b.is_ascii_digit()));
+        .filter(|limit| *limit >= min && text.bytes().all(|b| b.is_ascii_digit()));
     limit.ok_or_else(|| {
         InputError(format!(
-            "--limit: {} is not a number of entries, 1 or more",
+            "--limit: {} is not a number of entries, {min} or more",
             shown(text)
         ))
     })

@@ -16,6 +16,7 @@ use crate::report::Line;
 use crate::request::{Request, Task};
 use crate::session_store::{SessionStore, SessionStoreError};
 use crate::stdin;
+use crate::watch::Watch;
 use crate::write::write;
 
 /// What ends a run early.
@@ -47,6 +48,18 @@ pub async fn run(cli: Cli) -> Exit {
             account,
             stop_with_stdin,
         } => replay(&request, (account, *stop_with_stdin), &mut out).await,
+        Task::Watch {
+            account,
+            limit,
+            lasting,
+        } => {
+            let watch = Watch {
+                request: &request,
+                account,
+                out: &mut out,
+            };
+            watch.run(*limit, *lasting).await
+        }
         task => verb(&request, task, &mut out).await,
     };
     finish(result)
@@ -76,7 +89,7 @@ async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> 
         Task::Query { account } => reader.query(account).await,
         Task::Accounts => reader.accounts().await,
         Task::Statement { account, limit } => reader.statement(account, *limit).await,
-        Task::Write { .. } | Task::Replay { .. } => Ok(Exit::Usage),
+        Task::Write { .. } | Task::Watch { .. } | Task::Replay { .. } => Ok(Exit::Usage),
     }
 }
 

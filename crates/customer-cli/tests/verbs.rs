@@ -471,6 +471,7 @@ fn every_verb_has_help_with_examples() {
         "open",
         "accounts",
         "statement",
+        "watch",
         "replay",
         "completions",
     ] {

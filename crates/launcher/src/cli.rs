@@ -4,6 +4,7 @@
 use crate::cluster::Ports;
 use crate::demo::{self, DemoArgs};
 use crate::input::{self, Input};
+use crate::live::{self, LiveCommand};
 use crate::output::{self, Format};
 use crate::programs::Programs;
 use crate::progress::Progress;
@@ -25,6 +26,7 @@ Examples:
   launcher check outputs/latest
   launcher check out.json --input inputs/input_big.json --verbose
   launcher demo read-your-writes
+  launcher up --branches 3
 
 Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 130 after Ctrl-C.";
 
@@ -58,6 +60,8 @@ enum Command {
     /// once, it leaves a folder with report.html, which shows both, and a run folder for each, for `launcher check`. Without
     /// a lesson, lists the lessons.
     Demo(DemoArgs),
+    #[command(flatten)]
+    Live(LiveCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -153,6 +157,7 @@ pub async fn execute(cli: Cli) -> u8 {
         Command::Run(args) => run(args).await,
         Command::Check(args) => check(&args),
         Command::Demo(args) => demo(args).await,
+        Command::Live(command) => live(command).await,
         Command::Completions { shell } => completions(shell),
     };
     done.unwrap_or_else(|failure| {
@@ -187,7 +192,7 @@ impl RunArgs {
     fn plan(self) -> Result<RunPlan, Failure> {
         let input_text = input::read_text(&self.input).map_err(Failure::usage)?;
         let input = Input::parse(&self.input, &input_text).map_err(Failure::usage)?;
-        self.base_port.numbers(&input.branches).map_err(Failure::usage)?;
+        self.base_port.chosen(&input.branches).map_err(Failure::usage)?;
         if self.keep && input.bends_network() {
             return Err(Failure::usage(
                 "--keep: the input bends the network between the branches, which is a part of this program and ends with it; \
@@ -298,6 +303,13 @@ fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
 
 async fn demo(args: DemoArgs) -> Result<u8, Failure> {
     demo::execute(args, command_line()).await.map_err(|error| Failure {
+        exit_code: error.exit_code(),
+        message: error.to_string(),
+    })
+}
+
+async fn live(command: LiveCommand) -> Result<u8, Failure> {
+    live::execute(command).await.map_err(|error| Failure {
         exit_code: error.exit_code(),
         message: error.to_string(),
     })

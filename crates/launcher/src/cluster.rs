@@ -8,6 +8,7 @@
 mod branch;
 mod config;
 mod error;
+mod founding;
 mod ports;
 mod positions;
 
@@ -18,8 +19,7 @@ pub use positions::Positions;
 
 use crate::network::Network;
 use crate::programs::Programs;
-use bank_client::operator::Founded;
-use bank_client::{Address, BankFile, Failure};
+use bank_client::BankFile;
 use branch::BranchProcess;
 use futures::future::{join_all, try_join_all};
 use rustix::process::Signal;
@@ -32,10 +32,10 @@ use std::time::{Duration, Instant};
 pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A bank that is not founded, or a branch that is not ready by then, is stuck. Many processes on few cores elect slowly.
 pub const FOUND_TIMEOUT: Duration = Duration::from_secs(60);
-/// Founding is asked again where it was cut short, as the bank allows: many processes on few cores are slow to answer.
-const FOUND_ATTEMPTS_MAX: u32 = 10;
 /// Branches that drain longer than this are killed.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Whoever waits for a stop longer than this is told for which branches.
+const STOP_UNNAMED: Duration = Duration::from_secs(1);
 /// The same where nobody awaits the stop: on drop.
 const DROP_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -96,7 +96,8 @@ impl Cluster {
         self.await_position(&self.numbers(), 1, FOUND_TIMEOUT).await
     }
 
-    /// Starts every branch, all at once, and waits until each listens; `listens` is called for each. They have no bank yet.
+    /// Starts every branch, all at once, and waits until each listens; `listens` is called for each. They have no bank yet, or
+    /// the one of before, for [`Cluster::recognise`].
     ///
     /// # Errors
     /// A port is taken or impossible, before anything is started; a program that cannot be started, or ends. Those
@@ -119,66 +120,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Founds the bank on all the branches and writes `bank.json` in the cluster's directory. `voters`: how many of
-    /// them vote; 0: as many as the bank thinks right.
-    ///
-    /// # Errors
-    /// The bank says why not.
-    pub async fn found(&mut self, opening_balance: i64, voters: u32) -> Result<&BankFile, ClusterError> {
-        let branches: Vec<bank_client::Branch> = self
-            .branches
-            .iter()
-            .map(|branch| bank_client::Branch {
-                branch: branch.number,
-                address: branch.address.into(),
-            })
-            .collect();
-        let first = branches
-            .iter()
-            .min_by_key(|branch| branch.branch)
-            .ok_or(ClusterError::NoBranches)?;
-        let founded = self.init(&first.address, &branches, opening_balance, voters).await?;
-        let bank = BankFile::new(founded.bank_id, branches)?;
-        bank.save(&self.bank_path())?;
-        Ok(self.bank.insert(bank))
-    }
-
     fn spawn(&self, number: u32, listen: SocketAddr) -> Result<BranchProcess, ClusterError> {
         BranchProcess::spawn(&self.config, number, listen, self.via(number))
     }
 
     fn via(&self, number: u32) -> impl Iterator<Item = (u32, SocketAddr)> {
         self.network.iter().flat_map(move |network| network.via(number))
-    }
-
-    async fn init(
-        &self,
-        at: &Address,
-        branches: &[bank_client::Branch],
-        opening_balance: i64,
-        voters: u32,
-    ) -> Result<Founded, ClusterError> {
-        let deadline = Instant::now() + FOUND_TIMEOUT;
-        let mut attempt = 1;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let source = match bank_client::operator::init(at, branches, opening_balance, voters, left).await {
-                Ok(founded) => return Ok(founded),
-                Err(source) => source,
-            };
-            let cut_short = matches!(
-                source.cause,
-                Failure::TimedOut { .. }
-                    | Failure::Lost { .. }
-                    | Failure::Unavailable { .. }
-                    | Failure::Unreachable { .. }
-            );
-            let dead = self.branches.iter().any(|branch| branch.pid().is_none());
-            if !cut_short || dead || attempt == FOUND_ATTEMPTS_MAX || Instant::now() >= deadline {
-                return Err(self.blame(ClusterError::Founding(source)));
-            }
-            attempt += 1;
-        }
     }
 
     /// Answers when each of these branches has applied this many commands; with 1, when it is ready.
@@ -254,6 +201,14 @@ impl Cluster {
         Ok(self.find(branch)?.log_path())
     }
 
+    /// The error that a branch has ended, with its last words, if it has.
+    ///
+    /// # Errors
+    /// There is no such branch.
+    pub fn ended(&self, branch: u32) -> Result<Option<ClusterError>, ClusterError> {
+        Ok(self.find(branch)?.failed())
+    }
+
     /// `kill -9`, and waits until it is gone.
     ///
     /// # Errors
@@ -316,21 +271,40 @@ impl Cluster {
     /// killed. All are gone even so.
     pub async fn stop(&mut self) -> Result<(), ClusterError> {
         let early = self.branches.iter().find_map(BranchProcess::failed);
-        let branches = std::mem::take(&mut self.branches);
+        let late = self.end_all(|_, _| ()).await.into_iter().next();
+        early.or(late).map_or(Ok(()), Err)
+    }
+
+    /// The same of those that run, whatever became of others before. Of each that has not ended after a second, `waits_for`
+    /// is told the number and the process. Answers which failed or had to be killed; all are gone.
+    pub async fn end_all(&mut self, mut waits_for: impl FnMut(u32, u32)) -> Vec<ClusterError> {
+        let mut branches = std::mem::take(&mut self.branches);
+        branches.retain(|branch| branch.pid().is_some());
         branches.iter().for_each(BranchProcess::ask_to_stop);
-        let stopped = branches.into_iter().map(async |branch| {
+        let stopped = branches.iter().map(async |branch| {
             branch.close_stdin();
             match tokio::time::timeout(STOP_TIMEOUT, branch.ended()).await {
                 Ok(status) => branch.ended_badly(status),
-                // It is killed here, by being dropped.
+                // It is killed below, by being dropped.
                 Err(_) => Some(ClusterError::Stuck {
                     branch: branch.number,
                     log: branch.log_path(),
                 }),
             }
         });
-        let late = join_all(stopped).await.into_iter().flatten().next();
-        early.or(late).map_or(Ok(()), Err)
+        let mut stopped = std::pin::pin!(join_all(stopped));
+        let at_once = tokio::time::timeout(STOP_UNNAMED, &mut stopped).await;
+        let failed = match at_once {
+            Ok(failed) => failed,
+            Err(_) => {
+                let running = branches
+                    .iter()
+                    .filter_map(|branch| Some((branch.number, branch.pid()?)));
+                running.for_each(|(branch, pid)| waits_for(branch, pid));
+                stopped.await
+            }
+        };
+        failed.into_iter().flatten().collect()
     }
 
     /// Kills every branch at once.

@@ -11,6 +11,7 @@
 //! - [`history`], [`journals`], [`meta`]: what is recorded of a run; [`recorded`]: the same, read back.
 //! - [`verdict`], [`unanswered`], [`tally`]: what `bank-check` makes of it; [`report`], [`table`], [`machine`], [`page`]: how it is said.
 //! - [`demo`]: an anomaly on purpose: the same input under a weak setting and under a strong one.
+//! - [`live`]: a bank that stays, looked at and broken from other shells.
 //! - [`programs`], [`process`], [`clock`], [`interrupts`], [`progress`], [`duration`]: what these stand on.
 //!
 //! It starts `branchd` and `customer-cli` as programs and never links them.
@@ -26,6 +27,7 @@ pub mod history;
 pub mod input;
 pub mod interrupts;
 pub mod journals;
+pub mod live;
 pub mod machine;
 pub mod meta;
 pub mod network;

@@ -6,7 +6,7 @@
 
 use crate::relay::{Link, Passage, Relay};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 
@@ -158,6 +158,42 @@ impl Network {
         }
     }
 
+    /// What does not simply pass, in as few words as are true; each direction stands in one of them.
+    pub fn bent(&self) -> Vec<(Ways, Passage)> {
+        let passages = self
+            .directions
+            .iter()
+            .map(|(&pair, direction)| (pair, direction.link.passage()));
+        let mut left: BTreeMap<_, _> = passages.filter(|(_, passage)| *passage != Passage::Pass).collect();
+        let mut told = Vec::new();
+        for ways in self.wide_first() {
+            let pairs: Vec<(u32, u32)> = self.directions(ways).collect();
+            let Some(&passage) = pairs.first().and_then(|first| left.get(first)) else {
+                continue;
+            };
+            if pairs.iter().all(|pair| left.get(pair) == Some(&passage)) {
+                left.retain(|pair, _| !pairs.contains(pair));
+                told.push((ways, passage));
+            }
+        }
+        told
+    }
+
+    fn wide_first(&self) -> Vec<Ways> {
+        let pairs = || self.directions.keys().copied();
+        let branches: BTreeSet<u32> = pairs().map(|(from, _)| from).collect();
+        let each = |way: fn(u32) -> Ways| branches.iter().copied().map(way);
+        let both_ways = pairs().filter(|(from, to)| from < to);
+        [Ways::All]
+            .into_iter()
+            .chain(each(Ways::Around))
+            .chain(each(Ways::To))
+            .chain(each(Ways::From))
+            .chain(both_ways.map(|(one, other)| Ways::Between(one, other)))
+            .chain(pairs().map(|(from, to)| Ways::OneWay(from, to)))
+            .collect()
+    }
+
     /// The directions that there are, from one branch to another, of these ways.
     pub fn directions(&self, ways: Ways) -> impl Iterator<Item = (u32, u32)> {
         let all = self.directions.keys().copied();
@@ -216,6 +252,34 @@ mod tests {
         network.bend(Ways::Around(7), Passage::Hold);
         network.bend(Ways::Between(1, 7), Passage::Pass);
         assert_eq!(bent(&network), [(2, 7), (7, 2)]);
+    }
+
+    #[tokio::test]
+    async fn what_is_bent_is_told_in_few_words() {
+        let network = Network::between(&[1, 2, 3, 4]).await.expect("ports");
+        assert_eq!(network.bent(), []);
+        let late = Passage::Delay(std::time::Duration::from_millis(5));
+        for (ways, passage) in [
+            (Ways::Around(2), Passage::Cut),
+            (Ways::To(3), Passage::Hold),
+            (Ways::Between(1, 4), late),
+            (Ways::OneWay(4, 3), late),
+        ] {
+            network.bend(Ways::All, Passage::Pass);
+            network.bend(ways, passage);
+            assert_eq!(network.bent(), [(ways, passage)]);
+        }
+        // In part healed, in part overruled.
+        network.bend(Ways::All, Passage::Cut);
+        network.bend(Ways::Around(4), Passage::Pass);
+        network.bend(Ways::OneWay(1, 2), Passage::Hold);
+        let told = [
+            (Ways::Between(1, 3), Passage::Cut),
+            (Ways::Between(2, 3), Passage::Cut),
+            (Ways::OneWay(1, 2), Passage::Hold),
+            (Ways::OneWay(2, 1), Passage::Cut),
+        ];
+        assert_eq!(network.bent(), told);
     }
 
     #[test]

@@ -164,7 +164,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
         programs: plan.programs.clone(),
         dir: folder.path().to_owned(),
         branches: plan.input.branches.clone(),
-        ports: plan.ports,
+        ports: plan.ports.clone(),
         lifetime: if plan.keep {
             Lifetime::Kept
         } else {

@@ -256,6 +256,39 @@ async fn sessions_that_cannot_be() {
     sound.bank.stop().await;
 }
 
+#[tokio::test]
+async fn a_read_that_waits_for_what_is_to_come_is_sent_away_by_a_branch_that_stops() {
+    let mut bank = Bank::new(1).await;
+    let (mut waits, mut asks) = {
+        let stub = stub(&bank).await;
+        (stub.clone(), stub)
+    };
+    let query = |min_position| {
+        let options = Some(v1::ReadOptions {
+            min_position,
+            ..v1::ReadOptions::default()
+        });
+        let mut request = Request::new(v1::QueryRequest {
+            options,
+            account: String::new(),
+        });
+        request.set_timeout(PATIENCE);
+        request
+    };
+    // Asked first on their one connection, it waits when the other is answered.
+    let (waited, ()) = tokio::join!(biased; waits.query(query(815)), async {
+        asks.query(query(0)).await.expect("answered");
+        bank.cluster.stop_branch(1).await.expect("stopped");
+    });
+    let away = waited.expect_err("never there");
+    assert_eq!(away.code(), Code::Unavailable, "{away:?}");
+    assert!(
+        away.message().contains("branch 1 is stopping, at position 1"),
+        "{away:?}"
+    );
+    bank.cluster.kill_all();
+}
+
 /// More than a branch has room for.
 const IDLE: usize = 1200;
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bank_proto::v1::bank_service_server::{BankService, BankServiceServer};
 use bank_proto::v1::{self, write_result};
+use tokio::sync::Notify;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
@@ -59,12 +60,15 @@ struct State {
     decided: HashMap<String, (String, v1::WriteResult)>,
     faults: HashMap<u32, VecDeque<Fault>>,
     calls: Vec<Call>,
+    /// Reads wait for the position that they need, as they do at a branch; otherwise they fail at once.
+    reads_wait: bool,
 }
 
 #[derive(Clone)]
 pub struct Bank {
     pub id: Uuid,
     state: Arc<Mutex<State>>,
+    moved: Arc<Notify>,
 }
 
 struct Branch {
@@ -84,7 +88,23 @@ impl Bank {
         Self {
             id: Uuid::now_v7(),
             state: Arc::new(Mutex::new(state)),
+            moved: Arc::default(),
         }
+    }
+
+    /// Reads wait, from now on, for the position that they need; without a deadline.
+    pub fn let_reads_wait(&self) {
+        self.state().reads_wait = true;
+    }
+
+    /// So many deposits of 1 to `main`, all of them applied at once.
+    pub fn deposit(&self, count: usize) {
+        let mut state = self.state();
+        for _ in 0..count {
+            let id = Uuid::now_v7().to_string();
+            state.write(self.id, 1, &id, "deposit main 1").unwrap();
+        }
+        self.moved.notify_waiters();
     }
 
     /// Serves a branch for as long as the test process lives, and says where.
@@ -128,6 +148,24 @@ impl Bank {
     /// As if others had written so much.
     pub fn advance(&self, position: u64) {
         self.state().position = position;
+        self.moved.notify_waiters();
+    }
+
+    fn is_at(&self, position: u64) -> bool {
+        let state = self.state();
+        state.position >= position || !state.reads_wait
+    }
+
+    async fn reaches(&self, position: u64) {
+        loop {
+            // Listens before it looks: what comes between the two is not missed.
+            let mut moved = std::pin::pin!(self.moved.notified());
+            moved.as_mut().enable();
+            if self.is_at(position) {
+                return;
+            }
+            moved.await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -270,9 +308,12 @@ impl Branch {
         let fault = self.record(request, what.clone(), call);
         self.check_bank(&options.bank_id)?;
         let write = || {
-            self.bank
+            let result = self
+                .bank
                 .state()
-                .write(self.bank.id, self.number, &options.request_id, &what)
+                .write(self.bank.id, self.number, &options.request_id, &what);
+            self.bank.moved.notify_waiters();
+            result
         };
         let mut result = match fault {
             Some(Fault::Fail(code, fate)) => return Err(failed(code, fate)),
@@ -314,6 +355,9 @@ impl Branch {
         };
         let fault = self.record(request, what, call);
         self.check_bank(&options.bank_id)?;
+        if fault.is_none() {
+            self.bank.reaches(min_position).await;
+        }
         let position = self.bank.state().position;
         let mut stamp = v1::ReadStamp {
             bank_id: self.bank.id.to_string(),

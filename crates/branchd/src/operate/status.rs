@@ -59,6 +59,7 @@ fn as_json(status: &v1::GetStatusResponse) -> String {
         "data_directory": status.data_directory,
         "pid": status.pid,
         "version": status.version,
+        "customers": status.customers,
     });
     format!("{object}\n")
 }

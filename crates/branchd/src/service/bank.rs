@@ -71,6 +71,13 @@ fn books_failed(error: &BooksError) -> Status {
     }
 }
 
+fn stopping(bank: &Bank) -> Status {
+    let (branch, at) = (bank.identity.branch, bank.books.position());
+    Status::unavailable(format!(
+        "branch {branch} is stopping, at position {at}: ask another, or this one again once it is back"
+    ))
+}
+
 fn no_such_account(name: &AccountName) -> Status {
     Status::not_found(format!("no such account: {name}"))
 }
@@ -101,8 +108,12 @@ impl BankApi {
             min_position: options.min_position,
             linearizable: options.linearizable,
         };
-        let waited = bank.reads.wait(demand, deadline).await;
-        let waited = waited.map_err(|error| fate::of_read(&error))?;
+        let waited = tokio::select! {
+            biased;
+            waited = bank.reads.wait(demand, deadline) => waited.map_err(|error| fate::of_read(&error))?,
+            // Whoever waits for what is to come had better ask another branch.
+            () = async { self.0.stopping().await } => return Err(stopping(bank)),
+        };
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         Ok(ReadyRead { bank, waited_us })
     }

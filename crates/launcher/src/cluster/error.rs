@@ -34,6 +34,21 @@ pub enum ClusterError {
         /// What the operating system says of the first.
         reason: String,
     },
+    /// The same, of a branch whose address is known to its bank.
+    #[error(
+        "port {port}, which branch {branch} has in its bank, is taken ({reason}){}; stop what has it, or wait for it, then try again",
+        if *more == 0 { String::new() } else { format!(", and {more} more") }
+    )]
+    KeptPortTaken {
+        /// The first branch that it concerns.
+        branch: u32,
+        /// Its port.
+        port: u16,
+        /// How many other branches it concerns.
+        more: usize,
+        /// What the operating system says of the first.
+        reason: String,
+    },
     /// The relays between the branches cannot listen.
     #[error("the network between the branches cannot be made: {0}")]
     Network(#[source] io::Error),

@@ -4,12 +4,14 @@ use super::ClusterError;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// Where branches listen on the loopback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ports {
     /// Wherever there is room; the branches say where.
     Auto,
     /// This and the branch's number.
     Base(u16),
+    /// Where each of the branches has listened before, as its bank knows it; in the branches' order.
+    Kept(Vec<SocketAddr>),
 }
 
 impl Ports {
@@ -17,40 +19,44 @@ impl Ports {
     ///
     /// # Errors
     /// A port past 65535, by branch; ports that are taken, each by branch.
-    pub(super) fn addresses(self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
+    pub(super) fn addresses(&self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
         self.held(branches)?;
-        let ports = self.numbers(branches)?;
-        Ok(ports.into_iter().map(on_loopback).collect())
+        self.chosen(branches)
     }
 
     /// Keeps the ports of the branches from everybody else, for as long as what it returns lives.
     ///
     /// # Errors
     /// As [`Ports::addresses`].
-    pub(super) fn held(self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
-        let ports = self.numbers(branches)?;
+    pub(super) fn held(&self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
         // All are tried, and all are held until then, so that two branches cannot be promised one port.
-        let tried: Vec<_> = ports.iter().map(|&port| TcpListener::bind(on_loopback(port))).collect();
-        let taken = branches.iter().zip(&ports).zip(&tried);
-        let taken: Vec<_> = taken
-            .filter(|(_, tried)| tried.is_err())
-            .map(|((&branch, &port), _)| (branch, port))
-            .collect();
-        match taken.as_slice() {
-            [] => Ok(tried.into_iter().flatten().collect()),
-            [(branch, port), rest @ ..] => {
-                let reason = tried
-                    .into_iter()
-                    .find_map(Result::err)
-                    .map(|error| error.to_string())
-                    .unwrap_or_default();
-                Err(ClusterError::PortTaken {
-                    branch: *branch,
-                    port: *port,
-                    more: rest.len(),
-                    reason,
-                })
+        let addresses = self.chosen(branches)?;
+        let tried: Vec<_> = addresses.iter().map(TcpListener::bind).collect();
+        let more = tried.iter().filter(|tried| tried.is_err()).count().saturating_sub(1);
+        let mut held = Vec::with_capacity(tried.len());
+        for ((&branch, address), tried) in branches.iter().zip(&addresses).zip(tried) {
+            match tried {
+                Ok(listener) => held.push(listener),
+                Err(error) => return Err(self.taken(branch, address.port(), more, error.to_string())),
             }
+        }
+        Ok(held)
+    }
+
+    fn taken(&self, branch: u32, port: u16, more: usize, reason: String) -> ClusterError {
+        match self {
+            Ports::Kept(_) => ClusterError::KeptPortTaken {
+                branch,
+                port,
+                more,
+                reason,
+            },
+            Ports::Auto | Ports::Base(_) => ClusterError::PortTaken {
+                branch,
+                port,
+                more,
+                reason,
+            },
         }
     }
 
@@ -58,28 +64,29 @@ impl Ports {
     ///
     /// # Errors
     /// A port past 65535, or one that is taken, by branch.
-    pub fn check(self, branches: &[u32]) -> Result<(), ClusterError> {
+    pub fn check(&self, branches: &[u32]) -> Result<(), ClusterError> {
         self.addresses(branches).map(|_| ())
     }
 
-    /// The port of each branch; 0 for any free one.
+    /// The address of each branch, whether or not it is taken; port 0 stands for any free one.
     ///
     /// # Errors
     /// [`ClusterError::PortRange`].
-    pub fn numbers(self, branches: &[u32]) -> Result<Vec<u16>, ClusterError> {
-        let Ports::Base(base) = self else {
-            return Ok(vec![0; branches.len()]);
-        };
-        let port = |&branch: &u32| {
-            let port = u64::from(base) + u64::from(branch);
-            u16::try_from(port).map_err(|_| ClusterError::PortRange { branch, port })
-        };
-        branches.iter().map(port).collect()
+    pub fn chosen(&self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
+        let on_loopback = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match self {
+            Ports::Kept(addresses) => Ok(addresses.clone()),
+            Ports::Auto => Ok(vec![on_loopback(0); branches.len()]),
+            Ports::Base(base) => {
+                let address = |&branch: &u32| {
+                    let port = u64::from(*base) + u64::from(branch);
+                    let port = u16::try_from(port).map_err(|_| ClusterError::PortRange { branch, port })?;
+                    Ok(on_loopback(port))
+                };
+                branches.iter().map(address).collect()
+            }
+        }
     }
-}
-
-fn on_loopback(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 impl std::str::FromStr for Ports {
@@ -109,16 +116,17 @@ mod tests {
         ] {
             assert_eq!(text.parse().ok(), expected, "{text}");
         }
-        assert_eq!(Ports::Base(50000).numbers(&[1, 345]).expect("in range"), [50001, 50345]);
+        let chosen = Ports::Base(50000).chosen(&[1, 345]).expect("in range");
+        assert_eq!(chosen.iter().map(SocketAddr::port).collect::<Vec<_>>(), [50001, 50345]);
         let error = Ports::Base(50000)
-            .numbers(&[1, 15536])
+            .chosen(&[1, 15536])
             .expect_err("past the last port")
             .to_string();
         assert!(
             error.contains("branch 15536") && error.contains("65536") && error.contains("--base-port"),
             "{error}"
         );
-        assert!(Ports::Base(1).numbers(&[u32::MAX]).is_err());
+        assert!(Ports::Base(1).chosen(&[u32::MAX]).is_err());
     }
 
     #[test]
@@ -128,6 +136,12 @@ mod tests {
         let error = Ports::Base(port - 7).addresses(&[7]).expect_err("taken").to_string();
         assert!(
             error.contains(&format!("port {port}")) && error.contains("branch 7"),
+            "{error}"
+        );
+        let kept = Ports::Kept(vec![([127, 0, 0, 1], port).into()]);
+        let error = kept.addresses(&[7]).expect_err("taken").to_string();
+        assert!(
+            error.starts_with(&format!("port {port}, which branch 7 has in its bank, is taken")),
             "{error}"
         );
     }

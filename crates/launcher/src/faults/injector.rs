@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::network::{Network, Ways};
 use crate::relay::Passage;
 use bank_check::history::{Fault, FaultKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use thiserror::Error;
 
@@ -60,6 +60,20 @@ impl Injector {
         self.faults.iter().filter(|fault| fault.until_us.is_none())
     }
 
+    /// Forgets what is over, where nobody will read the book and it must not grow for ever.
+    pub fn forget_over(&mut self) {
+        let mut places = BTreeMap::new();
+        for (place, fault) in std::mem::take(&mut self.faults).into_iter().enumerate() {
+            if fault.until_us.is_none() {
+                places.insert(place, self.faults.len());
+                self.faults.push(fault);
+            }
+        }
+        for (place, _) in &mut self.bent {
+            *place = places.get(place).copied().unwrap_or(*place);
+        }
+    }
+
     /// Does it. What it changes begins or ends in the book with it.
     ///
     /// # Errors
@@ -93,6 +107,8 @@ impl Injector {
             Deed::Restart(branch) => {
                 cluster.restart(branch).await?;
                 self.end(&FaultKind::Kill { branch });
+                // One that ended by itself while it was paused is not any more.
+                self.end(&FaultKind::Pause { branch });
             }
         }
         Ok(())

@@ -67,6 +67,20 @@ pub fn customer(args: &str) -> Ran {
     Ran::of(command.output().expect("customer-cli runs"))
 }
 
+/// Runs `customer-cli` in this directory, to its end.
+pub fn customer_in(dir: &Path, args: &str) -> Ran {
+    let mut command = command(&programs().customer_cli, args);
+    Ran::of(command.current_dir(dir).output().expect("customer-cli runs"))
+}
+
+/// Starts `customer-cli` in this directory.
+pub fn start_customer_in(dir: &Path, args: &str, stdin: Stdio) -> Child {
+    let mut command = command(&programs().customer_cli, args);
+    command.current_dir(dir).stdin(stdin);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("customer-cli runs")
+}
+
 /// Starts `customer-cli`.
 pub fn start_customer(args: &str, stdin: Stdio) -> Child {
     let mut command = command(&programs().customer_cli, args);

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod bank;
+pub mod live;
 
 use rustix::process::Pid;
 use std::fs::{self, File};

@@ -1,0 +1,90 @@
+//! How many customers are connected: connections that are open and on which a customer has asked something. Operators'
+//! connections and those of other branches are not among them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tonic::{Request, Status};
+
+/// Counts them. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Customers(Arc<AtomicU32>);
+
+/// Whoever is at the other end of one connection. Clones are the same one; the last to go takes it out of the count.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor(Arc<Visit>);
+
+#[derive(Debug)]
+struct Visit {
+    customers: Customers,
+    counted: AtomicBool,
+}
+
+impl Customers {
+    /// So many now.
+    pub(crate) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A new connection. Nobody knows yet whose.
+    pub(crate) fn visitor(&self) -> Visitor {
+        Visitor(Arc::new(Visit {
+            customers: self.clone(),
+            counted: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Visitor {
+    fn is_customer(&self) {
+        if !self.0.counted.swap(true, Ordering::Relaxed) {
+            self.0.customers.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if *self.counted.get_mut() {
+            self.customers.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A call to the customers' service: whoever makes it is one.
+///
+/// # Errors
+/// None: the type is tonic's.
+pub(crate) fn welcome(request: Request<()>) -> Result<Request<()>, Status> {
+    if let Some(visitor) = request.extensions().get::<Visitor>() {
+        visitor.is_customer();
+    }
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(visitor: &Visitor) {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(visitor.clone());
+        welcome(request).expect("let in");
+    }
+
+    #[test]
+    fn who_asks_as_a_customer_is_counted_once_until_the_connection_is_gone() {
+        let customers = Customers::default();
+        let (one, other, branch) = (customers.visitor(), customers.visitor(), customers.visitor());
+        assert_eq!(customers.count(), 0);
+        ask(&one);
+        ask(&one);
+        ask(&other);
+        assert_eq!(customers.count(), 2);
+        let under_way = one.clone();
+        drop((one, branch));
+        assert_eq!(customers.count(), 2);
+        drop(under_way);
+        assert_eq!(customers.count(), 1);
+    }
+}

@@ -1,0 +1,333 @@
+//! The directory of a live bank: that one launcher uses it, and what is in it. What a crash may leave there is told apart:
+//! nothing, a founding that was begun, a bank.
+//!
+//! ```text
+//! LOCK            held while `launcher up` or a branch of it runs; has the launcher's process id in it
+//! founding.json   where the branches listen and what the bank opens with: written before it is founded, and kept
+//! bank.json       the bank, once founded: for customers
+//! control.json    how other shells reach the launcher, while it runs
+//! branch-N/       data and log of branch N
+//! ```
+
+use super::LiveError;
+use bank_client::durable_file::{self, Durability};
+use bank_client::{BankFile, Branch};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Where the bank is that no `--dir` names.
+pub(super) const DEFAULT_DIR: &str = "outputs/bank";
+const LOCK_FILE: &str = "LOCK";
+const FOUNDING_FILE: &str = "founding.json";
+/// A founding of 1,000 branches fits many times.
+const FOUNDING_BYTES_MAX: u64 = 1 << 20;
+/// Branches whose launcher was killed notice it at once, and drain for 5 s at the most; see `branchd`'s `DRAIN_TIMEOUT`.
+const LEFT_BEHIND_TIMEOUT: Duration = Duration::from_secs(8);
+/// Between two looks whether they are gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The directory, which this process has to itself.
+#[derive(Debug)]
+pub(super) struct Home {
+    dir: PathBuf,
+    _lock: File,
+}
+
+/// What is in it.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// No bank. Branches may have been started, and nothing more.
+    Nothing,
+    /// A founding that was begun.
+    Begun(Founding),
+    /// A bank, and how it was founded, if that was done here.
+    Bank(BankFile, Option<Founding>),
+}
+
+/// How a bank is founded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Founding {
+    /// What `main` opens with.
+    pub(super) opening_balance: i64,
+    /// Where each branch listens.
+    pub(super) branches: BTreeMap<u32, SocketAddr>,
+}
+
+impl Home {
+    /// Takes the directory; makes it where there is none. The branches of a launcher that was killed hold it on, until they
+    /// have noticed: they are waited for.
+    ///
+    /// # Errors
+    /// Another launcher has it, or a branch without one does not end, by its process; or it cannot be used.
+    pub(super) async fn take(dir: &Path) -> Result<Self, LiveError> {
+        fs::create_dir_all(dir).map_err(LiveError::io(dir.display()))?;
+        let path = dir.join(LOCK_FILE);
+        let failed = |source| LiveError::io(path.display())(source);
+        let mut lock = open_lock(&path).map_err(failed)?;
+        let deadline = Instant::now() + LEFT_BEHIND_TIMEOUT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+            let launcher = holder(&mut lock);
+            if launcher.is_none_or(is_alive) {
+                return Err(runs_already(dir, launcher));
+            }
+            if Instant::now() >= deadline {
+                return Err(left_behind(dir));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        // Branches are to hold it too, so that none of them is ever overlooked.
+        let held = fcntl_setfd(&lock, FdFlags::empty()).map_err(io::Error::from);
+        let written = held
+            .and_then(|()| lock.set_len(0))
+            .and_then(|()| write!(lock, "{}", std::process::id()));
+        written.map_err(failed)?;
+        Ok(Home {
+            dir: dir.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// A file in it is damaged, or it is a directory of something else.
+    pub(super) fn look(&self) -> Result<Found, LiveError> {
+        let founding = self.founding()?;
+        let bank = self.dir.join("bank.json");
+        if bank.exists() {
+            let bank = BankFile::load(&bank).map_err(|error| LiveError::Failed(error.to_string()))?;
+            return Ok(Found::Bank(bank, founding));
+        }
+        if let Some(founding) = founding {
+            return Ok(Found::Begun(founding));
+        }
+        match self.stranger()? {
+            None => Ok(Found::Nothing),
+            Some(name) => Err(LiveError::Usage(format!(
+                "{} holds no live bank but something else ({name}); name a new directory with --dir",
+                self.dir.display()
+            ))),
+        }
+    }
+
+    /// Writes down how the bank is founded, before it is: with what, on which branches.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn begin(&self, opening_balance: i64, branches: &[Branch]) -> Result<(), LiveError> {
+        let founding = Founding {
+            opening_balance,
+            branches: addresses(branches)?,
+        };
+        let path = self.dir.join(FOUNDING_FILE);
+        // Numbers and addresses can always be written.
+        let mut text = serde_json::to_string_pretty(&founding).unwrap_or_default();
+        text.push('\n');
+        let written = durable_file::replace(&path, text.as_bytes(), Durability::Host);
+        written.map_err(LiveError::io(path.display()))
+    }
+
+    fn founding(&self) -> Result<Option<Founding>, LiveError> {
+        let path = self.dir.join(FOUNDING_FILE);
+        let text = match durable_file::read_bounded(&path, FOUNDING_BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LiveError::io(path.display())(error)),
+        };
+        let founding = serde_json::from_slice(&text);
+        founding
+            .map(Some)
+            .map_err(|error| LiveError::io(path.display())(error.into()))
+    }
+
+    /// Something in it that no `up` leaves there before it founds a bank. Books are such a thing: they come with a bank.
+    fn stranger(&self) -> Result<Option<String>, LiveError> {
+        let failed = |source| LiveError::io(self.dir.display())(source);
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
+            // What is hidden may be an operating system's.
+            if !branch && name != LOCK_FILE && !name.starts_with('.') {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Where each branch listens on this host.
+///
+/// # Errors
+/// One of them is not here.
+pub(super) fn addresses(branches: &[Branch]) -> Result<BTreeMap<u32, SocketAddr>, LiveError> {
+    let here = |one: &Branch| {
+        let address = one.address.as_str().parse::<SocketAddr>().ok();
+        let address = address.filter(|address| address.ip().is_loopback());
+        address.map(|address| (one.branch, address)).ok_or_else(|| {
+            LiveError::Usage(format!(
+                "branch {} of this bank is at {}, not on this host's loopback: it is no live bank of a launcher",
+                one.branch, one.address
+            ))
+        })
+    };
+    branches.iter().map(here).collect()
+}
+
+/// What to type to ask something of the bank in this directory.
+pub(super) fn command(words: &str, dir: &Path) -> String {
+    if dir == Path::new(DEFAULT_DIR) {
+        format!("launcher {words}")
+    } else {
+        format!("launcher {words} --dir {}", crate::report::shell_word(dir))
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// The process that has written its number there, once it has.
+fn holder(lock: &mut File) -> Option<Pid> {
+    let mut text = String::new();
+    lock.rewind().ok()?;
+    lock.take(20).read_to_string(&mut text).ok()?;
+    Pid::from_raw(text.trim().parse().ok()?)
+}
+
+fn is_alive(process: Pid) -> bool {
+    rustix::process::test_kill_process(process) != Err(Errno::SRCH)
+}
+
+fn runs_already(dir: &Path, launcher: Option<Pid>) -> LiveError {
+    let launcher = launcher.map_or("just starting".to_owned(), |pid| {
+        format!("process {}", pid.as_raw_nonzero())
+    });
+    LiveError::Failed(format!(
+        "the bank in {} runs already: its launcher is {launcher}; see it with: {}",
+        dir.display(),
+        command("status", dir)
+    ))
+}
+
+/// Names the branch that does not end, if it can be found.
+fn left_behind(dir: &Path) -> LiveError {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let held = entries.filter_map(|entry| {
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .open(entry.path().join("data/LOCK"))
+            .ok()?;
+        let pid = holder(&mut lock)?.as_raw_nonzero();
+        let name = entry.file_name().to_string_lossy().replace("branch-", "branch ");
+        lock.try_lock()
+            .is_err()
+            .then(|| format!("{name} still runs, as process {pid}; stop it with: kill -9 {pid}"))
+    });
+    let which = held
+        .min()
+        .unwrap_or_else(|| "one of its branches still runs".to_owned());
+    LiveError::Failed(format!(
+        "the launcher of the bank in {} is gone, but {which}",
+        dir.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn founding() -> Founding {
+        let branches = [(1, "127.0.0.1:4001"), (2, "127.0.0.1:4002")];
+        let branches = branches.map(|(branch, address)| (branch, address.parse().expect("an address")));
+        Founding {
+            opening_balance: 7,
+            branches: branches.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_launcher_has_it_and_what_is_in_it_is_told_apart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = Home::take(dir.path()).await.expect("free");
+        let refused = Home::take(dir.path()).await.expect_err("taken").to_string();
+        let pid = format!("process {}", std::process::id());
+        assert!(
+            refused.contains(&pid) && refused.contains("launcher status --dir"),
+            "{refused}"
+        );
+        // As a start that was cut short leaves it.
+        fs::create_dir_all(dir.path().join("branch-1/data")).expect("made");
+        assert!(matches!(home.look(), Ok(Found::Nothing)));
+        let branch = |branch: u32, address: &str| Branch {
+            branch,
+            address: address.parse().expect("an address"),
+        };
+        let branches = vec![branch(1, "127.0.0.1:4001"), branch(2, "127.0.0.1:4002")];
+        home.begin(7, &branches).expect("written");
+        assert!(matches!(home.look(), Ok(Found::Begun(begun)) if begun == founding()));
+        let bank = BankFile::new(uuid::Uuid::from_u128(7), branches).expect("a bank");
+        bank.save(&dir.path().join("bank.json")).expect("saved");
+        assert!(matches!(home.look(), Ok(Found::Bank(found, Some(begun))) if found == bank && begun == founding()));
+        assert!(addresses(&[branch(1, "10.0.0.1:4001")]).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_bank_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = Home::take(dir.path()).await.expect("free");
+        fs::write(dir.path().join("thesis.txt"), "x").expect("written");
+        let refused = home.look().expect_err("something else");
+        assert!(refused.to_string().contains("thesis.txt"), "{refused}");
+        assert_eq!(refused.exit_code(), 2);
+        fs::remove_file(dir.path().join("thesis.txt")).expect("removed");
+        fs::create_dir_all(dir.path().join("branch-1/data/journal")).expect("made");
+        let refused = home.look().expect_err("books without a bank").to_string();
+        assert!(refused.contains("branch-1"), "{refused}");
+        for damaged in ["", "{}", "{\"opening_balance\":0,\"branches\":{\"1\":\"nowhere\"}}"] {
+            fs::write(dir.path().join(FOUNDING_FILE), damaged).expect("written");
+            let refused = home.look().expect_err(damaged).to_string();
+            assert!(refused.contains(FOUNDING_FILE), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn branches_that_are_left_behind_are_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let lock = open_lock(&dir.path().join(LOCK_FILE)).expect("made");
+        lock.lock().expect("locked");
+        // Of a launcher that has ended, and that nobody knows any more.
+        let mut launcher = std::process::Command::new("true").spawn().expect("true runs");
+        fs::write(dir.path().join(LOCK_FILE), launcher.id().to_string()).expect("written");
+        launcher.wait().expect("ended");
+        let (home, ()) = tokio::join!(Home::take(dir.path()), async {
+            tokio::task::yield_now().await;
+            drop(lock);
+        });
+        home.expect("gone");
+    }
+}

@@ -1,0 +1,235 @@
+//! How a bank is brought up: what was asked for, held against what is there.
+
+use super::LiveError;
+use super::args::Wanted;
+use super::home::{Found, Founding, addresses, command};
+use crate::cluster::Ports;
+use bank_client::BankFile;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// The ports of a new bank that asks for none.
+const DEFAULT_PORTS: Ports = Ports::Base(50_000);
+
+/// How it is brought up.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// Nothing is there.
+    New {
+        branches: Vec<u32>,
+        ports: Ports,
+        opening_balance: i64,
+    },
+    /// A founding was begun and is to be ended.
+    Begun(Founding),
+    /// A bank is there.
+    Again {
+        bank: BankFile,
+        addresses: BTreeMap<u32, SocketAddr>,
+    },
+}
+
+impl Start {
+    /// The branches that it starts.
+    pub(super) fn branches(&self) -> Vec<u32> {
+        match self {
+            Start::New { branches, .. } => branches.clone(),
+            Start::Begun(founding) => founding.branches.keys().copied().collect(),
+            Start::Again { addresses, .. } => addresses.keys().copied().collect(),
+        }
+    }
+}
+
+/// How what was asked for comes up in this directory.
+///
+/// # Errors
+/// Nothing is there, and nothing was asked for; or another bank is there than was asked for. Nothing was changed.
+pub(super) fn decide(found: Found, wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
+    match found {
+        Found::Nothing => new(wanted, dir),
+        Found::Begun(founding) => {
+            agrees(wanted, &founding.branches, Some(founding.opening_balance), dir)?;
+            Ok(Start::Begun(founding))
+        }
+        Found::Bank(bank, founding) => {
+            let addresses = addresses(bank.branches())?;
+            agrees(
+                wanted,
+                &addresses,
+                founding.map(|founding| founding.opening_balance),
+                dir,
+            )?;
+            all_have_books(&addresses, dir)?;
+            Ok(Start::Again { bank, addresses })
+        }
+    }
+}
+
+fn new(wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
+    let Some(branches) = wanted.branches.clone() else {
+        return Err(LiveError::Usage(format!(
+            "there is no bank in {} yet; start one with: {}",
+            dir.display(),
+            command("up --branches 3", dir)
+        )));
+    };
+    let ports = wanted.ports.clone().unwrap_or(DEFAULT_PORTS);
+    ports.check(&branches)?;
+    Ok(Start::New {
+        branches,
+        ports,
+        opening_balance: wanted.opening_balance.unwrap_or(0),
+    })
+}
+
+/// Whether what was asked for is what is there.
+fn agrees(
+    wanted: &Wanted,
+    there: &BTreeMap<u32, SocketAddr>,
+    opening_balance: Option<i64>,
+    dir: &Path,
+) -> Result<(), LiveError> {
+    let refused = |there: String, asked: String, leave: &str| {
+        LiveError::Usage(format!(
+            "the bank in {} {there}, and {asked}; leave {leave} out, or name another directory with --dir",
+            dir.display()
+        ))
+    };
+    if let Some(branches) = &wanted.branches {
+        let by = wanted.by("--branches");
+        let asked: BTreeSet<u32> = branches.iter().copied().collect();
+        let there: BTreeSet<u32> = there.keys().copied().collect();
+        if asked != there {
+            let (has, asks) = (numbers(&there), numbers(&asked));
+            return Err(refused(format!("has {has}"), format!("{by} asks for {asks}"), &by));
+        }
+    }
+    let by = wanted.by("--balance");
+    match (wanted.opening_balance, opening_balance) {
+        (Some(asked), Some(opened)) if asked != opened => {
+            return Err(refused(
+                format!("opened with {opened}"),
+                format!("{by} asks for {asked}"),
+                &by,
+            ));
+        }
+        (Some(_), None) => {
+            let there = "was not founded by `launcher up`".to_owned();
+            return Err(refused(there, format!("what {by} asks for cannot be compared"), &by));
+        }
+        _ => {}
+    }
+    let Some(Ports::Base(base)) = wanted.ports else {
+        return Ok(());
+    };
+    let kept = |(branch, address): (&u32, &SocketAddr)| u32::from(base) + branch == u32::from(address.port());
+    if there.iter().all(kept) {
+        return Ok(());
+    }
+    let asked = format!("--base-port asks for {base} and the branch's number");
+    Err(refused("keeps its branches' ports".to_owned(), asked, "--base-port"))
+}
+
+fn all_have_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<(), LiveError> {
+    for branch in branches.keys() {
+        let data = dir.join(format!("branch-{branch}/data"));
+        if !data.join("branch.json").exists() {
+            return Err(LiveError::Failed(format!(
+                "the books of branch {branch} are not in {}; put them back, or start another bank with --dir",
+                data.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// `branches 1 to 3`, `branches 1, 3, 7`.
+fn numbers(branches: &BTreeSet<u32>) -> String {
+    let (first, last) = (branches.first(), branches.last());
+    match (first, last) {
+        (Some(one), Some(other)) if one == other => format!("branch {one} alone"),
+        (Some(first), Some(last)) if (last - first) as usize + 1 == branches.len() => {
+            format!("branches {first} to {last}")
+        }
+        _ => {
+            let all: Vec<String> = branches.iter().map(u32::to_string).collect();
+            format!("branches {}", all.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIR: &str = "outputs/bank";
+
+    fn founding(base: u16) -> Founding {
+        let address = |branch: u16| (u32::from(branch), ([127, 0, 0, 1], base + branch).into());
+        Founding {
+            opening_balance: 100,
+            branches: (1..=3).map(address).collect(),
+        }
+    }
+
+    fn wanted(branches: Option<Vec<u32>>, opening_balance: Option<i64>, ports: Option<Ports>) -> Wanted {
+        Wanted {
+            input: Some("town.json".into()),
+            branches,
+            opening_balance,
+            ports,
+            has_customers: false,
+        }
+    }
+
+    #[test]
+    fn nothing_comes_of_nothing() {
+        let none = decide(Found::Nothing, &Wanted::default(), Path::new(DIR)).expect_err("nothing asked");
+        assert!(
+            none.to_string().ends_with("start one with: launcher up --branches 3"),
+            "{none}"
+        );
+        let new = wanted(Some(vec![7, 1]), None, Some(Ports::Auto));
+        let start = decide(Found::Nothing, &new, Path::new(DIR)).expect("asked for");
+        assert!(matches!(
+            &start,
+            Start::New {
+                opening_balance: 0,
+                ports: Ports::Auto,
+                ..
+            }
+        ));
+        assert_eq!(start.branches(), [7, 1]);
+    }
+
+    #[test]
+    fn what_is_there_is_found_again_and_nothing_else() {
+        let three = || Some(vec![3, 2, 1]);
+        for (branches, balance, ports, refusal) in [
+            (None, None, None, ""),
+            (three(), Some(100), Some(Ports::Base(4000)), ""),
+            (three(), None, Some(Ports::Auto), ""),
+            (
+                Some(vec![1, 2]),
+                None,
+                None,
+                "has branches 1 to 3, and town.json asks for branches 1 to 2; leave town.json out",
+            ),
+            (Some(vec![1, 2, 9]), None, None, "asks for branches 1, 2, 9"),
+            (Some(vec![5]), None, None, "asks for branch 5 alone"),
+            (three(), Some(7), None, "opened with 100, and town.json asks for 7"),
+            (None, None, Some(Ports::Base(5000)), "leave --base-port out"),
+        ] {
+            let found = Found::Begun(founding(4000));
+            match decide(found, &wanted(branches, balance, ports), Path::new(DIR)) {
+                Ok(start) => assert!(refusal.is_empty() && start.branches() == [1, 2, 3], "{refusal}"),
+                Err(error) => {
+                    let said = error.to_string();
+                    assert!(!refusal.is_empty() && said.contains(refusal), "{said}");
+                    assert!(said.contains("--dir") && error.exit_code() == 2, "{said}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What goes on while a live bank runs: other shells' orders are carried out, one after the other; branches that end by
+//! themselves are named at once, and stay down; the table is kept true.
+
+use super::control::{Call, Control};
+use super::order::{Answer, Order, Told};
+use super::screen::Screen;
+use super::status::{BankStatus, Known, Life};
+use super::{table, words};
+use crate::cluster::{Cluster, ClusterError};
+use crate::faults::{Deed, FaultError, Injector};
+use crate::interrupts::Interrupts;
+use crate::network;
+use bank_check::history::FaultKind;
+use futures::future::LocalBoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tokio::time::MissedTickBehavior;
+
+/// Between two looks at the branches.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Has the bank while it runs.
+pub(super) struct Supervisor<'a> {
+    cluster: &'a Cluster,
+    dir: &'a Path,
+    screen: &'a mut Screen,
+    injector: Injector,
+    lives: Vec<Life>,
+    /// Answers, with its number, when a process of a branch has ended.
+    ends: FuturesUnordered<LocalBoxFuture<'a, u32>>,
+    last: Option<BankStatus>,
+}
+
+/// Why the bank is to be stopped.
+pub(super) enum End {
+    /// A signal came.
+    Signal,
+    /// Another shell said so, and waits.
+    Down(Call),
+}
+
+impl<'a> Supervisor<'a> {
+    /// Of branches that have all just been started.
+    pub(super) fn new(cluster: &'a Cluster, dir: &'a Path, screen: &'a mut Screen) -> Self {
+        let began = SystemTime::now();
+        let life = |branch| Life {
+            branch,
+            began,
+            ended: None,
+        };
+        let numbers = cluster.numbers();
+        Supervisor {
+            cluster,
+            dir,
+            screen,
+            injector: Injector::new(0),
+            ends: numbers.iter().map(|&branch| end(cluster, branch)).collect(),
+            lives: numbers.into_iter().map(life).collect(),
+            last: None,
+        }
+    }
+
+    /// How the bank is.
+    pub(super) async fn look(&self) -> BankStatus {
+        let known = Known {
+            cluster: self.cluster,
+            injector: &self.injector,
+            lives: &self.lives,
+            position: self.last.as_ref().map_or(0, |last| last.position),
+        };
+        known.look().await
+    }
+
+    /// Says that the bank is up, and how it is.
+    pub(super) async fn welcome(&mut self, text: &str) {
+        self.screen.say(text);
+        let status = self.look().await;
+        if !self.screen.refreshes() {
+            self.screen
+                .say(&format!("\n{}\n", table::lines(&status, self.dir).join("\n")));
+        }
+        self.last = Some(status);
+    }
+
+    /// Until it is to be stopped.
+    pub(super) async fn supervise(mut self, control: &mut Control, interrupts: &mut Interrupts) -> End {
+        let mut refresh = tokio::time::interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = interrupts.next() => return End::Signal,
+                call = control.next() => match call.order {
+                    Order::Down => return End::Down(call),
+                    Order::Status => call.answer(Answer::Status(self.refresh().await)),
+                    Order::Do(ref told) => {
+                        let told = told.clone();
+                        tokio::select! {
+                            answer = self.carry_out(&told) => call.answer(answer),
+                            // Whoever asked finds out that the bank ends.
+                            _ = interrupts.next() => return End::Signal,
+                        }
+                    }
+                },
+                Some(branch) = self.ends.next() => self.has_ended(branch).await,
+                _ = refresh.tick() => drop(self.refresh().await),
+            }
+        }
+    }
+
+    async fn refresh(&mut self) -> BankStatus {
+        let status = self.look().await;
+        if self.screen.refreshes() {
+            let apart = [String::new()].into_iter();
+            self.screen.show(apart.chain(table::lines(&status, self.dir)).collect());
+        } else if let Some(last) = &self.last {
+            table::news(last, &status).iter().for_each(|news| self.screen.say(news));
+        }
+        self.last = Some(status.clone());
+        status
+    }
+
+    async fn carry_out(&mut self, told: &Told) -> Answer {
+        let refused = |exit_code, message| Answer::Refused { exit_code, message };
+        let deed = match told.deed() {
+            Ok(deed) => deed,
+            Err(message) => return refused(2, message),
+        };
+        if let Some(unknown) = deed
+            .named()
+            .find_map(|branch| self.cluster.bank()?.address(branch).err())
+        {
+            return refused(2, unknown.to_string());
+        }
+        let done = self.injector.perform(self.cluster, deed).await;
+        self.injector.forget_over();
+        if let Deed::Restart(branch) = deed {
+            self.restarted(branch, &done);
+        }
+        let answer = match done {
+            Ok(()) => {
+                let said = words::done(deed);
+                self.screen.say(&said);
+                Answer::Done(said)
+            }
+            Err(error) => refused(1, self.explained(&error)),
+        };
+        if self.screen.refreshes() {
+            self.refresh().await;
+        }
+        answer
+    }
+
+    /// A process was started, if it was, and lives on, if it does.
+    fn restarted(&mut self, branch: u32, done: &Result<(), FaultError>) {
+        let still_ran = matches!(done, Err(FaultError::Cluster(ClusterError::StillRuns(_))));
+        let Some(life) = self.lives.iter_mut().find(|life| life.branch == branch) else {
+            return;
+        };
+        if still_ran {
+            return;
+        }
+        life.began = SystemTime::now();
+        life.ended = done.as_ref().err().map(FaultError::to_string);
+        self.ends.push(end(self.cluster, branch));
+    }
+
+    fn explained(&self, error: &FaultError) -> String {
+        match error {
+            FaultError::NoNetwork => format!(
+                "the network of this bank cannot be bent: it has more than {} branches, which reach each other directly",
+                network::BRANCHES_MAX
+            ),
+            error => error.to_string(),
+        }
+    }
+
+    /// Says so of one that was not killed on purpose, once.
+    async fn has_ended(&mut self, branch: u32) {
+        let Some(life) = self.lives.iter_mut().find(|life| life.branch == branch) else {
+            return;
+        };
+        let killed = self
+            .injector
+            .open()
+            .any(|fault| fault.kind == FaultKind::Kill { branch });
+        if killed || life.ended.is_some() {
+            return;
+        }
+        if let Ok(Some(error)) = self.cluster.ended(branch) {
+            life.ended = Some(error.to_string());
+            self.screen.say(&error.to_string());
+        }
+        self.refresh().await;
+    }
+}
+
+/// Answers when the branch's process of now has ended.
+fn end(cluster: &Cluster, branch: u32) -> LocalBoxFuture<'_, u32> {
+    async move {
+        // There is such a branch.
+        let _ = cluster.branch_ended(branch).await;
+        branch
+    }
+    .boxed_local()
+}

@@ -1,0 +1,235 @@
+//! How a live bank is, as a table for people, and what is wrong with it, line by line, each with what to type.
+
+use super::home::command;
+use super::status::{BankStatus, BranchRow, State};
+use std::path::Path;
+
+/// The table and the lines below it. Lines have colours, which whoever prints them may have to drop.
+pub(super) fn lines(status: &BankStatus, dir: &Path) -> Vec<String> {
+    let mut lines = table(status);
+    let mut troubles: Vec<String> = status.branches.iter().filter_map(|row| trouble(row, dir)).collect();
+    let bent = status.bent.iter();
+    troubles.extend(bent.map(|bent| format!("{} ({})", bent.says, command(&bent.heal, dir))));
+    if !troubles.is_empty() {
+        lines.push(String::new());
+        lines.append(&mut troubles);
+    }
+    lines
+}
+
+const HEADS: [&str; 8] = [
+    "branch", "pid", "role", "position", "behind", "clients", "address", "up for",
+];
+
+fn table(status: &BankStatus) -> Vec<String> {
+    let rows: Vec<[String; 8]> = status.branches.iter().map(cells).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].len());
+        cells.fold(HEADS[column].len(), usize::max)
+    };
+    let widths: Vec<usize> = (0..HEADS.len()).map(width).collect();
+    let head = line(&HEADS.map(str::to_owned), &widths, None);
+    let rows = rows.iter().zip(&status.branches);
+    let rows = rows.map(|(cells, row)| line(cells, &widths, colour(row.state)));
+    [head].into_iter().chain(rows).collect()
+}
+
+fn cells(row: &BranchRow) -> [String; 8] {
+    [
+        row.branch.to_string(),
+        shown(row.pid),
+        row.state.word().to_owned(),
+        shown(row.position),
+        shown(row.behind),
+        shown(row.customers),
+        row.address.to_string(),
+        row.up_s.map_or("-".to_owned(), age),
+    ]
+}
+
+fn shown(number: Option<impl ToString>) -> String {
+    number.map_or("-".to_owned(), |number| number.to_string())
+}
+
+/// Numbers to the right, words to the left; the role in its colour.
+fn line(cells: &[String; 8], widths: &[usize], role: Option<u8>) -> String {
+    let mut text = String::new();
+    for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        let padded = match column {
+            2 | 6 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        };
+        let gap = if column == 0 { "" } else { "  " };
+        match role.filter(|_| column == 2) {
+            Some(colour) => text += &format!("{gap}\u{1b}[{colour}m{padded}\u{1b}[0m"),
+            None => text += &format!("{gap}{padded}"),
+        }
+    }
+    text
+}
+
+fn colour(state: State) -> Option<u8> {
+    match state {
+        State::Leader => Some(32),
+        State::Paused | State::Candidate | State::Other => Some(33),
+        State::Silent | State::Down => Some(31),
+        State::Follower | State::Learner => None,
+    }
+}
+
+fn trouble(row: &BranchRow, dir: &Path) -> Option<String> {
+    let branch = row.branch;
+    let typed = |verb: &str| command(&format!("{verb} {branch}"), dir);
+    match (row.state, &row.ended) {
+        (State::Paused, _) => Some(format!("branch {branch} is paused ({})", typed("resume"))),
+        (State::Down, None) => Some(format!("branch {branch} was killed ({})", typed("restart"))),
+        (State::Down, Some(ended)) => Some(format!("{ended} ({})", typed("restart"))),
+        (State::Silent, _) => Some(format!(
+            "branch {branch} runs, but does not answer; its log: {}",
+            row.log.display()
+        )),
+        _ => None,
+    }
+}
+
+/// `12s`, `3m 05s`, `2h 05m`, `3d 04h`.
+fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (minutes, hours, days) {
+        (0, ..) => format!("{seconds}s"),
+        (_, 0, _) => format!("{minutes}m {:02}s", seconds % 60),
+        (_, _, 0) => format!("{hours}h {:02}m", minutes % 60),
+        _ => format!("{days}d {:02}h", hours % 24),
+    }
+}
+
+/// What has happened between two looks that nobody was told of: another branch leads, one has fallen silent or speaks
+/// again.
+pub(super) fn news(before: &BankStatus, now: &BankStatus) -> Vec<String> {
+    let pairs = before.branches.iter().zip(&now.branches);
+    let news = pairs.filter_map(|(before, now)| match (before.state, now.state) {
+        (one, other) if one == other => None,
+        (_, State::Leader) => Some(format!("branch {} leads", now.branch)),
+        (_, State::Silent) => Some(format!("branch {} does not answer", now.branch)),
+        (State::Silent, State::Follower | State::Learner) => Some(format!("branch {} answers again", now.branch)),
+        _ => None,
+    });
+    news.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::status::Bent;
+    use super::*;
+    use std::path::PathBuf;
+
+    fn row(branch: u32, state: State, position: Option<u64>) -> BranchRow {
+        let up_s = (state != State::Down).then_some(u64::from(branch) * 100);
+        BranchRow {
+            branch,
+            pid: up_s.map(|_| 4700 + branch),
+            state,
+            position,
+            behind: position.map(|at| 120 - at),
+            customers: position.map(|_| branch),
+            address: format!("127.0.0.1:{}", 50_000 + branch).parse().expect("an address"),
+            up_since: up_s.map(|_| "2026-11-23T03:05:12Z".to_owned()),
+            up_s,
+            ended: None,
+            log: PathBuf::from(format!("outputs/bank/branch-{branch}/log")),
+        }
+    }
+
+    fn bank(branches: Vec<BranchRow>) -> BankStatus {
+        BankStatus {
+            bank_id: uuid::Uuid::nil(),
+            bank_file: "outputs/bank/bank.json".into(),
+            launcher_pid: 4700,
+            position: 120,
+            branches,
+            can_be_bent: true,
+            bent: Vec::new(),
+        }
+    }
+
+    fn plain(lines: &[String]) -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_table_says_how_each_branch_is_and_below_it_what_is_wrong() {
+        let mut ended = row(3, State::Down, None);
+        ended.ended = Some("branch 3 has ended (signal: 9 (SIGKILL)); its log: outputs/bank/branch-3/log".to_owned());
+        let mut status = bank(vec![
+            row(1, State::Leader, Some(120)),
+            row(2, State::Candidate, Some(20)),
+            ended,
+            row(4, State::Down, None),
+            row(5, State::Paused, None),
+            row(10, State::Silent, None),
+        ]);
+        status.bent.push(Bent {
+            says: "nothing goes to and from branch 2".to_owned(),
+            directions: vec![(1, 2), (2, 1)],
+            passage: "cut".to_owned(),
+            by_ms: None,
+            heal: "heal 2".to_owned(),
+        });
+        let lines = lines(&status, Path::new("outputs/bank"));
+        assert!(lines[1].contains("\u{1b}[32mleader   \u{1b}[0m"), "{:?}", lines[1]);
+        assert_eq!(
+            plain(&lines),
+            [
+                "branch   pid  role       position  behind  clients  address           up for",
+                "     1  4701  leader          120       0        1  127.0.0.1:50001   1m 40s",
+                "     2  4702  candidate        20     100        2  127.0.0.1:50002   3m 20s",
+                "     3     -  down              -       -        -  127.0.0.1:50003        -",
+                "     4     -  down              -       -        -  127.0.0.1:50004        -",
+                "     5  4705  paused            -       -        -  127.0.0.1:50005   8m 20s",
+                "    10  4710  silent            -       -        -  127.0.0.1:50010  16m 40s",
+                "",
+                "branch 3 has ended (signal: 9 (SIGKILL)); its log: outputs/bank/branch-3/log (launcher restart 3)",
+                "branch 4 was killed (launcher restart 4)",
+                "branch 5 is paused (launcher resume 5)",
+                "branch 10 runs, but does not answer; its log: outputs/bank/branch-10/log",
+                "nothing goes to and from branch 2 (launcher heal 2)",
+            ]
+        );
+        // Another directory is named in what there is to type.
+        let lines = super::lines(&bank(vec![row(4, State::Down, None)]), Path::new("b b"));
+        assert_eq!(lines[3], "branch 4 was killed (launcher restart 4 --dir 'b b')");
+    }
+
+    #[test]
+    fn ages_are_short() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m 00s"),
+            (3_599, "59m 59s"),
+            (3_600, "1h 00m"),
+            (86_399, "23h 59m"),
+            (86_400, "1d 00h"),
+            (10_000_000, "115d 17h"),
+        ] {
+            assert_eq!(age(seconds), text);
+        }
+    }
+
+    #[test]
+    fn news_are_what_nobody_was_told_of() {
+        let bank = |one, two, three| {
+            let states = [(1, one), (2, two), (3, three)];
+            bank(states.map(|(branch, state)| row(branch, state, None)).into())
+        };
+        let before = bank(State::Leader, State::Follower, State::Follower);
+        let silent = bank(State::Silent, State::Leader, State::Candidate);
+        assert_eq!(news(&before, &before), [""; 0]);
+        assert_eq!(news(&before, &silent), ["branch 1 does not answer", "branch 2 leads"]);
+        let healed = bank(State::Follower, State::Leader, State::Down);
+        assert_eq!(news(&silent, &healed), ["branch 1 answers again"]);
+    }
+}

@@ -1,0 +1,165 @@
+//! `launcher up`, from nothing running to everything stopped again.
+
+use super::args::UpPlan;
+use super::control::Control;
+use super::home::{Found, Founding, Home, command};
+use super::order::{Answer, Order};
+use super::screen::Screen;
+use super::start::{self, Start};
+use super::supervisor::{End, Supervisor};
+use super::{LiveError, welcome};
+use crate::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
+use crate::interrupts::Interrupts;
+use crate::network::{self, Ways};
+use crate::progress::Progress;
+use crate::relay::Passage;
+
+/// Brings a bank up, keeps it until it is to be stopped, and stops it; the exit code.
+///
+/// # Errors
+/// It did not come up. No process is left then.
+pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
+    let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
+    if !plan.dir.exists() {
+        // Nothing is made for what cannot be.
+        start::decide(Found::Nothing, &plan.wanted, &plan.dir)?;
+    }
+    let home = Home::take(&plan.dir).await?;
+    let start = start::decide(home.look()?, &plan.wanted, home.dir())?;
+    let mut cluster = cluster(&plan, &home, &start).await?;
+    let progress = Progress::on_stderr();
+    progress.count("branches up", cluster.numbers().len());
+    let opened = async {
+        bring_up(&mut cluster, start, &home, &progress).await?;
+        Control::open(home.dir()).await
+    };
+    let opened = tokio::select! {
+        opened = opened => opened,
+        exit_code = interrupts.next() => Err(LiveError::Interrupted { exit_code }),
+    };
+    progress.end();
+    let mut control = match opened {
+        Ok(control) => control,
+        Err(error) => {
+            // What they fail with on the way is known already, or follows from it.
+            cluster.end_all(|_, _| ()).await;
+            return Err(error);
+        }
+    };
+    let mut screen = Screen::on_stdout();
+    let mut supervisor = Supervisor::new(&cluster, home.dir(), &mut screen);
+    supervisor.welcome(&welcome::text(&plan, &cluster)).await;
+    let end = supervisor.supervise(&mut control, &mut interrupts).await;
+    Ok(stop(cluster, home, control, interrupts, screen, end).await)
+}
+
+async fn cluster(plan: &UpPlan, home: &Home, start: &Start) -> Result<Cluster, LiveError> {
+    let branches = start.branches();
+    let relayed = branches.len() <= network::BRANCHES_MAX;
+    let config = ClusterConfig {
+        programs: plan.programs.clone(),
+        dir: home.dir().to_owned(),
+        ports: match start {
+            Start::New { ports, .. } => ports.clone(),
+            Start::Begun(Founding { branches, .. })
+            | Start::Again {
+                addresses: branches, ..
+            } => Ports::Kept(branches.values().copied().collect()),
+        },
+        lifetime: Lifetime::WithLauncher,
+        election_timeout: election_timeout(branches.len()),
+        branches,
+        branch_args: Vec::new(),
+    };
+    if !relayed {
+        return Ok(Cluster::new(config));
+    }
+    Ok(Cluster::relayed(config).await?)
+}
+
+async fn bring_up(cluster: &mut Cluster, start: Start, home: &Home, progress: &Progress) -> Result<(), LiveError> {
+    match start {
+        Start::New { opening_balance, .. } => {
+            cluster.start(|| progress.one()).await?;
+            home.begin(opening_balance, &cluster.listening())?;
+            cluster.found(opening_balance, 0).await?;
+        }
+        Start::Begun(founding) => {
+            cluster.start(|| progress.one()).await?;
+            cluster.found_again(founding.opening_balance, 0).await?;
+        }
+        Start::Again { bank, .. } => {
+            cluster.start(|| progress.one()).await?;
+            cluster.recognise(bank);
+        }
+    }
+    Ok(cluster.await_position(&cluster.numbers(), 1, FOUND_TIMEOUT).await?)
+}
+
+/// Stops everything, politely unless a signal comes meanwhile, and says so; the exit code.
+async fn stop(
+    mut cluster: Cluster,
+    home: Home,
+    mut control: Control,
+    mut interrupts: Interrupts,
+    mut screen: Screen,
+    end: End,
+) -> u8 {
+    screen.clear();
+    screen.say("stopping the bank; Ctrl-C again stops it at once");
+    if let Some(network) = cluster.network() {
+        network.bend(Ways::All, Passage::Pass);
+    }
+    let mut told = Vec::new();
+    if let End::Down(call) = end {
+        told.push(call);
+    }
+    let forced = {
+        let waits_for = |branch, pid| screen.say(&format!("waiting for branch {branch} (process {pid}) to end"));
+        let mut ended = std::pin::pin!(cluster.end_all(waits_for));
+        loop {
+            tokio::select! {
+                failed = &mut ended => break Ok(failed),
+                exit_code = interrupts.next() => break Err(exit_code),
+                call = control.next() => match call.order {
+                    Order::Down => told.push(call),
+                    // Answered by being dropped: the bank has stopped.
+                    Order::Status | Order::Do(_) => drop(call),
+                },
+            }
+        }
+    };
+    let (exit_code, trouble) = match forced {
+        Ok(failed) => {
+            let failed: Vec<String> = failed.iter().map(ToString::to_string).collect();
+            (u8::from(!failed.is_empty()), failed.join("\n"))
+        }
+        Err(exit_code) => {
+            cluster.kill_all();
+            (exit_code, "a second signal came: the branches were killed".to_owned())
+        }
+    };
+    let dir = home.dir().to_owned();
+    control.withdraw();
+    // From here on another launcher may have the directory.
+    drop((cluster, home));
+    if !trouble.is_empty() {
+        screen.say(&trouble);
+    }
+    let down = format!("the bank in {} is down", dir.display());
+    screen.say(&format!(
+        "{down}; its books stay, start it again with: {}",
+        command("up", &dir)
+    ));
+    for call in told {
+        call.answer(match trouble.as_str() {
+            "" => Answer::Done(down.clone()),
+            trouble => Answer::Refused {
+                exit_code: 1,
+                message: format!("{down}, but not as it was told to: {trouble}"),
+            },
+        });
+    }
+    control.close().await;
+    exit_code
+}

@@ -1,0 +1,53 @@
+//! What `launcher up` says once the bank is up: what there is, and the lines to copy into another shell.
+
+use super::args::UpPlan;
+use super::home::command;
+use crate::cluster::Cluster;
+use crate::report::shell_word;
+use crate::table::count;
+use std::path::{Path, PathBuf};
+
+/// All of it, line by line.
+pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
+    let branches = cluster.numbers();
+    let (first, last) = (
+        branches.first().copied().unwrap_or(1),
+        branches.last().copied().unwrap_or(1),
+    );
+    let launcher = shell_word(&typed(&plan.programs.customer_cli.with_file_name("launcher")));
+    let ask = |words: &str| command(words, &plan.dir).replacen("launcher", &launcher, 1);
+    let customer = shell_word(&typed(&plan.programs.customer_cli));
+    let customer = format!("{customer} --bank {}", shell_word(&cluster.bank_path()));
+    let mut text = format!(
+        "the bank is up: {}, its files in {}\nfrom another shell, in this directory:\n",
+        count(branches.len(), "branch", "branches"),
+        plan.dir.display()
+    );
+    for line in [
+        format!("{customer} --session me.json deposit 100"),
+        format!("{customer} --session me.json --branch {last} query"),
+        format!("{customer} --branch {last} watch"),
+        ask("status"),
+        ask(&format!("kill {first}")),
+        ask("down"),
+    ] {
+        text += &format!("  {line}\n");
+    }
+    if let (Some(input), true) = (&plan.wanted.input, plan.wanted.has_customers) {
+        let input = shell_word(input);
+        text += &format!(
+            "the customers of {input} are not run here; on a bank of their own they are:\n  {launcher} run {input}\n"
+        );
+    }
+    text + "Ctrl-C stops it."
+}
+
+/// A program's path, as short as it can be typed in this directory.
+fn typed(program: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    match here.and_then(|here| program.strip_prefix(here).ok().map(Path::to_owned)) {
+        Some(below) if below.components().count() == 1 => Path::new(".").join(below),
+        Some(below) => below,
+        None => program.to_owned(),
+    }
+}
