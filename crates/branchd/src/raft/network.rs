@@ -33,6 +33,10 @@ use crate::peer::{Identity, Peers};
 /// over a real network need not come about.
 const RPC_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
+/// Between two tries to reach a branch that was not there: it is found again so soon after it is back, and costs next to
+/// nothing while it is not.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
 /// How much of the books goes into one message, in bytes, and how many such messages wait at once.
 const CHUNK_BYTES: usize = 1 << 20;
 const CHUNKS_QUEUED_MAX: usize = 4;
@@ -108,23 +112,30 @@ impl Network {
 
 impl NetBackoff<TypeConfig> for Network {
     fn backoff(&self) -> Option<Backoff> {
-        None
+        Some(Backoff::new(std::iter::repeat(TRY_AGAIN)))
     }
 }
 
 impl NetStreamAppend<TypeConfig> for Network {
     fn stream_append<'s, S>(
         &'s mut self,
-        input: S,
+        mut input: S,
         option: RPCOption,
     ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>, RpcError>>
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
+            // The engine spaces its tries by putting the first request off. Without it there is nothing to connect for; and
+            // whoever connects before it fails before it, and tries again at once, for ever.
+            let Some(first) = input.next().await else {
+                return Ok(futures::stream::empty().boxed());
+            };
             let mut client = self.client()?;
             let mut peer = Some(self.peer());
-            let requests = input.map(move |request| wire::append_request(&request, peer.take()));
+            let requests = futures::stream::iter([first])
+                .chain(input)
+                .map(move |request| wire::append_request(&request, peer.take()));
             let responses = self.within(&option, client.append(requests)).await?;
             let network = &*self;
             let results = responses.map(move |response| {
@@ -263,5 +274,49 @@ async fn send_copy(
             part: Some(Part::Chunk(chunk)),
         };
         sender.send(message).await.map_err(gone)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    /// Turns that a connection would have come about in many times over.
+    const TURNS: usize = 10_000;
+
+    #[tokio::test]
+    async fn nobody_is_connected_to_before_there_is_something_to_say() {
+        let there = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut network = Network {
+            identity: Identity {
+                bank_id: Uuid::nil(),
+                branch: 1,
+                replica: 1,
+            },
+            peers: Peers::new(BTreeMap::new()),
+            target: 2,
+            member: Member {
+                branch: 2,
+                address: there.local_addr().expect("bound").to_string(),
+            },
+        };
+        let option = RPCOption::new(Duration::from_secs(1));
+        let turns = async {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = network.stream_append(futures::stream::pending(), option.clone()) => panic!("it had nothing to send"),
+            _ = there.accept() => panic!("it connected"),
+            () = turns => {}
+        }
+        let ended = network.stream_append(futures::stream::empty(), option).await;
+        assert!(ended.expect("nothing to fail").next().await.is_none());
+        let spaced = network.backoff().expect("one of its own").take(3);
+        assert_eq!(spaced.collect::<Vec<_>>(), [TRY_AGAIN; 3]);
     }
 }
