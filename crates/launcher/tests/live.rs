@@ -197,6 +197,7 @@ fn one_directory_has_one_launcher_and_a_bank_that_is_not_another() {
     up.down();
     let town = r#"[{"id":1,"type":"branch","balance":5},{"id":1,"type":"customer","events":[]}]"#;
     fs::write(dir.path().join("town.json"), town).expect("written");
+    fs::create_dir_all(dir.path().join("thesis/chapter-1")).expect("made");
     for (args, expected) in [
         (
             "up --branches 2",
@@ -213,12 +214,16 @@ fn one_directory_has_one_launcher_and_a_bank_that_is_not_another() {
         ("up --branches 3 --base-port 65534 --dir new", "past 65535"),
         ("up --dir new", "there is no bank in new yet"),
         ("up nowhere.json", "nowhere.json"),
+        (
+            "up --branches 3 --dir thesis",
+            "holds no live bank but something else (chapter-1)",
+        ),
     ] {
         let ran = launcher(dir.path(), args);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
         assert!(ran.stderr.contains(expected), "{args}: {ran:?}");
     }
-    assert!(!dir.path().join("new").exists());
+    assert!(!dir.path().join("new").exists() && !dir.path().join("thesis/LOCK").exists());
     fs::remove_dir_all(dir.path().join("outputs/bank/branch-2/data")).expect("lost");
     let ran = launcher(dir.path(), "up");
     assert_eq!(ran.code, Some(1), "{ran:?}");

@@ -53,6 +53,13 @@ Examples:
 Of what is said about one way, the last word counts. Customers reach every branch all the same.
 Exit codes: 0 done, 1 cannot be done now, 2 there is no such branch.";
 
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  launcher down
+  launcher down --dir outputs/other
+
+Exit codes: 0 stopped as told, 1 no bank runs, or a branch had to be killed.";
+
 /// What there is to do with a live bank.
 #[derive(Debug, Subcommand)]
 pub enum LiveCommand {
@@ -86,7 +93,8 @@ pub enum LiveCommand {
     /// Let everything pass again what was cut, delayed or held
     #[command(after_help = WAYS_EXAMPLES)]
     Heal(HealArgs),
-    /// Stop the live bank, and wait until it is; its books stay
+    /// Stop the live bank, and wait until that is done; its books and logs stay
+    #[command(after_help = DOWN_EXAMPLES)]
     Down(DownArgs),
 }
 

@@ -217,7 +217,12 @@ pub(super) async fn ask(dir: &Path, order: Order) -> Result<Answer, LiveError> {
     let up = command("up", dir);
     let (path, dir) = (dir.join(FILE), dir.display());
     let reached: Reached = match read_bounded(&path, FILE_BYTES_MAX) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|error| LiveError::io(path.display())(error.into()))?,
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+            let path = path.display();
+            LiveError::Failed(format!(
+                "{path} was not written by a launcher ({error}); start the bank again with: {up}"
+            ))
+        })?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(LiveError::Failed(format!(
                 "no bank runs in {dir}; start one with: {up}"

@@ -105,29 +105,6 @@ impl Home {
         &self.dir
     }
 
-    /// What is in it.
-    ///
-    /// # Errors
-    /// A file in it is damaged, or it is a directory of something else.
-    pub(super) fn look(&self) -> Result<Found, LiveError> {
-        let founding = self.founding()?;
-        let bank = self.dir.join("bank.json");
-        if bank.exists() {
-            let bank = BankFile::load(&bank).map_err(|error| LiveError::Failed(error.to_string()))?;
-            return Ok(Found::Bank(bank, founding));
-        }
-        if let Some(founding) = founding {
-            return Ok(Found::Begun(founding));
-        }
-        match self.stranger()? {
-            None => Ok(Found::Nothing),
-            Some(name) => Err(LiveError::Usage(format!(
-                "{} holds no live bank but something else ({name}); name a new directory with --dir",
-                self.dir.display()
-            ))),
-        }
-    }
-
     /// Writes down how the bank is founded, before it is: with what, on which branches.
     ///
     /// # Errors
@@ -144,34 +121,62 @@ impl Home {
         let written = durable_file::replace(&path, text.as_bytes(), Durability::Host);
         written.map_err(LiveError::io(path.display()))
     }
+}
 
-    fn founding(&self) -> Result<Option<Founding>, LiveError> {
-        let path = self.dir.join(FOUNDING_FILE);
-        let text = match durable_file::read_bounded(&path, FOUNDING_BYTES_MAX) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LiveError::io(path.display())(error)),
-        };
-        let founding = serde_json::from_slice(&text);
-        founding
-            .map(Some)
-            .map_err(|error| LiveError::io(path.display())(error.into()))
+/// What is in a directory; nothing, where there is none.
+///
+/// # Errors
+/// A file in it is damaged, or it is a directory of something else.
+pub(super) fn look(dir: &Path) -> Result<Found, LiveError> {
+    let founding = founding(dir)?;
+    let bank = dir.join("bank.json");
+    if bank.exists() {
+        let bank = BankFile::load(&bank).map_err(|error| LiveError::Failed(error.to_string()))?;
+        return Ok(Found::Bank(bank, founding));
     }
+    if let Some(founding) = founding {
+        return Ok(Found::Begun(founding));
+    }
+    match stranger(dir)? {
+        None => Ok(Found::Nothing),
+        Some(name) => Err(LiveError::Usage(format!(
+            "{} holds no live bank but something else ({name}); name a new directory with --dir",
+            dir.display()
+        ))),
+    }
+}
 
-    /// Something in it that no `up` leaves there before it founds a bank. Books are such a thing: they come with a bank.
-    fn stranger(&self) -> Result<Option<String>, LiveError> {
-        let failed = |source| LiveError::io(self.dir.display())(source);
-        for entry in fs::read_dir(&self.dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
-            // What is hidden may be an operating system's.
-            if !branch && name != LOCK_FILE && !name.starts_with('.') {
-                return Ok(Some(name));
-            }
+fn founding(dir: &Path) -> Result<Option<Founding>, LiveError> {
+    let path = dir.join(FOUNDING_FILE);
+    let text = match durable_file::read_bounded(&path, FOUNDING_BYTES_MAX) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LiveError::io(path.display())(error)),
+    };
+    let founding = serde_json::from_slice(&text);
+    founding
+        .map(Some)
+        .map_err(|error| LiveError::io(path.display())(error.into()))
+}
+
+/// Something in it that no `up` leaves there before it founds a bank. Books are such a thing: they come with a bank.
+fn stranger(dir: &Path) -> Result<Option<String>, LiveError> {
+    let failed = |source| LiveError::io(dir.display())(source);
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
+        // What is hidden may be an operating system's.
+        if !branch && name != LOCK_FILE && !name.starts_with('.') {
+            return Ok(Some(name));
         }
-        Ok(None)
     }
+    Ok(None)
 }
 
 /// Where each branch listens on this host.
@@ -282,35 +287,36 @@ mod tests {
         );
         // As a start that was cut short leaves it.
         fs::create_dir_all(dir.path().join("branch-1/data")).expect("made");
-        assert!(matches!(home.look(), Ok(Found::Nothing)));
+        assert!(matches!(look(dir.path()), Ok(Found::Nothing)));
         let branch = |branch: u32, address: &str| Branch {
             branch,
             address: address.parse().expect("an address"),
         };
         let branches = vec![branch(1, "127.0.0.1:4001"), branch(2, "127.0.0.1:4002")];
         home.begin(7, &branches).expect("written");
-        assert!(matches!(home.look(), Ok(Found::Begun(begun)) if begun == founding()));
+        assert!(matches!(look(dir.path()), Ok(Found::Begun(begun)) if begun == founding()));
         let bank = BankFile::new(uuid::Uuid::from_u128(7), branches).expect("a bank");
         bank.save(&dir.path().join("bank.json")).expect("saved");
-        assert!(matches!(home.look(), Ok(Found::Bank(found, Some(begun))) if found == bank && begun == founding()));
+        assert!(
+            matches!(look(dir.path()), Ok(Found::Bank(found, Some(begun))) if found == bank && begun == founding())
+        );
         assert!(addresses(&[branch(1, "10.0.0.1:4001")]).is_err());
     }
 
-    #[tokio::test]
-    async fn what_is_no_bank_is_left_alone() {
+    #[test]
+    fn what_is_no_bank_is_left_alone() {
         let dir = tempfile::tempdir().expect("a directory");
-        let home = Home::take(dir.path()).await.expect("free");
         fs::write(dir.path().join("thesis.txt"), "x").expect("written");
-        let refused = home.look().expect_err("something else");
+        let refused = look(dir.path()).expect_err("something else");
         assert!(refused.to_string().contains("thesis.txt"), "{refused}");
         assert_eq!(refused.exit_code(), 2);
         fs::remove_file(dir.path().join("thesis.txt")).expect("removed");
         fs::create_dir_all(dir.path().join("branch-1/data/journal")).expect("made");
-        let refused = home.look().expect_err("books without a bank").to_string();
+        let refused = look(dir.path()).expect_err("books without a bank").to_string();
         assert!(refused.contains("branch-1"), "{refused}");
         for damaged in ["", "{}", "{\"opening_balance\":0,\"branches\":{\"1\":\"nowhere\"}}"] {
             fs::write(dir.path().join(FOUNDING_FILE), damaged).expect("written");
-            let refused = home.look().expect_err(damaged).to_string();
+            let refused = look(dir.path()).expect_err(damaged).to_string();
             assert!(refused.contains(FOUNDING_FILE), "{refused}");
         }
     }

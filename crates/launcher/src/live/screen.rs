@@ -134,7 +134,7 @@ fn fitting(lines: &[String], size: Size) -> Vec<String> {
     let (columns, rows) = (size.columns.max(2) - 1, size.rows.max(3) - 1);
     let mut shown: Vec<String> = lines.iter().take(rows).map(|line| cut(line, columns)).collect();
     if lines.len() > rows {
-        let last = format!("… and {} lines more: launcher status", lines.len() - rows + 1);
+        let last = format!("… and {} lines more than there is room for", lines.len() - rows + 1);
         shown.pop();
         shown.push(cut(&last, columns));
     }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(fit(1, 4, 24), ["\u{1b}[31mdo…\u{1b}[0m"]);
         assert_eq!(
             fit(5, 80, 5),
-            [lines(3), vec!["… and 2 lines more: launcher status".into()]].concat()
+            [lines(3), vec!["… and 2 lines more than there is room for".into()]].concat()
         );
         for (columns, rows) in [(0, 0), (1, 1), (2, 2), (3, 1)] {
             assert!(fit(9, columns, rows).len() <= 2);

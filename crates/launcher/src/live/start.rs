@@ -75,7 +75,7 @@ fn new(wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
         )));
     };
     let ports = wanted.ports.clone().unwrap_or(DEFAULT_PORTS);
-    ports.check(&branches)?;
+    ports.chosen(&branches)?;
     Ok(Start::New {
         branches,
         ports,

@@ -83,7 +83,11 @@ fn trouble(row: &BranchRow, dir: &Path) -> Option<String> {
     match (row.state, &row.ended) {
         (State::Paused, _) => Some(format!("branch {branch} is paused ({})", typed("resume"))),
         (State::Down, None) => Some(format!("branch {branch} was killed ({})", typed("restart"))),
-        (State::Down, Some(ended)) => Some(format!("{ended} ({})", typed("restart"))),
+        (State::Down, Some(ended)) => {
+            // What to type comes first: the rest may be long.
+            let ended = ended.strip_prefix(&format!("branch {branch} ")).unwrap_or(ended);
+            Some(format!("branch {branch} is down ({}): it {ended}", typed("restart")))
+        }
         (State::Silent, _) => Some(format!(
             "branch {branch} runs, but does not answer; its log: {}",
             row.log.display()
@@ -191,7 +195,7 @@ mod tests {
                 "     5  4705  paused            -       -        -  127.0.0.1:50005   8m 20s",
                 "    10  4710  silent            -       -        -  127.0.0.1:50010  16m 40s",
                 "",
-                "branch 3 has ended (signal: 9 (SIGKILL)); its log: outputs/bank/branch-3/log (launcher restart 3)",
+                "branch 3 is down (launcher restart 3): it has ended (signal: 9 (SIGKILL)); its log: outputs/bank/branch-3/log",
                 "branch 4 was killed (launcher restart 4)",
                 "branch 5 is paused (launcher resume 5)",
                 "branch 10 runs, but does not answer; its log: outputs/bank/branch-10/log",

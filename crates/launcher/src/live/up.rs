@@ -2,7 +2,7 @@
 
 use super::args::UpPlan;
 use super::control::Control;
-use super::home::{Found, Founding, Home, command};
+use super::home::{self, Founding, Home, command};
 use super::order::{Answer, Order};
 use super::screen::Screen;
 use super::start::{self, Start};
@@ -20,12 +20,10 @@ use crate::relay::Passage;
 /// It did not come up. No process is left then.
 pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
-    if !plan.dir.exists() {
-        // Nothing is made for what cannot be.
-        start::decide(Found::Nothing, &plan.wanted, &plan.dir)?;
-    }
+    // Nothing is made for what cannot be. What counts is what is there once nobody else can change it.
+    start::decide(home::look(&plan.dir)?, &plan.wanted, &plan.dir)?;
     let home = Home::take(&plan.dir).await?;
-    let start = start::decide(home.look()?, &plan.wanted, home.dir())?;
+    let start = start::decide(home::look(home.dir())?, &plan.wanted, home.dir())?;
     let mut cluster = cluster(&plan, &home, &start).await?;
     let progress = Progress::on_stderr();
     progress.count("branches up", cluster.numbers().len());
