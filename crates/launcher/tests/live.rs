@@ -375,7 +375,11 @@ fn an_input_gives_branches_and_balance_and_says_how_to_run_its_customers() {
         (&json!(4), &json!(2))
     );
     assert_eq!(up.customer("--branch 4 query").done()["balance"], 5);
-    assert!(up.said().contains("launcher run town.json"), "{}", up.said());
+    assert!(
+        up.said().contains("launcher run town.json --base-port auto"),
+        "{}",
+        up.said()
+    );
     up.done("cut 2>4");
     up.down();
 }
