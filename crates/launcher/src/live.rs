@@ -88,6 +88,6 @@ impl LiveError {
 pub async fn execute(command: LiveCommand) -> Result<u8, LiveError> {
     match command {
         LiveCommand::Up(args) => up::up(args.plan()?).await,
-        command => order::execute(command).await,
+        LiveCommand::Ask(command) => order::execute(command).await,
     }
 }

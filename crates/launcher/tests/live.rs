@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use support::bank::{Ran, start_customer_in};
-use support::live::{Up, launcher, three};
+use support::live::{Up, free_base, launcher, three};
 use support::{PATIENCE, wait_for};
 
 fn dir() -> tempfile::TempDir {
@@ -375,7 +375,35 @@ fn an_input_gives_branches_and_balance_and_says_how_to_run_its_customers() {
         (&json!(4), &json!(2))
     );
     assert_eq!(up.customer("--branch 4 query").done()["balance"], 5);
-    assert!(up.said().contains("launcher run town.json"), "{}", up.said());
+    assert!(
+        up.said().contains("launcher run town.json --base-port auto"),
+        "{}",
+        up.said()
+    );
     up.done("cut 2>4");
     up.down();
+}
+
+#[test]
+fn the_bank_of_a_run_is_brought_back() {
+    let dir = dir();
+    let town = r#"[{"id":1,"type":"branch","balance":5},
+        {"id":1,"type":"customer","events":[{"interface":"deposit","branch":1,"money":7}]}]"#;
+    fs::write(dir.path().join("town.json"), town).expect("written");
+    let run = format!("run town.json --dir outputs/bank --base-port {}", free_base());
+    let ran = launcher(dir.path(), &run);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let up = Up::new(dir.path(), "");
+    assert_eq!(up.customer("query").done()["balance"], 12);
+    assert_eq!(up.customer("deposit 1").done()["balance"], 13);
+    up.down();
+    let checked = launcher(dir.path(), "check outputs/bank");
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    // What it opened with is not known here.
+    let refused = launcher(dir.path(), "up town.json");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused.stderr.contains("was not founded by `launcher up`"),
+        "{refused:?}"
+    );
 }

@@ -66,6 +66,14 @@ pub enum LiveCommand {
     /// Start a bank that stays, or find the one in --dir again; show how it is until it is stopped
     #[command(after_help = UP_EXAMPLES)]
     Up(UpArgs),
+    /// What other shells ask
+    #[command(flatten)]
+    Ask(AskCommand),
+}
+
+/// What is asked of one that runs, from another shell.
+#[derive(Debug, Subcommand)]
+pub enum AskCommand {
     /// Show how the live bank is: each branch's process, role, position, customers and address
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
@@ -101,7 +109,7 @@ pub enum LiveCommand {
 /// Of `up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// Take branches and balance from this input; its customers are not run
+    /// Take branches and balance from this input; its customers and faults are not run
     input: Option<PathBuf>,
     /// Start a new bank of branches 1 to N
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..=BRANCHES_MAX as i64))]

@@ -132,6 +132,8 @@ impl Control {
     /// Stops listening, and waits until every answer is written.
     pub(super) async fn close(self) {
         self.serving.abort();
+        // The port is free once the task is gone.
+        let _ = self.serving.await;
         // Whoever still waits for an answer is told that there will be none.
         drop(self.calls);
         let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
@@ -328,6 +330,9 @@ mod tests {
         let gone = ask(dir.path(), Order::Status).await.expect_err("nobody").to_string();
         let pid = format!("its launcher, process {}, is gone", std::process::id());
         assert!(gone.contains(&pid), "{gone}");
+        std::fs::write(&path, "x").expect("written");
+        let damaged = ask(dir.path(), Order::Status).await.expect_err("nothing").to_string();
+        assert!(damaged.contains("was not written by a launcher"), "{damaged}");
     }
 
     #[tokio::test]

@@ -30,6 +30,8 @@ const FOUNDING_FILE: &str = "founding.json";
 const FOUNDING_BYTES_MAX: u64 = 1 << 20;
 /// Branches whose launcher was killed notice it at once, and drain for 5 s at the most; see `branchd`'s `DRAIN_TIMEOUT`.
 const LEFT_BEHIND_TIMEOUT: Duration = Duration::from_secs(8);
+/// A launcher that was killed has a process for a moment longer, until its parent has taken note.
+const DYING: Duration = Duration::from_secs(1);
 /// Between two looks whether they are gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -72,7 +74,7 @@ impl Home {
         let path = dir.join(LOCK_FILE);
         let failed = |source| LiveError::io(path.display())(source);
         let mut lock = open_lock(&path).map_err(failed)?;
-        let deadline = Instant::now() + LEFT_BEHIND_TIMEOUT;
+        let began = Instant::now();
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
@@ -80,10 +82,11 @@ impl Home {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
             let launcher = holder(&mut lock);
-            if launcher.is_none_or(is_alive) {
+            let waited = began.elapsed();
+            if launcher.is_none_or(is_alive) && waited >= DYING {
                 return Err(runs_already(dir, launcher));
             }
-            if Instant::now() >= deadline {
+            if waited >= LEFT_BEHIND_TIMEOUT {
                 return Err(left_behind(dir));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -92,6 +95,7 @@ impl Home {
         let held = fcntl_setfd(&lock, FdFlags::empty()).map_err(io::Error::from);
         let written = held
             .and_then(|()| lock.set_len(0))
+            .and_then(|()| lock.rewind())
             .and_then(|()| write!(lock, "{}", std::process::id()));
         written.map_err(failed)?;
         Ok(Home {
@@ -334,6 +338,12 @@ mod tests {
             tokio::task::yield_now().await;
             drop(lock);
         });
-        home.expect("gone");
+        let _home = home.expect("gone");
+        // The next one is told of this launcher, not of that.
+        let refused = Home::take(dir.path()).await.expect_err("taken").to_string();
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
     }
 }

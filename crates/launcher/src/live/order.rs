@@ -1,6 +1,6 @@
 //! What another shell asks of a live bank, as it goes over the wire; and the short-lived verbs that ask it.
 
-use super::args::LiveCommand;
+use super::args::AskCommand;
 use super::control;
 use super::home::command;
 use super::status::BankStatus;
@@ -80,20 +80,19 @@ impl Told {
 ///
 /// # Errors
 /// It was not done.
-pub(super) async fn execute(command: LiveCommand) -> Result<u8, LiveError> {
+pub(super) async fn execute(command: AskCommand) -> Result<u8, LiveError> {
     let typed = words::typed_ways;
     let (told, dir) = match command {
-        LiveCommand::Up(_) => return Ok(0),
-        LiveCommand::Status(args) => return status(&args.dir.dir, args.json).await,
-        LiveCommand::Down(args) => return down(&args.dir.dir).await,
-        LiveCommand::Kill(args) => (Told::Kill(args.branch), args.dir),
-        LiveCommand::Restart(args) => (Told::Restart(args.branch), args.dir),
-        LiveCommand::Pause(args) => (Told::Pause(args.branch), args.dir),
-        LiveCommand::Resume(args) => (Told::Resume(args.branch), args.dir),
-        LiveCommand::Hold(args) => (Told::Hold(args.branch), args.dir),
-        LiveCommand::Cut(args) => (Told::Cut(typed(args.ways.ok_or_else(no_ways)?)), args.dir),
-        LiveCommand::Delay(args) => (Told::Delay(typed(args.ways), args.by), args.dir),
-        LiveCommand::Heal(args) => (Told::Heal(args.ways.map(typed)), args.dir),
+        AskCommand::Status(args) => return status(&args.dir.dir, args.json).await,
+        AskCommand::Down(args) => return down(&args.dir.dir).await,
+        AskCommand::Kill(args) => (Told::Kill(args.branch), args.dir),
+        AskCommand::Restart(args) => (Told::Restart(args.branch), args.dir),
+        AskCommand::Pause(args) => (Told::Pause(args.branch), args.dir),
+        AskCommand::Resume(args) => (Told::Resume(args.branch), args.dir),
+        AskCommand::Hold(args) => (Told::Hold(args.branch), args.dir),
+        AskCommand::Cut(args) => (Told::Cut(typed(args.ways.ok_or_else(no_ways)?)), args.dir),
+        AskCommand::Delay(args) => (Told::Delay(typed(args.ways), args.by), args.dir),
+        AskCommand::Heal(args) => (Told::Heal(args.ways.map(typed)), args.dir),
     };
     done(told, dir.dir).await
 }

@@ -36,7 +36,8 @@ pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
     if let (Some(input), true) = (&plan.wanted.input, plan.wanted.has_customers) {
         let input = shell_word(input);
         text += &format!(
-            "the customers of {input} are not run here; on a bank of their own they are:\n  {launcher} run {input}\n"
+            "customers and faults of {input} are not run here; on a bank of its own they are:\n  \
+             {launcher} run {input} --base-port auto\n"
         );
     }
     text + "Ctrl-C stops it."

@@ -31,7 +31,7 @@ pub fn three() -> String {
 
 /// A base port for a few branches that are to find their ports free later on too: below those from which systems take the
 /// ports of outgoing connections.
-fn free_base() -> u16 {
+pub fn free_base() -> u16 {
     const FIRST: u16 = 12_000;
     const BASES: u32 = 2_000;
     const STEP: u16 = 10;
