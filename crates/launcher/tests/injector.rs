@@ -7,7 +7,11 @@ use launcher::network::Ways;
 use std::time::Duration;
 
 async fn cluster(dir: &tempfile::TempDir, relayed: bool) -> Cluster {
-    let config = ClusterConfig::new(dir.path(), 1..=3).expect("the programs are built");
+    cluster_of(dir, 3, relayed).await
+}
+
+async fn cluster_of(dir: &tempfile::TempDir, branches: u32, relayed: bool) -> Cluster {
+    let config = ClusterConfig::new(dir.path(), 1..=branches).expect("the programs are built");
     let mut cluster = match relayed {
         true => Cluster::relayed(config).await.expect("ports"),
         false => Cluster::new(config),
@@ -66,6 +70,24 @@ async fn each_fault_is_in_the_book_from_when_it_began_until_it_is_undone() {
         injector.perform(&cluster, deed).await.expect("done");
     }
     assert_eq!(injector.open().count(), 0);
+    cluster.stop().await.expect("all drained");
+}
+
+#[tokio::test]
+async fn where_there_is_only_one_branch_nothing_is_bent() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = cluster_of(&dir, 1, true).await;
+    let mut injector = Injector::new(0);
+    let ms = Duration::from_millis(1);
+    for deed in [
+        Deed::Hold(1),
+        Deed::Cut(Ways::Around(1)),
+        Deed::Delay(Ways::All, ms),
+        Deed::Heal(Ways::All),
+    ] {
+        injector.perform(&cluster, deed).await.expect("done");
+    }
+    assert_eq!(book(&injector), []);
     cluster.stop().await.expect("all drained");
 }
 

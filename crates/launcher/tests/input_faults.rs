@@ -293,12 +293,40 @@ fn what_ends_a_fault_leaves_later_ones_alone() {
 }
 
 #[test]
+fn at_one_moment_what_ends_comes_before_what_begins() {
+    // Each deposit takes two ways of 20 ms: the customer is still busy when the last fault begins.
+    let deposits = [r#"{"interface":"deposit","branch":1,"money":1}"#; 10].join(",");
+    let entries = format!(
+        r#"{{"id":1,"type":"customer","events":[{deposits}]}},
+        {{"type":"fault","at":"0ms","delay":{{"branch":"all","by":"20ms"}}}},
+        {{"type":"fault","at":"50ms","kill":{{"branch":3}},"for":"100ms"}},
+        {{"type":"fault","at":"150ms","kill":{{"branch":3}},"for":"100ms"}},
+        {{"type":"fault","at":"250ms","pause":{{"branch":3}},"for":"50ms"}},
+        {{"type":"fault","at":"300ms","pause":{{"branch":3}},"for":"50ms"}}"#
+    );
+    let run = Run::with(&entries, &[]);
+    run.ended(0);
+    let history = run.history();
+    let at_branch_3 = |fault: &&Fault| {
+        matches!(
+            fault.kind,
+            FaultKind::Kill { branch: 3 } | FaultKind::Pause { branch: 3 }
+        )
+    };
+    let faults: Vec<&Fault> = history.faults.iter().filter(at_branch_3).collect();
+    assert_eq!(faults.len(), 4, "{}", run.said);
+    for pair in faults.windows(2) {
+        assert!(pair[0].until_us <= Some(pair[1].from_us), "{faults:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_played_is_said() {
     let entries = r#"{"id":1,"type":"customer","events":[{"id":1,"interface":"deposit","branch":1,"money":10}]},
         {"type":"fault","at":"0ms","restart":{"branch":2}}"#;
     let run = Run::with(entries, &[]);
     run.ended(1)
-        .said("fault no. 1 (restart branch 2) could not be played: branch 2 still runs");
+        .said("fault no. 1 (restart branch 2) could not be played: branch 2 still runs; kill it first");
 }
 
 #[test]

@@ -144,11 +144,12 @@ fn line<T: serde::de::DeserializeOwned>(file: &str, number: usize, text: &str) -
         // serde_json counts lines within the text it was given, which is one line: only the column means something.
         let said = error.to_string();
         let said = said.split(" at line 1 column ").next().unwrap_or(&said);
-        wrong(
-            file,
-            number,
-            Problem::Malformed(format!("column {}: {said}", error.column())),
-        )
+        let said = match error.column() {
+            // It does not know: the line is JSON, but not what is meant.
+            0 => said.to_owned(),
+            column => format!("column {column}: {said}"),
+        };
+        wrong(file, number, Problem::Malformed(said))
     })
 }
 

@@ -128,7 +128,7 @@ pub enum ClusterError {
         source: io::Error,
     },
     /// It was to be restarted.
-    #[error("branch {0} still runs")]
+    #[error("branch {0} still runs; kill it first")]
     StillRuns(u32),
     /// Nobody has that number.
     #[error("there is no branch {0}")]

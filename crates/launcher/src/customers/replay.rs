@@ -207,8 +207,10 @@ async fn read_lines(
 ) -> Result<(), String> {
     let Some(mut lines) = stdout else { return Ok(()) };
     loop {
-        let next = tokio::time::timeout(config.timeout + LINE_GRACE, lines.next_line()).await;
         let done = records.len();
+        // Before its first event a customer settles the write that its session left unknown, under a deadline of its own.
+        let deadlines = if done == 0 { 2 } else { 1 };
+        let next = tokio::time::timeout(config.timeout * deadlines + LINE_GRACE, lines.next_line()).await;
         let line = match next {
             Err(_) => {
                 return Err(format!("fell silent after {done} of {expected} events and was killed"));

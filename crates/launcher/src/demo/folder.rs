@@ -100,7 +100,7 @@ impl Folder {
             every_read: lesson.every_read,
             branches: act.history.branches.clone(),
             journals: journals.map(|journal| journal.branch).collect(),
-            faults: act.missing.clone(),
+            faults: act.went_wrong().cloned().collect(),
             versions: meta::versions(act.version.clone()),
             platform: Platform::this(),
         }

@@ -170,12 +170,16 @@ impl Act {
             .find(|verdict| verdict.guarantee == lesson.guarantee)
     }
 
-    /// Every event was answered, and every journal was read.
-    fn error(&self) -> Result<(), String> {
+    /// Events without an answer and journals that could not be read, in words.
+    pub(super) fn went_wrong(&self) -> impl Iterator<Item = &String> {
         let operations = self.history.operations.iter();
-        let mut errors = operations.filter_map(|operation| operation.error.as_ref());
-        let failed = errors.next().or(self.missing.first());
-        failed.map_or(Ok(()), |error| Err(error.clone()))
+        let errors = operations.filter_map(|operation| operation.error.as_ref());
+        errors.chain(&self.missing)
+    }
+
+    /// Nothing went wrong apart from what a judge finds.
+    fn error(&self) -> Result<(), String> {
+        self.went_wrong().next().map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// No verdict fails where something had been promised.

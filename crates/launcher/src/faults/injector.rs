@@ -147,7 +147,11 @@ impl Injector {
         network.bend(ways, passage);
         self.overrule(network, ways);
         for (kind, ways) in deed.bent(&cluster.numbers()) {
-            let directions = network.directions(ways).collect();
+            let directions: BTreeSet<_> = network.directions(ways).collect();
+            if directions.is_empty() {
+                // A bank of one branch: nothing is bent, and nothing would ever end it.
+                continue;
+            }
             self.bent.push((self.faults.len(), directions));
             self.faults.push(Fault {
                 kind,

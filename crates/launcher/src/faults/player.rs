@@ -124,12 +124,12 @@ impl<'a> Player<'a> {
         let mut stage = self.stage.lock().await;
         for (place, fault) in self.planned.iter().enumerate() {
             if matches!(fault.ends, Ends::After(anchor) if here(anchor)) {
-                self.take(Turn::End(place), &mut stage).await;
+                self.end(place, &mut stage).await;
             }
         }
         for (place, fault) in self.planned.iter().enumerate() {
             if matches!(fault.begins, Begins::After(anchor) if here(anchor)) {
-                self.take(Turn::Begin(place), &mut stage).await;
+                self.begin(place, None, &mut stage).await;
             }
         }
     }
@@ -151,7 +151,7 @@ impl<'a> Player<'a> {
         let mut stage = self.stage.lock().await;
         for (place, fault) in self.planned.iter().enumerate() {
             if matches!(fault.begins, Begins::At(at) if at.is_zero()) {
-                self.take(Turn::Begin(place), &mut stage).await;
+                self.begin(place, None, &mut stage).await;
             }
         }
         let begun = Instant::now();
@@ -179,22 +179,19 @@ impl<'a> Player<'a> {
                 () = self.due.notified() => {}
                 () = wait => {
                     let mut stage = self.stage.lock().await;
-                    if let Some((_, turn)) = stage.timetable.pop_first() {
-                        self.take(turn, &mut stage).await;
+                    match stage.timetable.pop_first() {
+                        Some((due, Turn::Begin(place))) => self.begin(place, Some(due), &mut stage).await,
+                        Some((_, Turn::End(place))) => self.end(place, &mut stage).await,
+                        None => {}
                     }
                 }
             }
         }
     }
 
-    async fn take(&self, turn: Turn, stage: &mut Stage) {
-        match turn {
-            Turn::Begin(place) => self.begin(place, stage).await,
-            Turn::End(place) => self.end(place, stage).await,
-        }
-    }
-
-    async fn begin(&self, place: usize, stage: &mut Stage) {
+    /// `due`: when the clock says that it begins. Its end is counted from there, so that what begins at that very moment finds
+    /// it undone; where an event says when, from when it has been done.
+    async fn begin(&self, place: usize, due: Option<Instant>, stage: &mut Stage) {
         if stage.courses[place] != Course::Due {
             return;
         }
@@ -210,7 +207,8 @@ impl<'a> Player<'a> {
         let book = known..stage.injector.faults().len();
         stage.courses[place] = Course::Done { at_us, book };
         if let Ends::In(time) = ends {
-            stage.timetable.insert((Instant::now() + time, Turn::End(place)));
+            let begun = due.unwrap_or_else(Instant::now);
+            stage.timetable.insert((begun + time, Turn::End(place)));
             self.due.notify_one();
         }
     }

@@ -57,7 +57,11 @@ impl<'n, 'a> Entry<'n, 'a> {
         match self.members.iter().find(|member| !known.contains(&member.key.as_str())) {
             None => Ok(()),
             Some(unknown) => {
-                let what = format!("unknown field {}; known are {}", shown(&unknown.key), known.join(", "));
+                let known = match known {
+                    [one] => format!("only \"{one}\" is known here"),
+                    _ => format!("known are {}", known.join(", ")),
+                };
+                let what = format!("unknown field {}; {known}", shown(&unknown.key));
                 Err(self.wrong(unknown.key_at, what))
             }
         }

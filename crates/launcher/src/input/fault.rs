@@ -135,6 +135,13 @@ fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
         }
         return match &whole.value.value {
             Value::String(word) if whole.key == "branch" && word == "all" => Ok(Ways::All),
+            Value::String(_) if whole.key == "branch" => {
+                let what = format!(
+                    "\"branch\" is {}; write a branch's number, or \"all\"",
+                    written(&whole.value)
+                );
+                Err(object.wrong(whole.value.at, what))
+            }
             _ if whole.key == "branch" => Ok(Ways::Around(known_branch(object, "branch", &whole.value, branches)?)),
             _ => between(object, &whole.value, branches),
         };

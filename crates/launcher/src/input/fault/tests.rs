@@ -96,7 +96,7 @@ fn wrong_deeds() {
         (r#""hold":{"to":"2"}"#, "\"to\" is \"2\"; a branch"),
         (
             r#""hold":{"branch":2}"#,
-            "\"hold\": unknown field \"branch\"; known are to",
+            "\"hold\": unknown field \"branch\"; only \"to\" is known here",
         ),
         (r#""hold":{}"#, "fault no. 2, \"hold\": \"to\" is missing"),
         (
@@ -123,7 +123,10 @@ fn wrong_deeds() {
             r#""cut":{"branch":2,"by":"1ms"}"#,
             "\"cut\": unknown field \"by\"; known are branch, between, from, to",
         ),
-        (r#""cut":{"branch":"some"}"#, "\"branch\" is \"some\"; a branch is"),
+        (
+            r#""cut":{"branch":"some"}"#,
+            "\"branch\" is \"some\"; write a branch's number, or \"all\"",
+        ),
         (r#""cut":{"to":"all"}"#, "\"to\" is \"all\"; a branch is"),
         (
             r#""cut":{"branch":2,"to":3}"#,
@@ -157,7 +160,7 @@ fn wrong_deeds() {
         (r#""kill":true"#, "fault no. 2: \"kill\" is true; write {\"branch\":2}"),
         (
             r#""pause":{"branch":2,"for":"1s"}"#,
-            "fault no. 2, \"pause\": unknown field \"for\"; known are branch",
+            "fault no. 2, \"pause\": unknown field \"for\"; only \"branch\" is known here",
         ),
         (
             r#""kill":{"branch":1},"restart":{"branch":1}"#,
