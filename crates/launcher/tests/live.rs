@@ -31,8 +31,12 @@ async fn a_bank_stays_until_it_is_stopped_and_is_found_again_with_its_books() {
     assert!(none.stderr.contains("start one with: launcher up"), "{none:?}");
 
     let up = Up::three(dir.path());
-    let status = wait_for("a leader", || {
-        Some(up.status()).filter(|status| leader(status).is_some())
+    // On a busy machine a branch may not say in time how it is.
+    let status = wait_for("a leader, and every branch's answer", || {
+        let status = up.status();
+        let mut rows = status["branches"].as_array()?.iter();
+        let all_say = rows.all(|row| row["position"].is_u64());
+        (all_say && leader(&status).is_some()).then_some(status)
     });
     assert_eq!((&status["position"], &status["bent"]), (&json!(1), &json!([])));
     for (row, number) in status["branches"].as_array().expect("rows").iter().zip(1..) {
@@ -41,11 +45,11 @@ async fn a_bank_stays_until_it_is_stopped_and_is_found_again_with_its_books() {
         assert_eq!((&row["behind"], &row["customers"]), (&json!(0), &json!(0)));
     }
     assert_eq!(up.customer("deposit 11").done()["balance"], 111);
-    assert_eq!(up.status()["position"], 2);
+    wait_for("the write", || (up.status()["position"] == 2).then_some(()));
     // People are shown the same, with lines to copy.
     let shown = launcher(dir.path(), "status");
     assert!(shown.stdout.starts_with("branch "), "{shown:?}");
-    assert_eq!(shown.stdout.lines().count(), 4, "{shown:?}");
+    assert!(shown.stdout.lines().count() >= 4, "{shown:?}");
     let said = up.said();
     assert!(said.contains("customer-cli --bank outputs/bank/bank.json"), "{said}");
 
@@ -55,10 +59,8 @@ async fn a_bank_stays_until_it_is_stopped_and_is_found_again_with_its_books() {
     let mut session = Session::default();
     let read = client.query(Some(2), &mut session, Level::Eventual, "main").await;
     read.expect("answered");
-    assert_eq!(
-        (&up.branch(2)["customers"], &up.branch(1)["customers"]),
-        (&json!(1), &json!(0))
-    );
+    up.branch_is(2, |row| row["customers"] == 1);
+    up.branch_is(1, |row| row["customers"] == 0);
     drop(client);
     up.branch_is(2, |row| row["customers"] == 0);
     up.down();
@@ -157,8 +159,9 @@ fn a_read_waits_at_a_branch_that_is_cut_off_and_is_served_once_it_is_healed() {
     assert_eq!(up.customer("--branch 1 deposit 7").done()["balance"], 107);
     let asked = "--json --bank outputs/bank/bank.json --session me.json --no-failover --timeout 60s --branch 3 query";
     let reader = start_customer_in(dir.path(), asked, Stdio::null());
-    let row = up.branch_is(3, |row| row["customers"] == 1);
-    assert_eq!((&row["position"], &row["behind"]), (&json!(1), &json!(1)));
+    up.branch_is(3, |row| {
+        row["customers"] == 1 && row["position"] == 1 && row["behind"] == 1
+    });
     up.done("heal 3");
     let read = Ran::of(reader.wait_with_output().expect("ended")).done();
     assert_eq!((&read["balance"], &read["branch"]), (&json!(107), &json!(3)));
