@@ -120,7 +120,7 @@ pub struct StartArguments {
     #[arg(long, value_name = "DIR", env = "BRANCHD_DATA")]
     pub data: PathBuf,
     /// How long a voter hears nothing of a leader, at the least, before it stands for election (at the most, twice
-    /// that). Raise it on slow networks and busy hosts.
+    /// that). Raise it on slow networks, whose round trips have to fit into a third of it, and on busy hosts.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, env = "BRANCHD_ELECTION_TIMEOUT")]
     pub election_timeout: Duration,
     /// Speak in the clear beyond this host: for a private network, or under a tunnel.

@@ -36,8 +36,10 @@ impl Timing {
         self.election_timeout * 2
     }
 
-    /// How often a leader gives a sign: often enough that several may be lost.
+    /// How often a leader gives a sign: often enough that two may be lost. It is also as long as a round trip may take: the
+    /// engine gives a sign up that is not answered by the time of the next, and takes no write once a quorum has answered
+    /// none for long.
     pub(crate) fn heartbeat_interval(self) -> Duration {
-        self.election_timeout / 5
+        self.election_timeout / 3
     }
 }

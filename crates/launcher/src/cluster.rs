@@ -21,6 +21,7 @@ use crate::network::Network;
 use crate::programs::Programs;
 use bank_client::BankFile;
 use branch::BranchProcess;
+use config::ELECTION_TIMEOUT_RELAYED;
 use futures::future::{join_all, try_join_all};
 use rustix::process::Signal;
 use std::net::SocketAddr;
@@ -61,11 +62,13 @@ impl Cluster {
         }
     }
 
-    /// The same, but its branches reach each other through a [`Network`] that can be bent.
+    /// The same, but its branches reach each other through a [`Network`] that can be bent, and are a little more patient with
+    /// their leader: a slow network must not look like a lost one.
     ///
     /// # Errors
     /// There are not enough ports or file descriptors for it, or a branch's port is taken.
-    pub async fn relayed(config: ClusterConfig) -> Result<Self, ClusterError> {
+    pub async fn relayed(mut config: ClusterConfig) -> Result<Self, ClusterError> {
+        config.election_timeout = config.election_timeout.max(ELECTION_TIMEOUT_RELAYED);
         // Or else a relay might be given the port of a branch.
         let _held = config.ports.held(&config.branches)?;
         let network = Network::between(&config.branches)

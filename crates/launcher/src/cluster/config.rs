@@ -23,6 +23,8 @@ const BRANCHES_AT_EASE: usize = 10;
 /// Every further branch makes the others wait for their turn, and gives the leader one more to send heartbeats to: with
 /// 50 branches they are given about three seconds.
 const ELECTION_TIMEOUT_PER_BRANCH: Duration = Duration::from_millis(65);
+/// Behind a network that can be bent: a leader goes on leading while its round trips take up to a third of this.
+pub(super) const ELECTION_TIMEOUT_RELAYED: Duration = Duration::from_secs(1);
 /// Nobody waits longer than this for a new leader, however many branches there are.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
