@@ -6,7 +6,7 @@ use bank_ledger::{Action, Outcome, Position};
 use bank_proto::v1;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -53,7 +53,13 @@ pub(crate) fn pages(
     };
     let pages = futures::stream::try_unfold(rest, |mut rest| async move {
         let (books, cursor, up_to) = (rest.books.clone(), rest.cursor, rest.up_to);
-        let (page, cursor) = blocking(Instant::now() + PAGE_TIMEOUT, move || books.decided(cursor, up_to)).await?;
+        let deadline = Instant::now() + PAGE_TIMEOUT;
+        if let Some(engine) = &rest.engine {
+            // The books show a command a moment before the engine has noted when it was applied. Without that it is told too.
+            let mut noted = engine.watch_position();
+            let _ = timeout_at(deadline, noted.wait_for(|noted| *noted >= up_to)).await;
+        }
+        let (page, cursor) = blocking(deadline, move || books.decided(cursor, up_to)).await?;
         if page.is_empty() {
             return Ok(None);
         }
