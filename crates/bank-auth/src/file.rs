@@ -1,0 +1,235 @@
+//! The file of a secret: the text form and a newline, readable by its owner alone.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::secret::{Secret, SecretTextError};
+
+/// The largest file that is read, in bytes: a secret and its newline fit several times.
+const FILE_BYTES_MAX: u64 = 512;
+
+/// Why a secret file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    /// There is no such file.
+    #[error("{path} is missing", path = path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {what} {path}: {source}", path = path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Others than its owner may read or change it.
+    #[error("{path} can be read or changed by others (mode {mode:04o}): run `chmod 600 {path}`", path = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It holds something else.
+    #[error("{path}: {source}", path = path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SecretTextError,
+    },
+    /// A new secret was to be written, and something is there already.
+    #[error("{path} exists already, and a secret file is never overwritten: name another file", path = path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no randomness for a new secret.
+    #[error("the operating system gives no randomness for a secret: {0}")]
+    Randomness(#[source] io::Error),
+}
+
+/// Reads the secret in a file.
+///
+/// # Errors
+/// See [`SecretFileError`]; a file that others may read or change is refused.
+pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SecretFileError::Missing { path: path.to_owned() },
+        _ => failed("read", path)(error),
+    })?;
+    // The open file is asked, so that the file that is checked is the file that is read.
+    let found = file.metadata().map_err(failed("read", path))?;
+    refuse_open(path, &found)?;
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed("read", path))?;
+    text.parse().map_err(|source| SecretFileError::Text {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes a secret to a new file. The file appears whole, with mode 0600, and is durable when this returns.
+///
+/// # Errors
+/// [`SecretFileError::Exists`] where anything is at the path already: it is left as it was. Otherwise it cannot be written.
+pub fn create(path: &Path, secret: &Secret) -> Result<(), SecretFileError> {
+    let directory = directory_of(path);
+    let write = || {
+        // A temporary file is created exclusively and with mode 0600. It is linked to its place only when it is whole, so that
+        // another process that starts at the same time reads all of it or finds nothing.
+        let mut file = tempfile::Builder::new()
+            .prefix(".passbook-")
+            .suffix(".tmp")
+            .tempfile_in(&directory)?;
+        file.write_all(secret.to_text().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        File::open(&directory)?.sync_all()
+    };
+    write().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => SecretFileError::Exists { path: path.to_owned() },
+        _ => failed("write", path)(error),
+    })
+}
+
+/// Makes a new secret in a new file.
+///
+/// # Errors
+/// As [`create`], or there is no randomness.
+pub fn create_random(path: &Path) -> Result<Secret, SecretFileError> {
+    let secret = Secret::random().map_err(|error| SecretFileError::Randomness(error.into()))?;
+    create(path, &secret)?;
+    Ok(secret)
+}
+
+/// Reads the secret in a file, and makes a new one where there is no file. Processes that do this at the same time get
+/// the same secret.
+///
+/// # Errors
+/// As [`read`] and [`create_random`].
+pub fn read_or_create(path: &Path) -> Result<Secret, SecretFileError> {
+    match read(path) {
+        Err(SecretFileError::Missing { .. }) => match create_random(path) {
+            Err(SecretFileError::Exists { .. }) => read(path),
+            made => made,
+        },
+        found => found,
+    }
+}
+
+#[cfg(unix)]
+fn refuse_open(path: &Path, found: &fs::Metadata) -> Result<(), SecretFileError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = found.permissions().mode() & 0o7777;
+    // Execution by the owner is odd, and harms nobody.
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(SecretFileError::Open {
+        path: path.to_owned(),
+        mode,
+    })
+}
+
+#[cfg(not(unix))]
+fn refuse_open(_: &Path, _: &fs::Metadata) -> Result<(), SecretFileError> {
+    Ok(())
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
+    let path = path.to_owned();
+    move |source| SecretFileError::Io { what, path, source }
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    fn mode(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).expect("there").permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_secret_comes_back_from_its_file_which_is_never_overwritten() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bank.secret");
+        assert!(matches!(read(&path), Err(SecretFileError::Missing { .. })));
+        let secret = read_or_create(&path).expect("made");
+        assert_eq!(read(&path).expect("read"), secret);
+        assert_eq!(read_or_create(&path).expect("read"), secret);
+        assert!(matches!(create_random(&path), Err(SecretFileError::Exists { .. })));
+        assert_eq!(read(&path).expect("read"), secret);
+        #[cfg(unix)]
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn those_who_start_at_once_get_one_secret() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bank.secret");
+        let all: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || read_or_create(&path).expect("one"))
+            })
+            .map(|thread| thread.join().expect("ended"))
+            .collect();
+        assert!(all.iter().all(|secret| *secret == all[0]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_or_change_is_refused_with_what_to_type() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bank.secret");
+        create_random(&path).expect("made");
+        for (mode, fine) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, false),
+            (0o604, false),
+            (0o620, false),
+            (0o644, false),
+        ] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
+            let found = read(&path);
+            assert_eq!(found.is_ok(), fine, "{mode:o}");
+            if let Err(error) = found {
+                let remedy = format!("chmod 600 {}", path.display());
+                assert!(error.to_string().contains(&remedy), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_holds_no_secret_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bank.secret");
+        create_random(&path).expect("made");
+        for content in [&b""[..], b"hello\n", b"\xff\xfe", &[b'x'; 10_000]] {
+            fs::write(&path, content).expect("written");
+            assert!(read(&path).is_err());
+        }
+    }
+}
