@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bank_auth::{Connector, DialError, Party, Secret};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 
@@ -129,19 +131,10 @@ impl Known {
     }
 }
 
-/// A new connection. An error means that nothing was sent. `pings`: whether a branch that answers none is given up, which
-/// is of use where another can be asked.
+/// A new connection of a customer. An error means that nothing was sent. `pings`: whether a branch that answers none is
+/// given up, which is of use where another can be asked.
 pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Result<Channel, Attempted> {
-    let unreachable = |detail| {
-        Attempted::unsent(Failure::Unreachable {
-            at: place.clone(),
-            detail,
-        })
-    };
-    let mut endpoint = Endpoint::from_shared(format!("http://{}", place.address))
-        .map_err(|error| unreachable(innermost(&error)))?
-        .tcp_nodelay(true)
-        .tcp_keepalive(Some(TCP_KEEPALIVE));
+    let mut endpoint = endpoint(place)?.tcp_nodelay(true).tcp_keepalive(Some(TCP_KEEPALIVE));
     if pings {
         endpoint = endpoint
             .http2_keep_alive_interval(PING_INTERVAL)
@@ -149,9 +142,54 @@ pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Re
             .keep_alive_while_idle(false);
     }
     let give_up = deadline.min(Instant::now() + CONNECT_TIMEOUT);
-    match timeout_at(give_up, endpoint.connect()).await {
+    connected(place, timeout_at(give_up, endpoint.connect()).await)
+}
+
+/// A new connection of an operator, who proves to have the secret of the bank. An error means that nothing was sent.
+pub(crate) async fn connect_as_operator(
+    place: &Place,
+    deadline: Instant,
+    secret: &Secret,
+) -> Result<Channel, Attempted> {
+    let connector = Connector {
+        address: place.address.to_string(),
+        branch: 0,
+        me: Party::Operator,
+        secret: secret.clone(),
+        connect_timeout: CONNECT_TIMEOUT,
+        observer: None,
+    };
+    let endpoint = endpoint(place)?;
+    connected(
+        place,
+        timeout_at(deadline, endpoint.connect_with_connector(connector)).await,
+    )
+}
+
+fn endpoint(place: &Place) -> Result<Endpoint, Attempted> {
+    Endpoint::from_shared(format!("http://{}", place.address)).map_err(|error| unreachable(place, &error))
+}
+
+fn unreachable(place: &Place, error: &tonic::transport::Error) -> Attempted {
+    Attempted::unsent(match DialError::refusal_in(error) {
+        Some(refusal) => Failure::Unauthenticated {
+            at: place.clone(),
+            message: refusal.to_string(),
+        },
+        None => Failure::Unreachable {
+            at: place.clone(),
+            detail: innermost(error),
+        },
+    })
+}
+
+fn connected(
+    place: &Place,
+    outcome: Result<Result<Channel, tonic::transport::Error>, Elapsed>,
+) -> Result<Channel, Attempted> {
+    match outcome {
         Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(unreachable(innermost(&error))),
+        Ok(Err(error)) => Err(unreachable(place, &error)),
         Err(_) => Err(Attempted::unsent(Failure::Silent { at: place.clone() })),
     }
 }

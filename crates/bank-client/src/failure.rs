@@ -48,6 +48,14 @@ pub enum Failure {
         /// What the system says.
         detail: String,
     },
+    /// The branch and this program do not know each other: they have two secrets, say. Nothing was sent.
+    #[error("{message}")]
+    Unauthenticated {
+        /// Who was asked.
+        at: Place,
+        /// Why, in a sentence that names the branch.
+        message: String,
+    },
     /// The connection ended before an answer came.
     #[error("the connection to {at} was lost: {detail}")]
     Lost {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bank_auth::Secret;
 use bank_proto::v1;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
 use thiserror::Error;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::address::Address;
 use crate::bank_file::Branch;
-use crate::branches::connect;
+use crate::branches::{connect, connect_as_operator};
 use crate::failure::{Attempted, Failure, Place};
 use crate::wire;
 
@@ -97,13 +98,16 @@ pub struct OperatorError {
     pub cause: Failure,
 }
 
-/// Founds a bank, at one of its branches. `voters`: how many vote; 0: as many as the bank thinks right.
+/// Founds a bank, at one of its branches, which all have this secret. `voters`: how many vote; 0: as many as the bank thinks
+/// right.
 ///
 /// # Errors
-/// [`Failure::Precondition`] where one of the branches has a bank already; after any other failure the call may be
+/// [`Failure::Precondition`] where one of the branches has a bank already or another secret,
+/// [`Failure::Unauthenticated`] where the branch that is asked has another secret; after any other failure the call may be
 /// repeated as it was.
 pub async fn init(
     address: &Address,
+    secret: &Secret,
     branches: &[Branch],
     opening_balance: i64,
     voters: u32,
@@ -119,7 +123,7 @@ pub async fn init(
         voters,
     };
     let call = async |mut stub: Stub, request| stub.init(request).await;
-    let found = ask(address, timeout, message, call).await?;
+    let found = ask(address, Some(secret), timeout, message, call).await?;
     let bank_id = wire::bank(&found.bank_id).map_err(|what| malformed(address, what))?;
     Ok(Founded {
         bank_id,
@@ -134,7 +138,7 @@ pub async fn init(
 /// [`Failure::Unreachable`] where none listens there, [`Failure::TimedOut`] where it does not answer.
 pub async fn status(address: &Address, timeout: Duration) -> Result<BranchStatus, OperatorError> {
     let call = async |mut stub: Stub, request| stub.get_status(request).await;
-    let found = ask(address, timeout, v1::GetStatusRequest {}, call).await?;
+    let found = ask(address, None, timeout, v1::GetStatusRequest {}, call).await?;
     let bank_id = Some(&found.bank_id)
         .filter(|id| !id.is_empty())
         .map(|id| wire::bank(id))
@@ -161,6 +165,7 @@ type Stub = OperatorServiceClient<tonic::transport::Channel>;
 
 async fn ask<M, R>(
     address: &Address,
+    secret: Option<&Secret>,
     timeout: Duration,
     message: M,
     call: impl AsyncFnOnce(Stub, Request<M>) -> Result<Response<R>, Status>,
@@ -173,7 +178,11 @@ async fn ask<M, R>(
     let failed = |attempted: Attempted| OperatorError {
         cause: attempted.failure,
     };
-    let channel = connect(&at, deadline, false).await.map_err(failed)?;
+    let channel = match secret {
+        Some(secret) => connect_as_operator(&at, deadline, secret).await,
+        None => connect(&at, deadline, false).await,
+    };
+    let channel = channel.map_err(failed)?;
     let mut request = Request::new(message);
     request.set_timeout(deadline.saturating_duration_since(Instant::now()));
     match timeout_at(deadline, call(Stub::new(channel), request)).await {

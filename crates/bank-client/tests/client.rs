@@ -552,6 +552,14 @@ fn operations_can_be_spawned() {
     spawnable(client.write(None, &mut b, deposit(1)));
     spawnable(client.statement(None, &mut c, Level::Session, "main", 0));
     let address = fake::closed().into();
+    let secret = bank_auth::Secret::random().expect("randomness");
     spawnable(bank_client::operator::status(&address, Duration::ZERO));
-    spawnable(bank_client::operator::init(&address, &[], 0, 0, Duration::ZERO));
+    spawnable(bank_client::operator::init(
+        &address,
+        &secret,
+        &[],
+        0,
+        0,
+        Duration::ZERO,
+    ));
 }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bank_auth::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::address;
 use crate::config::{Config, Timing};
+use crate::secret::{BANK_SECRET_FILE, SecretSource};
 
 /// Below this, a busy laptop's own pauses look like a lost leader.
 const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);
@@ -46,6 +48,9 @@ pub enum Verb {
     /// Make a branch that runs and has no bank one of a bank's: in the place of a lost one, or as a further one.
     #[command(after_help = JOIN_EXAMPLES)]
     Join(JoinArguments),
+    /// Print the secret of a branch's bank, to carry it to a further host; or make one for a new bank.
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Token(TokenArguments),
     /// Show how a branch is: its bank, role, leader, position and fellow branches.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
@@ -62,7 +67,12 @@ pub enum Verb {
 const START_EXAMPLES: &str = "\
 Examples:
   branchd start --id 1 --listen 127.0.0.1:50001 --data d1
-  RUST_LOG=debug branchd start --id 2 --listen 10.0.0.2:50001 --insecure --data /var/lib/passbook --log-format json
+  RUST_LOG=debug branchd start --id 2 --listen 10.0.0.2:50001 --insecure --data /var/lib/passbook --log-format json \
+    --secret-file bank.secret
+
+Branches know each other by the secret of their bank. A branch keeps it in its data directory once it has it. A new one on
+this host takes it from bank.secret beside its data directory, and makes that file where there is none; a new one that
+listens beyond this host needs --secret-file.
 
 A branch that has no bank waits for `branchd init`; one that has takes part at once. SIGTERM and Ctrl-C finish what is
 under way, hand the lead over, and exit 0.";
@@ -71,6 +81,14 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   branchd init --branch 1=127.0.0.1:50001 --branch 2=127.0.0.1:50002 --branch 3=127.0.0.1:50003 --balance 0
   branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json";
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  branchd token --new bank.secret                               # a secret for a new bank; copy the file to each host
+  (umask 077; branchd token --data d1 > bank.secret)            # the secret of the bank that d1 is a branch of
+  branchd token --data d1 | ssh HOST branchd start ... --secret-file -
+
+Whoever has the secret can change the bank as a branch can. Carry it as you would a password.";
 
 const JOIN_EXAMPLES: &str = "\
 Examples:
@@ -119,6 +137,10 @@ pub struct StartArguments {
     /// Its data directory; made where it is missing.
     #[arg(long, value_name = "DIR", env = "BRANCHD_DATA")]
     pub data: PathBuf,
+    /// The file with the secret of the bank, for a branch that has none in its data directory yet; `-`: the first line of
+    /// stdin. By default bank.secret beside the data directory, for a branch that listens on this host only.
+    #[arg(long, value_name = "FILE", env = "PASSBOOK_SECRET_FILE")]
+    pub secret_file: Option<PathBuf>,
     /// How long a voter hears nothing of a leader, at the least, before it stands for election (at the most, twice
     /// that). Raise it on slow networks, whose round trips have to fit into a third of it, and on busy hosts.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, env = "BRANCHD_ELECTION_TIMEOUT")]
@@ -148,6 +170,26 @@ pub struct StartArguments {
     pub planted: Option<crate::planted::Bug>,
 }
 
+/// Of verbs that change a bank.
+#[derive(Debug, Args)]
+pub struct SecretArguments {
+    /// The file with the secret of the bank; `-`: the first line of stdin.
+    #[arg(long, value_name = "FILE", default_value = BANK_SECRET_FILE, env = "PASSBOOK_SECRET_FILE")]
+    pub secret_file: PathBuf,
+}
+
+/// Of `token`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct TokenArguments {
+    /// Print the secret in this data directory.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Make a new secret in this file, which only its owner can read. A file that is there is not overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub new: Option<PathBuf>,
+}
+
 /// Of `init`.
 #[derive(Debug, Args)]
 pub struct InitArguments {
@@ -163,6 +205,9 @@ pub struct InitArguments {
     /// Write the bank's branches to this file, for `customer-cli --bank`.
     #[arg(long, value_name = "FILE")]
     pub bank_file: Option<PathBuf>,
+    /// By what the branches know that they may be changed.
+    #[command(flatten)]
+    pub secret: SecretArguments,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -177,6 +222,9 @@ pub struct JoinArguments {
     /// Any branch of the bank.
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub to: String,
+    /// By what the branches know that they may be changed.
+    #[command(flatten)]
+    pub secret: SecretArguments,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -194,11 +242,20 @@ pub struct StatusArguments {
 }
 
 impl StartArguments {
-    /// Checks what one argument alone does not show.
+    /// Checks what one argument alone does not show. `given`: the secret that was read for it, if one was named.
     ///
     /// # Errors
     /// The listening address is none, or may not be used in the clear.
-    pub fn config(&self) -> Result<Config, address::AddressError> {
+    pub fn config(&self, given: Option<Secret>) -> Result<Config, address::AddressError> {
+        let beyond_this_host = address::check(&self.listen, false).is_err();
+        let secret = match (given, &self.secret_file) {
+            (Some(secret), Some(file)) => SecretSource::Given {
+                secret,
+                from: file.display().to_string(),
+            },
+            _ if beyond_this_host => SecretSource::Nowhere,
+            _ => SecretSource::Beside,
+        };
         address::check(&self.listen, self.insecure)?;
         for (_, address) in &self.via {
             address::check(address, self.insecure)?;
@@ -206,6 +263,7 @@ impl StartArguments {
         Ok(Config {
             branch: self.id,
             data: self.data.clone(),
+            secret,
             timing: Timing {
                 election_timeout: self.election_timeout,
             },

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bank_auth::{BranchIdentity, Party, Secret};
 use bank_journal::Journal;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tonic::Status;
@@ -14,6 +15,7 @@ use crate::data_directory::{DataDirectory, DataDirectoryError};
 use crate::peer::{Identity, Peers};
 use crate::raft::engine::{Engine, Parts};
 use crate::reads::Reads;
+use crate::secret::{self, BranchSecretError};
 use crate::writer::Writer;
 
 /// Why a branch cannot take part in its bank.
@@ -22,6 +24,9 @@ pub enum BranchError {
     /// Its data directory cannot be used.
     #[error(transparent)]
     Directory(#[from] DataDirectoryError),
+    /// It has no secret to go on with.
+    #[error(transparent)]
+    Secret(#[from] BranchSecretError),
     /// Its journal cannot be used.
     #[error("{0} ({remedy})", remedy = remedy(.0))]
     Journal(#[from] bank_journal::OpenError),
@@ -62,6 +67,8 @@ pub(crate) struct Branch {
     /// Where it listens, as bound.
     pub(crate) address: String,
     pub(crate) directory: DataDirectory,
+    /// Of its bank, or of the bank that it is to have.
+    pub(crate) secret: Secret,
     pub(crate) peers: Peers,
     pub(crate) customers: Customers,
     bank: OnceCell<Bank>,
@@ -79,11 +86,17 @@ impl Branch {
     pub(crate) async fn open(config: Config, address: String) -> Result<Self, BranchError> {
         let directory = DataDirectory::open(&config.data, config.branch)?;
         directory.remove_strays();
+        let secret = secret::settle(&directory, &config.secret)?;
+        let me = BranchIdentity {
+            branch: config.branch,
+            replica: directory.replica(),
+        };
         let branch = Self {
-            peers: Peers::new(config.via.clone()),
+            peers: Peers::new(config.via.clone(), Party::Branch(me), secret.clone()),
             config,
             address,
             directory,
+            secret,
             customers: Customers::default(),
             bank: OnceCell::new(),
             founding: Mutex::new(()),
@@ -94,6 +107,14 @@ impl Branch {
             branch.open_bank(bank_id).await?;
         }
         Ok(branch)
+    }
+
+    /// Who this branch is.
+    pub(crate) fn myself(&self) -> BranchIdentity {
+        BranchIdentity {
+            branch: self.config.branch,
+            replica: self.directory.replica(),
+        }
     }
 
     /// Makes this a branch of the bank; nothing happens if it is one already. The caller holds `founding`.

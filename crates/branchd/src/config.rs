@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::secret::SecretSource;
+
 /// A branch to be run.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -11,6 +13,8 @@ pub struct Config {
     pub branch: u32,
     /// Its data directory; created where it is missing.
     pub data: PathBuf,
+    /// Where it gets the bank's secret, if it has none yet.
+    pub secret: SecretSource,
     /// How patient it is with a leader.
     pub timing: Timing,
     /// Speak in the clear to addresses beyond this host.

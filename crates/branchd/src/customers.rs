@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tonic::{Request, Status};
 
+use crate::caller::Caller;
+
 /// Counts them. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Customers(Arc<AtomicU32>);
@@ -17,6 +19,7 @@ pub(crate) struct Visitor(Arc<Visit>);
 #[derive(Debug)]
 struct Visit {
     customers: Customers,
+    caller: Caller,
     counted: AtomicBool,
 }
 
@@ -26,16 +29,22 @@ impl Customers {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// A new connection. Nobody knows yet whose.
-    pub(crate) fn visitor(&self) -> Visitor {
+    /// A new connection of this caller.
+    pub(crate) fn visitor(&self, caller: Caller) -> Visitor {
         Visitor(Arc::new(Visit {
             customers: self.clone(),
+            caller,
             counted: AtomicBool::new(false),
         }))
     }
 }
 
 impl Visitor {
+    /// Who it is.
+    pub(crate) fn caller(&self) -> Caller {
+        self.0.caller
+    }
+
     fn is_customer(&self) {
         if !self.0.counted.swap(true, Ordering::Relaxed) {
             self.0.customers.0.fetch_add(1, Ordering::Relaxed);
@@ -75,7 +84,8 @@ mod tests {
     #[test]
     fn who_asks_as_a_customer_is_counted_once_until_the_connection_is_gone() {
         let customers = Customers::default();
-        let (one, other, branch) = (customers.visitor(), customers.visitor(), customers.visitor());
+        let visitor = || customers.visitor(Caller::Customer);
+        let (one, other, branch) = (visitor(), visitor(), visitor());
         assert_eq!(customers.count(), 0);
         ask(&one);
         ask(&one);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! branch.json   format, branch, replica, bank: written once, and once more when the branch gets its bank
+//! secret        the bank's, as text; see `secret`
 //! LOCK          held while a process uses the directory; has its process id in it
 //! journal/      bank-journal
 //! ledger.db     the books, SQLite
@@ -17,6 +18,8 @@ use uuid::Uuid;
 
 /// Of the directory as a whole. Raised by a change that an older version would misread.
 const FORMAT: u32 = 1;
+/// The file with the bank's secret.
+pub(crate) const SECRET_FILE: &str = "secret";
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +202,11 @@ impl DataDirectory {
     /// Where the journal is.
     pub(crate) fn journal(&self) -> PathBuf {
         self.path.join("journal")
+    }
+
+    /// Where the bank's secret is.
+    pub(crate) fn secret(&self) -> PathBuf {
+        self.path.join(SECRET_FILE)
     }
 
     /// Where the books are.

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bank_auth::DialError;
 use bank_ledger::{Action, Command, Outcome, RequestId};
 use bank_proto::v1;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
@@ -270,10 +271,13 @@ pub(crate) fn answered<T>(
     let at = format!("branch {} at {}", b.branch, b.address);
     match answer {
         Ok(Ok(response)) => Ok(response.into_inner()),
-        Ok(Err(status)) if status.code() == tonic::Code::Unavailable => Err(Status::unavailable(format!(
-            "{at} does not answer: start it, then try again ({})",
-            status.message()
-        ))),
+        Ok(Err(status)) if status.code() == tonic::Code::Unavailable => Err(match DialError::refusal_in(&status) {
+            Some(refusal) => Status::failed_precondition(refusal.to_string()),
+            None => Status::unavailable(format!(
+                "{at} does not answer: start it, then try again ({})",
+                status.message()
+            )),
+        }),
         Ok(Err(status)) => Err(Status::new(status.code(), format!("{at}: {}", status.message()))),
         Err(_) => Err(Status::deadline_exceeded(format!(
             "{at} did not answer within {limit:?}: is it running?"

@@ -3,9 +3,9 @@
 //! From the outside in, in reading order:
 //! - [`args`] and [`config`]: what it is started with, raw and checked; [`operate`]: the verbs that only ask a branch
 //! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in;
-//!   `customers`: how many of them are connected
+//!   `caller`: who opened a connection; `permission`: who may make which call; `customers`: how many of them are connected
 //! - `service`: the three gRPC services, which decode, validate, call and encode
-//! - `branch`: what they share; `data_directory`: whose files these are; `founding`: how a bank begins;
+//! - `branch`: what they share; `data_directory`: whose files these are; [`secret`]: by what branches know each other; `founding`: how a bank begins;
 //!   `joining`: how a branch is added, or takes a lost one's place
 //! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
 //!   may wait for; `peer`: how branches reach and know each other
@@ -20,6 +20,7 @@ pub mod address;
 pub mod args;
 mod books;
 mod branch;
+mod caller;
 mod clock;
 pub mod config;
 mod customers;
@@ -31,11 +32,13 @@ mod joining;
 pub mod operate;
 mod outcome;
 mod peer;
+mod permission;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 mod propagation;
 mod raft;
 mod reads;
+pub mod secret;
 mod server;
 mod service;
 mod status;

@@ -2,23 +2,29 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bank_auth::{BranchIdentity, Connector, Observer, Party, Secret};
 use bank_proto::v1;
 use bank_proto::v1::branch_service_client::BranchServiceClient;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// Of the messages between branches. Raised by a change that an older branch would misread.
-pub(crate) const FORMAT: u32 = 1;
+/// Of the messages between branches. Raised by a change that an older branch would misread. Since 2, a connection begins
+/// with the handshake of `bank-auth`, and a message of another format than this is never received.
+pub(crate) const FORMAT: u32 = 2;
 
-/// How long a connection may take to come about. A host that answers does so in one round trip.
+/// How long a TCP connection may take to come about. A host that answers does so in one round trip. The handshake on it has
+/// limits of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often an open connection is asked for a sign of life, and how long that may take: a paused or cut-off branch is
 /// let go after both.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often the log says that a branch refuses this one, or is refused: it stays so until an operator changes something.
+const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The largest message between branches, in bytes: an append of `engine::APPEND_ENTRIES_MAX` full entries.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -42,13 +48,20 @@ impl Identity {
         }
     }
 
-    /// Checks what a message to this branch says first.
+    /// Checks what a message to this branch says first, against the branch that its connection is known to be of.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION, naming both sides, where the sender is of another bank or format, or means another replica.
-    pub(crate) fn check(&self, peer: Option<v1::Peer>) -> Result<(), Status> {
+    /// FAILED_PRECONDITION, naming both sides, where the sender is of another bank or format, or means another replica;
+    /// PERMISSION_DENIED where it speaks for another branch.
+    pub(crate) fn check(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<(), Status> {
         let peer = peer.ok_or_else(|| Status::invalid_argument("malformed message: no peer"))?;
         let from = peer.from_branch;
+        if from != sender.branch {
+            return Err(Status::permission_denied(format!(
+                "a message of branch {from} came over a connection of branch {}",
+                sender.branch
+            )));
+        }
         let here = format!("branch {} of bank {}", self.branch, self.bank_id);
         if peer.format != FORMAT {
             return Err(Status::failed_precondition(format!(
@@ -64,28 +77,32 @@ impl Identity {
         }
         if peer.to_replica != self.replica {
             return Err(Status::failed_precondition(format!(
-                "branch {from} means replica {:016x}, {here} is replica {:016x}: its data directory is another one \
-                 than the bank knows",
-                peer.to_replica, self.replica
+                "branch {from} means another replica than {here}: its data directory is another one than the bank knows"
             )));
         }
         Ok(())
     }
 }
 
-/// Connections to other branches, one for each address, opened when first used.
-#[derive(Debug, Default, Clone)]
+/// Connections to other branches, one for each branch and address, opened when first used. Both sides of each know who
+/// the other is.
+#[derive(Clone)]
 pub(crate) struct Peers {
-    channels: Arc<Mutex<HashMap<String, Channel>>>,
+    channels: Arc<Mutex<HashMap<(u32, String), Channel>>>,
+    me: Party,
+    secret: Secret,
     /// The branches that are reached from here at another address than the bank knows.
     via: Arc<BTreeMap<u32, String>>,
 }
 
 impl Peers {
-    /// `via`: the branches that are reached from here at another address than the bank knows, a tunnel's say.
-    pub(crate) fn new(via: BTreeMap<u32, String>) -> Self {
+    /// `via`: the branches that are reached from here at another address than the bank knows, a tunnel's say. `me` and
+    /// `secret`: who this branch is, and by what it proves that it is of the bank.
+    pub(crate) fn new(via: BTreeMap<u32, String>, me: Party, secret: Secret) -> Self {
         Self {
             channels: Arc::default(),
+            me,
+            secret,
             via: Arc::new(via),
         }
     }
@@ -107,23 +124,51 @@ impl Peers {
     pub(crate) fn channel(&self, branch: u32, address: &str) -> Result<Channel, Status> {
         let address = self.via.get(&branch).map_or(address, String::as_str);
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = channels.get(address) {
+        let key = (branch, address.to_owned());
+        if let Some(channel) = channels.get(&key) {
             return Ok(channel.clone());
         }
-        let channel = connect(address)?;
-        channels.insert(address.to_owned(), channel.clone());
+        let channel = connect(Connector {
+            address: address.to_owned(),
+            branch,
+            me: self.me,
+            secret: self.secret.clone(),
+            connect_timeout: CONNECT_TIMEOUT,
+            observer: Some(says_refusals()),
+        })?;
+        channels.insert(key, channel.clone());
         Ok(channel)
     }
 }
 
-fn connect(address: &str) -> Result<Channel, Status> {
+/// Says in the log that a branch and this one do not know each other: the engine tries again for ever.
+fn says_refusals() -> Observer {
+    let said: Mutex<Option<(String, Instant)>> = Mutex::default();
+    Arc::new(move |dialled| {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = match dialled {
+            Ok(()) => {
+                *said = None;
+                return;
+            }
+            Err(error) if !error.is_refusal() => return,
+            Err(error) => error.to_string(),
+        };
+        let again = |(before, at): &(String, Instant)| *before == error && at.elapsed() < REFUSAL_LOG_INTERVAL;
+        if !said.as_ref().is_some_and(again) {
+            tracing::warn!("{error}");
+            *said = Some((error, Instant::now()));
+        }
+    })
+}
+
+fn connect(connector: Connector) -> Result<Channel, Status> {
+    let address = &connector.address;
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| Status::new(Code::Unavailable, format!("{address} is no address: {error}")))?;
     Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
-        .connect_lazy())
+        .connect_with_connector_lazy(connector))
 }

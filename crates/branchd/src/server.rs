@@ -20,8 +20,10 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 use crate::branch::Branch;
+use crate::caller::Doorkeeper;
 use crate::customers::{Visitor, welcome};
 use crate::peer::MESSAGE_BYTES_MAX;
+use crate::permission::PermissionLayer;
 use crate::service::{BankApi, BranchApi, OperatorApi};
 
 /// How many connections are open at once at the most; a further one is closed as soon as it is accepted. Below the
@@ -36,8 +38,8 @@ const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// A connection that gives no sign of life is closed after both.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may take to say who speaks: the 24 bytes with which every HTTP/2 connection begins. Keepalive only
-/// watches over those that have.
+/// How long a connection may take to say who speaks, and then to send the 24 bytes with which every HTTP/2 connection
+/// begins. Keepalive only watches over those that have. The handshake of a branch has limits of its own within this one.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 const PREFACE_LEN: usize = 24;
 /// How long to rest after the system refused to accept a connection: it is out of something.
@@ -62,6 +64,7 @@ pub(crate) async fn serve(
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(PermissionLayer)
         .add_service(InterceptedService::new(bank, welcome))
         .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
         .add_service(
@@ -72,10 +75,11 @@ pub(crate) async fn serve(
         .await
 }
 
-/// Accepts connections until the branch stops.
+/// Accepts connections until the branch stops. Each is handed on once it is known who opened it.
 fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::Result<Connection>> {
     let (accepted, connections) = mpsc::channel(1);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let door = Arc::new(Doorkeeper::new(branch.secret.clone(), branch.myself()));
     tokio::spawn(async move {
         let mut stopping = std::pin::pin!(branch.stopping());
         loop {
@@ -83,26 +87,47 @@ fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::
                 () = &mut stopping => return,
                 next = listener.accept() => next,
             };
-            let connection = match next {
-                Ok((stream, from)) => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => Connection::new(stream, branch.customers.visitor(), place, branch.stopping()),
-                    Err(_) => {
-                        tracing::warn!(%from, open = CONNECTIONS_MAX, "too many connections: closed one");
-                        continue;
-                    }
-                },
+            let (stream, from) = match next {
+                Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_REST).await;
                     continue;
                 }
             };
-            if accepted.send(connection).await.is_err() {
-                return;
-            }
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                tracing::warn!(%from, open = CONNECTIONS_MAX, "too many connections: closed one");
+                continue;
+            };
+            // On its own task, so that a connection that says nothing holds up no other. There are as many as places.
+            let (branch, door, accepted) = (Arc::clone(&branch), Arc::clone(&door), accepted.clone());
+            tokio::spawn(async move {
+                match greet(&branch, &door, stream, place).await {
+                    // Without a receiver the server has ended.
+                    Ok(connection) => drop(accepted.send(Ok(connection)).await),
+                    Err(error) => tracing::debug!(%from, %error, "a connection came to nothing"),
+                }
+            });
         }
     });
     ReceiverStream::new(connections)
+}
+
+/// Finds out who opened a connection.
+async fn greet(
+    branch: &Branch,
+    door: &Doorkeeper,
+    mut stream: TcpStream,
+    place: OwnedSemaphorePermit,
+) -> io::Result<Connection> {
+    // Answers are small and waited for.
+    stream.set_nodelay(true)?;
+    let caller = tokio::select! {
+        caller = tokio::time::timeout(PREFACE_TIMEOUT, door.recognise(&mut stream)) => caller??,
+        () = branch.stopping() => return Err(io::ErrorKind::Interrupted.into()),
+    };
+    let visitor = branch.customers.visitor(caller);
+    Ok(Connection::new(stream, visitor, place, branch.stopping()))
 }
 
 /// A connection, and its place among those that may be open.
@@ -128,9 +153,7 @@ impl Connection {
         visitor: Visitor,
         place: OwnedSemaphorePermit,
         stopping: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<Self> {
-        // Answers are small and waited for.
-        stream.set_nodelay(true)?;
+    ) -> Self {
         let over = async {
             // Either way it is over.
             let _ = tokio::time::timeout(PREFACE_TIMEOUT, stopping).await;
@@ -139,12 +162,12 @@ impl Connection {
             left: PREFACE_LEN,
             over: Box::pin(over),
         });
-        Ok(Self {
+        Self {
             stream,
             visitor,
             preface,
             _place: place,
-        })
+        }
     }
 }
 

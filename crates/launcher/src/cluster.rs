@@ -12,7 +12,7 @@ mod founding;
 mod ports;
 mod positions;
 
-pub use config::{ClusterConfig, Lifetime, election_timeout};
+pub use config::{ClusterConfig, Lifetime, SECRET_FILE, election_timeout};
 pub use error::ClusterError;
 pub use ports::Ports;
 pub use positions::Positions;
@@ -24,6 +24,7 @@ use branch::BranchProcess;
 use config::ELECTION_TIMEOUT_RELAYED;
 use futures::future::{join_all, try_join_all};
 use rustix::process::Signal;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -107,6 +108,8 @@ impl Cluster {
     /// that were started are stopped when the cluster is dropped.
     pub async fn start(&mut self, listens: impl Fn()) -> Result<(), ClusterError> {
         let addresses = self.config.ports.addresses(&self.config.branches)?;
+        fs::create_dir_all(&self.config.dir).map_err(ClusterError::Directory)?;
+        bank_auth::file::read_or_create(&self.config.secret_path())?;
         for (&number, listen) in self.config.branches.iter().zip(addresses) {
             self.branches.push(self.spawn(number, listen)?);
         }

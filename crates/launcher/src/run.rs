@@ -163,6 +163,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
     let config = ClusterConfig {
         programs: plan.programs.clone(),
         dir: folder.path().to_owned(),
+        secret_file: None,
         branches: plan.input.branches.clone(),
         ports: plan.ports.clone(),
         lifetime: if plan.keep {

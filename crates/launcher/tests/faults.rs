@@ -145,10 +145,17 @@ async fn another_branch_takes_a_lost_ones_place() {
     let mut bank = Bank::new(3).await;
     assert_eq!(bank.session_at(1, "deposit 30").done()["balance"], 30);
     let dir = tempfile::tempdir().expect("a directory");
-    let mut new = Cluster::new(ClusterConfig::new(dir.path(), [3]).expect("the programs are built"));
+    let mut config = ClusterConfig::new(dir.path(), [3]).expect("the programs are built");
+    config.secret_file = Some(bank.secret_file());
+    let mut new = Cluster::new(config);
     new.start(|| ()).await.expect("it listens");
     let address = new.address(3).expect("known").to_string();
-    let join = format!("join --branch 3={address} --to {}", bank.address(1));
+    let secret = bank.secret_file();
+    let join = format!(
+        "join --secret-file {} --branch 3={address} --to {}",
+        secret.display(),
+        bank.address(1)
+    );
 
     let early = branchd(&join);
     assert_eq!((early.code, early.stderr.lines().count()), (Some(3), 1), "{early:?}");

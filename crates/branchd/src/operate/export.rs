@@ -22,7 +22,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         let failed = |status: Status| refused(&status);
         let mut messages = match (&arguments.from.branch, &arguments.from.data) {
             (Some(address), _) => {
-                let mut client = reach(address).await?;
+                let mut client = reach(address, None).await?;
                 let stream = client.read_journal(v1::ReadJournalRequest { after_position: 0 }).await;
                 stream.map_err(|status| refused(&status))?.into_inner().boxed()
             }

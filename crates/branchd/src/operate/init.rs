@@ -5,7 +5,7 @@ use std::fs;
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{CHANGE_TIMEOUT, FAILED, Failure, on_one_thread, print, reach, refused, within};
+use super::{CHANGE_TIMEOUT, FAILED, Failure, given_secret, on_one_thread, print, reach, refused, within};
 use crate::args::InitArguments;
 
 /// Founds a bank.
@@ -33,8 +33,9 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
         opening_balance: arguments.balance,
         voters: arguments.voters.unwrap_or(0),
     };
+    let secret = given_secret(&arguments.secret.secret_file)?;
     let founded = on_one_thread(async {
-        let mut client = reach(&first).await?;
+        let mut client = reach(&first, Some(secret)).await?;
         Ok(client
             .init(within(CHANGE_TIMEOUT, request))
             .await

@@ -3,7 +3,7 @@
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{CHANGE_TIMEOUT, Failure, on_one_thread, print, reach, refused, within};
+use super::{CHANGE_TIMEOUT, Failure, given_secret, on_one_thread, print, reach, refused, within};
 use crate::args::JoinArguments;
 
 /// Makes a branch one of a bank that runs.
@@ -18,8 +18,9 @@ pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
             address: address.clone(),
         }),
     };
+    let secret = given_secret(&arguments.secret.secret_file)?;
     let joined = on_one_thread(async {
-        let mut client = reach(&arguments.to).await?;
+        let mut client = reach(&arguments.to, Some(secret)).await?;
         Ok(client
             .join(within(CHANGE_TIMEOUT, request))
             .await

@@ -5,11 +5,13 @@ mod init;
 mod join;
 mod start;
 mod status;
+mod token;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bank_auth::{Connector, DialError, Party, Secret};
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
 use clap::{CommandFactory, Parser};
 use tonic::transport::{Channel, Endpoint};
@@ -21,6 +23,7 @@ use init::init;
 use join::join;
 use start::start;
 use status::status;
+use token::{given_secret, token};
 
 use crate::args::{Arguments, LogFormat, Verb};
 
@@ -48,6 +51,7 @@ pub fn command_line() -> ExitCode {
         Verb::Export(verb) => export(verb),
         Verb::Join(verb) => join(verb),
         Verb::Status(verb) => status(verb),
+        Verb::Token(verb) => token(verb),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "branchd", &mut script);
@@ -121,19 +125,35 @@ fn on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T,
         .block_on(work)
 }
 
-async fn reach(address: &str) -> Result<OperatorServiceClient<Channel>, Failure> {
+/// Connects to a branch: with the bank's secret as an operator, who may change the bank; without as anyone, who may look.
+async fn reach(address: &str, secret: Option<Secret>) -> Result<OperatorServiceClient<Channel>, Failure> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| Failure::new(USAGE, error))?;
-    let channel = endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .connect()
-        .await;
-    channel.map(OperatorServiceClient::new).map_err(|_| {
-        Failure::new(
-            FAILED,
-            format!("no branch answers at {address}: is it started, and is this its address?"),
-        )
-    })
+    let channel = match secret {
+        None => {
+            let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+            endpoint.connect().await
+        }
+        Some(secret) => {
+            let connector = Connector {
+                address: address.to_owned(),
+                branch: 0,
+                me: Party::Operator,
+                secret,
+                connect_timeout: CONNECT_TIMEOUT,
+                observer: None,
+            };
+            endpoint.connect_with_connector(connector).await
+        }
+    };
+    channel
+        .map(OperatorServiceClient::new)
+        .map_err(|error| match DialError::refusal_in(&error) {
+            Some(refusal) => Failure::new(REFUSED, refusal),
+            None => Failure::new(
+                FAILED,
+                format!("no branch answers at {address}: is it started, and is this its address?"),
+            ),
+        })
 }
 
 /// A request with a limit.
@@ -146,7 +166,7 @@ fn within<T>(limit: Duration, message: T) -> tonic::Request<T> {
 fn refused(status: &Status) -> Failure {
     let code = match status.code() {
         Code::InvalidArgument => USAGE,
-        Code::FailedPrecondition => REFUSED,
+        Code::FailedPrecondition | Code::PermissionDenied => REFUSED,
         _ => FAILED,
     };
     Failure::new(code, status.message())

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FAILED, Failure, USAGE, print};
+use super::{FAILED, Failure, USAGE, given_secret, print};
 use crate::args::StartArguments;
 use crate::branch::BranchError;
 use crate::daemon::{self, DaemonError};
@@ -19,7 +19,8 @@ use crate::data_directory::{self, DataDirectoryError};
 /// # Errors
 /// Exit code 2 where the arguments, the address or whose data directory it is will not do, 1 where the branch failed.
 pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
-    let config = arguments.config().map_err(|error| Failure::new(USAGE, error))?;
+    let given = arguments.secret_file.as_deref().map(given_secret).transpose()?;
+    let config = arguments.config(given).map_err(|error| Failure::new(USAGE, error))?;
     #[cfg(feature = "planted-bugs")]
     if let Some(bug) = arguments.planted {
         crate::planted::plant(bug, arguments.id);
@@ -101,7 +102,8 @@ fn failure(error: &DaemonError) -> Failure {
             DataDirectoryError::Locked { .. }
             | DataDirectoryError::OtherBranch { .. }
             | DataDirectoryError::OtherFormat { .. },
-        )) => USAGE,
+        ))
+        | DaemonError::Open(BranchError::Secret(_)) => USAGE,
         _ => FAILED,
     };
     Failure::new(code, error)

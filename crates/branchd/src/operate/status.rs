@@ -12,7 +12,7 @@ use crate::args::StatusArguments;
 /// Exit code 1 where it does not answer.
 pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     let status = on_one_thread(async {
-        let mut client = reach(&arguments.branch).await?;
+        let mut client = reach(&arguments.branch, None).await?;
         let answer = client.get_status(within(STATUS_TIMEOUT, v1::GetStatusRequest {})).await;
         Ok(answer.map_err(|status| refused(&status))?.into_inner())
     })?;

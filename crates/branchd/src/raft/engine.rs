@@ -18,7 +18,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::inbound::malformed;
-use super::log_store::LogStore;
+use super::log_store::{KnownTerm, LogStore};
 use super::machine::{ApplyTimes, Machine};
 use super::network::NetworkFactory;
 use super::types::{Batch, Raft, TypeConfig};
@@ -85,6 +85,7 @@ pub(crate) struct Engine {
     times: ApplyTimes,
     pub(super) scratch: PathBuf,
     pub(super) bank_id: Uuid,
+    pub(super) term: KnownTerm,
 }
 
 impl Engine {
@@ -96,11 +97,13 @@ impl Engine {
         let config = config(&parts.identity, parts.timing).map_err(io::Error::other)?;
         let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
         let (position, times) = (machine.watch_position(), machine.times());
+        let log = LogStore::new(parts.journal);
+        let term = log.known_term();
         let network = NetworkFactory {
             identity: parts.identity,
             peers: parts.peers,
+            term: term.clone(),
         };
-        let log = LogStore::new(parts.journal);
         let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
         Ok(Self {
             raft: raft.map_err(io::Error::other)?,
@@ -108,6 +111,7 @@ impl Engine {
             times,
             scratch: parts.scratch,
             bank_id: parts.identity.bank_id,
+            term,
         })
     }
 

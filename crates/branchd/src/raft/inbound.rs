@@ -11,19 +11,23 @@ use tokio::io::AsyncWriteExt;
 use tonic::Status;
 
 use super::engine::{Engine, stopped};
+use super::log_store::KnownTerm;
 use super::machine::{BooksCopy, TemporaryFile, decode};
-use super::types::{Snapshot, TypeConfig};
+use super::types::{Snapshot, TypeConfig, Vote};
 use super::wire;
 use crate::books::examine_copy;
 
 impl Engine {
-    /// Serves a leader's stream of entries, until it or `until` ends.
+    /// Serves a leader's stream of entries, until it or `until` ends. Here and below, `sender` is the replica at the other
+    /// end of the connection.
     pub(crate) fn append(
         &self,
         requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
+        sender: u64,
         until: impl Future<Output = ()> + Send + 'static,
     ) -> BoxStream<'static, Result<v1::AppendResponse, Status>> {
         let me = *self.raft.node_id();
+        let term = self.term.clone();
         // A request that is none ends the stream, and the leader opens another. Its sender is told why.
         let (bad, mut why) = tokio::sync::mpsc::channel(1);
         let requests = requests
@@ -32,6 +36,7 @@ impl Engine {
                 let request = request.and_then(|request| {
                     let request = wire::append_request_back(request).map_err(malformed)?;
                     wire::sound_append(&request, me).map_err(malformed)?;
+                    admissible(&request.vote, sender, &term)?;
                     Ok(request)
                 });
                 request.map_err(|status| {
@@ -52,9 +57,10 @@ impl Engine {
     ///
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
-    pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
+    pub(crate) async fn vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
         let request = wire::vote_request_back(request).map_err(malformed)?;
         wire::sound_candidate(&request).map_err(malformed)?;
+        admissible(&request.vote, sender, &self.term)?;
         self.raft
             .vote(request)
             .await
@@ -66,9 +72,10 @@ impl Engine {
     ///
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
-    pub(crate) async fn pre_vote(&self, request: v1::VoteRequest) -> Result<v1::VoteResponse, Status> {
+    pub(crate) async fn pre_vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
         let request = wire::vote_request_back(request).map_err(malformed)?;
         wire::sound_candidate(&request).map_err(malformed)?;
+        admissible(&request.vote, sender, &self.term)?;
         self.raft
             .pre_vote(request)
             .await
@@ -83,8 +90,10 @@ impl Engine {
     pub(crate) async fn transfer_leader(
         &self,
         request: v1::TransferLeaderRequest,
+        sender: u64,
     ) -> Result<v1::TransferLeaderResponse, Status> {
         let from = wire::vote_back(request.from_leader).map_err(malformed)?;
+        admissible(&from, sender, &self.term)?;
         let last = wire::log_id_back_opt(request.last_log_id).map_err(malformed)?;
         let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
         let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
@@ -101,11 +110,13 @@ impl Engine {
     pub(crate) async fn install_snapshot(
         &self,
         header: v1::SnapshotHeader,
+        sender: u64,
         chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
     ) -> Result<v1::InstallSnapshotResponse, Status> {
         let meta = wire::snapshot_meta_back(&header).map_err(malformed)?;
         let vote = wire::vote_back(header.vote).map_err(malformed)?;
         wire::sound_snapshot(&vote, &meta, *self.raft.node_id()).map_err(malformed)?;
+        admissible(&vote, sender, &self.term)?;
         let file = TemporaryFile::in_directory(&self.scratch);
         receive(&file, header.length, chunks).await?;
         // The engine takes a copy for good as soon as it has one: what is wrong with it must be found now.
@@ -128,6 +139,12 @@ impl Engine {
             vote: Some(wire::vote(&response.vote)),
         })
     }
+}
+
+/// A vote is the sender's own, and its term within reach.
+fn admissible(vote: &Vote, sender: u64, term: &KnownTerm) -> Result<(), Status> {
+    wire::own(vote, sender).map_err(malformed)?;
+    wire::reachable(vote, term.get()).map_err(malformed)
 }
 
 /// Writes exactly as many bytes as were announced into the file.

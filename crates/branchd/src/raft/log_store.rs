@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bank_journal::Journal;
@@ -32,6 +33,21 @@ const READ_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct LogStore {
     journal: Arc<Journal>,
     recent: Arc<Mutex<BTreeMap<u64, Entry>>>,
+    term: KnownTerm,
+}
+
+/// The highest term that this branch has voted in or heard from a leader, as the log store keeps it. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownTerm(Arc<AtomicU64>);
+
+impl KnownTerm {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn learn(&self, vote: &Vote) {
+        self.0.fetch_max(vote.leader_id.term, Ordering::Relaxed);
+    }
 }
 
 impl LogStore {
@@ -39,7 +55,13 @@ impl LogStore {
         Self {
             journal,
             recent: Arc::default(),
+            term: KnownTerm::default(),
         }
+    }
+
+    /// The term that this branch knows; right once the vote has been read.
+    pub(super) fn known_term(&self) -> KnownTerm {
+        self.term.clone()
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Entry>> {
@@ -155,7 +177,9 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        decode_slot(&self.journal, SLOT_VOTE, |vote: v1::Vote| wire::vote_back(Some(vote)))
+        let vote = decode_slot(&self.journal, SLOT_VOTE, |vote: v1::Vote| wire::vote_back(Some(vote)))?;
+        vote.iter().for_each(|vote| self.term.learn(vote));
+        Ok(vote)
     }
 }
 
@@ -186,6 +210,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        self.term.learn(vote);
         let bytes = wire::vote(vote).encode_to_vec();
         durable(|done| self.journal.put_state(SLOT_VOTE, bytes.into(), done)).await
     }

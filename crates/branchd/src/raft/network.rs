@@ -14,8 +14,8 @@ use openraft::network::{
     Backoff, NetBackoff, NetSnapshot, NetStreamAppend, NetTransferLeader, NetVote, RPCOption, RaftNetworkFactory,
 };
 use openraft::raft::{
-    AppendEntriesRequest, SnapshotResponse, StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse,
-    VoteRequest, VoteResponse,
+    AppendEntriesRequest, SnapshotResponse, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{AnyError, OptionalSend};
 use tokio::io::AsyncReadExt;
@@ -24,6 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use super::log_store::KnownTerm;
 use super::machine::BooksCopy;
 use super::types::{Member, Snapshot, SnapshotMeta, TypeConfig, Vote};
 use super::wire;
@@ -47,6 +48,7 @@ type RpcError = RPCError<TypeConfig>;
 pub(crate) struct NetworkFactory {
     pub(crate) identity: Identity,
     pub(crate) peers: Peers,
+    pub(super) term: KnownTerm,
 }
 
 impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
@@ -56,6 +58,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
         Network {
             identity: self.identity,
             peers: self.peers.clone(),
+            term: self.term.clone(),
             target,
             member: member.clone(),
         }
@@ -66,6 +69,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
 pub(crate) struct Network {
     identity: Identity,
     peers: Peers,
+    term: KnownTerm,
     target: u64,
     member: Member,
 }
@@ -94,6 +98,18 @@ impl Network {
 
     fn malformed(&self, error: wire::Malformed) -> RpcError {
         RPCError::Network(NetworkError::new(&AnyError::error(format!("{}: {error}", self.member))))
+    }
+
+    /// Checks a vote in an answer, which the engine takes as its own if it is higher.
+    fn reachable(&self, vote: &Vote) -> Result<(), RpcError> {
+        wire::reachable(vote, self.term.get()).map_err(|error| self.malformed(error))
+    }
+
+    /// A candidate's answer, checked.
+    fn voted(&self, response: v1::VoteResponse) -> Result<VoteResponse<TypeConfig>, RpcError> {
+        let response = wire::vote_response_back(response).map_err(|error| self.malformed(error))?;
+        self.reachable(&response.vote)?;
+        Ok(response)
     }
 
     async fn within<T>(
@@ -140,7 +156,11 @@ impl NetStreamAppend<TypeConfig> for Network {
             let network = &*self;
             let results = responses.map(move |response| {
                 let response = response.map_err(|status| network.failed(status))?;
-                wire::append_response_back(response).map_err(|error| network.malformed(error))
+                let result = wire::append_response_back(response).map_err(|error| network.malformed(error))?;
+                if let Err(StreamAppendError::HigherVote(higher)) = &result {
+                    network.reachable(higher)?;
+                }
+                Ok(result)
             });
             Ok(results.boxed())
         })
@@ -157,7 +177,7 @@ impl NetVote<TypeConfig> for Network {
         let response = self
             .within(&option, client.vote(wire::vote_request(&request, self.peer())))
             .await?;
-        wire::vote_response_back(response).map_err(|error| self.malformed(error))
+        self.voted(response)
     }
 
     async fn pre_vote(
@@ -171,7 +191,7 @@ impl NetVote<TypeConfig> for Network {
         };
         let response = self.within(&option, client.pre_vote(request)).await?.response;
         let response = response.ok_or_else(|| self.malformed(wire::Malformed("no response in a pre-vote".into())))?;
-        wire::vote_response_back(response).map_err(|error| self.malformed(error))
+        self.voted(response)
     }
 }
 
@@ -230,6 +250,7 @@ impl NetSnapshot<TypeConfig> for Network {
             },
         };
         let vote = wire::vote_back(response.vote).map_err(|error| self.malformed(error))?;
+        self.reachable(&vote)?;
         Ok(SnapshotResponse::new(vote))
     }
 }
@@ -296,7 +317,12 @@ mod tests {
                 branch: 1,
                 replica: 1,
             },
-            peers: Peers::new(BTreeMap::new()),
+            peers: Peers::new(
+                BTreeMap::new(),
+                bank_auth::Party::Operator,
+                bank_auth::Secret::random().expect("randomness"),
+            ),
+            term: KnownTerm::default(),
             target: 2,
             member: Member {
                 branch: 2,

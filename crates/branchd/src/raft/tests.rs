@@ -52,7 +52,7 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn log_id() -> impl Strategy<Value = LogId> {
-    (0..1u64 << 62, any::<u64>(), 0..1u64 << 62).prop_map(|(term, node_id, index)| LogId {
+    (0..=1u64 << 48, any::<u64>(), 0..=1u64 << 56).prop_map(|(term, node_id, index)| LogId {
         leader_id: LeaderId { term, node_id },
         index,
     })

@@ -28,19 +28,53 @@ fn leader_id(id: &LeaderId) -> v1::LeaderId {
     }
 }
 
-/// No bank's terms or indexes come this far; the engine counts on from what it is given, and must not overflow.
-const COUNT_MAX: u64 = 1 << 62;
+/// The highest term that is taken. A bank that elects a leader every millisecond comes there after 8,900 years. The engine
+/// counts on from what it is given, so that a term near the end of its type would leave no room for an election.
+const TERM_MAX: u64 = 1 << 48;
+/// The highest index that is taken. A journal that grows by a million entries a second comes there after 2,200 years.
+const INDEX_MAX: u64 = 1 << 56;
+/// By how much the term of a candidate may be past what this branch knows. Without this branch the others have held at
+/// most one election in each election timeout, of 50 ms at the least: they come this far in ten days of elections without a
+/// pause, and in half a year of one election a second. A branch that was away for longer hears first from a leader.
+const CANDIDATE_TERM_STEP_MAX: u64 = 1 << 24;
+/// The same of a leader's term. A quorum has elected it, and a branch that was away for however long must follow it: this
+/// only keeps a broken or hostile branch from using up all terms at once.
+const LEADER_TERM_STEP_MAX: u64 = 1 << 32;
 
-fn countable(what: &str, count: u64) -> Result<(), Malformed> {
-    if count > COUNT_MAX {
+fn countable(what: &str, count: u64, max: u64) -> Result<(), Malformed> {
+    if count > max {
         return Err(Malformed(format!("{what} {count} is past all bounds")));
+    }
+    Ok(())
+}
+
+/// A vote's term may rise by a bounded step only past the term that this branch knows.
+pub(crate) fn reachable(vote: &Vote, known_term: u64) -> Result<(), Malformed> {
+    let step_max = if vote.committed {
+        LEADER_TERM_STEP_MAX
+    } else {
+        CANDIDATE_TERM_STEP_MAX
+    };
+    let term = vote.leader_id.term;
+    if term > known_term.saturating_add(step_max) {
+        return Err(Malformed(format!(
+            "term {term} is more than {step_max} past {known_term}, the term of this branch"
+        )));
+    }
+    Ok(())
+}
+
+/// A vote is sent by the replica that it is of: a branch cannot lead or stand for election in the name of another.
+pub(crate) fn own(vote: &Vote, sender: u64) -> Result<(), Malformed> {
+    if vote.leader_id.node_id != sender {
+        return Err(Malformed("a branch speaks for another leader or candidate".to_owned()));
     }
     Ok(())
 }
 
 fn leader_id_back(id: Option<v1::LeaderId>) -> Result<LeaderId, Malformed> {
     let id = id.ok_or_else(|| missing("leader id"))?;
-    countable("term", id.term)?;
+    countable("term", id.term, TERM_MAX)?;
     Ok(LeaderId {
         term: id.term,
         node_id: id.replica,
@@ -70,7 +104,7 @@ pub(crate) fn log_id(id: &LogId) -> v1::LogId {
 }
 
 pub(crate) fn log_id_back(id: v1::LogId) -> Result<LogId, Malformed> {
-    countable("index", id.index)?;
+    countable("index", id.index, INDEX_MAX)?;
     Ok(LogId {
         leader_id: leader_id_back(id.leader_id)?,
         index: id.index,
@@ -355,7 +389,12 @@ pub(crate) fn sound_candidate(request: &VoteRequest<TypeConfig>) -> Result<(), M
     if request.vote.committed {
         return Err(Malformed("a candidate says that it leads already".to_owned()));
     }
-    Ok(())
+    match request.last_log_id {
+        Some(last) if last.leader_id.term > request.vote.leader_id.term => Err(Malformed(
+            "a candidate's log is of a later term than its vote".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn elected_elsewhere(vote: &Vote, me: u64) -> Result<(), Malformed> {

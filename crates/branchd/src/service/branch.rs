@@ -1,7 +1,9 @@
-//! The other branches' service. Whoever is of another bank, or means another replica, is turned away first.
+//! The other branches' service. Who sends is known from the connection; a message of another bank, or one that means
+//! another replica or speaks for another branch, is refused first.
 
 use std::sync::Arc;
 
+use bank_auth::BranchIdentity;
 use bank_ledger::Command;
 use bank_proto::v1;
 use bank_proto::v1::branch_service_server::BranchService;
@@ -13,6 +15,7 @@ use uuid::Uuid;
 
 use super::deadline;
 use crate::branch::{Bank, Branch};
+use crate::caller::Caller;
 use crate::peer::FORMAT;
 use crate::raft::{Malformed, command_from_wire};
 use crate::writer::BATCH_LEN_MAX;
@@ -23,11 +26,19 @@ pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
 
 impl BranchApi {
     /// The bank, for a sender who belongs to it.
-    fn greeted(&self, peer: Option<v1::Peer>) -> Result<&Bank, Status> {
+    fn greeted(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<&Bank, Status> {
         let bank = self.0.bank()?;
-        bank.identity.check(peer)?;
+        bank.identity.check(peer, sender)?;
         Ok(bank)
     }
+}
+
+/// The branch that sent a request, as its connection proved it. `permission` lets no other caller come this far.
+fn sender<T>(request: &Request<T>) -> Result<BranchIdentity, Status> {
+    let caller = Caller::of(request.extensions());
+    caller
+        .branch()
+        .ok_or_else(|| Status::permission_denied("only branches may make this call"))
 }
 
 fn no_part() -> Status {
@@ -62,7 +73,8 @@ impl BranchService for BranchApi {
         &self,
         request: Request<Streaming<v1::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
-        // The answer's head goes out now, for the leader to begin; who it is, its first message says.
+        // The answer's head goes out now, for the leader to begin; its bank and term stand in its first message.
+        let sender = sender(&request)?;
         let branch = Arc::clone(&self.0);
         let mut requests = request.into_inner();
         let responses = async move {
@@ -70,24 +82,26 @@ impl BranchService for BranchApi {
                 return Ok(futures::stream::empty().boxed());
             };
             let bank = branch.bank()?;
-            bank.identity.check(first.peer.take())?;
+            bank.identity.check(first.peer.take(), sender)?;
             let all = futures::stream::once(async { Ok(first) }).chain(requests);
-            Ok::<_, Status>(bank.engine.append(all, branch.stopping()))
+            Ok::<_, Status>(bank.engine.append(all, sender.replica, branch.stopping()))
         };
         Ok(Response::new(futures::stream::once(responses).try_flatten().boxed()))
     }
 
     async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
+        let sender = sender(&request)?;
         let mut request = request.into_inner();
-        let bank = self.greeted(request.peer.take())?;
-        bank.engine.vote(request).await.map(Response::new)
+        let bank = self.greeted(request.peer.take(), sender)?;
+        bank.engine.vote(request, sender.replica).await.map(Response::new)
     }
 
     async fn pre_vote(&self, request: Request<v1::PreVoteRequest>) -> Result<Response<v1::PreVoteResponse>, Status> {
+        let sender = sender(&request)?;
         let request = request.into_inner().request;
         let mut request = request.ok_or_else(|| Status::invalid_argument("malformed message: no request"))?;
-        let bank = self.greeted(request.peer.take())?;
-        let response = bank.engine.pre_vote(request).await?;
+        let bank = self.greeted(request.peer.take(), sender)?;
+        let response = bank.engine.pre_vote(request, sender.replica).await?;
         Ok(Response::new(v1::PreVoteResponse {
             response: Some(response),
         }))
@@ -97,33 +111,40 @@ impl BranchService for BranchApi {
         &self,
         request: Request<v1::TransferLeaderRequest>,
     ) -> Result<Response<v1::TransferLeaderResponse>, Status> {
+        let sender = sender(&request)?;
         let mut request = request.into_inner();
-        let bank = self.greeted(request.peer.take())?;
-        bank.engine.transfer_leader(request).await.map(Response::new)
+        let bank = self.greeted(request.peer.take(), sender)?;
+        bank.engine
+            .transfer_leader(request, sender.replica)
+            .await
+            .map(Response::new)
     }
 
     async fn install_snapshot(
         &self,
         request: Request<Streaming<v1::InstallSnapshotRequest>>,
     ) -> Result<Response<v1::InstallSnapshotResponse>, Status> {
+        let sender = sender(&request)?;
         let mut parts = request.into_inner();
         let Some(Part::Header(mut header)) = parts.message().await?.and_then(|first| first.part) else {
             return Err(no_part());
         };
-        let bank = self.greeted(header.peer.take())?;
+        let bank = self.greeted(header.peer.take(), sender)?;
         let chunks = parts.map(|part| match part?.part {
             Some(Part::Chunk(bytes)) => Ok(bytes),
             _ => Err(no_part()),
         });
         tracing::info!(bytes = header.length, "taking the whole books from the leader");
-        bank.engine.install_snapshot(header, chunks).await.map(Response::new)
+        let installed = bank.engine.install_snapshot(header, sender.replica, chunks).await;
+        installed.map(Response::new)
     }
 
     async fn forward(&self, request: Request<v1::ForwardRequest>) -> Result<Response<v1::ForwardResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
         let request = request.into_inner();
         let checked = || -> Result<(&Bank, Vec<Command>), Status> {
-            let bank = self.greeted(request.peer)?;
+            let bank = self.greeted(request.peer, sender)?;
             if request.commands.len() > BATCH_LEN_MAX {
                 let len = request.commands.len();
                 return Err(Status::invalid_argument(format!(
@@ -149,7 +170,8 @@ impl BranchService for BranchApi {
         request: Request<v1::ReadIndexRequest>,
     ) -> Result<Response<v1::ReadIndexResponse>, Status> {
         let deadline = deadline::of(request.metadata());
-        let bank = self.greeted(request.into_inner().peer)?;
+        let sender = sender(&request)?;
+        let bank = self.greeted(request.into_inner().peer, sender)?;
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
             Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
@@ -165,8 +187,9 @@ impl BranchService for BranchApi {
         request: Request<v1::AwaitPositionRequest>,
     ) -> Result<Response<v1::AwaitPositionResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
         let request = request.into_inner();
-        let bank = self.greeted(request.peer)?;
+        let bank = self.greeted(request.peer, sender)?;
         bank.reads
             .wait_position(request.position, deadline)
             .await

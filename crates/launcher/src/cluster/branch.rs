@@ -222,6 +222,7 @@ impl Started {
             "--data",
         ]);
         command.arg(dir.join("data")).stdout(Stdio::piped()).stderr(log);
+        command.arg("--secret-file").arg(config.secret_path());
         match config.lifetime {
             Lifetime::WithLauncher => command.arg("--stop-with-stdin").stdin(Stdio::piped()),
             Lifetime::Kept => command.stdin(Stdio::null()),

@@ -36,6 +36,9 @@ pub fn election_timeout(branches: usize) -> Duration {
     patience.min(ELECTION_TIMEOUT_MAX)
 }
 
+/// The file with the secret of a cluster's bank, in its directory.
+pub const SECRET_FILE: &str = "bank.secret";
+
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
 pub struct ClusterConfig {
@@ -43,6 +46,8 @@ pub struct ClusterConfig {
     pub programs: Programs,
     /// Holds `branch-N/data` and `branch-N/log` for each branch.
     pub dir: PathBuf,
+    /// The file with the secret of the bank, made where it is missing. `None`: `bank.secret` in the cluster's directory.
+    pub secret_file: Option<PathBuf>,
     /// The numbers of the branches.
     pub branches: Vec<u32>,
     /// Where they listen.
@@ -65,12 +70,19 @@ impl ClusterConfig {
         Ok(ClusterConfig {
             programs: Programs::beside_this_one()?,
             dir: dir.to_owned(),
+            secret_file: None,
             election_timeout: election_timeout(branches.len()),
             branches,
             ports: Ports::Auto,
             lifetime: Lifetime::WithLauncher,
             branch_args: Vec::new(),
         })
+    }
+
+    /// The file with the secret of the bank.
+    pub fn secret_path(&self) -> PathBuf {
+        let named = self.secret_file.clone();
+        named.unwrap_or_else(|| self.dir.join(SECRET_FILE))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong with branch processes, in words.
 
+use bank_auth::SecretFileError;
 use bank_client::operator::OperatorError;
 use bank_client::{BankFileError, ReadError};
 use std::io;
@@ -52,6 +53,12 @@ pub enum ClusterError {
     /// The relays between the branches cannot listen.
     #[error("the network between the branches cannot be made: {0}")]
     Network(#[source] io::Error),
+    /// The directory cannot be made.
+    #[error("the cluster's directory cannot be made: {0}")]
+    Directory(#[source] io::Error),
+    /// The secret by which the branches know each other cannot be read or made.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
     /// The program or its files cannot be made.
     #[error("branch {branch} cannot be started: {}: {source}", path.display())]
     Start {

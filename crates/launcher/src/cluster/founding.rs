@@ -70,11 +70,12 @@ impl Cluster {
         opening_balance: i64,
         voters: u32,
     ) -> Result<Founded, ClusterError> {
+        let secret = bank_auth::file::read(&self.config.secret_path())?;
         let deadline = Instant::now() + FOUND_TIMEOUT;
         let mut attempt = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let source = match operator::init(at, branches, opening_balance, voters, left).await {
+            let source = match operator::init(at, &secret, branches, opening_balance, voters, left).await {
                 Ok(founded) => return Ok(founded),
                 Err(source) => source,
             };

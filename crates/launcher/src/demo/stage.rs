@@ -43,6 +43,7 @@ impl Stage {
         let config = ClusterConfig {
             programs: programs.clone(),
             dir: dir.to_owned(),
+            secret_file: None,
             branches: BRANCHES.to_vec(),
             ports: Ports::Auto,
             lifetime: Lifetime::WithLauncher,

@@ -5,11 +5,13 @@
 //! LOCK            held while `launcher up` or a branch of it runs; has the launcher's process id in it
 //! founding.json   where the branches listen and what the bank opens with: written before it is founded, and kept
 //! bank.json       the bank, once founded: for customers
+//! bank.secret     the secret by which the branches know each other
 //! control.json    how other shells reach the launcher, while it runs
 //! branch-N/       data and log of branch N
 //! ```
 
 use super::LiveError;
+use crate::cluster::SECRET_FILE;
 use bank_client::durable_file::{self, Durability};
 use bank_client::{BankFile, Branch};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -176,7 +178,7 @@ fn stranger(dir: &Path) -> Result<Option<String>, LiveError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
         // What is hidden may be an operating system's.
-        if !branch && name != LOCK_FILE && !name.starts_with('.') {
+        if !branch && name != LOCK_FILE && name != SECRET_FILE && !name.starts_with('.') {
             return Ok(Some(name));
         }
     }

@@ -57,6 +57,7 @@ async fn cluster(plan: &UpPlan, home: &Home, start: &Start) -> Result<Cluster, L
     let config = ClusterConfig {
         programs: plan.programs.clone(),
         dir: home.dir().to_owned(),
+        secret_file: None,
         ports: match start {
             Start::New { ports, .. } => ports.clone(),
             Start::Begun(Founding { branches, .. })

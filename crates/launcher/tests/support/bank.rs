@@ -118,7 +118,8 @@ impl Bank {
         let branches = branches.map(|branch| format!(" --branch {branch}={}", self.address(branch)));
         let file = self.file();
         format!(
-            "init --json --bank-file {}{}",
+            "init --json --secret-file {} --bank-file {}{}",
+            self.secret_file().display(),
             file.display(),
             branches.collect::<String>()
         )
@@ -130,6 +131,10 @@ impl Bank {
 
     pub fn file(&self) -> PathBuf {
         self.path("bank.json")
+    }
+
+    pub fn secret_file(&self) -> PathBuf {
+        self.path("bank.secret")
     }
 
     pub fn address(&self, branch: u32) -> String {
