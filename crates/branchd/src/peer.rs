@@ -172,3 +172,70 @@ fn connect(connector: Connector) -> Result<Channel, Status> {
         .keep_alive_while_idle(true)
         .connect_with_connector_lazy(connector))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_of_the_branch_at_the_other_end_for_this_replica_of_this_bank() {
+        let here = Identity {
+            bank_id: Uuid::from_u128(7),
+            branch: 1,
+            replica: 0x1111_2222_3333_4444,
+        };
+        let sender = BranchIdentity {
+            branch: 2,
+            replica: 0x5555_6666_7777_8888,
+        };
+        let good = || v1::Peer {
+            format: FORMAT,
+            bank_id: here.bank_id.as_bytes().to_vec(),
+            from_branch: 2,
+            to_replica: here.replica,
+        };
+        assert!(here.check(Some(good()), sender).is_ok());
+        let table = [
+            (None, Code::InvalidArgument),
+            (
+                Some(v1::Peer {
+                    from_branch: 3,
+                    ..good()
+                }),
+                Code::PermissionDenied,
+            ),
+            (
+                Some(v1::Peer {
+                    format: FORMAT - 1,
+                    ..good()
+                }),
+                Code::FailedPrecondition,
+            ),
+            (
+                Some(v1::Peer {
+                    bank_id: vec![7; 16],
+                    ..good()
+                }),
+                Code::FailedPrecondition,
+            ),
+            (
+                Some(v1::Peer {
+                    to_replica: 7,
+                    ..good()
+                }),
+                Code::FailedPrecondition,
+            ),
+        ];
+        for (peer, code) in table {
+            let refused = here.check(peer, sender).expect_err("refused");
+            assert_eq!(refused.code(), code, "{refused:?}");
+            for id in [here.replica, sender.replica] {
+                let (hex, decimal) = (format!("{id:x}"), id.to_string());
+                assert!(
+                    !refused.message().contains(&hex) && !refused.message().contains(&decimal),
+                    "{refused:?}"
+                );
+            }
+        }
+    }
+}

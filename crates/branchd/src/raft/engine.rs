@@ -205,7 +205,11 @@ impl Engine {
         match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
             Ok(linearizer) => Ok(wire::log_id(linearizer.read_log_id().log_id())),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
-            Err(error) => Err(ProposeError::Unknown(error.to_string())),
+            // A customer reads these words. The engine's own name replicas.
+            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
+                Err(ProposeError::Unknown("no quorum confirms that it leads".to_owned()))
+            }
+            Err(RaftError::Fatal(_)) => Err(ProposeError::Unknown("its replication has stopped".to_owned())),
         }
     }
 
@@ -219,10 +223,9 @@ impl Engine {
         let applied = None;
         // Whose read index it is does not matter to the wait; any id but this branch's own makes it a follower's read.
         let linearizer = Linearizer::<TypeConfig>::new(u64::MAX, ReadLogId::from_log_id(log_id), applied);
-        let ready = linearizer
-            .try_await_ready(&self.raft, Some(limit))
-            .await
-            .map_err(stopped)?;
+        let ready = linearizer.try_await_ready(&self.raft, Some(limit)).await;
+        // A customer reads this. What stopped the engine is in the log.
+        let ready = ready.map_err(|_| Status::unavailable("the branch is stopping"))?;
         Ok(ready.is_ok())
     }
 

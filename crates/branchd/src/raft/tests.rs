@@ -142,6 +142,10 @@ fn what_no_leader_sends_is_turned_away() {
     for request in bad {
         assert!(wire::sound_append(&request, 5).is_err(), "{request}");
     }
+    let candidate =
+        |term, last: Option<LogId>| openraft::raft::VoteRequest::<TypeConfig>::new(vote(term, 1, false), last);
+    assert_eq!(wire::sound_candidate(&candidate(3, Some(id(3, 9)))), Ok(()));
+    assert!(wire::sound_candidate(&candidate(3, Some(id(4, 9)))).is_err());
     let far = bank_proto::v1::LogId {
         leader_id: Some(bank_proto::v1::LeaderId {
             term: u64::MAX,
@@ -150,4 +154,48 @@ fn what_no_leader_sends_is_turned_away() {
         index: 1,
     };
     assert!(wire::log_id_back(far).is_err());
+}
+
+#[test]
+fn numbers_near_the_end_of_their_type_are_refused() {
+    let log_id = |term, index| {
+        wire::log_id_back(bank_proto::v1::LogId {
+            leader_id: Some(bank_proto::v1::LeaderId { term, replica: 1 }),
+            index,
+        })
+    };
+    for (term, index, taken) in [
+        (1 << 48, 1 << 56, true),
+        ((1 << 48) + 1, 0, false),
+        (0, (1 << 56) + 1, false),
+        (1 << 62, 0, false),
+        (0, 1 << 62, false),
+        (u64::MAX, u64::MAX, false),
+    ] {
+        assert_eq!(log_id(term, index).is_ok(), taken, "{term} {index}");
+    }
+}
+
+#[test]
+fn a_vote_is_its_senders_own_and_its_term_rises_by_a_bounded_step() {
+    let vote = |term, committed| Vote {
+        leader_id: LeaderId { term, node_id: 1 },
+        committed,
+    };
+    assert_eq!(wire::own(&vote(3, true), 1), Ok(()));
+    assert!(wire::own(&vote(3, true), 2).is_err());
+    for (known, term, committed, taken) in [
+        (0, 1, false, true),
+        (7, 7 + (1 << 24), false, true),
+        (7, 8 + (1 << 24), false, false),
+        // A branch that was away for long, or is new, must follow the leader of a quorum.
+        (7, 8 + (1 << 24), true, true),
+        (0, 1 << 32, true, true),
+        (0, (1 << 32) + 1, true, false),
+        (7, 1 << 48, true, false),
+        (u64::MAX, u64::MAX, false, true),
+    ] {
+        let found = wire::reachable(&vote(term, committed), known);
+        assert_eq!(found.is_ok(), taken, "{known} {term} {committed}");
+    }
 }

@@ -61,6 +61,12 @@ pub fn branchd(args: &str) -> Ran {
     Ran::of(command(&programs().branchd, args).output().expect("branchd runs"))
 }
 
+/// Runs `branchd` in this directory, to its end.
+pub fn branchd_in(dir: &Path, args: &str) -> Ran {
+    let mut command = command(&programs().branchd, args);
+    Ran::of(command.current_dir(dir).output().expect("branchd runs"))
+}
+
 /// Runs `customer-cli` to its end.
 pub fn customer(args: &str) -> Ran {
     let mut command = command(&programs().customer_cli, args);
