@@ -22,8 +22,8 @@ pub enum DialError {
     /// No connection came about.
     #[error("{0}")]
     Unreachable(io::Error),
-    /// The two sides do not know each other. The text is a sentence of its own.
-    #[error("{place} {error}", place = place(*branch, address))]
+    /// The handshake failed. The text of a refusal is a sentence of its own.
+    #[error("{}{} {error}", place(*branch, address), if error.is_refusal() { "" } else { ":" })]
     Handshake {
         /// The number of the branch that was meant; 0: any.
         branch: u32,

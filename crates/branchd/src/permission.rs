@@ -10,6 +10,7 @@ use tonic::codegen::{Service, http};
 use tower_layer::Layer;
 
 use crate::caller::Caller;
+use crate::fate;
 
 const BRANCH_SERVICE: &str = "/bank.v1.BranchService/";
 const OPERATOR_SERVICE: &str = "/bank.v1.OperatorService/";
@@ -76,7 +77,8 @@ where
         match check(request.uri().path(), Caller::of(request.extensions())) {
             Ok(()) => Either::Right(self.inner.call(request)),
             Err(denied) => {
-                let status = Status::permission_denied(denied.to_string());
+                // Of a write that a branch of an older version sent on: it was not applied, and can be asked elsewhere.
+                let status = fate::not_applied(Status::permission_denied(denied.to_string()));
                 Either::Left(ready(Ok(status.into_http())))
             }
         }

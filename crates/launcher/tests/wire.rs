@@ -50,6 +50,15 @@ impl Sound {
     }
 }
 
+fn hello() -> Vec<u8> {
+    let hello = bank_auth::messages::ClientHello {
+        from: bank_auth::Party::Operator,
+        to_branch: 0,
+        nonce: [7; 32],
+    };
+    hello.encode().to_vec()
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_grpc_harm_nobody() {
     let seed = u64::from(std::process::id());
@@ -81,6 +90,12 @@ async fn bytes_that_are_no_grpc_harm_nobody() {
         ("a frame of 16 MB", a_frame_of_16_mb),
         ("a TLS hello", a_tls_hello),
         ("text", b"deposit 100\n".repeat(100)),
+        ("half a handshake", bank_auth::messages::MAGIC.to_vec()),
+        (
+            "a handshake of random bytes",
+            [&bank_auth::messages::MAGIC[..], &bytes(512)].concat(),
+        ),
+        ("a handshake without the secret", [hello(), bytes(32)].concat()),
     ];
     let mut sound = Sound::new().await;
     for (what, input) in inputs {

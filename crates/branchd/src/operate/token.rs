@@ -27,7 +27,16 @@ pub(super) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     let Some(directory) = &arguments.data else {
         return Err(Failure::new(USAGE, "give --data DIR or --new FILE"));
     };
-    let secret = file::read(&directory.join(SECRET_FILE)).map_err(|error| failure(&error))?;
+    let secret = file::read(&directory.join(SECRET_FILE)).map_err(|error| match error {
+        SecretFileError::Missing { path } => Failure::new(
+            USAGE,
+            format!(
+                "{} is missing: a branch gets it when it is first started; is this a data directory?",
+                path.display()
+            ),
+        ),
+        error => failure(&error),
+    })?;
     print(&format!("{}\n", secret.to_text()))
 }
 
