@@ -349,6 +349,15 @@ mod tests {
                 Fate::NotApplied,
                 false,
             ),
+            // A read that finds too many waiting.
+            (Code::ResourceExhausted, &[][..], Fate::Unknown, true),
+            // A message that is too large.
+            (
+                Code::OutOfRange,
+                &[("bank-fate", "not-applied")][..],
+                Fate::NotApplied,
+                false,
+            ),
             (Code::Internal, &[][..], Fate::Unknown, true),
             (Code::Unimplemented, &[][..], Fate::Unknown, false),
             (Code::DeadlineExceeded, &[][..], Fate::Unknown, true),

@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::customers::Customers;
 use crate::data_directory::{DataDirectory, DataDirectoryError};
 use crate::peer::{Identity, Peers};
+use crate::propagation;
+use crate::quota::Share;
 use crate::raft::engine::{Engine, Parts};
 use crate::reads::Reads;
 use crate::secret::{self, BranchSecretError};
@@ -57,6 +59,8 @@ pub(crate) struct Bank {
     pub(crate) engine: Engine,
     pub(crate) writer: Writer,
     pub(crate) reads: Reads,
+    /// Places of writes that wait until every branch has them.
+    pub(crate) propagating: Share,
     pub(crate) books: Reader,
     pub(crate) journal: Arc<Journal>,
 }
@@ -186,6 +190,7 @@ impl Branch {
             engine,
             writer,
             reads,
+            propagating: Share::new(propagation::PROPAGATING_MAX),
             books,
             journal,
         })

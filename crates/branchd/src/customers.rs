@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tonic::{Request, Status};
+use tonic::{Extensions, Request, Status};
+
+use crate::quota::Share;
+use crate::reads::WAITING_PER_CONNECTION_MAX;
 
 use crate::caller::Caller;
 
@@ -21,6 +24,8 @@ struct Visit {
     customers: Customers,
     caller: Caller,
     counted: AtomicBool,
+    /// Places of its reads that wait.
+    waiting: Share,
 }
 
 impl Customers {
@@ -35,6 +40,7 @@ impl Customers {
             customers: self.clone(),
             caller,
             counted: AtomicBool::new(false),
+            waiting: Share::new(WAITING_PER_CONNECTION_MAX),
         }))
     }
 }
@@ -49,6 +55,15 @@ impl Visitor {
         if !self.0.counted.swap(true, Ordering::Relaxed) {
             self.0.customers.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// The places of reads that wait, of the connection on which a call came.
+pub(crate) fn waiting_places(call: &Extensions) -> Share {
+    match call.get::<Visitor>() {
+        Some(visitor) => visitor.0.waiting.clone(),
+        // A call without a connection is made in this process: by a test.
+        None => Share::new(WAITING_PER_CONNECTION_MAX),
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) fn of_read(error: &ReadError) -> Status {
     let code = match error {
         ReadError::Behind { .. } | ReadError::Applying { .. } => Code::DeadlineExceeded,
         ReadError::Unconfirmed { .. } => Code::Unavailable,
+        ReadError::TooManyOfConnection { .. } | ReadError::TooMany { .. } => Code::ResourceExhausted,
     };
     let mut status = Status::new(code, error.to_string());
     if let ReadError::Behind { at, needed, .. } = error {

@@ -8,7 +8,8 @@
 //! - `branch`: what they share; `data_directory`: whose files these are; [`secret`]: by what branches know each other; `founding`: how a bank begins;
 //!   `joining`: how a branch is added, or takes a lost one's place
 //! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
-//!   may wait for; `peer`: how branches reach and know each other
+//!   may wait for; `progress`: who waits for which position; `quota`: how much may be held at once; `peer`: how branches
+//!   reach and know each other
 //! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
 //! - `raft`: the replication engine, and all that names it
 //! - `books`: the ledger's SQLite file
@@ -35,7 +36,9 @@ mod peer;
 mod permission;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
+mod progress;
 mod propagation;
+mod quota;
 mod raft;
 mod reads;
 pub mod secret;

@@ -5,12 +5,31 @@ use std::time::Duration;
 use bank_ledger::Position;
 use bank_proto::v1;
 use tokio::time::Instant;
+use tonic::Status;
 
 use crate::branch::{Bank, Branch};
+use crate::quota::Held;
 use crate::raft::engine::Replica;
+
+/// How many writes may wait at once until every branch has them. Each asks every other branch.
+pub(crate) const PROPAGATING_MAX: u32 = 2048;
 
 /// How soon a branch that could not be asked is asked again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A place for a write that is to reach every branch.
+///
+/// # Errors
+/// RESOURCE_EXHAUSTED where too many have one; nothing has been proposed then.
+pub(crate) fn place(bank: &Bank) -> Result<Held, Status> {
+    bank.propagating.take(1).map_err(|_| {
+        let branch = bank.identity.branch;
+        Status::resource_exhausted(format!(
+            "{PROPAGATING_MAX} writes are waiting at branch {branch} until every branch has them: try again in a moment, \
+             with the same request id"
+        ))
+    })
+}
 
 /// Waits until every branch has applied the position, and returns the branches that had not by the deadline.
 pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position, deadline: Instant) -> Vec<u32> {

@@ -4,15 +4,24 @@ use std::time::Duration;
 
 use bank_ledger::Position;
 use bank_proto::v1;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::peer::{Identity, Peers};
+use crate::quota::{Full, Held, Share};
 use crate::raft::engine::{Engine, ProposeError, Replica};
 
 /// How long to wait for news of a leader before it is asked again.
 const LEADER_WAIT: Duration = Duration::from_millis(50);
+
+/// How many customers' reads may wait at once. Each costs about 9 KB with its stream, so these cost 70 MB; a branch that is
+/// 100 ms behind needs that many for 80,000 reads a second.
+const WAITING_MAX: u32 = 8192;
+/// How many of them may be of one connection: half of the calls that it may have under way.
+pub(crate) const WAITING_PER_CONNECTION_MAX: u32 = 512;
+/// How many waits of other branches there may be at once, apart from the customers': eight branches with all the calls that
+/// a connection may have under way.
+const WAITING_BRANCHES_MAX: u32 = 8192;
 
 /// What the state that answers a read must have applied.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +47,10 @@ pub(crate) enum ReadError {
     Unconfirmed { branch: u32, reason: String },
     #[error("branch {branch} has confirmed what the read needs, but not applied it in time: try again")]
     Applying { branch: u32 },
+    #[error("{max} reads of this connection are waiting at branch {branch}: await their answers, then try again")]
+    TooManyOfConnection { branch: u32, max: u32 },
+    #[error("{max} reads are waiting at branch {branch}: try again in a moment, or at another branch")]
+    TooMany { branch: u32, max: u32 },
 }
 
 /// Waits on behalf of reads. Clones share it.
@@ -46,32 +59,43 @@ pub(crate) struct Reads {
     identity: Identity,
     engine: Engine,
     peers: Peers,
-    position: watch::Receiver<Position>,
+    /// Places of customers' reads that wait.
+    customers: Share,
+    /// Places of other branches that wait.
+    branches: Share,
 }
 
 impl Reads {
     pub(crate) fn new(identity: Identity, engine: Engine, peers: Peers) -> Self {
-        let position = engine.watch_position();
         Self {
             identity,
             engine,
             peers,
-            position,
+            customers: Share::new(WAITING_MAX),
+            branches: Share::new(WAITING_BRANCHES_MAX),
         }
     }
 
-    /// Returns once the books answer the demand, with how long that took: nothing, where they did already.
+    /// Returns once the books answer the demand, with how long that took: nothing, where they did already. `connection`:
+    /// how many reads of the customer's connection may wait.
     ///
     /// # Errors
-    /// The deadline passed first; the error says what is missing.
-    pub(crate) async fn wait(&self, demand: Demand, deadline: Instant) -> Result<Duration, ReadError> {
+    /// The deadline passed first, and the error says what is missing; or too many reads wait already.
+    pub(crate) async fn wait(
+        &self,
+        demand: Demand,
+        connection: &Share,
+        deadline: Instant,
+    ) -> Result<Duration, ReadError> {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is_not_awaited(demand.min_position) && !demand.linearizable {
             return Ok(Duration::ZERO);
         }
-        if !demand.linearizable && *self.position.borrow() >= demand.min_position {
+        if !demand.linearizable && self.engine.position().at() >= demand.min_position {
             return Ok(Duration::ZERO);
         }
+        let place = Share::take_both(connection, &self.customers, 1);
+        let _place = place.map_err(|full| self.too_many(full))?;
         let began = Instant::now();
         if demand.linearizable {
             self.wait_linearizable(deadline).await?;
@@ -80,23 +104,46 @@ impl Reads {
         Ok(began.elapsed())
     }
 
-    /// Returns once this branch has applied the position.
+    /// Returns once this branch has applied the position, for another branch. A position that is there already is never
+    /// refused: by that question branches find out whether this one is alive.
+    ///
+    /// # Errors
+    /// [`ReadError::Behind`], or too many other branches wait already.
+    pub(crate) async fn wait_for_branch(&self, needed: Position, deadline: Instant) -> Result<(), ReadError> {
+        if self.engine.position().at() >= needed {
+            return Ok(());
+        }
+        let _place = self.place_for_branch()?;
+        self.wait_position(needed, deadline).await
+    }
+
+    /// A place for another branch's wait, among those that customers cannot take.
+    ///
+    /// # Errors
+    /// Too many of them wait already.
+    pub(crate) fn place_for_branch(&self) -> Result<Held, ReadError> {
+        self.branches.take(1).map_err(|full| self.too_many(full))
+    }
+
+    /// Returns once this branch has applied the position. The caller has seen to it that not too many wait.
     ///
     /// # Errors
     /// [`ReadError::Behind`].
     pub(crate) async fn wait_position(&self, needed: Position, deadline: Instant) -> Result<(), ReadError> {
-        let mut position = self.position.clone();
-        let reached = tokio::time::timeout_at(deadline, position.wait_for(|at| *at >= needed)).await;
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => {
-                let at = *self.position.borrow();
-                Err(ReadError::Behind {
-                    branch: self.identity.branch,
-                    at,
-                    needed,
-                })
-            }
+        let position = self.engine.position();
+        let reached = tokio::time::timeout_at(deadline, position.wait_for(needed)).await;
+        reached.map_err(|_| ReadError::Behind {
+            branch: self.identity.branch,
+            at: position.at(),
+            needed,
+        })
+    }
+
+    fn too_many(&self, full: Full) -> ReadError {
+        let branch = self.identity.branch;
+        match full {
+            Full::Connection(max) => ReadError::TooManyOfConnection { branch, max },
+            Full::All(max) => ReadError::TooMany { branch, max },
         }
     }
 
@@ -117,8 +164,7 @@ impl Reads {
         let Ok(index) = confirmed else {
             return Err(ReadError::Unconfirmed { branch, reason });
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        match self.engine.await_applied(Some(index), left).await {
+        match self.engine.await_applied(index, deadline).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ReadError::Applying { branch }),
             Err(status) => Err(ReadError::Unconfirmed {

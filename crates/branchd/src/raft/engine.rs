@@ -10,22 +10,22 @@ use bank_ledger::{Applied, Command, Position};
 use bank_proto::v1;
 use futures::FutureExt;
 use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
-use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
 use openraft::rt::WatchReceiver;
 use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
-use tokio::sync::watch;
+use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::inbound::malformed;
 use super::log_store::{KnownTerm, LogStore};
-use super::machine::{ApplyTimes, Machine};
+use super::machine::{AppliedTo, ApplyTimes, Machine, entries_up_to};
 use super::network::NetworkFactory;
 use super::types::{Batch, Raft, TypeConfig};
 use super::wire;
 use crate::books::{BooksFile, Reader};
 use crate::config::Timing;
 use crate::peer::{Identity, Peers};
+use crate::progress::Progress;
 
 /// After how many journal entries the books are forced to the disk, so that the journal before them may go.
 const ENTRIES_PER_CHECKPOINT: u64 = 8192;
@@ -81,7 +81,7 @@ pub(crate) struct Replica {
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(super) raft: Raft,
-    position: watch::Receiver<Position>,
+    applied_to: AppliedTo,
     times: ApplyTimes,
     pub(super) scratch: PathBuf,
     pub(super) bank_id: Uuid,
@@ -96,7 +96,7 @@ impl Engine {
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
         let config = config(&parts.identity, parts.timing).map_err(io::Error::other)?;
         let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
-        let (position, times) = (machine.watch_position(), machine.times());
+        let (applied_to, times) = (machine.applied_to(), machine.times());
         let log = LogStore::new(parts.journal);
         let term = log.known_term();
         let network = NetworkFactory {
@@ -107,7 +107,7 @@ impl Engine {
         let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
         Ok(Self {
             raft: raft.map_err(io::Error::other)?,
-            position,
+            applied_to,
             times,
             scratch: parts.scratch,
             bank_id: parts.identity.bank_id,
@@ -128,9 +128,9 @@ impl Engine {
         }
     }
 
-    /// Follows how many commands have been applied here.
-    pub(crate) fn watch_position(&self) -> watch::Receiver<Position> {
-        self.position.clone()
+    /// How many commands have been applied here.
+    pub(crate) fn position(&self) -> &Progress {
+        &self.applied_to.position
     }
 
     /// When a position was applied here, in microseconds of the host's monotonic clock; `None`: not known.
@@ -216,17 +216,12 @@ impl Engine {
     /// Waits until this branch has applied a read index.
     ///
     /// # Errors
-    /// UNAVAILABLE where the engine has stopped, INVALID_ARGUMENT where the index is none. `false`: not in time.
-    pub(crate) async fn await_applied(&self, index: Option<v1::LogId>, limit: Duration) -> Result<bool, Status> {
-        let index = index.ok_or_else(|| Status::invalid_argument("malformed message: no log id"))?;
+    /// INVALID_ARGUMENT where the index is none. `false`: not in time.
+    pub(crate) async fn await_applied(&self, index: v1::LogId, deadline: Instant) -> Result<bool, Status> {
         let log_id = wire::log_id_back(index).map_err(malformed)?;
-        let applied = None;
-        // Whose read index it is does not matter to the wait; any id but this branch's own makes it a follower's read.
-        let linearizer = Linearizer::<TypeConfig>::new(u64::MAX, ReadLogId::from_log_id(log_id), applied);
-        let ready = linearizer.try_await_ready(&self.raft, Some(limit)).await;
-        // A customer reads this. What stopped the engine is in the log.
-        let ready = ready.map_err(|_| Status::unavailable("the branch is stopping"))?;
-        Ok(ready.is_ok())
+        // The index alone decides: all that was acknowledged before the read began has it or a lower one, in every log.
+        let applied = self.applied_to.entries.wait_for(entries_up_to(Some(log_id)));
+        Ok(tokio::time::timeout_at(deadline, applied).await.is_ok())
     }
 
     /// Resolves, with the reason, when the engine has failed for good: the daemon then has to end.

@@ -14,12 +14,12 @@ use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use prost::Message;
-use tokio::sync::watch;
 
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use super::wire;
 use crate::books::{BooksFile, Marker, Reader};
 use crate::clock::monotonic_us;
+use crate::progress::Progress;
 
 /// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
 /// that the first of them is not answered late.
@@ -103,6 +103,34 @@ impl ApplyTimes {
     }
 }
 
+/// How far the books are, for those who wait for it: it has been applied, and reads see it, when it shows here.
+#[derive(Debug, Clone)]
+pub(crate) struct AppliedTo {
+    /// How many commands are applied.
+    pub(crate) position: Progress,
+    /// How many entries of the log are applied: one more than the index of the last.
+    pub(crate) entries: Progress,
+}
+
+impl AppliedTo {
+    fn new(position: Position, last: Option<LogId>) -> Self {
+        Self {
+            position: Progress::new(position),
+            entries: Progress::new(entries_up_to(last)),
+        }
+    }
+
+    fn reach(&self, position: Position, last: Option<LogId>) {
+        self.position.reach(position);
+        self.entries.reach(entries_up_to(last));
+    }
+}
+
+/// How many entries there are up to and with this one.
+pub(super) fn entries_up_to(last: Option<LogId>) -> u64 {
+    last.map_or(0, |id| id.index.saturating_add(1))
+}
+
 /// The books, and who waits for their position.
 pub(crate) struct Machine {
     books: Arc<Mutex<BooksFile>>,
@@ -110,7 +138,7 @@ pub(crate) struct Machine {
     directory: PathBuf,
     applied: Option<LogId>,
     membership: StoredMembership,
-    position: watch::Sender<Position>,
+    applied_to: AppliedTo,
     times: ApplyTimes,
     /// Of the last checkpoint or installed copy of this run.
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
@@ -123,7 +151,7 @@ impl Machine {
     /// The books hold a marker that is none.
     pub(crate) fn new(books: BooksFile, reader: Reader, directory: PathBuf) -> io::Result<Self> {
         let (applied, membership) = decode(books.marker())?;
-        let (position, _) = watch::channel(books.ledger().position);
+        let applied_to = AppliedTo::new(books.ledger().position, applied);
         let times = ApplyTimes::default();
         times.applied(books.ledger().position, 0);
         let books = Arc::new(Mutex::new(books));
@@ -133,15 +161,15 @@ impl Machine {
             directory,
             applied,
             membership,
-            position,
+            applied_to,
             times,
             snapshot: Arc::default(),
         })
     }
 
-    /// Follows the position: it has been applied, and reads see it, when it shows here.
-    pub(crate) fn watch_position(&self) -> watch::Receiver<Position> {
-        self.position.subscribe()
+    /// Follows how far it is.
+    pub(crate) fn applied_to(&self) -> AppliedTo {
+        self.applied_to.clone()
     }
 
     /// When what was applied.
@@ -178,7 +206,7 @@ impl Machine {
         }
         let position = self.reader.position();
         self.times.applied(position, monotonic_us());
-        self.position.send_replace(position);
+        self.applied_to.reach(position, self.applied);
 
         let mut outcomes = outcomes.into_iter();
         for (len, responder) in answers {
@@ -278,7 +306,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(installed);
         let position = self.reader.position();
         self.times.applied(position, 0);
-        self.position.send_replace(position);
+        self.applied_to.reach(position, self.applied);
         Ok(())
     }
 

@@ -15,6 +15,8 @@ use uuid::Uuid;
 use super::deadline;
 use crate::books::{BooksError, Reader};
 use crate::branch::{Bank, Branch};
+use crate::customers::waiting_places;
+use crate::quota::Share;
 use crate::reads::Demand;
 use crate::{clock, fate, outcome, propagation};
 
@@ -100,7 +102,12 @@ impl ReadyRead<'_> {
 }
 
 impl BankApi {
-    async fn ready(&self, options: Option<v1::ReadOptions>, deadline: Instant) -> Result<ReadyRead<'_>, Status> {
+    async fn ready(
+        &self,
+        options: Option<v1::ReadOptions>,
+        connection: Share,
+        deadline: Instant,
+    ) -> Result<ReadyRead<'_>, Status> {
         let bank = self.0.bank()?;
         let options = options.unwrap_or_default();
         check_bank(bank, &options.bank_id)?;
@@ -110,7 +117,7 @@ impl BankApi {
         };
         let waited = tokio::select! {
             biased;
-            waited = bank.reads.wait(demand, deadline) => waited.map_err(|error| fate::of_read(&error))?,
+            waited = bank.reads.wait(demand, &connection, deadline) => waited.map_err(|error| fate::of_read(&error))?,
             // Whoever waits for what is to come had better ask another branch.
             () = async { self.0.stopping().await } => return Err(stopping(bank)),
         };
@@ -127,6 +134,10 @@ impl BankApi {
     ) -> Result<v1::WriteResult, Status> {
         let (bank, command, propagation) = self.checked(options, action).map_err(fate::not_applied)?;
         let request_id = command.request_id;
+        let _place = match propagation {
+            v1::Propagation::All => Some(propagation::place(bank).map_err(fate::not_applied)?),
+            _ => None,
+        };
         let decided = bank
             .writer
             .submit(command, deadline)
@@ -189,11 +200,12 @@ fn shortened(text: &str) -> String {
 impl BankService for BankApi {
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let connection = waiting_places(request.extensions());
         let request = request.into_inner();
         let name = account("account", &request.account)?;
         #[cfg(feature = "planted-bugs")]
         let needed = request.options.as_ref().map_or(0, |options| options.min_position);
-        let ready = self.ready(request.options, deadline).await?;
+        let ready = self.ready(request.options, connection, deadline).await?;
         let books = ready.bank.books.clone();
         let (balance, position) = match books.recent_balance(&name) {
             Some((balance, position)) => (Some(balance), position),
@@ -275,6 +287,7 @@ impl BankService for BankApi {
         request: Request<v1::ListAccountsRequest>,
     ) -> Result<Response<v1::ListAccountsResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let connection = waiting_places(request.extensions());
         let request = request.into_inner();
         let after = match request.after_account.as_str() {
             "" => None,
@@ -284,7 +297,7 @@ impl BankService for BankApi {
             0 => PAGE_LEN_MAX,
             given => given.min(PAGE_LEN_MAX),
         };
-        let ready = self.ready(request.options, deadline).await?;
+        let ready = self.ready(request.options, connection, deadline).await?;
         let books = ready.bank.books.clone();
         let page = blocking(deadline, move || books.accounts(after.as_ref(), limit as usize)).await?;
         let accounts = page.accounts.into_iter();
@@ -307,9 +320,10 @@ impl BankService for BankApi {
         request: Request<v1::ReadStatementRequest>,
     ) -> Result<Response<Self::ReadStatementStream>, Status> {
         let deadline = deadline::of(request.metadata());
+        let connection = waiting_places(request.extensions());
         let request = request.into_inner();
         let name = account("account", &request.account)?;
-        let ready = self.ready(request.options, deadline).await?;
+        let ready = self.ready(request.options, connection, deadline).await?;
         let limit = if request.limit == 0 { u64::MAX } else { request.limit };
         let statement = Statement {
             books: ready.bank.books.clone(),

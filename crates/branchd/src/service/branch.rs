@@ -172,6 +172,7 @@ impl BranchService for BranchApi {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;
         let bank = self.greeted(request.into_inner().peer, sender)?;
+        let _place = bank.reads.place_for_branch().map_err(|error| fate::of_read(&error))?;
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
             Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
@@ -191,7 +192,7 @@ impl BranchService for BranchApi {
         let request = request.into_inner();
         let bank = self.greeted(request.peer, sender)?;
         bank.reads
-            .wait_position(request.position, deadline)
+            .wait_for_branch(request.position, deadline)
             .await
             .map_err(|error| fate::of_read(&error))?;
         Ok(Response::new(v1::AwaitPositionResponse {

@@ -56,8 +56,7 @@ pub(crate) fn pages(
         let deadline = Instant::now() + PAGE_TIMEOUT;
         if let Some(engine) = &rest.engine {
             // The books show a command a moment before the engine has noted when it was applied. Without that it is told too.
-            let mut noted = engine.watch_position();
-            let _ = timeout_at(deadline, noted.wait_for(|noted| *noted >= up_to)).await;
+            let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
         }
         let (page, cursor) = blocking(deadline, move || books.decided(cursor, up_to)).await?;
         if page.is_empty() {
