@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tonic::{Extensions, Request, Status};
 
+use crate::caller::Caller;
 use crate::quota::Share;
 use crate::reads::WAITING_PER_CONNECTION_MAX;
-
-use crate::caller::Caller;
+use crate::server::Allowance;
 
 /// Counts them. Clones share the count.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,7 @@ struct Visit {
     counted: AtomicBool,
     /// Places of its reads that wait.
     waiting: Share,
+    allowance: Allowance,
 }
 
 impl Customers {
@@ -41,6 +42,7 @@ impl Customers {
             caller,
             counted: AtomicBool::new(false),
             waiting: Share::new(WAITING_PER_CONNECTION_MAX),
+            allowance: Allowance::of_connection(caller),
         }))
     }
 }
@@ -49,6 +51,11 @@ impl Visitor {
     /// Who it is.
     pub(crate) fn caller(&self) -> Caller {
         self.0.caller
+    }
+
+    /// What its calls may hold.
+    pub(crate) fn allowance(&self) -> &Allowance {
+        &self.0.allowance
     }
 
     fn is_customer(&self) {

@@ -14,7 +14,20 @@ pub(crate) struct Share {
 /// What was taken of a [`Share`]; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
-    _permits: [Option<OwnedSemaphorePermit>; 2],
+    /// Of the connection's, and of that of all.
+    permits: [Option<OwnedSemaphorePermit>; 2],
+}
+
+impl Held {
+    /// Takes up what else was taken of the same shares.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (mine, more) in self.permits.iter_mut().zip(other.permits) {
+            match (mine, more) {
+                (Some(mine), Some(more)) => mine.merge(more),
+                (mine, more) => *mine = mine.take().or(more),
+            }
+        }
+    }
 }
 
 /// Which share had too little left.
@@ -41,7 +54,7 @@ impl Share {
     pub(crate) fn take(&self, amount: u32) -> Result<Held, Full> {
         let permit = self.permit(amount).ok_or(Full::All(self.max))?;
         Ok(Held {
-            _permits: [Some(permit), None],
+            permits: [None, Some(permit)],
         })
     }
 
@@ -53,7 +66,7 @@ impl Share {
         let own = connection.permit(amount).ok_or(Full::Connection(connection.max))?;
         let of_all = all.permit(amount).ok_or(Full::All(all.max))?;
         Ok(Held {
-            _permits: [Some(own), Some(of_all)],
+            permits: [Some(own), Some(of_all)],
         })
     }
 
@@ -79,7 +92,8 @@ mod tests {
         assert_eq!(none(&one, 1), Err(Full::Connection(6)));
         assert_eq!(none(&other, 5), Err(Full::All(10)));
         assert_eq!((other.left(), all.left()), (6, 4), "a refusal takes nothing");
-        let second = Share::take_both(&other, &all, 4).expect("there is room");
+        let mut second = Share::take_both(&other, &all, 3).expect("there is room");
+        second.merge(Share::take_both(&other, &all, 1).expect("there is room"));
         assert_eq!(all.take(1).map(|_| ()), Err(Full::All(10)));
         drop((first, second));
         assert_eq!((one.left(), other.left(), all.left()), (6, 6, 10));

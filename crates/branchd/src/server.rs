@@ -1,6 +1,12 @@
 //! The listening side: one port for customers, operators and the other branches, with every limit that the libraries
 //! leave to us set here.
 
+mod bounds;
+mod calls;
+mod framing;
+mod receiving;
+mod sending;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +31,9 @@ use crate::customers::{Visitor, welcome};
 use crate::peer::MESSAGE_BYTES_MAX;
 use crate::permission::PermissionLayer;
 use crate::service::{BankApi, BranchApi, OperatorApi};
+use calls::BoundsLayer;
+
+pub(crate) use calls::Allowance;
 
 /// How many connections are open at once at the most; a further one is closed as soon as it is accepted. Below the
 /// usual limit of 1,024 open files, with room for the branch's own.
@@ -33,8 +42,13 @@ const CONNECTIONS_MAX: usize = 900;
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// How many streams one connection may have reset before they were served, until it is closed (CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 64;
-/// The largest message from a customer or operator, in bytes: the founding of a bank of 1,000 branches fits ten times.
+/// The largest message from a customer or operator that is decoded, in bytes. `bounds` has the limits of each call.
 const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// The largest head of a request, in bytes as HTTP/2 counts them. Ours have 400; a proxy adds some.
+const HEADERS_BYTES_MAX: u32 = 8 << 10;
+/// How much a connection may send that nobody here has read yet, on one stream or on all, in bytes. A leader's entries fill
+/// it within a round trip where that takes 100 ms at 80 Mbit/s.
+const WINDOW_BYTES: u32 = 1 << 20;
 /// A connection that gives no sign of life is closed after both.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,7 +78,11 @@ pub(crate) async fn serve(
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
         .layer(PermissionLayer)
+        .layer(BoundsLayer::new())
         .add_service(InterceptedService::new(bank, welcome))
         .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
         .add_service(
