@@ -9,11 +9,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::address;
 use crate::config::{Config, Timing};
 use crate::secret::{BANK_SECRET_FILE, SecretSource};
+use crate::server::{CONNECTIONS_MAX, CONNECTIONS_MIN};
 
 /// Below this, a busy laptop's own pauses look like a lost leader.
 const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);
 /// Above this, nobody waits for a new leader any more.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// How many connections may be allowed.
+const CONNECTIONS: std::ops::RangeInclusive<i64> = CONNECTIONS_MIN as i64..=CONNECTIONS_MAX as i64;
 
 /// One branch of a Passbook bank: a full durable copy of the books, and a counter for customers.
 #[derive(Debug, Parser)]
@@ -155,6 +159,10 @@ pub struct StartArguments {
     /// copy has forgotten what it promised, and can undo acknowledged writes.
     #[arg(long)]
     pub accept_moved: bool,
+    /// Connections that may be open at once, of customers, operators and branches together. The limit of open files may
+    /// allow fewer. A part is kept for branches and operators.
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS_MAX, value_parser = clap::value_parser!(u32).range(CONNECTIONS), env = "BRANCHD_MAX_CONNECTIONS")]
+    pub max_connections: u32,
     /// Threads that serve. One is fastest on a laptop; more help a busy branch on a large host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
@@ -270,6 +278,7 @@ impl StartArguments {
             insecure: self.insecure,
             via: self.via.iter().cloned().collect(),
             accept_moved: self.accept_moved,
+            max_connections: self.max_connections,
             hand_over: !self.stop_with_stdin,
         })
     }

@@ -23,6 +23,8 @@ pub struct Config {
     pub via: BTreeMap<u32, String>,
     /// Take a data directory that was moved here.
     pub accept_moved: bool,
+    /// How many connections it may have open, of customers, operators and branches. The operating system may allow fewer.
+    pub max_connections: u32,
     /// At the stop, make another branch lead first. Not where the whole bank stops.
     pub hand_over: bool,
 }

@@ -9,7 +9,7 @@ use tonic::{Extensions, Request, Status};
 use crate::caller::Caller;
 use crate::quota::Share;
 use crate::reads::WAITING_PER_CONNECTION_MAX;
-use crate::server::Allowance;
+use crate::server::{Allowance, Calls};
 
 /// Counts them. Clones share the count.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ struct Visit {
     /// Places of its reads that wait.
     waiting: Share,
     allowance: Allowance,
+    /// Where the connection says that calls are under way on it.
+    calls: Option<Calls>,
 }
 
 impl Customers {
@@ -35,14 +37,15 @@ impl Customers {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// A new connection of this caller.
-    pub(crate) fn visitor(&self, caller: Caller) -> Visitor {
+    /// A new connection of this caller. `calls`: where it says that calls are under way on it.
+    pub(crate) fn visitor(&self, caller: Caller, calls: Option<Calls>) -> Visitor {
         Visitor(Arc::new(Visit {
             customers: self.clone(),
             caller,
             counted: AtomicBool::new(false),
             waiting: Share::new(WAITING_PER_CONNECTION_MAX),
             allowance: Allowance::of_connection(caller),
+            calls,
         }))
     }
 }
@@ -56,6 +59,11 @@ impl Visitor {
     /// What its calls may hold.
     pub(crate) fn allowance(&self) -> &Allowance {
         &self.0.allowance
+    }
+
+    /// Where the connection says that calls are under way on it.
+    pub(crate) fn calls(&self) -> Option<&Calls> {
+        self.0.calls.as_ref()
     }
 
     fn is_customer(&self) {
@@ -106,7 +114,7 @@ mod tests {
     #[test]
     fn who_asks_as_a_customer_is_counted_once_until_the_connection_is_gone() {
         let customers = Customers::default();
-        let visitor = || customers.visitor(Caller::Customer);
+        let visitor = || customers.visitor(Caller::Customer, None);
         let (one, other, branch) = (visitor(), visitor(), visitor());
         assert_eq!(customers.count(), 0);
         ask(&one);

@@ -2,7 +2,8 @@
 //!
 //! From the outside in, in reading order:
 //! - [`args`] and [`config`]: what it is started with, raw and checked; [`operate`]: the verbs that only ask a branch
-//! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in;
+//! - [`daemon`]: a branch, run from start to end; `server`: its port, and every limit on what comes in; `open_files`: how
+//!   many connections the system allows;
 //!   `caller`: who opened a connection; `permission`: who may make which call; `customers`: how many of them are connected
 //! - `service`: the three gRPC services, which decode, validate, call and encode
 //! - `branch`: what they share; `data_directory`: whose files these are; [`secret`]: by what branches know each other; `founding`: how a bank begins;
@@ -30,6 +31,7 @@ mod data_directory;
 mod fate;
 mod founding;
 mod joining;
+mod open_files;
 pub mod operate;
 mod outcome;
 mod peer;

@@ -13,6 +13,7 @@ use crate::args::StartArguments;
 use crate::branch::BranchError;
 use crate::daemon::{self, DaemonError};
 use crate::data_directory::{self, DataDirectoryError};
+use crate::open_files;
 
 /// Runs a branch until it is told to stop.
 ///
@@ -25,6 +26,7 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     if let Some(bug) = arguments.planted {
         crate::planted::plant(bug, arguments.id);
     }
+    open_files::raise();
     let runtime = match arguments.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         threads => tokio::runtime::Builder::new_multi_thread()

@@ -13,6 +13,7 @@ use tonic::codegen::http::{Request, Response};
 use tower_layer::Layer;
 
 use super::bounds::Bounds;
+use super::connections::Calls;
 use super::receiving::Receiving;
 use super::sending::Sending;
 use crate::caller::Caller;
@@ -144,12 +145,14 @@ where
                 return Box::pin(std::future::ready(Ok(refused)));
             }
         };
+        let under_way = visitor.and_then(Visitor::calls).map(Calls::begin);
         let sending = (own.sending, all.sending.clone());
         let request = request.map(|body| Body::new(Receiving::new(body, bounds, own.receiving, all.receiving.clone())));
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = answer.await?;
-            Ok(answer.map(|body| Body::new(Sending::new(body, sending, place))))
+            let (head, body) = answer.await?.into_parts();
+            let body = Sending::begin(body, sending, (place, under_way)).await;
+            Ok(Response::from_parts(head, Body::new(body)))
         })
     }
 }

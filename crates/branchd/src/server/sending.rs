@@ -1,14 +1,18 @@
 //! The body of an answer: what of it has been handed on and is not sent yet is counted, and bounded.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 use tonic::codegen::http::HeaderMap;
 
+use super::connections::UnderWay;
+use super::flow::Flow;
 use crate::quota::{Full, Held, Share};
 
 /// An answer's body. It ends with RESOURCE_EXHAUSTED where too much waits for a caller that does not read.
@@ -16,17 +20,47 @@ pub(super) struct Sending {
     body: Body,
     /// Of the bytes that a connection, and all together, may have waiting to be sent.
     shares: (Share, Share),
-    /// The call's place among those under way.
-    place: Option<Held>,
+    /// What was taken from the body before it was asked for.
+    ahead: Option<Result<Frame<Bytes>, Status>>,
+    /// The call's place among those of all, and of its connection.
+    place: Option<(Held, Option<UnderWay>)>,
 }
 
 impl Sending {
-    pub(super) fn new(body: Body, shares: (Share, Share), place: Held) -> Self {
-        Self {
+    /// Takes the first of the answer at once. The HTTP/2 library asks for it only once the caller has room, and until then
+    /// it would not be counted.
+    pub(super) async fn begin(body: Body, shares: (Share, Share), place: (Held, Option<UnderWay>)) -> Self {
+        let mut answer = Self {
             body,
             shares,
+            ahead: None,
             place: Some(place),
+        };
+        poll_fn(|cx| {
+            if let Poll::Ready(Some(first)) = Pin::new(&mut answer).poll_frame(cx) {
+                answer.ahead = Some(first);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        answer
+    }
+
+    /// The bytes, counted until they are sent.
+    fn counted(&self, bytes: Bytes) -> Result<Bytes, Full> {
+        let (connection, all) = &self.shares;
+        let amount = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let held = Share::take_both(connection, all, amount)?;
+        let under_way = self.place.as_ref().and_then(|(_, under_way)| under_way.as_ref());
+        let flow = under_way.map(UnderWay::flow);
+        if let Some(flow) = &flow {
+            flow.hand_on(bytes.len());
         }
+        Ok(Bytes::from_owner(Counted {
+            bytes,
+            flow,
+            _held: held,
+        }))
     }
 
     fn end(&mut self) {
@@ -38,7 +72,16 @@ impl Sending {
 /// Bytes that are counted until they are sent.
 struct Counted {
     bytes: Bytes,
+    flow: Option<Arc<Flow>>,
     _held: Held,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(flow) = &self.flow {
+            flow.send(self.bytes.len());
+        }
+    }
 }
 
 impl AsRef<[u8]> for Counted {
@@ -47,17 +90,14 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-fn counted(bytes: Bytes, (connection, all): &(Share, Share)) -> Result<Bytes, Full> {
-    let amount = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let held = Share::take_both(connection, all, amount)?;
-    Ok(Bytes::from_owner(Counted { bytes, _held: held }))
-}
-
 impl http_body::Body for Sending {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(Some(ahead));
+        }
         let frame = match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => frame,
             Poll::Ready(ended) => {
@@ -70,7 +110,7 @@ impl http_body::Body for Sending {
             Ok(data) => data,
             Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
         };
-        let frame = match counted(data, &self.shares) {
+        let frame = match self.counted(data) {
             Ok(data) => Frame::data(data),
             Err(full) => {
                 self.end();
@@ -83,11 +123,14 @@ impl http_body::Body for Sending {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ahead.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+        match self.ahead {
+            Some(_) => http_body::SizeHint::default(),
+            None => self.body.size_hint(),
+        }
     }
 }
 
@@ -103,7 +146,6 @@ fn unread(full: Full) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body::Body as _;
     use tonic::Code;
 
     /// An answer of so many chunks of 1,000 bytes.
@@ -121,23 +163,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_not_sent_is_bounded_and_what_is_sent_is_given_back() {
-        let (calls, connection, all) = (Share::new(1), Share::new(2500), Share::new(10_000));
-        let place = calls.take(1).expect("there is room");
-        let shares = (connection.clone(), all.clone());
-        let mut body = Sending::new(Body::new(Chunks(9)), shares, place);
-        let mut next = || match Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop())) {
+    fn next(body: &mut Sending) -> Frame<Bytes> {
+        match Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop())) {
             Poll::Ready(Some(Ok(frame))) => frame,
             other => panic!("{other:?}"),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_sent_is_bounded_and_what_is_sent_is_given_back() {
+        let (calls, connection, all) = (Share::new(1), Share::new(2500), Share::new(10_000));
+        let place = (calls.take(1).expect("there is room"), None);
+        let shares = (connection.clone(), all.clone());
+        let mut body = Sending::begin(Body::new(Chunks(9)), shares, place).await;
+        assert_eq!(
+            (connection.left(), all.left()),
+            (1500, 9000),
+            "counted before it is asked for"
+        );
         for sent in 0..5 {
-            let data = next().into_data().expect("data");
+            let data = next(&mut body).into_data().expect("data");
             assert_eq!((&data[..], connection.left()), (&[7; 1000][..], 1500), "{sent}");
         }
-        let unsent = (next().into_data().expect("data"), next().into_data().expect("data"));
+        let mut unsent = || next(&mut body).into_data().expect("data");
+        let unsent = (unsent(), unsent());
         assert_eq!((connection.left(), all.left(), calls.left()), (500, 8000, 0));
-        let trailers = next().into_trailers().expect("the end");
+        let trailers = next(&mut body).into_trailers().expect("the end");
         let status = Status::from_header_map(&trailers).expect("a status");
         assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
         assert_eq!(calls.left(), 1, "the call is over");

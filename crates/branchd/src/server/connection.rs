@@ -1,0 +1,116 @@
+//! One connection, as the HTTP/2 library sees it: a stream that fails where the connection has to go.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tonic::transport::server::Connected;
+
+use super::connections::{Place, ToClose};
+use crate::customers::Visitor;
+
+/// What every HTTP/2 connection begins with, in bytes.
+const PREFACE_LEN: usize = 24;
+
+/// A connection, and its place among those that may be open.
+pub(super) struct Connection {
+    stream: TcpStream,
+    visitor: Visitor,
+    /// Until it has begun.
+    preface: Option<Preface>,
+    to_close: ToClose,
+    _place: Place,
+}
+
+/// What a connection has not said yet.
+struct Preface {
+    /// In bytes.
+    left: usize,
+    /// When it is no longer waited for: its time is over, or the branch stops.
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Connection {
+    /// `over`: when it is no longer waited for that it begins.
+    pub(super) fn new(
+        stream: TcpStream,
+        visitor: Visitor,
+        (place, to_close): (Place, ToClose),
+        over: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let preface = Some(Preface {
+            left: PREFACE_LEN,
+            over: Box::pin(over),
+        });
+        Self {
+            stream,
+            visitor,
+            preface,
+            to_close,
+            _place: place,
+        }
+    }
+
+    /// Fails once the connection has to make room for another. Both directions ask, since either may be the one that waits.
+    fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match Pin::new(&mut self.to_close).poll(cx) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Visitor;
+
+    fn connect_info(&self) -> Visitor {
+        self.visitor.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.check_open(cx)?;
+        let filled = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some(preface) = &mut self.preface {
+            preface.left = preface.left.saturating_sub(buf.filled().len() - filled);
+            if preface.left == 0 {
+                self.preface = None;
+            } else if preface.over.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.check_open(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check_open(cx)?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,84 @@
+//! The listening side: one port for customers, operators and the other branches, with every limit that the libraries
+//! leave to us set here.
+
+mod accept;
+mod bounds;
+mod calls;
+mod connection;
+mod connections;
+mod flow;
+mod framing;
+mod places;
+mod receiving;
+mod sending;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bank_proto::v1::bank_service_server::BankServiceServer;
+use bank_proto::v1::branch_service_server::BranchServiceServer;
+use bank_proto::v1::operator_service_server::OperatorServiceServer;
+use tokio::net::TcpListener;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Server;
+
+use crate::branch::Branch;
+use crate::customers::welcome;
+use crate::peer::MESSAGE_BYTES_MAX;
+use crate::permission::PermissionLayer;
+use crate::service::{BankApi, BranchApi, OperatorApi};
+use accept::accept;
+use calls::BoundsLayer;
+
+pub(crate) use calls::Allowance;
+pub(crate) use connections::Calls;
+pub(crate) use places::{CONNECTIONS_MAX, CONNECTIONS_MIN};
+
+/// How many calls one connection may have under way.
+const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
+/// How many streams one connection may have reset before they were served, until it is closed (CVE-2023-44487).
+const PENDING_RESETS_MAX: usize = 64;
+/// The largest message from a customer or operator that is decoded, in bytes. `bounds` has the limits of each call.
+const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// The largest head of a request, in bytes as HTTP/2 counts them. Ours have 400; a proxy adds some.
+const HEADERS_BYTES_MAX: u32 = 8 << 10;
+/// How much a connection may send that nobody here has read yet, on one stream or on all, in bytes. A leader's entries fill
+/// it within a round trip where that takes 100 ms at 80 Mbit/s.
+const WINDOW_BYTES: u32 = 1 << 20;
+/// A connection that gives no sign of life is closed after both.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves the branch on the listener until `shutdown`, then finishes what is under way.
+///
+/// # Errors
+/// The server ended by itself.
+pub(crate) async fn serve(
+    branch: Arc<Branch>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let bank = BankServiceServer::new(BankApi(Arc::clone(&branch)));
+    let operator = OperatorServiceServer::new(OperatorApi(Arc::clone(&branch)));
+    let peer = BranchServiceServer::new(BranchApi(Arc::clone(&branch)));
+    let bank = bank.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX);
+    let connections = accept(listener, branch);
+    Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .layer(PermissionLayer)
+        .layer(BoundsLayer::new())
+        .add_service(InterceptedService::new(bank, welcome))
+        .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
+        .add_service(
+            peer.max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .serve_with_incoming_shutdown(connections, shutdown)
+        .await
+}
