@@ -108,8 +108,14 @@ pub struct Bank {
 impl Bank {
     /// Starts branches, and founds their bank with `branchd init`.
     pub async fn new(branches: u32) -> Self {
+        Self::with_args(branches, &[]).await
+    }
+
+    /// The same, with further flags for `branchd start`.
+    pub async fn with_args(branches: u32, args: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let config = ClusterConfig::new(dir.path(), 1..=branches).expect("the programs are built");
+        let mut config = ClusterConfig::new(dir.path(), 1..=branches).expect("the programs are built");
+        config.branch_args = args.iter().map(Into::into).collect();
         let mut cluster = Cluster::new(config);
         cluster.start(|| ()).await.expect("they listen");
         let bank = Bank { cluster, dir };

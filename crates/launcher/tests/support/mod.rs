@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod attack;
 pub mod bank;
 pub mod live;
 
