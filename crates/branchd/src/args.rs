@@ -55,6 +55,12 @@ pub enum Verb {
     /// Print the secret of a branch's bank, to carry it to a further host; or make one for a new bank.
     #[command(after_help = TOKEN_EXAMPLES)]
     Token(TokenArguments),
+    /// Make a branch that learns a voter, once it has caught up: in the place of one that was removed, say.
+    #[command(after_help = PROMOTE_EXAMPLES)]
+    Promote(PromoteArguments),
+    /// Take a branch out of its bank: a lost one that gets no successor, or one too many.
+    #[command(after_help = REMOVE_EXAMPLES)]
+    Remove(RemoveArguments),
     /// Show how a branch is: its bank, role, leader, position and fellow branches.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
@@ -97,7 +103,23 @@ Whoever has the secret can change the bank as a branch can. Carry it as you woul
 const JOIN_EXAMPLES: &str = "\
 Examples:
   branchd join --branch 3=10.0.0.9:50001 --to 10.0.0.1:50001      # branch 3's host is lost; this is its successor
-  branchd join --branch 4=10.0.0.4:50001 --to 10.0.0.1:50001      # a further branch: it learns, and serves";
+  branchd join --branch 4=10.0.0.4:50001 --to 10.0.0.1:50001      # a further branch: it learns, and serves
+
+The bank records the join and carries it on by itself. This command waits for it; it may be cut short and run again.";
+
+const PROMOTE_EXAMPLES: &str = "\
+Examples:
+  branchd promote 4 --to 10.0.0.1:50001
+
+Up to 5 branches vote. The bank records the promotion and carries it on by itself; the command waits for it.";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  branchd remove 3 --to 10.0.0.1:50001            # branch 3's host is lost for good
+  branchd remove 4 --to 10.0.0.1:50001 --json
+
+It is refused where too few of the voters that are left answer. A branch that leads hands the lead over first. Stop a branch
+that still runs afterwards: it serves no customer any more. Running the command again finishes one that was cut short.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -231,6 +253,40 @@ pub struct JoinArguments {
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub to: String,
     /// By what the branches know that they may be changed.
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    /// Answer as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of `promote`.
+#[derive(Debug, Args)]
+pub struct PromoteArguments {
+    /// The number of the branch.
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub branch: u32,
+    /// Any branch of the bank.
+    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
+    pub to: String,
+    /// The secret of the bank.
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    /// Answer as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of `remove`.
+#[derive(Debug, Args)]
+pub struct RemoveArguments {
+    /// The number of the branch.
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub branch: u32,
+    /// Any branch of the bank.
+    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
+    pub to: String,
+    /// The secret of the bank.
     #[command(flatten)]
     pub secret: SecretArguments,
     /// Answer as one JSON object.

@@ -12,6 +12,7 @@ use crate::books::{BooksFile, Reader};
 use crate::config::Config;
 use crate::customers::Customers;
 use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::membership::{CatchingUp, Members, Standing};
 use crate::peer::{Identity, Peers};
 use crate::propagation;
 use crate::quota::Share;
@@ -63,6 +64,9 @@ pub(crate) struct Bank {
     pub(crate) propagating: Share,
     pub(crate) books: Reader,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) members: Arc<Members>,
+    pub(crate) standing: Standing,
+    pub(crate) catching_up: CatchingUp,
 }
 
 /// What every service of this branch shares.
@@ -182,6 +186,16 @@ impl Branch {
             peers: self.peers.clone(),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
+        // As long as voters wait for a leader at the most.
+        let window = self.config.timing.election_timeout_max();
+        let members = Members::new(identity, engine.clone(), self.peers.clone(), window);
+        let members = Arc::new(members);
+        tokio::spawn(Arc::clone(&members).drive());
+        let standing = Standing::new(!joined);
+        let followed = standing.clone();
+        tokio::spawn(followed.follow(identity, engine.clone(), self.peers.clone(), window, self.stopping()));
+        let catching_up = CatchingUp::new(&engine, !joined);
+        tokio::spawn(catching_up.clone().follow(engine.clone(), self.stopping()));
         let writer = Writer::start(identity, engine.clone(), Arc::clone(&journal), self.peers.clone());
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
@@ -193,6 +207,9 @@ impl Branch {
             propagating: Share::new(propagation::PROPAGATING_MAX),
             books,
             journal,
+            members,
+            standing,
+            catching_up,
         })
     }
 

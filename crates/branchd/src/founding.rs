@@ -16,13 +16,12 @@ use uuid::Uuid;
 
 use crate::branch::{Bank, Branch};
 use crate::clock;
+use crate::membership::plan::{self, BRANCHES_MAX};
 use crate::peer::FORMAT;
 use crate::raft::engine::Replica;
 
-/// The most branches that vote. Each write waits for the disks of a majority; five survive two lost branches.
-const VOTERS_MAX: u32 = 5;
-/// The most branches of a bank: far more than one leader can feed.
-const BRANCHES_MAX: usize = 1000;
+/// The most branches that vote.
+const VOTERS_MAX: u32 = plan::VOTERS_MAX as u32;
 /// How long the whole founding may take.
 const FOUNDING_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one branch may take to answer.
@@ -299,6 +298,7 @@ async fn adopt_all(branch: &Branch, plan: &Plan, bank_id: Uuid) -> Result<Vec<Re
             branch: b.branch,
             address: b.address.clone(),
             voter: at < plan.voters,
+            ..Replica::default()
         })
     });
     futures::future::try_join_all(adopted).await

@@ -7,7 +7,7 @@
 //!   `caller`: who opened a connection; `permission`: who may make which call; `customers`: how many of them are connected
 //! - `service`: the three gRPC services, which decode, validate, call and encode
 //! - `branch`: what they share; `data_directory`: whose files these are; [`secret`]: by what branches know each other; `founding`: how a bank begins;
-//!   `joining`: how a branch is added, or takes a lost one's place
+//!   `membership`: how branches join, replace lost ones and leave, later
 //! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
 //!   may wait for; `progress`: who waits for which position; `quota`: how much may be held at once; `peer`: how branches
 //!   reach and know each other
@@ -30,7 +30,7 @@ pub mod daemon;
 mod data_directory;
 mod fate;
 mod founding;
-mod joining;
+mod membership;
 mod open_files;
 pub mod operate;
 mod outcome;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::branch::{Bank, Branch};
+use crate::membership::plan::is_joining;
 use crate::quota::Held;
 use crate::raft::engine::Replica;
 
@@ -37,11 +38,14 @@ pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position,
     // one that has just joined included.
     let me = bank.identity.replica;
     let here = bank.reads.wait_position(position, deadline).await.is_ok();
-    let waits = bank.engine.replicas().into_iter().map(|replica| async move {
+    // A branch whose join is under way is no branch yet: it may never come.
+    let seats = bank.engine.seats();
+    let full = seats.replicas.iter().filter(|replica| !is_joining(&seats, replica));
+    let waits = full.map(|replica| async move {
         let applied = if replica.id == me {
             here
         } else {
-            applied_at(branch, bank, &replica, position, deadline).await
+            applied_at(branch, bank, replica, position, deadline).await
         };
         (!applied).then_some(replica.branch)
     });

@@ -193,6 +193,11 @@ impl Forger {
             peer: self.peer(),
             position: 0,
         };
+        let removal = v1::ChangeMembersRequest {
+            peer: self.peer(),
+            change: Some(v1::change_members_request::Change::Remove(self.to.branch)),
+        };
+        let ask = v1::AskMembershipRequest { peer: self.peer() };
         let append = stream_of([self.append_request()]);
         vec![
             ("adopt", stub.adopt(adopt).await.map(drop)),
@@ -211,6 +216,8 @@ impl Forger {
             ("forward", stub.forward(forward).await.map(drop)),
             ("read index", stub.read_index(read_index).await.map(drop)),
             ("await position", stub.await_position(await_position).await.map(drop)),
+            ("change members", stub.change_members(removal).await.map(drop)),
+            ("ask membership", stub.ask_membership(ask).await.map(drop)),
         ]
     }
 }
@@ -276,6 +283,10 @@ async fn without_the_secret_no_call_of_a_branch_or_an_operator_moves_anything() 
         };
         assert_denied("init", &replicas, operator.init(init).await.map(drop));
         assert_denied("join", &replicas, operator.join(join).await.map(drop));
+        let promote = v1::PromoteRequest { branch: to.branch };
+        assert_denied("promote", &replicas, operator.promote(promote).await.map(drop));
+        let remove = v1::RemoveRequest { branch: to.branch };
+        assert_denied("remove", &replicas, operator.remove(remove).await.map(drop));
         // What anyone may look at stays open.
         operator.get_status(v1::GetStatusRequest {}).await.expect("open to all");
     }

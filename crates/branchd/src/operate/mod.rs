@@ -3,6 +3,8 @@
 mod export;
 mod init;
 mod join;
+mod promote;
+mod remove;
 mod start;
 mod status;
 mod token;
@@ -21,6 +23,8 @@ use tracing_subscriber::EnvFilter;
 use export::export;
 use init::init;
 use join::join;
+use promote::promote;
+use remove::remove;
 use start::start;
 use status::status;
 use token::{given_secret, token};
@@ -50,6 +54,8 @@ pub fn command_line() -> ExitCode {
         Verb::Init(verb) => init(verb),
         Verb::Export(verb) => export(verb),
         Verb::Join(verb) => join(verb),
+        Verb::Promote(verb) => promote(verb),
+        Verb::Remove(verb) => remove(verb),
         Verb::Status(verb) => status(verb),
         Verb::Token(verb) => token(verb),
         Verb::Completions { shell } => {

@@ -43,7 +43,7 @@ fn as_json(status: &v1::GetStatusResponse) -> String {
     let branches: Vec<_> = status
         .branches
         .iter()
-        .map(|b| json!({ "branch": b.branch, "address": b.address, "voter": b.voter }))
+        .map(|b| json!({ "branch": b.branch, "address": b.address, "voter": b.voter, "joining": joining_json(b) }))
         .collect();
     let object = json!({
         "bank_id": none_if_empty(&status.bank_id),
@@ -60,6 +60,8 @@ fn as_json(status: &v1::GetStatusResponse) -> String {
         "pid": status.pid,
         "version": status.version,
         "customers": status.customers,
+        "removed": none_if_empty(&status.removed),
+        "behind": status.behind,
     });
     format!("{object}\n")
 }
@@ -90,6 +92,12 @@ fn as_table(status: &v1::GetStatusResponse) -> String {
             ("digest", digest(status)),
         ]);
     }
+    if status.behind > 0 {
+        rows.push(("behind", format!("{} entries, since its start", status.behind)));
+    }
+    if !status.removed.is_empty() {
+        rows.push(("removed", format!("{}; it serves no customer", status.removed)));
+    }
     let mut text: String = rows
         .into_iter()
         .map(|(name, value)| format!("{name:<9} {value}\n"))
@@ -97,7 +105,81 @@ fn as_table(status: &v1::GetStatusResponse) -> String {
     for (at, b) in status.branches.iter().enumerate() {
         let name = if at == 0 { "branches" } else { "" };
         let part = if b.voter { "votes" } else { "learns" };
-        text.push_str(&format!("{name:<9} {:>4}  {:<21}  {part}\n", b.branch, b.address));
+        let joining = b.joining.as_ref().map(joining_text).unwrap_or_default();
+        text.push_str(&format!(
+            "{name:<9} {:>4}  {:<21}  {part}{joining}\n",
+            b.branch, b.address
+        ));
     }
     text
+}
+
+fn joining_json(b: &v1::BranchStatus) -> Option<serde_json::Value> {
+    let joining = b.joining.as_ref()?;
+    Some(json!({
+        "to_vote": joining.to_vote,
+        "replaces": (!joining.replaces.is_empty()).then_some(&joining.replaces),
+        "entries": joining.entries,
+        "entries_of": joining.entries_of,
+        "answers": joining.answers,
+        "exchanging": joining.exchanging,
+    }))
+}
+
+/// What follows after "learns" or "votes": how far a join is, and what is still to come.
+fn joining_text(joining: &v1::JoinProgress) -> String {
+    let mut text = String::new();
+    if let (Some(entries), Some(of)) = (joining.entries, joining.entries_of) {
+        text.push_str(&format!(", at entry {entries} of {of}"));
+    }
+    if joining.answers == Some(false) {
+        text.push_str(", does not answer the leader");
+    }
+    match (joining.exchanging, joining.replaces.as_str(), joining.to_vote) {
+        (true, ..) => text.push_str("; the voters are being exchanged"),
+        (_, "", true) => text.push_str("; is to vote"),
+        (_, "", false) => {}
+        (_, replaces, true) => text.push_str(&format!("; is to vote in place of the one at {replaces}")),
+        (_, replaces, false) => text.push_str(&format!("; is to take the place of the one at {replaces}")),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_is_told_in_words() {
+        let join = v1::JoinProgress {
+            to_vote: true,
+            replaces: "h:3".to_owned(),
+            entries: Some(812),
+            entries_of: Some(1000),
+            answers: Some(true),
+            exchanging: false,
+        };
+        let text = |change: fn(&mut v1::JoinProgress)| {
+            let mut join = join.clone();
+            change(&mut join);
+            joining_text(&join)
+        };
+        assert_eq!(
+            text(|_| ()),
+            ", at entry 812 of 1000; is to vote in place of the one at h:3"
+        );
+        assert_eq!(
+            text(|join| join.answers = Some(false)),
+            ", at entry 812 of 1000, does not answer the leader; is to vote in place of the one at h:3"
+        );
+        assert_eq!(
+            text(|join| join.exchanging = true),
+            ", at entry 812 of 1000; the voters are being exchanged"
+        );
+        let at_a_follower = |join: &mut v1::JoinProgress| {
+            (join.entries, join.entries_of, join.answers) = (None, None, None);
+            join.replaces.clear();
+        };
+        assert_eq!(text(at_a_follower), "; is to vote");
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bank_journal::Journal;
@@ -20,7 +21,7 @@ use super::inbound::malformed;
 use super::log_store::{KnownTerm, LogStore};
 use super::machine::{AppliedTo, ApplyTimes, Machine, entries_up_to};
 use super::network::NetworkFactory;
-use super::types::{Batch, Raft, TypeConfig};
+use super::types::{Batch, LogId, Raft, TypeConfig};
 use super::wire;
 use crate::books::{BooksFile, Reader};
 use crate::config::Timing;
@@ -69,12 +70,27 @@ pub(crate) enum ProposeError {
 }
 
 /// A branch of the bank, as the engine knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Replica {
     pub(crate) id: u64,
     pub(crate) branch: u32,
     pub(crate) address: String,
     pub(crate) voter: bool,
+    /// It is to vote as soon as it has caught up. Stays set afterwards.
+    pub(crate) to_vote: bool,
+    /// The replica that leaves as soon as this one has caught up. Stays set afterwards.
+    pub(crate) replaces: Option<u64>,
+}
+
+/// How far a branch is, each as a number of entries of the bank's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Its books have applied so many.
+    pub(crate) applied: u64,
+    /// Its journal has so many.
+    pub(crate) logged: u64,
+    /// So many are decided, by the leader's last word.
+    pub(crate) decided: u64,
 }
 
 /// Replication at this branch. Clones share it.
@@ -83,6 +99,8 @@ pub(crate) struct Engine {
     pub(super) raft: Raft,
     applied_to: AppliedTo,
     times: ApplyTimes,
+    /// When a leader last sent something that was taken, in microseconds of the host's monotonic clock; 0: not yet.
+    pub(super) heard_us: Arc<AtomicU64>,
     pub(super) scratch: PathBuf,
     pub(super) bank_id: Uuid,
     pub(super) term: KnownTerm,
@@ -109,6 +127,7 @@ impl Engine {
             raft: raft.map_err(io::Error::other)?,
             applied_to,
             times,
+            heard_us: Arc::default(),
             scratch: parts.scratch,
             bank_id: parts.identity.bank_id,
             term,
@@ -144,6 +163,25 @@ impl Engine {
         self.replicas().into_iter().find(|replica| replica.id == leader)
     }
 
+    /// This branch leads, or a leader has sent it something within the window.
+    pub(crate) fn hears_a_leader(&self, window: Duration) -> bool {
+        let heard_us = self.heard_us.load(Ordering::Relaxed);
+        let ago_us = crate::clock::monotonic_us().saturating_sub(heard_us);
+        self.is_leader() || heard_us > 0 && Duration::from_micros(ago_us) < window
+    }
+
+    /// How far this branch is.
+    pub(crate) fn reach(&self) -> Reach {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        let end = |log_id: &Option<LogId>| log_id.map_or(0, |log_id| log_id.index + 1);
+        Reach {
+            applied: end(&metrics.last_applied),
+            logged: end(&metrics.last_log),
+            decided: end(&metrics.cluster_committed),
+        }
+    }
+
     /// This branch leads, as far as it knows.
     pub(crate) fn is_leader(&self) -> bool {
         self.raft.is_leader()
@@ -166,20 +204,7 @@ impl Engine {
 
     /// Every branch of the bank, by number.
     pub(crate) fn replicas(&self) -> Vec<Replica> {
-        let metrics = self.raft.server_metrics();
-        let stored = metrics.borrow_watched().membership_config.clone();
-        let voters: Vec<u64> = stored.voter_ids().collect();
-        let members = stored.nodes();
-        let mut replicas: Vec<Replica> = members
-            .map(|(id, m)| Replica {
-                id: *id,
-                branch: m.branch,
-                address: m.address.clone(),
-                voter: voters.contains(id),
-            })
-            .collect();
-        replicas.sort_by_key(|replica| replica.branch);
-        replicas
+        self.seats().replicas
     }
 
     /// This branch's part, and the term.

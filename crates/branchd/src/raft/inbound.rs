@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bank_proto::v1;
 use futures::stream::BoxStream;
@@ -16,6 +18,7 @@ use super::machine::{BooksCopy, TemporaryFile, decode};
 use super::types::{Snapshot, TypeConfig, Vote};
 use super::wire;
 use crate::books::examine_copy;
+use crate::clock::monotonic_us;
 
 impl Engine {
     /// Serves a leader's stream of entries, until it or `until` ends. Here and below, `sender` is the replica at the other
@@ -30,6 +33,7 @@ impl Engine {
         let term = self.term.clone();
         // A request that is none ends the stream, and the leader opens another. Its sender is told why.
         let (bad, mut why) = tokio::sync::mpsc::channel(1);
+        let heard_us = Arc::clone(&self.heard_us);
         let requests = requests
             .take_until(until)
             .map(move |request| {
@@ -37,6 +41,7 @@ impl Engine {
                     let request = wire::append_request_back(request).map_err(malformed)?;
                     wire::sound_append(&request, me).map_err(malformed)?;
                     admissible(&request.vote, sender, &term)?;
+                    heard_us.store(monotonic_us(), Ordering::Relaxed);
                     Ok(request)
                 });
                 request.map_err(|status| {

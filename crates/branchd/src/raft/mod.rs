@@ -9,7 +9,7 @@ pub(crate) mod engine;
 mod inbound;
 mod log_store;
 mod machine;
-mod membership;
+pub(crate) mod membership;
 mod network;
 mod types;
 mod wire;

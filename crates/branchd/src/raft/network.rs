@@ -327,6 +327,7 @@ mod tests {
             member: Member {
                 branch: 2,
                 address: there.local_addr().expect("bound").to_string(),
+                ..Member::default()
             },
         };
         let option = RPCOption::new(Duration::from_secs(1));

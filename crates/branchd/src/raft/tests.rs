@@ -59,14 +59,16 @@ fn log_id() -> impl Strategy<Value = LogId> {
 }
 
 fn membership() -> impl Strategy<Value = Membership> {
-    proptest::collection::btree_map(any::<u64>(), any::<(u32, u16)>(), 1..5).prop_map(|nodes| {
+    proptest::collection::btree_map(any::<u64>(), any::<(u32, u16, bool, Option<u64>)>(), 1..5).prop_map(|nodes| {
         let voters = nodes.keys().copied().take(3).collect();
-        let members = nodes.into_iter().map(|(id, (branch, port))| {
+        let members = nodes.into_iter().map(|(id, (branch, port, to_vote, replaces))| {
             (
                 id,
                 Member {
                     branch,
                     address: format!("h:{port}"),
+                    to_vote,
+                    replaces,
                 },
             )
         });
@@ -106,6 +108,32 @@ proptest! {
 fn a_membership_that_was_never_set_comes_back() {
     let never = StoredMembership::default();
     assert_eq!(wire::stored_membership_back(wire::stored_membership(&never)), Ok(never));
+}
+
+/// A membership of before joins were part of it, from a log that an older version wrote.
+#[test]
+fn an_older_member_has_nothing_to_do() {
+    use prost::Message as _;
+    // Node { branch: 3, address: "h:1" }, under the key 7, of voters [7].
+    let old = [
+        0x0a, 3, 0x0a, 1, 7, 0x12, 11, 0x08, 7, 0x12, 7, 0x08, 3, 0x12, 3, b'h', b':', b'1',
+    ];
+    let old = bank_proto::v1::Membership::decode(old.as_slice()).expect("a membership");
+    let stored = bank_proto::v1::StoredMembership {
+        log_id: Some(bank_proto::v1::LogId {
+            leader_id: Some(bank_proto::v1::LeaderId { term: 1, replica: 7 }),
+            index: 0,
+        }),
+        membership: Some(old),
+    };
+    let stored = wire::stored_membership_back(stored).expect("whole");
+    let member = Member {
+        branch: 3,
+        address: "h:1".to_owned(),
+        to_vote: false,
+        replaces: None,
+    };
+    assert_eq!(stored.membership().get_node(&7), Some(&member));
 }
 
 #[test]

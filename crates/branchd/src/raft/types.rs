@@ -40,6 +40,10 @@ pub(crate) struct Member {
     pub(crate) branch: u32,
     /// `HOST:PORT`.
     pub(crate) address: String,
+    /// It is to vote as soon as it has caught up. Stays set afterwards.
+    pub(crate) to_vote: bool,
+    /// The replica that leaves as soon as this one has caught up. Stays set afterwards.
+    pub(crate) replaces: Option<u64>,
 }
 
 impl fmt::Display for Member {

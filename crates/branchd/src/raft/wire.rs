@@ -131,6 +131,8 @@ fn membership(membership: &Membership) -> v1::Membership {
                     v1::Node {
                         branch: m.branch,
                         address: m.address.clone(),
+                        to_vote: m.to_vote,
+                        replaces: m.replaces,
                     },
                 )
             })
@@ -153,6 +155,8 @@ fn membership_back(membership: v1::Membership) -> Result<Membership, Malformed> 
                 Member {
                     branch: node.branch,
                     address: node.address,
+                    to_vote: node.to_vote,
+                    replaces: node.replaces,
                 },
             )
         })

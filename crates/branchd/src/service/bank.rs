@@ -111,6 +111,8 @@ impl BankApi {
         let bank = self.0.bank()?;
         let options = options.unwrap_or_default();
         check_bank(bank, &options.bank_id)?;
+        let member = tokio::time::timeout_at(deadline, bank.standing.check()).await;
+        member.map_err(|_| Status::deadline_exceeded("the branch was just started: try again"))??;
         let demand = Demand {
             min_position: options.min_position,
             linearizable: options.linearizable,
@@ -118,6 +120,7 @@ impl BankApi {
         let waited = tokio::select! {
             biased;
             waited = bank.reads.wait(demand, &connection, deadline) => waited.map_err(|error| fate::of_read(&error))?,
+            status = bank.standing.lost() => return Err(status),
             // Whoever waits for what is to come had better ask another branch.
             () = async { self.0.stopping().await } => return Err(stopping(bank)),
         };
@@ -133,6 +136,9 @@ impl BankApi {
         deadline: Instant,
     ) -> Result<v1::WriteResult, Status> {
         let (bank, command, propagation) = self.checked(options, action).map_err(fate::not_applied)?;
+        if let Some(status) = bank.standing.refused() {
+            return Err(fate::not_applied(status));
+        }
         let request_id = command.request_id;
         let _place = match propagation {
             v1::Propagation::All => Some(propagation::place(bank).map_err(fate::not_applied)?),

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::deadline;
 use crate::branch::{Bank, Branch};
 use crate::caller::Caller;
+use crate::membership::{Wish, membership_of};
 use crate::peer::FORMAT;
 use crate::raft::{Malformed, command_from_wire};
 use crate::writer::BATCH_LEN_MAX;
@@ -181,6 +182,28 @@ impl BranchService for BranchApi {
                 "no quorum confirmed in time that this branch leads",
             )),
         }
+    }
+
+    async fn change_members(
+        &self,
+        request: Request<v1::ChangeMembersRequest>,
+    ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
+        let sender = sender(&request)?;
+        let request = request.into_inner();
+        let bank = self.greeted(request.peer, sender)?;
+        let wish = Wish::from_wire(request.change)?;
+        let membership = bank.members.change(&wish).await?.to_wire();
+        Ok(Response::new(v1::ChangeMembersResponse { membership }))
+    }
+
+    async fn ask_membership(
+        &self,
+        request: Request<v1::AskMembershipRequest>,
+    ) -> Result<Response<v1::AskMembershipResponse>, Status> {
+        let sender = sender(&request)?;
+        let bank = self.greeted(request.into_inner().peer, sender)?;
+        let answer = membership_of(&bank.engine, sender.replica, sender.branch);
+        Ok(Response::new(answer))
     }
 
     async fn await_position(

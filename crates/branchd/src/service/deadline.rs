@@ -9,24 +9,32 @@ use tonic::metadata::MetadataMap;
 const DEFAULT: Duration = Duration::from_secs(10);
 /// For any call.
 const MAX: Duration = Duration::from_secs(60);
+/// For a change of the bank's members: all of the books may have to travel.
+const CHANGE_MAX: Duration = Duration::from_secs(300);
 /// How much earlier than the caller's own limit a call is answered, so that the answer, which says what became of it,
 /// still arrives.
 const MARGIN_MAX: Duration = Duration::from_millis(50);
 
 /// When a call with this metadata must be answered.
 pub(crate) fn of(metadata: &MetadataMap) -> Instant {
-    let given = metadata
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok())
-        .and_then(parse);
-    Instant::now() + allowed(given)
+    Instant::now() + allowed(given(metadata), DEFAULT, MAX)
 }
 
-fn allowed(given: Option<Duration>) -> Duration {
+/// When a call with this metadata that changes the bank's members must be answered.
+pub(crate) fn of_change(metadata: &MetadataMap) -> Instant {
+    Instant::now() + allowed(given(metadata), CHANGE_MAX, CHANGE_MAX)
+}
+
+fn given(metadata: &MetadataMap) -> Option<Duration> {
+    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
+    parse(given)
+}
+
+fn allowed(given: Option<Duration>, default: Duration, max: Duration) -> Duration {
     match given {
-        None => DEFAULT,
+        None => default,
         Some(given) => {
-            let limit = given.min(MAX);
+            let limit = given.min(max);
             limit - (limit / 10).min(MARGIN_MAX)
         }
     }
@@ -74,6 +82,7 @@ mod tests {
 
     #[test]
     fn a_call_is_answered_before_its_caller_gives_up() {
+        let allowed = |given| allowed(given, DEFAULT, MAX);
         assert_eq!(allowed(None), DEFAULT);
         assert_eq!(allowed(Some(Duration::from_secs(1))), Duration::from_millis(950));
         assert_eq!(allowed(Some(Duration::from_millis(100))), Duration::from_millis(90));

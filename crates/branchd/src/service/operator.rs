@@ -7,10 +7,10 @@ use bank_proto::v1::operator_service_server::OperatorService;
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
-use super::journal;
+use super::{deadline, journal};
 use crate::branch::Branch;
 use crate::status::status;
-use crate::{founding, joining};
+use crate::{founding, membership};
 
 /// Serves operators.
 pub(crate) struct OperatorApi(pub(crate) Arc<Branch>);
@@ -26,10 +26,20 @@ impl OperatorService for OperatorApi {
     }
 
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinResponse>, Status> {
-        let branch = Arc::clone(&self.0);
-        let joining = tokio::spawn(async move { joining::join(&branch, request.into_inner()).await });
-        let joined = joining.await.map_err(|error| Status::internal(error.to_string()))?;
+        let deadline = deadline::of_change(request.metadata());
+        let joined = membership::join(&self.0, request.into_inner(), deadline).await;
         joined.map(Response::new)
+    }
+
+    async fn promote(&self, request: Request<v1::PromoteRequest>) -> Result<Response<v1::PromoteResponse>, Status> {
+        let deadline = deadline::of_change(request.metadata());
+        let promoted = membership::promote(&self.0, request.into_inner().branch, deadline).await;
+        promoted.map(Response::new)
+    }
+
+    async fn remove(&self, request: Request<v1::RemoveRequest>) -> Result<Response<v1::RemoveResponse>, Status> {
+        let removed = membership::remove(&self.0, request.into_inner().branch).await;
+        removed.map(Response::new)
     }
 
     type ReadJournalStream = BoxStream<'static, Result<v1::ReadJournalResponse, Status>>;

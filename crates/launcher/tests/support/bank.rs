@@ -67,6 +67,13 @@ pub fn branchd_in(dir: &Path, args: &str) -> Ran {
     Ran::of(command.current_dir(dir).output().expect("branchd runs"))
 }
 
+/// Starts `branchd`.
+pub fn start_branchd(args: &str, stdin: Stdio) -> Child {
+    let mut command = command(&programs().branchd, args);
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("branchd runs")
+}
+
 /// Runs `customer-cli` to its end.
 pub fn customer(args: &str) -> Ran {
     let mut command = command(&programs().customer_cli, args);

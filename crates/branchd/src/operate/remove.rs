@@ -1,0 +1,30 @@
+//! `branchd remove`.
+
+use bank_proto::v1;
+use serde_json::json;
+
+use super::{CHANGE_TIMEOUT, Failure, given_secret, on_one_thread, print, reach, refused, within};
+use crate::args::RemoveArguments;
+
+/// Takes a branch out of its bank.
+///
+/// # Errors
+/// Exit code 3 where there is no such branch, or too few of the voters that are left answer; 1 where the bank does not
+/// answer.
+pub(super) fn remove(arguments: &RemoveArguments) -> Result<(), Failure> {
+    let branch = arguments.branch;
+    let secret = given_secret(&arguments.secret.secret_file)?;
+    let removed = on_one_thread(async {
+        let mut client = reach(&arguments.to, Some(secret)).await?;
+        Ok(client
+            .remove(within(CHANGE_TIMEOUT, v1::RemoveRequest { branch }))
+            .await
+            .map_err(|status| refused(&status))?
+            .into_inner())
+    })?;
+    if arguments.json {
+        let answer = json!({ "bank_id": removed.bank_id, "branch": branch });
+        return print(&format!("{answer}\n"));
+    }
+    print(&format!("branch {branch} is out of bank {}\n", removed.bank_id))
+}
