@@ -18,6 +18,8 @@ const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 /// How many connections may be allowed.
 const CONNECTIONS: std::ops::RangeInclusive<i64> = CONNECTIONS_MIN as i64..=CONNECTIONS_MAX as i64;
+/// Seconds of a busy bank, and a few MiB of journal.
+const CHECKPOINT_ENTRIES: u64 = 8192;
 
 /// One branch of a Passbook bank: a full durable copy of the books, and a counter for customers.
 #[derive(Debug, Parser)]
@@ -185,6 +187,11 @@ pub struct StartArguments {
     /// allow fewer. A part is kept for branches and operators.
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS_MAX, value_parser = clap::value_parser!(u32).range(CONNECTIONS), env = "BRANCHD_MAX_CONNECTIONS")]
     pub max_connections: u32,
+    /// Advanced. After so many journal entries the books are forced to the disk, and the journal before them may go, but for
+    /// as many entries again. Fewer take up less disk; with more, a branch may be away for longer before it needs a whole copy
+    /// of the books.
+    #[arg(long, value_name = "N", default_value_t = CHECKPOINT_ENTRIES, value_parser = clap::value_parser!(u64).range(64..=1_048_576))]
+    pub checkpoint_entries: u64,
     /// Threads that serve. One is fastest on a laptop; more help a busy branch on a large host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
@@ -336,6 +343,7 @@ impl StartArguments {
             accept_moved: self.accept_moved,
             max_connections: self.max_connections,
             hand_over: !self.stop_with_stdin,
+            checkpoint_entries: self.checkpoint_entries,
         })
     }
 }

@@ -183,6 +183,7 @@ impl Branch {
             reader: books.clone(),
             scratch: self.directory.path().to_owned(),
             timing: self.config.timing,
+            checkpoint_entries: self.config.checkpoint_entries,
             peers: self.peers.clone(),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;

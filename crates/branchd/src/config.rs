@@ -27,6 +27,9 @@ pub struct Config {
     pub max_connections: u32,
     /// At the stop, make another branch lead first. Not where the whole bank stops.
     pub hand_over: bool,
+    /// After how many journal entries the books are forced to the disk, so that the journal before them may go; and how many
+    /// entries before that stay, for branches that are behind: they take entries, which is cheaper than the whole books.
+    pub checkpoint_entries: u64,
 }
 
 /// How patient a branch is with a leader.

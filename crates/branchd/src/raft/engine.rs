@@ -28,11 +28,8 @@ use crate::config::Timing;
 use crate::peer::{Identity, Peers};
 use crate::progress::Progress;
 
-/// After how many journal entries the books are forced to the disk, so that the journal before them may go.
-const ENTRIES_PER_CHECKPOINT: u64 = 8192;
-/// How many entries before a checkpoint stay in the journal for branches that are behind: they take entries, which is
-/// cheaper than the whole books.
-const ENTRIES_KEPT: u64 = 8192;
+/// The journal is purged in steps of so many entries, or of a checkpoint where that has fewer.
+const ENTRIES_PER_PURGE: u64 = 1024;
 /// How many entries go into one append at the most. Each holds a batch of commands.
 const APPEND_ENTRIES_MAX: u64 = 64;
 /// How long the books may take to reach a branch and be installed there.
@@ -49,6 +46,8 @@ pub(crate) struct Parts {
     /// Where copies of the books are put on their way.
     pub(crate) scratch: PathBuf,
     pub(crate) timing: Timing,
+    /// See [`crate::config::Config`].
+    pub(crate) checkpoint_entries: u64,
     pub(crate) peers: Peers,
 }
 
@@ -112,7 +111,7 @@ impl Engine {
     /// # Errors
     /// What was recovered does not fit together, or cannot be read.
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
-        let config = config(&parts.identity, parts.timing).map_err(io::Error::other)?;
+        let config = config(&parts.identity, parts.timing, parts.checkpoint_entries).map_err(io::Error::other)?;
         let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
         let (applied_to, times) = (machine.applied_to(), machine.times());
         let log = LogStore::new(parts.journal);
@@ -311,7 +310,7 @@ pub(super) fn stopped(fatal: Fatal<TypeConfig>) -> Status {
     Status::unavailable(format!("the branch is stopping: {fatal}"))
 }
 
-fn config(identity: &Identity, timing: Timing) -> Result<Config, openraft::ConfigError> {
+fn config(identity: &Identity, timing: Timing, checkpoint_entries: u64) -> Result<Config, openraft::ConfigError> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     Config {
         cluster_name: format!("branch {} of {}", identity.branch, identity.bank_id),
@@ -321,9 +320,9 @@ fn config(identity: &Identity, timing: Timing) -> Result<Config, openraft::Confi
         install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
         max_payload_entries: APPEND_ENTRIES_MAX,
         max_append_entries: Some(APPEND_ENTRIES_MAX),
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(ENTRIES_PER_CHECKPOINT),
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        purge_batch_size: 1024,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(checkpoint_entries),
+        max_in_snapshot_log_to_keep: checkpoint_entries,
+        purge_batch_size: checkpoint_entries.min(ENTRIES_PER_PURGE),
         // A branch that comes back does not disturb a leader that the others still hear.
         enable_pre_vote: Some(true),
         // Nor does a leader that was restarted lead on without an election.
