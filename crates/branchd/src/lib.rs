@@ -13,7 +13,7 @@
 //!   reach and know each other
 //! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
 //! - `raft`: the replication engine, and all that names it
-//! - `books`: the ledger's SQLite file
+//! - `books`: the ledger's SQLite file; `disk`: how much room there is for it
 //! - `planted`: bugs on purpose, in no release
 //!
 //! Nothing below `service` knows tonic's server; nothing outside `raft` knows openraft.
@@ -28,6 +28,7 @@ pub mod config;
 mod customers;
 pub mod daemon;
 mod data_directory;
+mod disk;
 mod fate;
 mod founding;
 mod membership;

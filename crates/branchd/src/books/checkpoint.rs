@@ -36,7 +36,7 @@ pub(super) fn make_durable(connection: &Connection, path: &Path) -> Result<(), B
 }
 
 /// The path of SQLite's write-ahead log.
-fn log_beside(path: &Path) -> PathBuf {
+pub(super) fn log_beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     PathBuf::from(name)

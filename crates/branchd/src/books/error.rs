@@ -80,6 +80,18 @@ pub enum BooksError {
         /// The position.
         position: Position,
     },
+    /// Writing went on for so long that a copy of one state holds up too much of the write-ahead log.
+    #[error(
+        "{path}: a copy of the books is given up: its write-ahead log has grown to {log} bytes meanwhile. The copy is read \
+         too slowly for what is written; it is begun again",
+        path = path.display()
+    )]
+    CopyTooSlow {
+        /// The books.
+        path: PathBuf,
+        /// How long the log is, in bytes.
+        log: u64,
+    },
     /// The operating system refused.
     #[error("{path}: {doing} failed: {source}. Check that the disk is sound, and that the file can be read and written", path = path.display())]
     Io {

@@ -3,14 +3,15 @@
 //! Knows SQLite and `bank-ledger`; knows nothing of Raft, gRPC or tokio. Every call blocks, and the caller puts it on
 //! a thread. In reading order: [`schema`] is the file's layout, [`rows`] turns its rows into the ledger's words and
 //! back, [`batch`] is the ledger's view of one open transaction, [`writer`] is the one who writes, [`reader`] everyone
-//! who reads ([`decided`] is for those who read it all), over [`hot`] (recent balances in memory) and [`connections`] (a few, shared); [`checkpoint`] makes it all
+//! who reads ([`decided`] is for those who read it all), over [`hot`] (recent balances in memory) and [`connections`] (a few, shared);
+//! [`pages`] is a whole copy, as a stream; [`checkpoint`] makes it all
 //! survive a power cut.
 //!
 //! Position, digest, accounts, entries and the caller's marker move in one transaction: after `kill -9` the file holds
 //! what was committed last, all of it. After a power cut it holds at least what [`BooksFile::checkpoint`] returned.
 //!
 //! Nothing else in the process may open the file itself, not even to read it: POSIX drops all of a process's locks on
-//! a file when any of its handles is closed, SQLite's with them. Stream a copy instead ([`Reader::copy_to`]).
+//! a file when any of its handles is closed, SQLite's with them. Read its bytes by [`Reader::pages`] instead.
 
 mod batch;
 mod checkpoint;
@@ -18,6 +19,7 @@ mod connections;
 mod decided;
 mod error;
 mod hot;
+mod pages;
 mod reader;
 mod rows;
 mod schema;
@@ -27,5 +29,6 @@ mod writer;
 
 pub(crate) use decided::{Cursor, Decided};
 pub use error::BooksError;
+pub(crate) use pages::Pages;
 pub(crate) use reader::Reader;
 pub(crate) use writer::{BooksFile, Marker, examine_copy};

@@ -1,6 +1,5 @@
 //! Everyone who reads: balances, accounts, statements and whole copies, each from one state of the books.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use rusqlite::Connection;
 use super::connections::Connections;
 use super::error::{BooksError, Fault};
 use super::hot::Hot;
+use super::pages::Pages;
 use super::rows;
 use super::schema;
 use super::writer::Marker;
@@ -147,28 +147,32 @@ impl Reader {
         })
     }
 
+    /// Begins a copy of the books as they are now. It reads only when it is asked for bytes, and writing goes on.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(crate) fn pages(&self) -> Result<Pages, BooksError> {
+        Pages::open(&self.shared.path)
+    }
+
+    /// How many bytes a copy of the books would have now.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(crate) fn length(&self) -> Result<u64, BooksError> {
+        self.read("reading the length of the books", |connection| {
+            let bytes = schema::page_size(connection)?.saturating_mul(schema::page_count(connection)?);
+            Ok(bytes.unsigned_abs())
+        })
+    }
+
     /// Writes a whole copy of the books into a new file, while writing goes on, and syncs it. Returns the marker and
     /// the ledger that the copy holds.
     ///
     /// # Errors
-    /// Where `path` exists and is not empty or cannot be written, or the books cannot be read. No copy is left then.
+    /// Where there is something at `path` or it cannot be written, or the books cannot be read. No copy is left then.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<(Marker, Ledger), BooksError> {
-        let Some(text) = path.to_str() else {
-            return Err(BooksError::NotBooks {
-                path: path.to_owned(),
-                what: "its path is not UTF-8".to_owned(),
-            });
-        };
-        if fs::metadata(path).is_ok_and(|found| found.len() > 0) {
-            return Err(BooksError::NotBooks {
-                path: path.to_owned(),
-                what: "there is something already, and a copy overwrites nothing".to_owned(),
-            });
-        }
-        copy(&self.shared.path, path, text).inspect_err(|_| {
-            // What is left is half a copy. It may not be there, and the first error is the one to tell.
-            let _ = fs::remove_file(path);
-        })
+        self.pages()?.copy_into(path)
     }
 
     pub(super) fn read<T>(
@@ -182,24 +186,6 @@ impl Reader {
             .and_then(|mut connection| read(&mut connection))
             .map_err(|fault| fault.at(&self.shared.path, doing))
     }
-}
-
-/// By a connection of its own: a copy of large books takes long, and queries must not wait for it.
-fn copy(books: &Path, path: &Path, text: &str) -> Result<(Marker, Ledger), BooksError> {
-    schema::open_reader(books)
-        .and_then(|connection| Ok(connection.execute("VACUUM INTO ?1", [text])?))
-        .map_err(|fault| fault.at(books, "copying the books"))?;
-    File::open(path)
-        .and_then(|copy| copy.sync_all())
-        .map_err(|source| BooksError::Io {
-            path: path.to_owned(),
-            doing: "syncing a copy of the books",
-            source,
-        })?;
-    let (_, stored) = schema::open_reader(path)
-        .and_then(|connection| schema::read_state(&connection))
-        .map_err(|fault| fault.at(path, "reading a copy of the books"))?;
-    Ok((stored.marker, stored.ledger))
 }
 
 /// The state's position and digest.

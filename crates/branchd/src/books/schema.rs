@@ -223,6 +223,11 @@ pub(super) fn page_size(connection: &Connection) -> Result<i64, Fault> {
     number(connection, "page_size")
 }
 
+/// How many pages there are.
+pub(super) fn page_count(connection: &Connection) -> Result<i64, Fault> {
+    number(connection, "page_count")
+}
+
 fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Fault> {
     // No URIs: a path is a path, whatever its characters.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

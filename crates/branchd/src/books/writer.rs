@@ -140,7 +140,8 @@ impl BooksFile {
     }
 
     /// Replaces the books by those in the file `incoming`, whole or not at all, a crash in the middle included.
-    /// Readers, outside ones too, see the old books and then the new. The new ones are durable.
+    /// Readers, outside ones too, see the old books and then the new. The next [`Self::checkpoint`] makes the new ones
+    /// durable; `incoming` is not needed for it, and may go first: the disk then holds two copies at once, not three.
     ///
     /// # Errors
     /// Where the incoming file is another bank's, of another format, something else or damaged (the message names it),
@@ -165,7 +166,6 @@ impl BooksFile {
         self.marker = stored.marker;
         self.newest_refusal = stored.newest_refusal;
         self.shared.hot.replace(self.ledger);
-        self.checkpoint()?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use futures::FutureExt;
 use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;
 use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
@@ -32,8 +33,6 @@ use crate::progress::Progress;
 const ENTRIES_PER_PURGE: u64 = 1024;
 /// How many entries go into one append at the most. Each holds a batch of commands.
 const APPEND_ENTRIES_MAX: u64 = 64;
-/// How long the books may take to reach a branch and be installed there.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a leader that stops waits for another to lead.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -43,7 +42,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Arc<Journal>,
     pub(crate) books: BooksFile,
     pub(crate) reader: Reader,
-    /// Where copies of the books are put on their way.
+    /// Where a copy of the books is put before it is installed.
     pub(crate) scratch: PathBuf,
     pub(crate) timing: Timing,
     /// See [`crate::config::Config`].
@@ -103,6 +102,8 @@ pub(crate) struct Engine {
     pub(super) scratch: PathBuf,
     pub(super) bank_id: Uuid,
     pub(super) term: KnownTerm,
+    /// Held while a whole copy of the books is taken: one at a time.
+    pub(super) receiving: Arc<Mutex<()>>,
 }
 
 impl Engine {
@@ -116,11 +117,7 @@ impl Engine {
         let (applied_to, times) = (machine.applied_to(), machine.times());
         let log = LogStore::new(parts.journal);
         let term = log.known_term();
-        let network = NetworkFactory {
-            identity: parts.identity,
-            peers: parts.peers,
-            term: term.clone(),
-        };
+        let network = NetworkFactory::new(parts.identity, parts.peers, term.clone());
         let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
         Ok(Self {
             raft: raft.map_err(io::Error::other)?,
@@ -130,6 +127,7 @@ impl Engine {
             scratch: parts.scratch,
             bank_id: parts.identity.bank_id,
             term,
+            receiving: Arc::default(),
         })
     }
 
@@ -317,7 +315,6 @@ fn config(identity: &Identity, timing: Timing, checkpoint_entries: u64) -> Resul
         heartbeat_interval: millis(timing.heartbeat_interval()),
         election_timeout_min: millis(timing.election_timeout),
         election_timeout_max: millis(timing.election_timeout_max()),
-        install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
         max_payload_entries: APPEND_ENTRIES_MAX,
         max_append_entries: Some(APPEND_ENTRIES_MAX),
         snapshot_policy: SnapshotPolicy::LogsSinceLast(checkpoint_entries),

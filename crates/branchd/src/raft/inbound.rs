@@ -1,7 +1,6 @@
 //! What the other branches say to the engine, from messages to openraft and back.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,15 +8,12 @@ use bank_proto::v1;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use openraft::error::RaftError;
-use tokio::io::AsyncWriteExt;
 use tonic::Status;
 
 use super::engine::{Engine, stopped};
 use super::log_store::KnownTerm;
-use super::machine::{BooksCopy, TemporaryFile, decode};
-use super::types::{Snapshot, TypeConfig, Vote};
+use super::types::{TypeConfig, Vote};
 use super::wire;
-use crate::books::examine_copy;
 use crate::clock::monotonic_us;
 
 impl Engine {
@@ -106,75 +102,12 @@ impl Engine {
             refused: taken.err().map(|error| error.to_string()).unwrap_or_default(),
         })
     }
-
-    /// Takes a whole copy of the books from the leader: what its header says, then as many bytes as it says.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT where it is malformed or short, INTERNAL where it cannot be written here, UNAVAILABLE where the
-    /// engine has stopped. The books are then what they were.
-    pub(crate) async fn install_snapshot(
-        &self,
-        header: v1::SnapshotHeader,
-        sender: u64,
-        chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
-    ) -> Result<v1::InstallSnapshotResponse, Status> {
-        let meta = wire::snapshot_meta_back(&header).map_err(malformed)?;
-        let vote = wire::vote_back(header.vote).map_err(malformed)?;
-        wire::sound_snapshot(&vote, &meta, *self.raft.node_id()).map_err(malformed)?;
-        admissible(&vote, sender, &self.term)?;
-        let file = TemporaryFile::in_directory(&self.scratch);
-        receive(&file, header.length, chunks).await?;
-        // The engine takes a copy for good as soon as it has one: what is wrong with it must be found now.
-        let (bank_id, path) = (self.bank_id, file.path().to_owned());
-        let examined = tokio::task::spawn_blocking(move || examine_copy(&path, *bank_id.as_bytes())).await;
-        let marker = examined.map_err(|error| Status::internal(error.to_string()))?;
-        let marker = marker.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let held = decode(&marker).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if held != (meta.last_log_id, meta.last_membership.clone()) {
-            return Err(Status::invalid_argument(
-                "the copy of the books holds another state than its header says",
-            ));
-        }
-        let snapshot = Snapshot {
-            meta,
-            snapshot: BooksCopy::Received(file),
-        };
-        let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
-        Ok(v1::InstallSnapshotResponse {
-            vote: Some(wire::vote(&response.vote)),
-        })
-    }
 }
 
 /// A vote is the sender's own, and its term within reach.
-fn admissible(vote: &Vote, sender: u64, term: &KnownTerm) -> Result<(), Status> {
+pub(super) fn admissible(vote: &Vote, sender: u64, term: &KnownTerm) -> Result<(), Status> {
     wire::own(vote, sender).map_err(malformed)?;
     wire::reachable(vote, term.get()).map_err(malformed)
-}
-
-/// Writes exactly as many bytes as were announced into the file.
-async fn receive(
-    file: &TemporaryFile,
-    length: u64,
-    chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
-) -> Result<(), Status> {
-    let io_failed = |error: io::Error| Status::internal(format!("{}: {error}", file.path().display()));
-    let mut out = tokio::fs::File::create_new(file.path()).await.map_err(io_failed)?;
-    let mut written = 0u64;
-    let mut chunks = std::pin::pin!(chunks);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk?;
-        written = written.saturating_add(chunk.len() as u64);
-        if written > length {
-            break;
-        }
-        out.write_all(&chunk).await.map_err(io_failed)?;
-    }
-    if written != length {
-        let why = format!("the copy of the books has {written} bytes or more, its header says {length}");
-        return Err(Status::invalid_argument(why));
-    }
-    out.sync_all().await.map_err(io_failed)
 }
 
 pub(super) fn malformed(error: wire::Malformed) -> Status {

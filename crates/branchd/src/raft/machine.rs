@@ -1,7 +1,7 @@
 //! openraft's state machine: the books of this branch.
 //!
 //! The books are on disk at every commit of a batch, but forced there only by a checkpoint. So the "snapshot" that
-//! openraft builds, after which it purges the log, is a checkpoint; a copy of the file is made when a branch asks for one.
+//! openraft builds, after which it purges the log, is a checkpoint; a copy is read from the books when a branch takes one.
 
 use std::collections::VecDeque;
 use std::io;
@@ -28,15 +28,18 @@ const ENTRIES_PER_TRANSACTION_MAX: usize = 64;
 /// A whole copy of the books, to be sent or installed.
 #[derive(Debug)]
 pub(crate) enum BooksCopy {
-    /// Made when it is sent, from the books as they are then, in this directory.
-    WhenSent(Reader, PathBuf),
+    /// The books of this branch: read when they are sent, as they are then.
+    Live(Reader),
     /// A file that was received; removed when dropped.
     Received(TemporaryFile),
 }
 
-/// A file that goes away with this value.
+/// A file that goes away with this value, and with it what SQLite may have put beside it.
 #[derive(Debug)]
 pub(crate) struct TemporaryFile(PathBuf);
+
+/// What SQLite appends to a file's name for the files that it puts beside it.
+const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 impl TemporaryFile {
     /// Names a file in the directory that no other value names. It is not created.
@@ -52,27 +55,26 @@ impl TemporaryFile {
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // Gone already where it never came to be.
+        for ending in SQLITE_ENDINGS {
+            let mut beside = self.0.clone().into_os_string();
+            beside.push(ending);
+            // Mostly there is none.
+            let _ = std::fs::remove_file(beside);
+        }
+        // It may not have come to be.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
 impl BooksCopy {
-    /// The copy as a file, and what it holds. Blocking: the whole of the books is read and written.
-    pub(crate) fn into_file(self) -> io::Result<(TemporaryFile, Option<SnapshotMeta>)> {
+    /// The copy as a file; one of this branch's own books is put into the directory. Blocking.
+    fn into_file(self, directory: &Path) -> io::Result<TemporaryFile> {
         match self {
-            Self::Received(file) => Ok((file, None)),
-            Self::WhenSent(reader, directory) => {
-                let file = TemporaryFile::in_directory(&directory);
-                let (marker, _) = reader.copy_to(file.path()).map_err(io::Error::other)?;
-                let (last_log_id, last_membership) = decode(&marker)?;
-                Ok((
-                    file,
-                    Some(SnapshotMeta {
-                        last_log_id,
-                        last_membership,
-                    }),
-                ))
+            Self::Received(file) => Ok(file),
+            Self::Live(reader) => {
+                let file = TemporaryFile::in_directory(directory);
+                reader.copy_to(file.path()).map_err(io::Error::other)?;
+                Ok(file)
             }
         }
     }
@@ -145,7 +147,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// `directory`: where copies are put while they are sent.
+    /// `directory`: where copies are put before they are installed.
     ///
     /// # Errors
     /// The books hold a marker that is none.
@@ -282,17 +284,21 @@ impl RaftStateMachine<TypeConfig> for Machine {
     async fn get_snapshot_builder(&mut self) -> Checkpoint {
         Checkpoint {
             books: Arc::clone(&self.books),
-            copy: (self.reader.clone(), self.directory.clone()),
+            reader: self.reader.clone(),
             snapshot: Arc::clone(&self.snapshot),
         }
     }
 
     async fn install_snapshot(&mut self, _meta: &SnapshotMeta, snapshot: BooksCopy) -> io::Result<()> {
-        let file = tokio::task::spawn_blocking(move || snapshot.into_file());
-        let (file, _) = file.await.map_err(io::Error::other)??;
+        let directory = self.directory.clone();
+        let file = tokio::task::spawn_blocking(move || snapshot.into_file(&directory));
+        let file = file.await.map_err(io::Error::other)??;
         let marker = self
             .on_books(move |books| {
                 books.install(file.path())?;
+                // Room for the checkpoint, which lets the books grow to the size of the copy.
+                drop(file);
+                books.checkpoint()?;
                 Ok(books.marker().clone())
             })
             .await?;
@@ -312,7 +318,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
         let meta = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let copy = BooksCopy::WhenSent(self.reader.clone(), self.directory.clone());
+        let copy = BooksCopy::Live(self.reader.clone());
         Ok(meta.map(|meta| Snapshot { meta, snapshot: copy }))
     }
 }
@@ -320,7 +326,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
 /// Forces the books to the disk, so that the log before them may go.
 pub(crate) struct Checkpoint {
     books: Arc<Mutex<BooksFile>>,
-    copy: (Reader, PathBuf),
+    reader: Reader,
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
 
@@ -338,10 +344,9 @@ impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
             last_membership,
         };
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
-        let (reader, directory) = self.copy.clone();
         Ok(Snapshot {
             meta,
-            snapshot: BooksCopy::WhenSent(reader, directory),
+            snapshot: BooksCopy::Live(self.reader.clone()),
         })
     }
 }

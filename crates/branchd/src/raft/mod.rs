@@ -3,14 +3,18 @@
 //! [`types`] fixes what openraft replicates, [`log_store`] puts its log into the journal, [`machine`] its state into the
 //! books, [`network`] carries its messages over gRPC, [`wire`] turns its types into messages and back, and [`engine`]
 //! is what the rest of the daemon sees: propose, read index, role; with [`membership`], who is a branch, and [`inbound`],
-//! what the other branches say.
+//! what the other branches say. A whole copy of the books goes from [`sending`] to [`receiving`]; [`copying`] is what both
+//! keep to.
 
+mod copying;
 pub(crate) mod engine;
 mod inbound;
 mod log_store;
 mod machine;
 pub(crate) mod membership;
 mod network;
+mod receiving;
+mod sending;
 mod types;
 mod wire;
 

@@ -1,7 +1,7 @@
 //! openraft's messages to one other branch, over gRPC.
 
 use std::future::Future;
-use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bank_proto::v1;
@@ -9,24 +9,22 @@ use bank_proto::v1::branch_service_client::BranchServiceClient;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use openraft::base::BoxFuture;
-use openraft::error::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::error::{NetworkError, RPCError, Unreachable};
 use openraft::network::{
-    Backoff, NetBackoff, NetSnapshot, NetStreamAppend, NetTransferLeader, NetVote, RPCOption, RaftNetworkFactory,
+    Backoff, NetBackoff, NetStreamAppend, NetTransferLeader, NetVote, RPCOption, RaftNetworkFactory,
 };
 use openraft::raft::{
-    AppendEntriesRequest, SnapshotResponse, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
-    TransferLeaderResponse, VoteRequest, VoteResponse,
+    AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
 };
 use openraft::{AnyError, OptionalSend};
-use tokio::io::AsyncReadExt;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::Semaphore;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use super::copying::{SENDINGS_MAX, Tries};
 use super::log_store::KnownTerm;
-use super::machine::BooksCopy;
-use super::types::{Member, Snapshot, SnapshotMeta, TypeConfig, Vote};
+use super::types::{Member, TypeConfig, Vote};
 use super::wire;
 use crate::peer::{Identity, Peers};
 
@@ -38,17 +36,26 @@ const RPC_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// nothing while it is not.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
-/// How much of the books goes into one message, in bytes, and how many such messages wait at once.
-const CHUNK_BYTES: usize = 1 << 20;
-const CHUNKS_QUEUED_MAX: usize = 4;
-
 type RpcError = RPCError<TypeConfig>;
 
 /// Makes [`Network`]s.
 pub(crate) struct NetworkFactory {
-    pub(crate) identity: Identity,
-    pub(crate) peers: Peers,
-    pub(super) term: KnownTerm,
+    identity: Identity,
+    peers: Peers,
+    term: KnownTerm,
+    /// Whole copies of the books take turns.
+    sendings: Arc<Semaphore>,
+}
+
+impl NetworkFactory {
+    pub(crate) fn new(identity: Identity, peers: Peers, term: KnownTerm) -> Self {
+        Self {
+            identity,
+            peers,
+            term,
+            sendings: Arc::new(Semaphore::new(SENDINGS_MAX)),
+        }
+    }
 }
 
 impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
@@ -61,7 +68,15 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
             term: self.term.clone(),
             target,
             member: member.clone(),
+            sendings: Arc::clone(&self.sendings),
+            copying: None,
         }
+    }
+
+    async fn new_snapshot_client(&mut self, target: u64, member: &Member) -> Network {
+        let mut network = self.new_client(target, member).await;
+        network.copying = Some(Tries::default());
+        network
     }
 }
 
@@ -71,17 +86,20 @@ pub(crate) struct Network {
     peers: Peers,
     term: KnownTerm,
     target: u64,
-    member: Member,
+    pub(super) member: Member,
+    pub(super) sendings: Arc<Semaphore>,
+    /// How it went so far, of one that only sends whole copies of the books.
+    pub(super) copying: Option<Tries>,
 }
 
 impl Network {
-    fn client(&self) -> Result<BranchServiceClient<Channel>, RpcError> {
+    pub(super) fn client(&self) -> Result<BranchServiceClient<Channel>, RpcError> {
         self.peers
             .client(self.member.branch, &self.member.address)
             .map_err(|status| self.failed(status))
     }
 
-    fn peer(&self) -> v1::Peer {
+    pub(super) fn peer(&self) -> v1::Peer {
         self.identity.greet(self.target)
     }
 
@@ -101,7 +119,7 @@ impl Network {
     }
 
     /// Checks a vote in an answer, which the engine takes as its own if it is higher.
-    fn reachable(&self, vote: &Vote) -> Result<(), RpcError> {
+    pub(super) fn reachable(&self, vote: &Vote) -> Result<(), RpcError> {
         wire::reachable(vote, self.term.get()).map_err(|error| self.malformed(error))
     }
 
@@ -128,7 +146,10 @@ impl Network {
 
 impl NetBackoff<TypeConfig> for Network {
     fn backoff(&self) -> Option<Backoff> {
-        Some(Backoff::new(std::iter::repeat(TRY_AGAIN)))
+        Some(match &self.copying {
+            Some(tries) => tries.backoff(),
+            None => Backoff::new(std::iter::repeat(TRY_AGAIN)),
+        })
     }
 }
 
@@ -216,88 +237,6 @@ impl NetTransferLeader<TypeConfig> for Network {
     }
 }
 
-impl NetSnapshot<TypeConfig> for Network {
-    type SnapshotData = BooksCopy;
-
-    async fn full_snapshot(
-        &mut self,
-        vote: Vote,
-        snapshot: Snapshot,
-        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
-        option: RPCOption,
-    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        let mut client = self.client()?;
-        let (sender, receiver) = mpsc::channel(CHUNKS_QUEUED_MAX);
-        let send = send_copy(self.peer(), vote, snapshot, sender);
-        let install = client.install_snapshot(ReceiverStream::new(receiver));
-        let both = async {
-            // The status says more than the failed sending that it causes, so it goes first.
-            let (installed, sent) = futures::join!(install, send);
-            match (installed, sent) {
-                (Ok(response), _) => Ok(response.into_inner()),
-                (Err(status), Ok(())) => Err(self.failed(status)),
-                (Err(status), Err(error)) => Err(self.failed(Status::unavailable(format!(
-                    "{}; and sending: {error}",
-                    status.message()
-                )))),
-            }
-        };
-        let response = tokio::select! {
-            closed = cancel => return Err(StreamingError::Closed(closed)),
-            response = tokio::time::timeout(option.soft_ttl().max(RPC_TIMEOUT_MIN), both) => match response {
-                Ok(response) => response?,
-                Err(_) => return Err(self.failed(Status::deadline_exceeded("the books were not taken in time")).into()),
-            },
-        };
-        let vote = wire::vote_back(response.vote).map_err(|error| self.malformed(error))?;
-        self.reachable(&vote)?;
-        Ok(SnapshotResponse::new(vote))
-    }
-}
-
-/// Copies the books and sends the copy: a header, then its bytes.
-async fn send_copy(
-    peer: v1::Peer,
-    vote: Vote,
-    snapshot: Snapshot,
-    sender: mpsc::Sender<v1::InstallSnapshotRequest>,
-) -> io::Result<()> {
-    use v1::install_snapshot_request::Part;
-    let known = snapshot.meta;
-    let copied = tokio::task::spawn_blocking(move || snapshot.snapshot.into_file());
-    let (copy, fresh) = copied.await.map_err(io::Error::other)??;
-    let SnapshotMeta {
-        last_log_id,
-        last_membership,
-    } = fresh.unwrap_or(known);
-
-    let mut file = tokio::fs::File::open(copy.path()).await?;
-    let header = v1::SnapshotHeader {
-        peer: Some(peer),
-        vote: Some(wire::vote(&vote)),
-        last_log_id: last_log_id.as_ref().map(wire::log_id),
-        last_membership: Some(wire::stored_membership(&last_membership)),
-        length: file.metadata().await?.len(),
-    };
-    let gone = |_| io::Error::other("the other branch has stopped taking the books");
-    let message = v1::InstallSnapshotRequest {
-        part: Some(Part::Header(header)),
-    };
-    sender.send(message).await.map_err(gone)?;
-    loop {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let len = file.read(&mut chunk).await?;
-        if len == 0 {
-            return Ok(());
-        }
-        chunk.truncate(len);
-        let message = v1::InstallSnapshotRequest {
-            part: Some(Part::Chunk(chunk)),
-        };
-        sender.send(message).await.map_err(gone)?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,25 +250,23 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_connected_to_before_there_is_something_to_say() {
         let there = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let mut network = Network {
-            identity: Identity {
-                bank_id: Uuid::nil(),
-                branch: 1,
-                replica: 1,
-            },
-            peers: Peers::new(
-                BTreeMap::new(),
-                bank_auth::Party::Operator,
-                bank_auth::Secret::random().expect("randomness"),
-            ),
-            term: KnownTerm::default(),
-            target: 2,
-            member: Member {
-                branch: 2,
-                address: there.local_addr().expect("bound").to_string(),
-                ..Member::default()
-            },
+        let identity = Identity {
+            bank_id: Uuid::nil(),
+            branch: 1,
+            replica: 1,
         };
+        let member = Member {
+            branch: 2,
+            address: there.local_addr().expect("bound").to_string(),
+            ..Member::default()
+        };
+        let peers = Peers::new(
+            BTreeMap::new(),
+            bank_auth::Party::Operator,
+            bank_auth::Secret::random().expect("randomness"),
+        );
+        let mut factory = NetworkFactory::new(identity, peers, KnownTerm::default());
+        let mut network = factory.new_client(2, &member).await;
         let option = RPCOption::new(Duration::from_secs(1));
         let turns = async {
             for _ in 0..TURNS {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::log_store::LogStore;
-use super::machine::Machine;
+use super::machine::{Machine, TemporaryFile};
 use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig, Vote};
 use super::wire;
 use crate::books::BooksFile;
@@ -32,6 +32,18 @@ impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
 #[tokio::test]
 async fn the_stores_pass_openrafts_suite() {
     Suite::test_all(RealStores).await.expect("the suite passes");
+}
+
+#[test]
+fn a_copy_on_its_way_takes_along_what_lies_beside_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = TemporaryFile::in_directory(directory.path());
+    for ending in ["", "-journal", "-wal", "-shm"] {
+        std::fs::write(format!("{}{ending}", file.path().display()), "half").expect("a file");
+    }
+    drop(file);
+    let mut left = std::fs::read_dir(directory.path()).expect("listed");
+    assert!(left.next().is_none());
 }
 
 fn command() -> impl Strategy<Value = Command> {

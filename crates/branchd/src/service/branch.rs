@@ -121,6 +121,16 @@ impl BranchService for BranchApi {
             .map(Response::new)
     }
 
+    async fn offer_snapshot(
+        &self,
+        request: Request<v1::OfferSnapshotRequest>,
+    ) -> Result<Response<v1::OfferSnapshotResponse>, Status> {
+        let sender = sender(&request)?;
+        let mut offer = request.into_inner();
+        let bank = self.greeted(offer.peer.take(), sender)?;
+        bank.engine.offer_snapshot(offer, sender.replica).map(Response::new)
+    }
+
     async fn install_snapshot(
         &self,
         request: Request<Streaming<v1::InstallSnapshotRequest>>,
@@ -135,7 +145,6 @@ impl BranchService for BranchApi {
             Some(Part::Chunk(bytes)) => Ok(bytes),
             _ => Err(no_part()),
         });
-        tracing::info!(bytes = header.length, "taking the whole books from the leader");
         let installed = bank.engine.install_snapshot(header, sender.replica, chunks).await;
         installed.map(Response::new)
     }

@@ -114,3 +114,51 @@ fn small_books_replace_large_ones_whole() {
     large_reader.copy_to(&again).unwrap();
     assert_eq!(fs::metadata(again).unwrap().len(), fs::metadata(copied).unwrap().len());
 }
+
+#[test]
+fn a_copy_needs_no_file_beside_it() {
+    let directory = TempDir::new().unwrap();
+    let copies = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    let copied = copies.path().join("copy.db");
+    reader.copy_to(&copied).unwrap();
+    assert_eq!(reader.length().unwrap(), fs::metadata(&copied).unwrap().len());
+    assert_eq!(examine_copy(&copied, BANK).unwrap(), *books.marker());
+    let left: Vec<_> = fs::read_dir(copies.path())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    assert_eq!(left, [copied]);
+}
+
+#[test]
+fn a_copy_that_is_read_too_slowly_is_given_up_and_the_log_begins_again() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    let log = || fs::metadata(directory.path().join("ledger.db-wal")).unwrap().len();
+    let mut next_id = 2..;
+    let mut write = |books: &mut BooksFile| {
+        let deposits = next_id.by_ref().take(100).map(|id| deposit(id, "main", 1));
+        books.apply(deposits.collect(), vec![1], None).unwrap();
+        books.checkpoint().unwrap();
+    };
+    books.apply(vec![found(1, 0)], vec![1], None).unwrap();
+    let mut pages = reader.pages().unwrap();
+    assert_eq!(pages.next_chunk(1).unwrap().unwrap().len(), 4096);
+    pages.log_bytes_max = log() + (1 << 20);
+    while log() <= pages.log_bytes_max {
+        write(&mut books);
+    }
+    let refused = pages.next_chunk(1).expect_err("too slow");
+    assert!(matches!(refused, BooksError::CopyTooSlow { .. }), "{refused}");
+    drop(pages);
+    write(&mut books);
+    let grown = log();
+    for _ in 0..100 {
+        write(&mut books);
+    }
+    assert!(log() <= grown, "{} and before {grown}", log());
+    let copied = directory.path().join("copy.db");
+    assert_eq!(reader.copy_to(&copied).unwrap().1, books.ledger());
+}

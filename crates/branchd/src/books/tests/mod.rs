@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::reader::StatementPage;
-use super::{BooksError, BooksFile, Marker, Reader};
+use super::{BooksError, BooksFile, Marker, Reader, examine_copy};
 
 const BANK: [u8; 16] = [7; 16];
 
