@@ -190,7 +190,7 @@ const CONNECTIONS_MAX: usize = 64;
 
 #[tokio::test]
 async fn connections_without_end_keep_no_branch_from_the_others() {
-    let mut bank = Bank::with_args(3, &["--max-connections", "64"]).await;
+    let mut bank = Bank::with_flags(3, "--max-connections 64").await;
     let leader = bank.leader(&[1, 2, 3]);
     let (mut silent, mut idle) = (Vec::new(), Vec::new());
     for branch in 1..=3 {
@@ -218,7 +218,7 @@ async fn connections_without_end_keep_no_branch_from_the_others() {
 
 #[tokio::test]
 async fn the_idlest_customer_makes_room_and_one_that_waits_for_an_answer_does_not() {
-    let bank = Bank::with_args(1, &["--max-connections", "64"]).await;
+    let bank = Bank::with_flags(1, "--max-connections 64").await;
     let mut active = line(&bank, 1).await;
     let waits = active.ask(QUERY, &query(2)).await.expect("sent");
     let waits = tokio::spawn(ended(waits));

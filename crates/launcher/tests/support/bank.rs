@@ -115,14 +115,19 @@ pub struct Bank {
 impl Bank {
     /// Starts branches, and founds their bank with `branchd init`.
     pub async fn new(branches: u32) -> Self {
-        Self::with_args(branches, &[]).await
+        Self::with_flags(branches, "").await
     }
 
-    /// The same, with further flags for `branchd start`.
-    pub async fn with_args(branches: u32, args: &[&str]) -> Self {
+    /// Starts branches with further flags for `branchd start`, and founds their bank.
+    pub async fn with_flags(branches: u32, flags: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
+        Self::with(branches, dir, flags).await
+    }
+
+    /// Starts branches in this directory, with further flags for `branchd start`, and founds their bank.
+    pub async fn with(branches: u32, dir: tempfile::TempDir, flags: &str) -> Self {
         let mut config = ClusterConfig::new(dir.path(), 1..=branches).expect("the programs are built");
-        config.branch_args = args.iter().map(Into::into).collect();
+        config.branch_args = flags.split_whitespace().map(Into::into).collect();
         let mut cluster = Cluster::new(config);
         cluster.start(|| ()).await.expect("they listen");
         let bank = Bank { cluster, dir };
