@@ -136,7 +136,7 @@ async fn branches_that_are_away_cost_their_leader_nothing_and_are_sent_the_books
 }
 
 /// How much the books are enlarged by: receiving and installing them takes many times longer than finding that it goes on.
-const LARGE: u64 = 24 << 20;
+const LARGE: u64 = 16 << 20;
 
 #[tokio::test]
 async fn a_copy_that_is_cut_short_leaves_nothing_at_either_side() {
