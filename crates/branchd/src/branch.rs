@@ -19,6 +19,7 @@ use crate::quota::Share;
 use crate::raft::engine::{Engine, Parts};
 use crate::reads::Reads;
 use crate::secret::{self, BranchSecretError};
+use crate::stop::Stop;
 use crate::writer::Writer;
 
 /// Why a branch cannot take part in its bank.
@@ -54,6 +55,14 @@ fn remedy(error: &bank_journal::OpenError) -> &'static str {
     }
 }
 
+/// Why a branch cannot go on.
+pub(crate) enum Ending {
+    /// The whole of what there is to say, with what to do.
+    Said(String),
+    /// What the engine or the journal says.
+    Engine(String),
+}
+
 /// The bank at this branch.
 pub(crate) struct Bank {
     pub(crate) identity: Identity,
@@ -82,6 +91,8 @@ pub(crate) struct Branch {
     bank: OnceCell<Bank>,
     /// Founding and adoption take turns.
     pub(crate) founding: Mutex<()>,
+    /// Why it has to end at once, if it has to.
+    pub(crate) stop: Stop,
     stopping: watch::Sender<bool>,
     opened: watch::Sender<bool>,
 }
@@ -108,6 +119,7 @@ impl Branch {
             customers: Customers::default(),
             bank: OnceCell::new(),
             founding: Mutex::new(()),
+            stop: Stop::default(),
             stopping: watch::Sender::new(false),
             opened: watch::Sender::new(false),
         };
@@ -185,6 +197,7 @@ impl Branch {
             timing: self.config.timing,
             checkpoint_entries: self.config.checkpoint_entries,
             peers: self.peers.clone(),
+            stop: self.stop.clone(),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
         // As long as voters wait for a leader at the most.
@@ -222,8 +235,14 @@ impl Branch {
     /// The bank.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION where this branch has none yet.
+    /// FAILED_PRECONDITION where this branch has none yet, UNAVAILABLE where it is about to end: nothing is served then.
     pub(crate) fn bank(&self) -> Result<&Bank, Status> {
+        if self.stop.is_set() {
+            let branch = self.config.branch;
+            return Err(Status::unavailable(format!(
+                "branch {branch} is ending: its log says why; try another branch"
+            )));
+        }
         self.bank_if_any().ok_or_else(|| {
             let branch = self.config.branch;
             Status::failed_precondition(format!(
@@ -247,7 +266,18 @@ impl Branch {
     }
 
     /// Resolves, with the reason, if this branch cannot go on.
-    pub(crate) async fn failed(&self) -> String {
+    pub(crate) async fn failed(&self) -> Ending {
+        tokio::select! {
+            said = self.stop.wait() => Ending::Said(said.to_string()),
+            reason = self.engine_failed() => match self.stop.reason() {
+                // What stopped the engine says more than the engine.
+                Some(said) => Ending::Said(said.to_string()),
+                None => Ending::Engine(reason),
+            },
+        }
+    }
+
+    async fn engine_failed(&self) -> String {
         let mut opened = self.opened.subscribe();
         if opened.wait_for(|opened| *opened).await.is_err() {
             return futures::future::pending().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::branch::{Branch, BranchError};
+use crate::branch::{Branch, BranchError, Ending};
 use crate::config::Config;
 use crate::server;
 
@@ -25,6 +25,14 @@ pub enum DaemonError {
     /// Its server ended by itself.
     #[error("the server has ended: {0}")]
     Server(#[from] tonic::transport::Error),
+    /// Its books have failed, or are wrong.
+    #[error("branch {branch} has stopped: {reason}")]
+    Stopped {
+        /// The branch.
+        branch: u32,
+        /// What has happened, to what, and what to do.
+        reason: String,
+    },
     /// It can no longer keep its promises; what it acknowledged is on its disk and the others'.
     #[error("branch {branch} cannot go on: {reason}: see to the cause, then start it again on the same directory")]
     Failed {
@@ -49,7 +57,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
-        reason = branch.failed() => Err(DaemonError::Failed { branch: number, reason }),
+        ending = branch.failed() => Err(match ending {
+            Ending::Said(reason) => DaemonError::Stopped { branch: number, reason },
+            Ending::Engine(reason) => DaemonError::Failed { branch: number, reason },
+        }),
         served = &mut serving => match served {
             Ok(Err(error)) => return Err(error.into()),
             Ok(Ok(())) => {

@@ -11,6 +11,7 @@
 //! - `writer`: writes, batched on their way to the leader; `reads`: what a read waits for; `propagation`: what a write
 //!   may wait for; `progress`: who waits for which position; `quota`: how much may be held at once; `peer`: how branches
 //!   reach and know each other
+//! - `stop`: why a branch has to end at once
 //! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
 //! - `raft`: the replication engine, and all that names it
 //! - `books`: the ledger's SQLite file; `disk`: how much room there is for it
@@ -48,6 +49,7 @@ pub mod secret;
 mod server;
 mod service;
 mod status;
+mod stop;
 mod writer;
 
 pub use books::BooksError;

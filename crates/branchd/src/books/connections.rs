@@ -54,6 +54,11 @@ impl Connections {
         Ok(lease)
     }
 
+    /// Closes the connections that are not on loan.
+    pub(super) fn close_idle(&self) {
+        self.kept().idle.clear();
+    }
+
     // Counting and moving connections cannot panic: what a poisoned lock guards is whole.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)

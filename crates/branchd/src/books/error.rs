@@ -102,6 +102,26 @@ pub enum BooksError {
         /// What the system said.
         source: io::Error,
     },
+    /// A read, write or sync of the disk failed. A failed sync cannot be repeated, since the next may be said to have
+    /// worked though the bytes are lost: nothing is written after one.
+    #[error(
+        "{path} or its write-ahead log {path}-wal: the disk failed ({doing}: {source}, code {code}). Nothing was \
+         written after that. Check the disk, then start the branch again on the same directory",
+        path = path.display()
+    )]
+    Disk {
+        /// The books' file; SQLite does not say which of the two failed.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// SQLite's extended code: 1034 is a failed sync.
+        code: i32,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The disk failed earlier in this process, and the books take nothing since.
+    #[error("{0}")]
+    Stopped(String),
     /// SQLite failed otherwise.
     #[error(
         "{path}: {doing} failed: {source}. Check that the disk is sound, that the file and its directory can be read \
@@ -116,6 +136,16 @@ pub enum BooksError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+}
+
+impl BooksError {
+    /// The disk failed or is full: what is on it is no longer known, and the books take nothing after this.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Full { .. } | Self::Io { .. } | Self::Disk { .. } | Self::Stopped(_)
+        )
+    }
 }
 
 /// What goes wrong below, where the file's name is not known.
@@ -162,6 +192,12 @@ impl Fault {
                         what: source.to_string(),
                     }
                 }
+                Some(ErrorCode::SystemIoFailure) => BooksError::Disk {
+                    path,
+                    doing,
+                    code: source.sqlite_error().map_or(0, |error| error.extended_code),
+                    source,
+                },
                 _ => BooksError::Sqlite { path, doing, source },
             },
         }

@@ -18,6 +18,8 @@ mod checkpoint;
 mod connections;
 mod decided;
 mod error;
+#[cfg(any(test, feature = "planted-bugs"))]
+pub(crate) mod failing_disk;
 mod hot;
 mod pages;
 mod reader;

@@ -1,7 +1,7 @@
 //! Everyone who reads: balances, accounts, statements and whole copies, each from one state of the books.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bank_ledger::{Account, AccountName, Entry, Ledger, Position};
 use rusqlite::Connection;
@@ -22,7 +22,9 @@ const PAGE_LEN_MAX: usize = 1000;
 pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) hot: Hot,
-    connections: Connections,
+    pub(super) connections: Connections,
+    /// Why nothing is written any more: the first error of the disk, which is final.
+    pub(super) failure: OnceLock<String>,
 }
 
 impl Shared {
@@ -30,6 +32,7 @@ impl Shared {
         Self {
             hot: Hot::new(ledger),
             connections: Connections::new(path.clone()),
+            failure: OnceLock::new(),
             path,
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bank_ledger::{Digest, Ledger};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
+use super::checkpoint;
 use super::error::{BooksError, Fault};
 use super::rows;
 use super::writer::Marker;
@@ -26,11 +27,6 @@ const WRITER_CACHE_KIB: i64 = 2048;
 
 /// A reader's page cache, in KiB: a statement's path through the tree.
 const READER_CACHE_KIB: i64 = 256;
-
-/// How long the write-ahead log grows before a commit moves it into the file, in pages of 4 KiB: 16 MiB. That commit
-/// waits for the disk (20 to 60 ms were seen), so it must be rare; and all of it is read again at a start after a
-/// crash, so it must be short.
-const WAL_PAGES: i64 = 4096;
 
 /// What is left of the write-ahead log once a long read, or a whole copy, let it grow beyond: bytes.
 const WAL_BYTES_KEPT: i64 = 32 << 20;
@@ -198,7 +194,6 @@ fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
         )));
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
     Ok(())
 }
@@ -232,6 +227,9 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, 
     // No URIs: a path is a path, whatever its characters.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // SQLite's own checkpoints drop their errors: see `checkpoint`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    checkpoint::set_checkpoint_on_close(&connection, false)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;

@@ -1,4 +1,4 @@
-//! The one who writes.
+//! Write access to a branch's books.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::batch::Batch;
-use super::checkpoint::make_durable;
+use super::checkpoint::{Growth, make_durable, set_checkpoint_on_close};
 use super::error::{BooksError, Fault};
 use super::reader::{Reader, Shared};
 use super::rows;
@@ -31,6 +31,7 @@ pub(crate) struct BooksFile {
     ledger: Ledger,
     marker: Marker,
     newest_refusal: i64,
+    growth: Growth,
     shared: Arc<Shared>,
 }
 
@@ -40,7 +41,8 @@ impl BooksFile {
     /// # Errors
     /// Where the file is another bank's, of another format, something else, damaged, or cannot be opened.
     pub(crate) fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
-        let (connection, stored) = schema::open_writer(path, bank_id)?;
+        let (mut connection, stored) = schema::open_writer(path, bank_id)?;
+        let growth = Growth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
         let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
         let mut books = Self {
             connection,
@@ -48,6 +50,7 @@ impl BooksFile {
             ledger: stored.ledger,
             marker: stored.marker,
             newest_refusal: stored.newest_refusal,
+            growth,
             shared: Arc::clone(&shared),
         };
         books.checkpoint()?;
@@ -68,15 +71,35 @@ impl BooksFile {
     /// Without commands only the marker moves. `membership: None` leaves the stored one.
     ///
     /// # Errors
-    /// Where the books cannot be read or written; they are as they were before the batch.
+    /// Where the books cannot be read or written; they are as they were before the batch. An error of the disk is final:
+    /// nothing is written after it.
     pub(crate) fn apply(
         &mut self,
         commands: Vec<Command>,
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
     ) -> Result<Vec<Applied>, BooksError> {
-        self.commit(commands, applied, membership)
-            .map_err(|fault| fault.at(&self.shared.path, "applying a batch"))
+        self.guarded(|books| {
+            let outcomes = books
+                .commit(commands, applied, membership)
+                .map_err(|fault| fault.at(&books.shared.path, "applying a batch"))?;
+            books.growth.checkpoint_if_due(&books.connection, &books.shared.path)?;
+            Ok(outcomes)
+        })
+    }
+
+    /// Does work that writes, unless the disk has failed before; notes it where it fails now.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, BooksError>) -> Result<T, BooksError> {
+        if let Some(failure) = self.shared.failure.get() {
+            return Err(BooksError::Stopped(failure.clone()));
+        }
+        let done = work(self);
+        if let Err(error) = &done
+            && error.is_final()
+        {
+            self.shared.failure.get_or_init(|| error.to_string());
+        }
+        done
     }
 
     fn commit(
@@ -135,8 +158,10 @@ impl BooksFile {
     /// # Errors
     /// Where the disk fails: it is then not known what is durable, and asking again cannot tell. End the process.
     pub(crate) fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
-        make_durable(&self.connection, &self.shared.path)?;
-        Ok(self.marker.applied.clone())
+        self.guarded(|books| {
+            make_durable(&books.connection, &books.shared.path)?;
+            Ok(books.marker.applied.clone())
+        })
     }
 
     /// Replaces the books by those in the file `incoming`, whole or not at all, a crash in the middle included.
@@ -160,8 +185,11 @@ impl BooksFile {
                 what: format!("its pages have {theirs} bytes, not {ours}"),
             });
         }
-        self.copy_from(&source)
-            .map_err(|fault| fault.at(&self.shared.path, "installing the incoming books"))?;
+        self.guarded(|books| {
+            books
+                .copy_from(&source)
+                .map_err(|fault| fault.at(&books.shared.path, "installing the incoming books"))
+        })?;
         self.ledger = stored.ledger;
         self.marker = stored.marker;
         self.newest_refusal = stored.newest_refusal;
@@ -177,6 +205,23 @@ impl BooksFile {
             StepResult::Done => Ok(()),
             other => Err(Fault::Damaged(format!("another program holds it ({other:?})"))),
         }
+    }
+}
+
+impl Drop for BooksFile {
+    /// Leaves one file, without a log beside it, where that can be done: anyone can then open it, and the next start has
+    /// nothing to read again. After an error of the disk it leaves everything as it is.
+    fn drop(&mut self) {
+        if self.shared.failure.get().is_some() {
+            return;
+        }
+        if let Err(error) = make_durable(&self.connection, &self.shared.path) {
+            tracing::warn!(%error, "the books were closed without being forced to the disk: the journal has what they lack");
+            return;
+        }
+        self.shared.connections.close_idle();
+        // Where it cannot be set, the log stays beside the file, which is as good.
+        let _ = set_checkpoint_on_close(&self.connection, true);
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
         crate::planted::plant(bug, arguments.id);
     }
     open_files::raise();
+    #[cfg(feature = "planted-bugs")]
+    crate::books::failing_disk::install();
     let runtime = match arguments.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         threads => tokio::runtime::Builder::new_multi_thread()

@@ -28,6 +28,7 @@ use crate::books::{BooksFile, Reader};
 use crate::config::Timing;
 use crate::peer::{Identity, Peers};
 use crate::progress::Progress;
+use crate::stop::Stop;
 
 /// The journal is purged in steps of so many entries, or of a checkpoint where that has fewer.
 const ENTRIES_PER_PURGE: u64 = 1024;
@@ -48,6 +49,8 @@ pub(crate) struct Parts {
     /// See [`crate::config::Config`].
     pub(crate) checkpoint_entries: u64,
     pub(crate) peers: Peers,
+    /// What to tell where the books fail.
+    pub(crate) stop: Stop,
 }
 
 /// Why a batch was not answered with outcomes.
@@ -113,7 +116,7 @@ impl Engine {
     /// What was recovered does not fit together, or cannot be read.
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
         let config = config(&parts.identity, parts.timing, parts.checkpoint_entries).map_err(io::Error::other)?;
-        let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone())?;
+        let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone(), parts.stop)?;
         let (applied_to, times) = (machine.applied_to(), machine.times());
         let log = LogStore::new(parts.journal);
         let term = log.known_term();

@@ -20,6 +20,7 @@ use super::wire;
 use crate::books::{BooksFile, Marker, Reader};
 use crate::clock::monotonic_us;
 use crate::progress::Progress;
+use crate::stop::Stop;
 
 /// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
 /// that the first of them is not answered late.
@@ -135,7 +136,7 @@ pub(super) fn entries_up_to(last: Option<LogId>) -> u64 {
 
 /// The books, and who waits for their position.
 pub(crate) struct Machine {
-    books: Arc<Mutex<BooksFile>>,
+    books: Held,
     reader: Reader,
     directory: PathBuf,
     applied: Option<LogId>,
@@ -147,16 +148,19 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// `directory`: where copies are put before they are installed.
+    /// `directory`: where copies are put before they are installed. `stop`: what to tell where the books fail.
     ///
     /// # Errors
     /// The books hold a marker that is none.
-    pub(crate) fn new(books: BooksFile, reader: Reader, directory: PathBuf) -> io::Result<Self> {
+    pub(crate) fn new(books: BooksFile, reader: Reader, directory: PathBuf, stop: Stop) -> io::Result<Self> {
         let (applied, membership) = decode(books.marker())?;
         let applied_to = AppliedTo::new(books.ledger().position, applied);
         let times = ApplyTimes::default();
         times.applied(books.ledger().position, 0);
-        let books = Arc::new(Mutex::new(books));
+        let books = Held {
+            file: Arc::new(Mutex::new(books)),
+            stop,
+        };
         Ok(Self {
             books,
             reader,
@@ -200,7 +204,8 @@ impl Machine {
         let applied = wire::log_id(&last).encode_to_vec();
         let changed = membership.as_ref().map(|m| wire::stored_membership(m).encode_to_vec());
         let outcomes: Vec<Applied> = self
-            .on_books(move |books| books.apply(commands, applied, changed))
+            .books
+            .work(move |books| books.apply(commands, applied, changed))
             .await?;
         self.applied = Some(last);
         if let Some(membership) = membership {
@@ -220,25 +225,33 @@ impl Machine {
         Ok(())
     }
 
-    async fn on_books<T: Send + 'static>(
+}
+
+/// The books, and what to tell where they fail. Clones share both.
+#[derive(Clone)]
+struct Held {
+    file: Arc<Mutex<BooksFile>>,
+    stop: Stop,
+}
+
+impl Held {
+    /// Runs blocking work on the books away from the event loop. A failure ends the branch: an entry that cannot be applied
+    /// is applied by nobody else, and a failed sync is never tried again.
+    async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut BooksFile) -> Result<T, crate::books::BooksError> + Send + 'static,
     ) -> io::Result<T> {
-        on_books(Arc::clone(&self.books), work).await
+        let file = Arc::clone(&self.file);
+        let done = tokio::task::spawn_blocking(move || {
+            // A transaction that a panic cut short was rolled back; the books are whole.
+            let mut books = file.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut books)
+        });
+        done.await.map_err(io::Error::other)?.map_err(|error| {
+            self.stop.now(error.to_string());
+            io::Error::other(error)
+        })
     }
-}
-
-/// Runs blocking work on the books away from the event loop.
-async fn on_books<T: Send + 'static>(
-    books: Arc<Mutex<BooksFile>>,
-    work: impl FnOnce(&mut BooksFile) -> Result<T, crate::books::BooksError> + Send + 'static,
-) -> io::Result<T> {
-    let done = tokio::task::spawn_blocking(move || {
-        // A transaction that a panic cut short was rolled back; the books are whole.
-        let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut books)
-    });
-    done.await.map_err(io::Error::other)?.map_err(io::Error::other)
 }
 
 /// What the engine put into a marker.
@@ -283,7 +296,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn get_snapshot_builder(&mut self) -> Checkpoint {
         Checkpoint {
-            books: Arc::clone(&self.books),
+            books: self.books.clone(),
             reader: self.reader.clone(),
             snapshot: Arc::clone(&self.snapshot),
         }
@@ -294,7 +307,8 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let file = tokio::task::spawn_blocking(move || snapshot.into_file(&directory));
         let file = file.await.map_err(io::Error::other)??;
         let marker = self
-            .on_books(move |books| {
+            .books
+            .work(move |books| {
                 books.install(file.path())?;
                 // Room for the checkpoint, which lets the books grow to the size of the copy.
                 drop(file);
@@ -325,7 +339,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
 /// Forces the books to the disk, so that the log before them may go.
 pub(crate) struct Checkpoint {
-    books: Arc<Mutex<BooksFile>>,
+    books: Held,
     reader: Reader,
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
@@ -334,7 +348,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
     type SnapshotData = BooksCopy;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let durable = on_books(Arc::clone(&self.books), |books| {
+        let durable = self.books.work(|books| {
             books.checkpoint()?;
             Ok(books.marker().clone())
         });

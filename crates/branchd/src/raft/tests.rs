@@ -24,7 +24,8 @@ impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
         let journal = Journal::open(&directory.path().join("journal"), [7; 16], Default::default());
         let log = LogStore::new(Arc::new(journal.expect("a journal")));
         let (file, reader) = BooksFile::open(&directory.path().join("ledger.db"), [7; 16]).expect("books");
-        let machine = Machine::new(file, reader, directory.path().to_owned()).expect("a machine");
+        let machine = Machine::new(file, reader, directory.path().to_owned(), Default::default())
+            .expect("a machine");
         Ok((directory, log, machine))
     }
 }

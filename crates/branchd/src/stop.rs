@@ -1,0 +1,51 @@
+//! Why a branch has to end at once. The first reason stands; whoever serves looks here first.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// A branch's reason to end, empty while there is none. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    reason: watch::Sender<Option<Arc<str>>>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self {
+            reason: watch::Sender::new(None),
+        }
+    }
+}
+
+impl Stop {
+    /// Ends the branch. The reason is the whole of its last line: what happened, to what, and what to do.
+    pub(crate) fn now(&self, reason: String) {
+        self.reason.send_if_modified(|known| {
+            let first = known.is_none();
+            known.get_or_insert_with(|| reason.into());
+            first
+        });
+    }
+
+    /// The reason, if there is one.
+    pub(crate) fn reason(&self) -> Option<Arc<str>> {
+        self.reason.borrow().clone()
+    }
+
+    /// Whether the branch has to end.
+    pub(crate) fn is_set(&self) -> bool {
+        self.reason.borrow().is_some()
+    }
+
+    /// Resolves with the reason once there is one.
+    pub(crate) async fn wait(&self) -> Arc<str> {
+        let mut reason = self.reason.subscribe();
+        let set = reason.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        match set {
+            Ok(Some(reason)) => reason,
+            // This value holds the sender, so that it cannot be gone.
+            _ => std::future::pending().await,
+        }
+    }
+}
