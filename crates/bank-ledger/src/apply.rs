@@ -1,8 +1,9 @@
 //! The rules.
 
 use crate::books::{Books, Remembered};
+use crate::digest::Reads;
 use crate::entry::{Entry, Leg};
-use crate::{Account, AccountName, Action, Amount, Command, Digest, Outcome, Position, Refusal};
+use crate::{Account, AccountName, Action, Amount, Command, Digest, DigestRule, Outcome, Position, Refusal, RequestId};
 
 /// How far a branch has come. With the [`Books`] it is all that the next command depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,17 @@ pub struct Applied {
 }
 
 impl Ledger {
+    /// Applies the next command of the journal by the newest [`DigestRule`].
+    ///
+    /// # Errors
+    /// As for [`Self::apply_by`].
+    ///
+    /// # Panics
+    /// As for [`Self::apply_by`].
+    pub fn apply<B: Books>(&mut self, books: &mut B, command: Command) -> Result<Applied, B::Error> {
+        self.apply_by(DigestRule::NEWEST, books, command)
+    }
+
     /// Applies the next command of the journal. Every command takes a position, the refused and the repeated too.
     ///
     /// # Errors
@@ -32,7 +44,16 @@ impl Ledger {
     ///
     /// # Panics
     /// After 2^64 − 1 commands.
-    pub fn apply<B: Books>(&mut self, books: &mut B, command: Command) -> Result<Applied, B::Error> {
+    pub fn apply_by<B: Books>(
+        &mut self,
+        rule: DigestRule,
+        books: &mut B,
+        command: Command,
+    ) -> Result<Applied, B::Error> {
+        let mut books = Noted {
+            books,
+            reads: Reads::new(),
+        };
         if let Some(first) = books.remembered(&command.request_id)? {
             let applied = Applied {
                 position: first.position,
@@ -43,28 +64,63 @@ impl Ledger {
                 },
                 repeated: true,
             };
-            *self = self.after(&command, &applied);
+            *self = self.after(&command, &applied, books.noted(rule));
             return Ok(applied);
         }
-        let decision = decide(books, &command.action)?;
+        let decision = decide(&mut books, &command.action)?;
         let applied = Applied {
             position: self.position + 1,
             outcome: decision.outcome(),
             repeated: false,
         };
-        let after = self.after(&command, &applied);
-        record(books, after.position, command, decision)?;
+        let after = self.after(&command, &applied, books.noted(rule));
+        record(books.books, after.position, command, decision)?;
         *self = after;
         Ok(applied)
     }
 
     /// The ledger past one more command.
-    fn after(&self, command: &Command, applied: &Applied) -> Self {
+    fn after(&self, command: &Command, applied: &Applied, reads: Option<&Reads>) -> Self {
         let position = self.position + 1;
         Self {
             position,
-            digest: self.digest.chain(position, command, applied),
+            digest: self.digest.chain(position, command, applied, reads),
         }
+    }
+}
+
+/// Books that note which accounts are read.
+struct Noted<'b, B> {
+    books: &'b mut B,
+    reads: Reads,
+}
+
+impl<B> Noted<'_, B> {
+    /// What goes into the digest.
+    fn noted(&self, rule: DigestRule) -> Option<&Reads> {
+        (rule == DigestRule::Reads).then_some(&self.reads)
+    }
+}
+
+impl<B: Books> Books for Noted<'_, B> {
+    type Error = B::Error;
+
+    fn account(&mut self, name: &AccountName) -> Result<Option<Account>, B::Error> {
+        let read = self.books.account(name)?;
+        self.reads.push((name.clone(), read));
+        Ok(read)
+    }
+
+    fn remembered(&mut self, id: &RequestId) -> Result<Option<Remembered>, B::Error> {
+        self.books.remembered(id)
+    }
+
+    fn record_entry(&mut self, entry: Entry) -> Result<(), B::Error> {
+        self.books.record_entry(entry)
+    }
+
+    fn record_refusal(&mut self, id: RequestId, refused: Remembered) -> Result<(), B::Error> {
+        self.books.record_refusal(id, refused)
     }
 }
 

@@ -18,7 +18,7 @@ pub use account::{Account, AccountName, AccountNameError, MAIN};
 pub use apply::{Applied, Ledger};
 pub use books::{Books, REFUSALS_REMEMBERED_MAX, Remembered};
 pub use command::{Action, Amount, AmountError, Command, RequestId};
-pub use digest::Digest;
+pub use digest::{Digest, DigestRule};
 pub use entry::{Entry, Leg};
 pub use memory::MemoryBooks;
 pub use outcome::{Outcome, Position, Refusal};

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use bank_ledger::{
-    AccountName, Action, Amount, AmountError, Applied, Books as _, Command, Ledger, MemoryBooks, Outcome,
+    AccountName, Action, Amount, AmountError, Applied, Books as _, Command, DigestRule, Ledger, MemoryBooks, Outcome,
     REFUSALS_REMEMBERED_MAX, Refusal, Remembered, RequestId,
 };
 
@@ -352,5 +352,38 @@ fn the_oldest_refusal_is_forgotten_and_no_other() {
     for number in [1, REFUSALS_REMEMBERED_MAX] {
         let position = books.remembered(&id(number)).unwrap().map(|refused| refused.position);
         assert_eq!(position, Some(number + 1));
+    }
+}
+
+/// A balance that is wrong where no outcome tells: of the account that a transfer pays, and of one that opens already.
+#[test]
+fn the_digest_covers_the_balances_as_they_were_read() {
+    let run = |rule: DigestRule, wrong: bool| {
+        let (mut ledger, mut books) = (Ledger::default(), MemoryBooks::default());
+        let mut apply = |books: &mut MemoryBooks, id: u8, action: Action| {
+            let command = Command {
+                request_id: RequestId([id; 16]),
+                time_us: 0,
+                action,
+            };
+            let Ok(applied) = ledger.apply_by(rule, books, command);
+            (applied.outcome, ledger.digest)
+        };
+        apply(&mut books, 1, found(100));
+        apply(&mut books, 2, open("a"));
+        let (_, before) = apply(&mut books, 3, deposit("a", 5));
+        if wrong {
+            // The same entry, with another balance left by it.
+            let mut entry = books.entries()[&3].clone();
+            entry.account.balance = 7;
+            let Ok(()) = books.record_entry(entry);
+        }
+        (before, apply(&mut books, 4, transfer("main", "a", 10)))
+    };
+    for (rule, tells) in [(DigestRule::Outcomes, false), (DigestRule::Reads, true)] {
+        let (sound, wrong) = (run(rule, false), run(rule, true));
+        assert_eq!(sound.0, wrong.0);
+        assert_eq!(sound.1.0, wrong.1.0, "the payer is told the same");
+        assert_eq!(sound.1.1 != wrong.1.1, tells, "{rule:?}");
     }
 }

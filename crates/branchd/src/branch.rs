@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, OnceCell, watch};
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::agreement::{Agreement, Comparison};
 use crate::books::{BooksFile, Reader};
 use crate::config::Config;
 use crate::customers::Customers;
@@ -20,6 +21,7 @@ use crate::raft::engine::{Engine, Parts};
 use crate::reads::Reads;
 use crate::secret::{self, BranchSecretError};
 use crate::stop::Stop;
+use crate::unjoined;
 use crate::writer::Writer;
 
 /// Why a branch cannot take part in its bank.
@@ -76,6 +78,7 @@ pub(crate) struct Bank {
     pub(crate) members: Arc<Members>,
     pub(crate) standing: Standing,
     pub(crate) catching_up: CatchingUp,
+    pub(crate) agreement: Agreement,
 }
 
 /// What every service of this branch shares.
@@ -123,8 +126,9 @@ impl Branch {
             stopping: watch::Sender::new(false),
             opened: watch::Sender::new(false),
         };
-        if let Some(bank_id) = branch.directory.bank_id() {
-            branch.open_bank(bank_id).await?;
+        match branch.directory.bank_id() {
+            Some(bank_id) => branch.open_bank(bank_id).await?,
+            None => unjoined::clear(&branch.directory)?,
         }
         Ok(branch)
     }
@@ -169,7 +173,7 @@ impl Branch {
         let stamp = stamp(bank_id, replica);
         let joined = self.directory.bank_id().is_some();
         if !joined {
-            self.directory.remove_unjoined()?;
+            unjoined::clear(&self.directory)?;
         }
         let (journal_path, ledger_path) = (self.directory.journal(), self.directory.ledger());
         let accept_copy = self.config.accept_moved;
@@ -188,6 +192,7 @@ impl Branch {
         if !joined {
             self.directory.join(bank_id)?;
         }
+        let agreement = Agreement::new(books.ledger());
         let parts = Parts {
             identity,
             journal: Arc::clone(&journal),
@@ -198,6 +203,7 @@ impl Branch {
             checkpoint_entries: self.config.checkpoint_entries,
             peers: self.peers.clone(),
             stop: self.stop.clone(),
+            agreement: agreement.clone(),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
         // As long as voters wait for a leader at the most.
@@ -212,6 +218,7 @@ impl Branch {
         tokio::spawn(catching_up.clone().follow(engine.clone(), self.stopping()));
         let writer = Writer::start(identity, engine.clone(), Arc::clone(&journal), self.peers.clone());
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
+        self.compare_books(identity, engine.clone(), agreement.clone());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
         Ok(Bank {
             identity,
@@ -224,7 +231,27 @@ impl Branch {
             members,
             standing,
             catching_up,
+            agreement,
         })
+    }
+
+    /// Starts the comparing of the books with the other branches'; it ends with the branch.
+    fn compare_books(&self, identity: Identity, engine: Engine, agreement: Agreement) {
+        let comparison = Comparison {
+            identity,
+            engine,
+            peers: self.peers.clone(),
+            agreement,
+            stop: self.stop.clone(),
+            directory: self.directory.path().to_owned(),
+        };
+        let stopping = self.stopping();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = comparison.run() => {}
+                () = stopping => {}
+            }
+        });
     }
 
     /// The bank, if this branch has one.
@@ -317,6 +344,6 @@ impl Branch {
 
 /// What ties a journal to its data directory: the bank and the replica, so that neither another bank's nor another
 /// branch's files are taken for this one's.
-fn stamp(bank_id: Uuid, replica: u64) -> [u8; 16] {
+pub(crate) fn stamp(bank_id: Uuid, replica: u64) -> [u8; 16] {
     (bank_id.as_u128() ^ u128::from(replica)).to_be_bytes()
 }

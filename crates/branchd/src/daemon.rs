@@ -26,10 +26,8 @@ pub enum DaemonError {
     #[error("the server has ended: {0}")]
     Server(#[from] tonic::transport::Error),
     /// Its books have failed, or are wrong.
-    #[error("branch {branch} has stopped: {reason}")]
+    #[error("{reason}")]
     Stopped {
-        /// The branch.
-        branch: u32,
         /// What has happened, to what, and what to do.
         reason: String,
     },
@@ -58,7 +56,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let ended = tokio::select! {
         () = shutdown => Ok(()),
         ending = branch.failed() => Err(match ending {
-            Ending::Said(reason) => DaemonError::Stopped { branch: number, reason },
+            Ending::Said(reason) => DaemonError::Stopped { reason },
             Ending::Engine(reason) => DaemonError::Failed { branch: number, reason },
         }),
         served = &mut serving => match served {

@@ -6,6 +6,7 @@
 //! LOCK          held while a process uses the directory; has its process id in it
 //! journal/      bank-journal
 //! ledger.db     the books, SQLite
+//! BOOKS-DIFFER  only of a branch whose books were found wrong: it does not start any more
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -15,6 +16,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::divergence_mark;
 
 /// Of the directory as a whole. Raised by a change that an older version would misread.
 const FORMAT: u32 = 1;
@@ -60,6 +63,9 @@ pub enum DataDirectoryError {
         /// Its format.
         format: u32,
     },
+    /// The books in it were found to differ from the bank's.
+    #[error("{0}")]
+    BooksDiffer(String),
     /// It is damaged, or no data directory.
     #[error("{path}: {why}: move the directory aside and start the branch on an empty one", path = path.display())]
     Damaged {
@@ -98,6 +104,9 @@ impl DataDirectory {
     pub(crate) fn open(path: &Path, branch: u32) -> Result<Self, DataDirectoryError> {
         fs::create_dir_all(path).map_err(failed("create", path))?;
         let lock = lock(path)?;
+        if let Some(line) = divergence_mark::read(path).map_err(failed("read the mark in", path))? {
+            return Err(DataDirectoryError::BooksDiffer(line));
+        }
         let file_path = path.join("branch.json");
         let file = match fs::read_to_string(&file_path) {
             Ok(text) => parse(&file_path, &text)?,
@@ -182,7 +191,7 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// Removes the journal and books of an adoption that never came to its end: nothing was promised on them.
+    /// Removes the journal and books of an adoption that never came to its end. The caller has seen that they are empty.
     ///
     /// # Errors
     /// They cannot be removed.

@@ -12,6 +12,7 @@
 //!   may wait for; `progress`: who waits for which position; `quota`: how much may be held at once; `peer`: how branches
 //!   reach and know each other
 //! - `stop`: why a branch has to end at once
+//! - `agreement`: the books compared with other branches'; `divergence_mark`: of a branch whose books are wrong
 //! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
 //! - `raft`: the replication engine, and all that names it
 //! - `books`: the ledger's SQLite file; `disk`: how much room there is for it
@@ -20,6 +21,7 @@
 //! Nothing below `service` knows tonic's server; nothing outside `raft` knows openraft.
 
 pub mod address;
+mod agreement;
 pub mod args;
 mod books;
 mod branch;
@@ -30,6 +32,7 @@ mod customers;
 pub mod daemon;
 mod data_directory;
 mod disk;
+mod divergence_mark;
 mod fate;
 mod founding;
 mod membership;
@@ -50,6 +53,7 @@ mod server;
 mod service;
 mod status;
 mod stop;
+mod unjoined;
 mod writer;
 
 pub use books::BooksError;

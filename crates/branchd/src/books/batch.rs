@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::error::Fault;
 use super::hot::Hot;
+use super::links::Links;
 use super::rows::{self, ActionColumns};
 
 /// The books within a transaction. Entries and refusals are written as they come; an account is written once, at the
@@ -17,6 +18,9 @@ pub(super) struct Batch<'t> {
     hot: &'t Hot,
     accounts: BTreeMap<AccountName, Touched>,
     newest_refusal: i64,
+    /// Something that memory did not hold was read for a decision since this was last asked.
+    read_from_file: bool,
+    links: Links<'t>,
     find_account: CachedStatement<'t>,
     find_entry: CachedStatement<'t>,
     find_refusal: CachedStatement<'t>,
@@ -44,6 +48,8 @@ impl<'t> Batch<'t> {
             hot,
             accounts: BTreeMap::new(),
             newest_refusal,
+            read_from_file: false,
+            links: Links::new(connection)?,
             find_account: connection.prepare_cached("SELECT balance, last_entry FROM accounts WHERE name = ?1")?,
             find_entry: connection.prepare_cached(&format!(
                 "SELECT {} FROM entries WHERE request_id = ?1",
@@ -67,6 +73,12 @@ impl<'t> Batch<'t> {
                  ON CONFLICT (name) DO UPDATE SET balance = excluded.balance, last_entry = excluded.last_entry",
             )?,
         })
+    }
+
+    /// Whether a decision since the last call read something from the file. What is in memory was read from the file
+    /// earlier in this process, or decided since.
+    pub(super) fn take_read_from_file(&mut self) -> bool {
+        std::mem::take(&mut self.read_from_file)
     }
 
     /// Writes what is still in memory. The commit is the caller's.
@@ -97,6 +109,7 @@ impl Books for Batch<'_> {
         if let (Some(account), _) = self.hot.account(name) {
             return Ok(Some(account));
         }
+        self.read_from_file = true;
         let mut found = self.find_account.query([name.as_str()])?;
         let Some(row) = found.next()? else {
             return Ok(None);
@@ -105,6 +118,7 @@ impl Books for Batch<'_> {
             balance: row.get(0)?,
             last_entry: rows::position(row.get(1)?)?,
         };
+        self.links.check_account(name, account)?;
         let touched = Touched {
             account,
             changed: false,
@@ -115,6 +129,7 @@ impl Books for Batch<'_> {
 
     fn remembered(&mut self, id: &RequestId) -> Result<Option<Remembered>, Fault> {
         if let Some(row) = self.find_entry.query([id.0])?.next()? {
+            self.read_from_file = true;
             return Ok(Some(rows::entry(row)?.remembered()));
         }
         // Most banks refuse seldom: no look into an empty table.
@@ -122,7 +137,10 @@ impl Books for Batch<'_> {
             return Ok(None);
         }
         match self.find_refusal.query([id.0])?.next()? {
-            Some(row) => Ok(Some(rows::refused(row)?)),
+            Some(row) => {
+                self.read_from_file = true;
+                Ok(Some(rows::refused(row)?))
+            }
             None => Ok(None),
         }
     }

@@ -62,7 +62,11 @@ impl Growth {
             return Ok(());
         }
         let moved = checkpoint(connection, path)?;
-        self.due = if moved.whole() { WAL_PAGES } else { pages + WAL_PAGES_MORE };
+        self.due = if moved.whole() {
+            WAL_PAGES
+        } else {
+            pages + WAL_PAGES_MORE
+        };
         Ok(())
     }
 }

@@ -4,8 +4,8 @@
 //! a thread. In reading order: [`schema`] is the file's layout, [`rows`] turns its rows into the ledger's words and
 //! back, [`batch`] is the ledger's view of one open transaction, [`writer`] is the one who writes, [`reader`] everyone
 //! who reads ([`decided`] is for those who read it all), over [`hot`] (recent balances in memory) and [`connections`] (a few, shared);
-//! [`pages`] is a whole copy, as a stream; [`checkpoint`] makes it all
-//! survive a power cut.
+//! [`pages`] is a whole copy, as a stream; [`checkpoint`] makes it all survive a power cut. [`links`] is what rows say of
+//! each other, [`verify`] checks that at the start.
 //!
 //! Position, digest, accounts, entries and the caller's marker move in one transaction: after `kill -9` the file holds
 //! what was committed last, all of it. After a power cut it holds at least what [`BooksFile::checkpoint`] returned.
@@ -21,16 +21,19 @@ mod error;
 #[cfg(any(test, feature = "planted-bugs"))]
 pub(crate) mod failing_disk;
 mod hot;
+mod links;
 mod pages;
 mod reader;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod writer;
 
 pub(crate) use decided::{Cursor, Decided};
 pub use error::BooksError;
 pub(crate) use pages::Pages;
 pub(crate) use reader::Reader;
-pub(crate) use writer::{BooksFile, Marker, examine_copy};
+pub(crate) use schema::held;
+pub(crate) use writer::{BooksFile, Effect, JournalEntry, Marker, examine_copy};

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::connections::Connections;
 use super::error::{BooksError, Fault};
 use super::hot::Hot;
+use super::links::Links;
 use super::pages::Pages;
 use super::rows;
 use super::schema;
@@ -25,6 +26,17 @@ pub(super) struct Shared {
     pub(super) connections: Connections,
     /// Why nothing is written any more: the first error of the disk, which is final.
     pub(super) failure: OnceLock<String>,
+    /// Who is told when a read finds damage.
+    alarm: OnceLock<Alarm>,
+}
+
+/// Something to be called with an error.
+struct Alarm(Box<dyn Fn(&BooksError) + Send + Sync>);
+
+impl std::fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Alarm")
+    }
 }
 
 impl Shared {
@@ -33,6 +45,7 @@ impl Shared {
             hot: Hot::new(ledger),
             connections: Connections::new(path.clone()),
             failure: OnceLock::new(),
+            alarm: OnceLock::new(),
             path,
         }
     }
@@ -73,6 +86,11 @@ impl Reader {
         Self { shared }
     }
 
+    /// Has `alarm` called whenever a read finds that the books are damaged. The first call counts.
+    pub(crate) fn on_damage(&self, alarm: impl Fn(&BooksError) + Send + Sync + 'static) {
+        self.shared.alarm.get_or_init(|| Alarm(Box::new(alarm)));
+    }
+
     /// The position of the newest state that a read sees.
     pub(crate) fn position(&self) -> Position {
         self.ledger().position
@@ -97,7 +115,15 @@ impl Reader {
         if let Some((balance, position)) = self.recent_balance(account) {
             return Ok((Some(balance), position));
         }
-        let (found, ledger) = self.read("reading a balance", |connection| find_account(connection, account))?;
+        let (found, ledger) = self.read("reading a balance", |connection| {
+            // One state for the account and the entries that it is checked against.
+            let snapshot = connection.transaction()?;
+            let (found, ledger) = find_account(&snapshot, account)?;
+            if let Some(found) = found {
+                Links::new(&snapshot)?.check_account(account, found)?;
+            }
+            Ok((found, ledger))
+        })?;
         if let Some(found) = found {
             self.shared.hot.offer(ledger, account, found);
         }
@@ -115,12 +141,16 @@ impl Reader {
         self.read("listing accounts", |connection| {
             let snapshot = connection.transaction()?;
             let position = find_ledger(&snapshot)?.position;
-            let mut statement =
-                snapshot.prepare_cached("SELECT name, balance FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2")?;
+            let mut statement = snapshot.prepare_cached(
+                "SELECT name, balance, last_entry FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
+            )?;
+            let mut links = Links::new(&snapshot)?;
             let mut found = statement.query((after, limit as i64 + 1))?;
             let mut accounts = Vec::new();
             while let Some(row) = found.next()? {
-                accounts.push((rows::account_name(&row.get::<_, String>(0)?)?, row.get(1)?));
+                let (name, account) = rows::account(row)?;
+                links.check_account(&name, account)?;
+                accounts.push((name, account.balance));
             }
             let more = accounts.len() > limit;
             accounts.truncate(limit);
@@ -188,6 +218,11 @@ impl Reader {
             .lease()
             .and_then(|mut connection| read(&mut connection))
             .map_err(|fault| fault.at(&self.shared.path, doing))
+            .inspect_err(|error| {
+                if let (BooksError::Damaged { .. }, Some(Alarm(alarm))) = (error, self.shared.alarm.get()) {
+                    alarm(error);
+                }
+            })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The ledger's words as columns, and back. A row that says what no ledger says is damage, never a panic.
 
 use bank_ledger::{
-    AccountName, Action, Amount, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position, Refusal, Remembered,
-    RequestId,
+    Account, AccountName, Action, Amount, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position, Refusal,
+    Remembered, RequestId,
 };
 use rusqlite::Row;
 
@@ -66,6 +66,16 @@ pub(super) fn position(column: i64) -> Result<Position, Fault> {
 /// A column as an account's name.
 pub(super) fn account_name(column: &str) -> Result<AccountName, Fault> {
     AccountName::new(column).map_err(|error| Fault::Damaged(error.to_string()))
+}
+
+/// An account, from a row of name, balance and last entry.
+pub(super) fn account(row: &Row<'_>) -> Result<(AccountName, Account), Fault> {
+    let name = account_name(&row.get::<_, String>(0)?)?;
+    let account = Account {
+        balance: row.get(1)?,
+        last_entry: position(row.get(2)?)?,
+    };
+    Ok((name, account))
 }
 
 /// The position and digest of the state.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use bank_ledger::{Digest, Ledger};
+use bank_ledger::{Digest, Ledger, Position};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use super::checkpoint;
@@ -146,6 +146,38 @@ pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -
         });
     }
     Ok(stored)
+}
+
+/// What a file holds, without asking whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) bank_id: [u8; 16],
+    pub(crate) position: Position,
+    /// A batch has been applied, even if it had no command.
+    pub(crate) marked: bool,
+}
+
+/// What a books file holds; `None`: nothing was ever written to it.
+///
+/// # Errors
+/// Where it is something else, damaged or cannot be read.
+pub(crate) fn held(path: &Path) -> Result<Option<Held>, BooksError> {
+    let read = || -> Result<Option<Held>, Fault> {
+        let connection = open_reader(path)?;
+        if is_blank(&connection)? {
+            return Ok(None);
+        }
+        let (bank_id, stored) = read_state(&connection)?;
+        let bank_id = bank_id
+            .try_into()
+            .map_err(|_| Fault::Damaged("its bank id is not 16 bytes".to_owned()))?;
+        Ok(Some(Held {
+            bank_id,
+            position: stored.ledger.position,
+            marked: stored.marker != Marker::default(),
+        }))
+    };
+    read().map_err(|fault| fault.at(path, "reading whose books these are"))
 }
 
 /// The state, without asking whose it is.

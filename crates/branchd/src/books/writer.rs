@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bank_ledger::{Applied, Command, Ledger};
+use bank_ledger::{Applied, Command, DigestRule, Ledger};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -13,6 +13,7 @@ use super::error::{BooksError, Fault};
 use super::reader::{Reader, Shared};
 use super::rows;
 use super::schema::{self, Stored};
+use super::verify;
 
 /// What the caller keeps beside the books, opaque here. It moves with them, in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +22,25 @@ pub(crate) struct Marker {
     pub(crate) applied: Option<Vec<u8>>,
     /// Who the members are, as of that batch.
     pub(crate) membership: Option<Vec<u8>>,
+}
+
+/// The commands of one journal entry.
+#[derive(Debug, Clone)]
+pub(crate) struct JournalEntry {
+    /// What they add to the digest.
+    pub(crate) rule: DigestRule,
+    pub(crate) commands: Arc<[Command]>,
+}
+
+/// What one journal entry led to.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    /// One for each command.
+    pub(crate) outcomes: Vec<Applied>,
+    /// The position and digest right after it.
+    pub(crate) ledger: Ledger,
+    /// A decision read something from the file, which memory did not hold.
+    pub(crate) read_from_file: bool,
 }
 
 /// The books file, held for writing. There is one per file; the caller sees to that by a lock on the directory.
@@ -42,6 +62,7 @@ impl BooksFile {
     /// Where the file is another bank's, of another format, something else, damaged, or cannot be opened.
     pub(crate) fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
         let (mut connection, stored) = schema::open_writer(path, bank_id)?;
+        verify::verify(&mut connection, path)?;
         let growth = Growth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
         let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
         let mut books = Self {
@@ -67,24 +88,40 @@ impl BooksFile {
         &self.marker
     }
 
-    /// Applies a batch in one transaction: all its commands, the position, the digest and the marker, or none.
-    /// Without commands only the marker moves. `membership: None` leaves the stored one.
-    ///
-    /// # Errors
-    /// Where the books cannot be read or written; they are as they were before the batch. An error of the disk is final:
-    /// nothing is written after it.
+    /// Applies commands as one entry by the newest rule.
+    #[cfg(test)]
     pub(crate) fn apply(
         &mut self,
         commands: Vec<Command>,
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
     ) -> Result<Vec<Applied>, BooksError> {
+        let entry = JournalEntry {
+            rule: DigestRule::NEWEST,
+            commands: commands.into(),
+        };
+        let effects = self.apply_entries(vec![entry], applied, membership)?;
+        Ok(effects.into_iter().flat_map(|effect| effect.outcomes).collect())
+    }
+
+    /// Applies journal entries in one transaction: all their commands, the position, the digest and the marker, or none.
+    /// Without commands only the marker moves. `membership: None` leaves the stored one.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written; they are as they were before the batch. An error of the disk is final:
+    /// nothing is written after it.
+    pub(crate) fn apply_entries(
+        &mut self,
+        entries: Vec<JournalEntry>,
+        applied: Vec<u8>,
+        membership: Option<Vec<u8>>,
+    ) -> Result<Vec<Effect>, BooksError> {
         self.guarded(|books| {
-            let outcomes = books
-                .commit(commands, applied, membership)
+            let effects = books
+                .commit(entries, applied, membership)
                 .map_err(|fault| fault.at(&books.shared.path, "applying a batch"))?;
             books.growth.checkpoint_if_due(&books.connection, &books.shared.path)?;
-            Ok(outcomes)
+            Ok(effects)
         })
     }
 
@@ -104,25 +141,19 @@ impl BooksFile {
 
     fn commit(
         &mut self,
-        commands: Vec<Command>,
+        entries: Vec<JournalEntry>,
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
-    ) -> Result<Vec<Applied>, Fault> {
+    ) -> Result<Vec<Effect>, Fault> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        #[cfg(feature = "planted-bugs")]
-        let commands = {
-            let mut commands = commands;
-            crate::planted::before_apply(self.ledger.position, &mut commands);
-            commands
-        };
         let mut ledger = self.ledger;
         let mut batch = Batch::new(&transaction, &self.shared.hot, self.newest_refusal)?;
-        let outcomes = commands
-            .into_iter()
-            .map(|command| apply_one(&mut ledger, &mut batch, command))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut effects = Vec::with_capacity(entries.len());
+        for entry in entries {
+            effects.push(apply_entry(&mut ledger, &mut batch, &entry)?);
+        }
         let written = batch.finish()?;
         let moved = transaction
             .prepare_cached(
@@ -150,7 +181,7 @@ impl BooksFile {
             self.marker.membership = membership;
         }
         self.shared.hot.publish(ledger, written.accounts);
-        Ok(outcomes)
+        Ok(effects)
     }
 
     /// Makes everything applied so far survive a power cut. Returns the `applied` that is durable now.
@@ -246,9 +277,28 @@ fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Sto
     Ok(stored)
 }
 
+fn apply_entry(ledger: &mut Ledger, batch: &mut Batch<'_>, entry: &JournalEntry) -> Result<Effect, Fault> {
+    let commands = entry.commands.to_vec();
+    #[cfg(feature = "planted-bugs")]
+    let commands = {
+        let mut commands = commands;
+        crate::planted::before_apply(ledger.position, &mut commands);
+        commands
+    };
+    let outcomes = commands
+        .into_iter()
+        .map(|command| apply_one(entry.rule, ledger, batch, command))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Effect {
+        outcomes,
+        ledger: *ledger,
+        read_from_file: batch.take_read_from_file(),
+    })
+}
+
 #[cfg(not(feature = "planted-bugs"))]
-fn apply_one(ledger: &mut Ledger, batch: &mut Batch<'_>, command: Command) -> Result<Applied, Fault> {
-    ledger.apply(batch, command)
+fn apply_one(rule: DigestRule, ledger: &mut Ledger, batch: &mut Batch<'_>, command: Command) -> Result<Applied, Fault> {
+    ledger.apply_by(rule, batch, command)
 }
 
 #[cfg(feature = "planted-bugs")]

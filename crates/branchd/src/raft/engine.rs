@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bank_journal::Journal;
-use bank_ledger::{Applied, Command, Position};
+use bank_ledger::{Applied, Command, DigestRule, Position};
 use bank_proto::v1;
 use futures::FutureExt;
 use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
@@ -24,6 +24,7 @@ use super::machine::{AppliedTo, ApplyTimes, Machine, entries_up_to};
 use super::network::NetworkFactory;
 use super::types::{Batch, LogId, Raft, TypeConfig};
 use super::wire;
+use crate::agreement::Agreement;
 use crate::books::{BooksFile, Reader};
 use crate::config::Timing;
 use crate::peer::{Identity, Peers};
@@ -51,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) peers: Peers,
     /// What to tell where the books fail.
     pub(crate) stop: Stop,
+    pub(crate) agreement: Agreement,
 }
 
 /// Why a batch was not answered with outcomes.
@@ -116,7 +118,13 @@ impl Engine {
     /// What was recovered does not fit together, or cannot be read.
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
         let config = config(&parts.identity, parts.timing, parts.checkpoint_entries).map_err(io::Error::other)?;
-        let machine = Machine::new(parts.books, parts.reader, parts.scratch.clone(), parts.stop)?;
+        let machine = Machine::new(
+            parts.books,
+            parts.reader,
+            parts.scratch.clone(),
+            parts.stop,
+            parts.agreement,
+        )?;
         let (applied_to, times) = (machine.applied_to(), machine.times());
         let log = LogStore::new(parts.journal);
         let term = log.known_term();
@@ -140,7 +148,11 @@ impl Engine {
     /// # Errors
     /// See [`ProposeError`].
     pub(crate) async fn propose(&self, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
-        match self.raft.client_write(Batch(commands.into())).await {
+        let batch = Batch {
+            rule: DigestRule::NEWEST,
+            commands: commands.into(),
+        };
+        match self.raft.client_write(batch).await {
             Ok(response) => Ok(response.data),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
             Err(error) => Err(ProposeError::Unknown(error.to_string())),

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bank_ledger::{Applied, Command, Position};
+use bank_ledger::{Applied, DigestRule, Position};
 use bank_proto::v1;
 use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
@@ -17,7 +17,8 @@ use prost::Message;
 
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use super::wire;
-use crate::books::{BooksFile, Marker, Reader};
+use crate::agreement::Agreement;
+use crate::books::{BooksFile, Effect, JournalEntry, Marker, Reader};
 use crate::clock::monotonic_us;
 use crate::progress::Progress;
 use crate::stop::Stop;
@@ -138,6 +139,7 @@ pub(super) fn entries_up_to(last: Option<LogId>) -> u64 {
 pub(crate) struct Machine {
     books: Held,
     reader: Reader,
+    agreement: Agreement,
     directory: PathBuf,
     applied: Option<LogId>,
     membership: StoredMembership,
@@ -152,7 +154,15 @@ impl Machine {
     ///
     /// # Errors
     /// The books hold a marker that is none.
-    pub(crate) fn new(books: BooksFile, reader: Reader, directory: PathBuf, stop: Stop) -> io::Result<Self> {
+    pub(crate) fn new(
+        books: BooksFile,
+        reader: Reader,
+        directory: PathBuf,
+        stop: Stop,
+        agreement: Agreement,
+    ) -> io::Result<Self> {
+        let damaged = stop.clone();
+        reader.on_damage(move |error| damaged.now(error.to_string()));
         let (applied, membership) = decode(books.marker())?;
         let applied_to = AppliedTo::new(books.ledger().position, applied);
         let times = ApplyTimes::default();
@@ -164,6 +174,7 @@ impl Machine {
         Ok(Self {
             books,
             reader,
+            agreement,
             directory,
             applied,
             membership,
@@ -185,46 +196,69 @@ impl Machine {
 
     /// Applies entries as one transaction, and answers their proposers.
     async fn apply_together(&mut self, entries: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
-        let mut commands: Vec<Command> = Vec::new();
-        let mut answers: Vec<(usize, Option<ApplyResponder<TypeConfig>>)> = Vec::new();
+        let mut batches: Vec<JournalEntry> = Vec::new();
+        let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> = Vec::new();
         let mut membership = None;
         let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else {
             return Ok(());
         };
         for (entry, responder) in entries {
-            let before = commands.len();
-            match entry.payload {
-                EntryPayload::Blank => {}
-                EntryPayload::Normal(batch) => commands.extend(batch.0.iter().cloned()),
-                EntryPayload::Membership(m) => membership = Some(StoredMembership::new(Some(entry.log_id), m)),
-            }
-            answers.push((commands.len() - before, responder));
+            let (rule, commands) = match entry.payload {
+                EntryPayload::Normal(batch) => (batch.rule, batch.commands),
+                EntryPayload::Blank => (DigestRule::NEWEST, Arc::default()),
+                EntryPayload::Membership(m) => {
+                    membership = Some(StoredMembership::new(Some(entry.log_id), m));
+                    (DigestRule::NEWEST, Arc::default())
+                }
+            };
+            batches.push(JournalEntry { rule, commands });
+            responders.push(responder);
         }
 
         let applied = wire::log_id(&last).encode_to_vec();
         let changed = membership.as_ref().map(|m| wire::stored_membership(m).encode_to_vec());
-        let outcomes: Vec<Applied> = self
+        let effects: Vec<Effect> = self
             .books
-            .work(move |books| books.apply(commands, applied, changed))
+            .work(move |books| books.apply_entries(batches, applied, changed))
             .await?;
         self.applied = Some(last);
         if let Some(membership) = membership {
             self.membership = membership;
         }
+        // Before the position shows: whoever asks for the digest there finds it.
+        let agreement = &self.agreement;
+        let unconfirmed: Vec<Option<Position>> = effects
+            .iter()
+            .map(|effect| agreement.applied(effect.ledger, effect.read_from_file))
+            .collect();
         let position = self.reader.position();
         self.times.applied(position, monotonic_us());
         self.applied_to.reach(position, self.applied);
 
-        let mut outcomes = outcomes.into_iter();
-        for (len, responder) in answers {
-            let of_entry: Vec<Applied> = outcomes.by_ref().take(len).collect();
+        for ((effect, responder), unconfirmed) in effects.into_iter().zip(responders).zip(unconfirmed) {
             if let Some(responder) = responder {
-                responder.send(of_entry);
+                self.answer(responder, effect.outcomes, unconfirmed);
             }
         }
         Ok(())
     }
 
+    /// Answers a proposer, once another branch has confirmed that position of the books, if it has to.
+    fn answer(&self, responder: ApplyResponder<TypeConfig>, outcomes: Vec<Applied>, unconfirmed: Option<Position>) {
+        let alone = self.membership.voter_ids().nth(1).is_none();
+        let Some(position) = unconfirmed.filter(|_| !alone) else {
+            responder.send(outcomes);
+            return;
+        };
+        let (agreement, stop) = (self.agreement.clone(), self.books.stop.clone());
+        tokio::spawn(async move {
+            // At most as long as the branch leads or follows anyone: whoever waits for the answer has a deadline of its own.
+            agreement.confirmed(position).await;
+            if !stop.is_set() {
+                responder.send(outcomes);
+            }
+        });
+    }
 }
 
 /// The books, and what to tell where they fail. Clones share both.
@@ -325,6 +359,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         (self.applied, self.membership) = (applied, membership);
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(installed);
         let position = self.reader.position();
+        self.agreement.installed(self.reader.ledger());
         self.times.applied(position, 0);
         self.applied_to.reach(position, self.applied);
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bank_journal::Journal;
-use bank_ledger::{AccountName, Action, Amount, Command, RequestId};
+use bank_ledger::{AccountName, Action, Amount, Command, DigestRule, RequestId};
 
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{EntryPayload, StorageError};
@@ -14,6 +14,7 @@ use super::log_store::LogStore;
 use super::machine::{Machine, TemporaryFile};
 use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig, Vote};
 use super::wire;
+use crate::agreement::Agreement;
 use crate::books::BooksFile;
 
 struct RealStores;
@@ -24,8 +25,9 @@ impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
         let journal = Journal::open(&directory.path().join("journal"), [7; 16], Default::default());
         let log = LogStore::new(Arc::new(journal.expect("a journal")));
         let (file, reader) = BooksFile::open(&directory.path().join("ledger.db"), [7; 16]).expect("books");
-        let machine = Machine::new(file, reader, directory.path().to_owned(), Default::default())
-            .expect("a machine");
+        let agreement = Agreement::new(file.ledger());
+        let machine =
+            Machine::new(file, reader, directory.path().to_owned(), Default::default(), agreement).expect("a machine");
         Ok((directory, log, machine))
     }
 }
@@ -93,7 +95,10 @@ proptest! {
     #[test]
     fn entries_come_back_as_they_went(log_id in log_id(), payload in prop_oneof![
         Just(EntryPayload::Blank),
-        proptest::collection::vec(command(), 0..5).prop_map(|commands| EntryPayload::Normal(Batch(commands.into()))),
+        (any::<bool>(), proptest::collection::vec(command(), 0..5)).prop_map(|(old, commands)| {
+            let rule = if old { DigestRule::Outcomes } else { DigestRule::Reads };
+            EntryPayload::Normal(Batch { rule, commands: commands.into() })
+        }),
         membership().prop_map(EntryPayload::Membership),
     ]) {
         let entry = Entry { log_id, payload };

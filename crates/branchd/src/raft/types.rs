@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bank_ledger::{Applied, Command};
+use bank_ledger::{Applied, Command, DigestRule};
 
 openraft::declare_raft_types!(
     /// Node ids are replica ids: random, one for each data directory, never used again.
@@ -26,11 +26,15 @@ pub(crate) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, super::machin
 
 /// One journal entry's commands, in order. Shared, since the log's cache and every follower's stream hold them at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Batch(pub(crate) Arc<[Command]>);
+pub(crate) struct Batch {
+    /// What the commands add to the digest, as the leader that proposed them fixed it.
+    pub(crate) rule: DigestRule,
+    pub(crate) commands: Arc<[Command]>,
+}
 
 impl fmt::Display for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} commands", self.0.len())
+        write!(f, "{} commands", self.commands.len())
     }
 }
 

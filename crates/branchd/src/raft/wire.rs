@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bank_ledger::{AccountName, Action, Amount, Command, RequestId};
+use bank_ledger::{AccountName, Action, Amount, Command, DigestRule, RequestId};
 use bank_proto::v1;
 use openraft::EntryPayload;
 use openraft::raft::{AppendEntriesRequest, StreamAppendError, StreamAppendResult, VoteRequest, VoteResponse};
@@ -246,11 +246,28 @@ pub(crate) fn command_back(command: v1::Command) -> Result<Command, Malformed> {
     })
 }
 
+/// Part of the format on disk. Entries from before there was more than one rule have none, which is 0.
+fn digest_rule(rule: DigestRule) -> u32 {
+    match rule {
+        DigestRule::Outcomes => 0,
+        DigestRule::Reads => 2,
+    }
+}
+
+fn digest_rule_back(number: u32) -> Result<DigestRule, Malformed> {
+    match number {
+        0 => Ok(DigestRule::Outcomes),
+        2 => Ok(DigestRule::Reads),
+        other => Err(Malformed(format!("digest rule {other} is not known here"))),
+    }
+}
+
 pub(crate) fn entry(entry: &Entry) -> v1::LogEntry {
     let payload = match &entry.payload {
         EntryPayload::Blank => v1::log_entry::Payload::Blank(true),
         EntryPayload::Normal(batch) => v1::log_entry::Payload::Batch(v1::Batch {
-            commands: batch.0.iter().map(command).collect(),
+            commands: batch.commands.iter().map(command).collect(),
+            digest_rule: digest_rule(batch.rule),
         }),
         EntryPayload::Membership(m) => v1::log_entry::Payload::Membership(membership(m)),
     };
@@ -265,8 +282,12 @@ pub(crate) fn entry_back(entry: v1::LogEntry) -> Result<Entry, Malformed> {
     let payload = match entry.payload.ok_or_else(|| missing("payload in an entry"))? {
         v1::log_entry::Payload::Blank(_) => EntryPayload::Blank,
         v1::log_entry::Payload::Batch(batch) => {
+            let rule = digest_rule_back(batch.digest_rule)?;
             let commands: Result<Vec<Command>, Malformed> = batch.commands.into_iter().map(command_back).collect();
-            EntryPayload::Normal(Batch(commands?.into()))
+            EntryPayload::Normal(Batch {
+                rule,
+                commands: commands?.into(),
+            })
         }
         v1::log_entry::Payload::Membership(m) => EntryPayload::Membership(membership_back(m)?),
     };

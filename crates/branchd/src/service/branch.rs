@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bank_auth::BranchIdentity;
-use bank_ledger::Command;
+use bank_ledger::{Command, Digest, Ledger};
 use bank_proto::v1;
 use bank_proto::v1::branch_service_server::BranchService;
 use bank_proto::v1::install_snapshot_request::Part;
@@ -213,6 +213,26 @@ impl BranchService for BranchApi {
         let bank = self.greeted(request.into_inner().peer, sender)?;
         let answer = membership_of(&bank.engine, sender.replica, sender.branch);
         Ok(Response::new(answer))
+    }
+
+    async fn compare(&self, request: Request<v1::CompareRequest>) -> Result<Response<v1::CompareResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
+        let request = request.into_inner();
+        let bank = self.greeted(request.peer, sender)?;
+        let digest = request.digest.as_slice().try_into();
+        let digest = digest.map_err(|_| Status::invalid_argument("malformed message: a digest is not 32 bytes"))?;
+        // Not one of the waiting reads: an answer to a customer may depend on it.
+        let reached = bank.engine.position().wait_for(request.position);
+        let reached = tokio::time::timeout_at(deadline, reached).await;
+        reached.map_err(|_| Status::deadline_exceeded("the position was not applied here in time"))?;
+        let mine = bank.agreement.compare(Ledger {
+            position: request.position,
+            digest: Digest(digest),
+        });
+        Ok(Response::new(v1::CompareResponse {
+            digest: mine.map(|digest| digest.0.to_vec()).unwrap_or_default(),
+        }))
     }
 
     async fn await_position(

@@ -5,6 +5,7 @@
 //! `cargo build --workspace --bin branchd-planted --features branchd/planted-bugs`.
 
 mod credulous;
+mod failing_disk;
 #[path = "../support/mod.rs"]
 mod support;
 mod workload;

@@ -137,9 +137,14 @@ fn rows_that_no_ledger_writes_are_damage() {
         "UPDATE entries SET previous = 3 WHERE position = 399",
     ] {
         let directory = TempDir::new().unwrap();
-        let path = spoiled(&directory, BANK, sql(forgery));
-        let (_books, reader) = BooksFile::open(&path, BANK).unwrap();
-        let error = reader.statement(&name("main"), None, 1000).unwrap_err();
-        assert!(matches!(error, BooksError::Damaged { .. }), "{forgery}: {error}");
+        let path = spoiled(&directory, BANK, |_| ());
+        let (books, reader) = BooksFile::open(&path, BANK).unwrap();
+        sql(forgery)(&path);
+        let found = reader.statement(&name("main"), None, 1000).unwrap_err();
+        drop((books, reader));
+        let at_start = BooksFile::open(&path, BANK).unwrap_err();
+        for error in [found, at_start] {
+            assert!(matches!(error, BooksError::Damaged { .. }), "{forgery}: {error}");
+        }
     }
 }

@@ -1,0 +1,336 @@
+//! Asks other branches for their digests, and draws the consequences.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bank_ledger::{Digest, Ledger, Position};
+use bank_proto::v1;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tonic::Status;
+
+use super::Agreement;
+use super::judge::{Count, Verdict};
+use crate::divergence_mark;
+use crate::peer::{Identity, Peers};
+use crate::raft::engine::{Engine, Replica};
+use crate::stop::Stop;
+
+/// How often a follower that has applied something asks the leader: with 50 branches a hundred small calls a second, and
+/// none in an idle bank.
+pub(super) const INTERVAL: Duration = Duration::from_millis(500);
+/// The least time between two questions of a follower that reads from its file all the time.
+const PACE: Duration = Duration::from_millis(20);
+/// How long one question may take: the other branch first has to apply what is asked about.
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long silent voters are asked again before a branch whose books are doubted ends.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two rounds of questions.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a branch that has been found right does not take up the next doubt: the wrong one ends within that.
+const QUIET: Duration = Duration::from_secs(5);
+/// How long the search for the first position that differs may take.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The comparing of this branch's books with the others'.
+pub(crate) struct Comparison {
+    pub(crate) identity: Identity,
+    pub(crate) engine: Engine,
+    pub(crate) peers: Peers,
+    pub(crate) agreement: Agreement,
+    pub(crate) stop: Stop,
+    /// The data directory, which a branch that is wrong is marked in.
+    pub(crate) directory: PathBuf,
+}
+
+/// One answered question.
+struct Answer {
+    replica: Replica,
+    asked: Ledger,
+    digest: Result<Option<Digest>, Status>,
+}
+
+impl Comparison {
+    /// Compares until the branch ends.
+    pub(crate) async fn run(self) {
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is_planted() {
+            return;
+        }
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asks = Asks::default();
+        let mut not_before = Instant::now();
+        let mut quiet_until = Instant::now();
+        while !self.stop.is_set() {
+            let due = async {
+                tokio::time::sleep_until(not_before).await;
+                self.agreement.due().await;
+            };
+            tokio::select! {
+                _ = ticks.tick() => self.ask_around(&mut asks),
+                () = due => {
+                    self.ask_around(&mut asks);
+                    // Writes wait for a leader's question.
+                    not_before = Instant::now() + if self.engine.is_leader() { Duration::ZERO } else { PACE };
+                }
+                Some(answer) = asks.running.join_next() => self.take(&mut asks, answer.ok()),
+            }
+            if let Some(position) = self.agreement.take_doubt()
+                && Instant::now() >= quiet_until
+            {
+                self.settle(position).await;
+                quiet_until = Instant::now() + QUIET;
+            }
+        }
+    }
+
+    /// A leader asks the other voters where an answer waits for it; a follower asks the leader where it has come further.
+    fn ask_around(&self, asks: &mut Asks) {
+        if self.engine.is_leader() {
+            let Some(newest) = self.agreement.awaited() else { return };
+            for voter in self.other_voters() {
+                self.ask(asks, voter, newest);
+            }
+        } else if let Some(leader) = self.engine.leader() {
+            let newest = self.agreement.newest();
+            let agreed = asks.agreed.get(&leader.id).copied().unwrap_or(0);
+            if leader.id != self.identity.replica && newest.position > agreed {
+                self.ask(asks, leader, newest);
+            }
+        }
+    }
+
+    /// One question for each branch at a time.
+    fn ask(&self, asks: &mut Asks, replica: Replica, asked: Ledger) {
+        if !asks.asked.insert(replica.id) {
+            return;
+        }
+        let question = ask(self.peers.clone(), self.identity, replica.clone(), asked);
+        asks.running.spawn(async move {
+            let digest = question.await;
+            Answer { replica, asked, digest }
+        });
+    }
+
+    fn take(&self, asks: &mut Asks, answer: Option<Answer>) {
+        let Some(Answer { replica, asked, digest }) = answer else {
+            // A question that panicked: the next tick asks everyone anew.
+            asks.asked.clear();
+            return;
+        };
+        asks.asked.remove(&replica.id);
+        match digest {
+            Ok(Some(digest)) if digest == asked.digest => {
+                self.agreement.confirm(asked.position);
+                asks.agreed.insert(replica.id, asked.position);
+                // More has been read from the file since it was asked.
+                if self.engine.is_leader() && self.agreement.awaited().is_some() {
+                    self.ask_around(asks);
+                }
+            }
+            Ok(Some(_)) => self.agreement.doubt(asked.position),
+            // It does not keep the position any more: the next tick asks about a newer one.
+            Ok(None) => {}
+            Err(status) => {
+                tracing::debug!(
+                    branch = replica.branch,
+                    reason = status.message(),
+                    "a branch did not compare its books"
+                )
+            }
+        }
+    }
+
+    fn other_voters(&self) -> Vec<Replica> {
+        let mut replicas = self.engine.replicas();
+        replicas.retain(|replica| replica.voter && replica.id != self.identity.replica);
+        replicas
+    }
+
+    /// Another branch has another digest at this position: finds out who is wrong, and ends this branch if it is, or if
+    /// nobody can tell.
+    async fn settle(&self, position: Position) {
+        let until = Instant::now() + SETTLE_TIMEOUT;
+        loop {
+            let Some(mine) = self.agreement.at(position) else {
+                // Too long ago to tell; if the books differ, they do at the next comparison too.
+                return;
+            };
+            let known = self.gather(Ledger { position, digest: mine }).await;
+            let votes = self
+                .engine
+                .replicas()
+                .iter()
+                .any(|r| r.voter && r.id == self.identity.replica);
+            let digests: Vec<Option<Digest>> = known.iter().map(|(_, digest)| *digest).collect();
+            let count = Count {
+                mine,
+                votes,
+                others: &digests,
+            };
+            match count.verdict() {
+                Verdict::Right => return self.log_the_wrong(position, mine, &known),
+                Verdict::Wrong(theirs) => return self.end_as_wrong(position, theirs, &known).await,
+                Verdict::Open if Instant::now() < until => tokio::time::sleep(SETTLE_INTERVAL).await,
+                Verdict::Open | Verdict::Undecided => return self.end_undecided(position, mine, &known),
+            }
+        }
+    }
+
+    /// Every other voter's digest at a position.
+    async fn gather(&self, at: Ledger) -> Vec<(Replica, Option<Digest>)> {
+        let asked = self.other_voters().into_iter().map(|voter| async move {
+            let digest = ask(self.peers.clone(), self.identity, voter.clone(), at).await;
+            (voter, digest.ok().flatten())
+        });
+        futures::future::join_all(asked).await
+    }
+
+    fn log_the_wrong(&self, position: Position, mine: Digest, known: &[(Replica, Option<Digest>)]) {
+        for (replica, digest) in known {
+            if let Some(theirs) = digest.filter(|digest| *digest != mine) {
+                let branch = replica.branch;
+                tracing::error!(
+                    branch,
+                    position,
+                    mine = short(mine),
+                    theirs = short(theirs),
+                    "the books of branch {branch} are not the bank's: it has to stop"
+                );
+            }
+        }
+    }
+
+    async fn end_as_wrong(&self, position: Position, theirs: Digest, known: &[(Replica, Option<Digest>)]) {
+        self.stop.serve_no_more();
+        let right = known
+            .iter()
+            .find(|(_, digest)| *digest == Some(theirs))
+            .map(|(replica, _)| replica);
+        let first = match right {
+            Some(replica) => self.first_difference(replica, position).await,
+            None => From::AtOrBefore(position),
+        };
+        let (branch, mine) = (self.identity.branch, self.agreement.at(position));
+        let line = format!(
+            "branch {branch}'s books differ from the bank's {first} (at {position} its digest is {}, the others have {}): move \
+             {} aside, start the branch on an empty directory, then `branchd join`",
+            mine.map_or("not kept".to_owned(), short),
+            short(theirs),
+            self.directory.display(),
+        );
+        let directory = self.directory.clone();
+        let text = line.clone();
+        let marked = tokio::task::spawn_blocking(move || divergence_mark::write(&directory, &text)).await;
+        let marked = marked.map_err(std::io::Error::other).and_then(|written| written);
+        self.stop.now(match marked {
+            Ok(()) => line,
+            Err(error) => format!("{line}; the directory could not be marked ({error}): do not start the branch on it"),
+        });
+    }
+
+    fn end_undecided(&self, position: Position, mine: Digest, known: &[(Replica, Option<Digest>)]) {
+        let others: Vec<String> = known
+            .iter()
+            .map(|(replica, digest)| {
+                let digest = digest.map_or("does not say".to_owned(), |digest| format!("has {}", short(digest)));
+                format!("branch {} {digest}", replica.branch)
+            })
+            .collect();
+        self.stop.now(format!(
+            "branch {}'s books differ from another branch's at position {position}, and no majority of the voters says whose \
+             are right (its digest is {}; {}): it has stopped. If another voter is down, start it, then this one; else \
+             compare `branchd export` of both",
+            self.identity.branch,
+            short(mine),
+            others.join(", "),
+        ));
+    }
+
+    /// Searches the kept positions for the first that differs from a sound branch's.
+    async fn first_difference(&self, sound: &Replica, position: Position) -> From {
+        let kept = self.agreement.positions();
+        let mut differs = kept.partition_point(|kept| kept.position < position);
+        // All before this index agree or are not known.
+        let mut unknown = 0;
+        let mut agrees = None;
+        let until = Instant::now() + SEARCH_TIMEOUT;
+        while unknown < differs && Instant::now() < until {
+            let middle = unknown + (differs - unknown) / 2;
+            let theirs = ask(self.peers.clone(), self.identity, sound.clone(), kept[middle]).await;
+            match theirs.ok().flatten() {
+                Some(digest) if digest != kept[middle].digest => differs = middle,
+                same => {
+                    agrees = same.is_some().then_some(middle);
+                    unknown = middle + 1;
+                }
+            }
+        }
+        let Some(first) = kept.get(differs) else {
+            return From::AtOrBefore(position);
+        };
+        match agrees.filter(|agrees| agrees + 1 == differs) {
+            Some(agrees) => From::After(kept[agrees].position, first.position),
+            None => From::AtOrBefore(first.position),
+        }
+    }
+}
+
+/// The questions under way.
+#[derive(Default)]
+struct Asks {
+    running: JoinSet<Answer>,
+    /// The replicas that have not answered yet.
+    asked: HashSet<u64>,
+    /// Up to where a replica has agreed.
+    agreed: HashMap<u64, Position>,
+}
+
+/// Asks a branch for its digest at a position, and tells it this one's. `None`: it does not keep the position.
+async fn ask(peers: Peers, identity: Identity, replica: Replica, asked: Ledger) -> Result<Option<Digest>, Status> {
+    let mut client = peers.client(replica.branch, &replica.address)?;
+    let mut request = tonic::Request::new(v1::CompareRequest {
+        peer: Some(identity.greet(replica.id)),
+        position: asked.position,
+        digest: asked.digest.0.to_vec(),
+    });
+    request.set_timeout(ASK_TIMEOUT);
+    let answer = tokio::time::timeout(ASK_TIMEOUT, client.compare(request)).await;
+    let response = answer
+        .map_err(|_| Status::deadline_exceeded("no answer"))??
+        .into_inner();
+    if response.digest.is_empty() {
+        return Ok(None);
+    }
+    let digest = response.digest.as_slice().try_into();
+    let digest = digest.map_err(|_| Status::invalid_argument("malformed message: a digest is not 32 bytes"))?;
+    Ok(Some(Digest(digest)))
+}
+
+/// Enough of a digest to tell two apart.
+fn short(digest: Digest) -> String {
+    let mut text = digest.to_string();
+    text.truncate(16);
+    text
+}
+
+/// Where books begin to differ.
+#[derive(Debug, PartialEq, Eq)]
+enum From {
+    /// They agree at the first of these positions and differ at the second, the next that was compared.
+    After(Position, Position),
+    /// They differ here, and no earlier position could be compared.
+    AtOrBefore(Position),
+}
+
+impl std::fmt::Display for From {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::After(agrees, differs) if agrees + 1 == *differs => write!(f, "from position {differs} on"),
+            Self::After(agrees, differs) => write!(f, "from a position between {} and {differs} on", agrees + 1),
+            Self::AtOrBefore(position) => write!(f, "from position {position} or an earlier one on"),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Whose books are wrong, from the digests that the voters have at one position. No I/O.
+
+use bank_ledger::Digest;
+
+/// What is known of one position.
+#[derive(Debug)]
+pub(super) struct Count<'a> {
+    pub(super) mine: Digest,
+    /// This branch votes.
+    pub(super) votes: bool,
+    /// Of every other voter; `None`: it did not say.
+    pub(super) others: &'a [Option<Digest>],
+}
+
+/// What follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A majority of the voters has this branch's digest.
+    Right,
+    /// A majority has this digest, which is another.
+    Wrong(Digest),
+    /// No digest can come to a majority, whatever the silent voters have.
+    Undecided,
+    /// The silent voters decide.
+    Open,
+}
+
+impl Count<'_> {
+    pub(super) fn verdict(&self) -> Verdict {
+        let voters = self.others.len() + usize::from(self.votes);
+        let silent = self.others.iter().filter(|other| other.is_none()).count();
+        let votes_for = |digest: Digest| {
+            let others = self.others.iter().filter(|other| **other == Some(digest)).count();
+            others + usize::from(self.votes && digest == self.mine)
+        };
+        let said = self.others.iter().flatten().copied();
+        let candidates = said.chain(self.votes.then_some(self.mine));
+        let Some((most, digest)) = candidates
+            .map(|digest| (votes_for(digest), digest))
+            .max_by_key(|(votes, _)| *votes)
+        else {
+            return Verdict::Open;
+        };
+        if most * 2 > voters {
+            return if digest == self.mine {
+                Verdict::Right
+            } else {
+                Verdict::Wrong(digest)
+            };
+        }
+        if (most + silent) * 2 > voters {
+            Verdict::Open
+        } else {
+            Verdict::Undecided
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_majority_of_the_voters_decides() {
+        let digest = |number: u8| Digest([number; 32]);
+        let (a, b, c) = (Some(digest(1)), Some(digest(2)), Some(digest(3)));
+        let wrong = Verdict::Wrong(digest(2));
+        for (votes, others, expected) in [
+            // Two voters: nobody can tell.
+            (true, vec![b], Verdict::Undecided),
+            (true, vec![a], Verdict::Right),
+            (true, vec![None], Verdict::Open),
+            // Three.
+            (true, vec![a, b], Verdict::Right),
+            (true, vec![b, b], wrong),
+            (true, vec![b, None], Verdict::Open),
+            (true, vec![a, None], Verdict::Right),
+            (true, vec![b, c], Verdict::Undecided),
+            // Five.
+            (true, vec![b, b, b, None], wrong),
+            (true, vec![b, b, None, None], Verdict::Open),
+            (true, vec![b, b, a, c], Verdict::Undecided),
+            // A learner has no vote.
+            (false, vec![b], wrong),
+            (false, vec![b, None, None], Verdict::Open),
+            (false, vec![b, b, a], wrong),
+            (false, vec![a, a, b], Verdict::Right),
+            (false, vec![a, b], Verdict::Undecided),
+            (false, vec![], Verdict::Open),
+        ] {
+            let count = Count {
+                mine: digest(1),
+                votes,
+                others: &others,
+            };
+            assert_eq!(count.verdict(), expected, "{count:?}");
+        }
+    }
+}

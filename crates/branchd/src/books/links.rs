@@ -1,0 +1,101 @@
+//! What the books' rows say of each other: an account holds what its newest entry left, and an entry left what the entry
+//! before it of the same account had left, more or less its amount. A changed row contradicts its neighbours.
+
+use bank_ledger::{Account, AccountName, Action, Entry, Leg, Position};
+use rusqlite::{CachedStatement, Connection};
+
+use super::error::Fault;
+use super::rows;
+
+/// Looks the neighbours of a row up.
+pub(super) struct Links<'c> {
+    find_entry: CachedStatement<'c>,
+}
+
+impl<'c> Links<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
+        let find_entry = connection.prepare_cached(&format!(
+            "SELECT {} FROM entries WHERE position = ?1",
+            rows::ENTRY_COLUMNS
+        ))?;
+        Ok(Self { find_entry })
+    }
+
+    /// Checks an account as it was read from the file: against its newest entry, and that against the one before.
+    ///
+    /// # Errors
+    /// [`Fault::Damaged`], naming table and row, where they contradict each other; others where the file cannot be read.
+    pub(super) fn check_account(&mut self, name: &AccountName, held: Account) -> Result<(), Fault> {
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is_planted() {
+            return Ok(());
+        }
+        let Account { balance, last_entry } = held;
+        let row = || format!("table accounts, row {name}: it holds {balance}");
+        let Some(entry) = self.entry(last_entry)? else {
+            return Err(Fault::Damaged(format!(
+                "{}, and the entry at {last_entry} that it links to is not there",
+                row()
+            )));
+        };
+        let Some(leg) = entry.leg_of(name) else {
+            return Err(Fault::Damaged(format!(
+                "{}, and the entry at {last_entry} that it links to is another account's",
+                row()
+            )));
+        };
+        if leg.balance != balance {
+            return Err(Fault::Damaged(format!(
+                "{}, and table entries, row {last_entry}, left {}",
+                row(),
+                leg.balance
+            )));
+        }
+        self.check_leg(&entry, name, leg)
+    }
+
+    /// Checks what an entry did to one account against that account's entry before.
+    ///
+    /// # Errors
+    /// As for [`Self::check_account`].
+    pub(super) fn check_leg(&mut self, entry: &Entry, name: &AccountName, leg: Leg) -> Result<(), Fault> {
+        let at = entry.position;
+        let before = match leg.previous {
+            0 => 0,
+            previous => match self.entry(previous)?.and_then(|before| before.leg_of(name)) {
+                Some(before) => before.balance,
+                None => {
+                    return Err(Fault::Damaged(format!(
+                        "table entries, row {at}: it links account {name} to {previous}, which is not its entry"
+                    )));
+                }
+            },
+        };
+        let left = moved(entry, name, leg.previous).and_then(|moved| before.checked_add(moved));
+        if left == Some(leg.balance) {
+            return Ok(());
+        }
+        Err(Fault::Damaged(format!(
+            "table entries, row {at}: it left {} in account {name}, which held {before} before it",
+            leg.balance
+        )))
+    }
+
+    fn entry(&mut self, position: Position) -> Result<Option<Entry>, Fault> {
+        let mut found = self.find_entry.query([rows::stored(position)?])?;
+        found.next()?.map(rows::entry).transpose()
+    }
+}
+
+/// By how much an entry moved an account; `None`: no entry of its kind has such a link.
+fn moved(entry: &Entry, name: &AccountName, previous: Position) -> Option<i64> {
+    let opens = previous == 0;
+    match &entry.command.action {
+        Action::Found { opening_balance } => opens.then_some(*opening_balance),
+        Action::Open { .. } => opens.then_some(0),
+        Action::Deposit { amount, .. } => (!opens).then_some(amount.get()),
+        Action::Withdraw { amount, .. } => (!opens).then_some(-amount.get()),
+        Action::Transfer { from, amount, .. } if from == name => (!opens).then_some(-amount.get()),
+        Action::Transfer { amount, .. } => (!opens).then_some(amount.get()),
+    }
+}

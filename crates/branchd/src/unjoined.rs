@@ -1,0 +1,160 @@
+//! A data directory that names no bank, with a journal or books in it: an adoption that was cut short left them, or a
+//! `branch.json` was damaged. They are removed only where nothing can have been promised on them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use bank_journal::{Journal, OpenError, Options};
+use uuid::Uuid;
+
+use crate::books;
+use crate::branch::{BranchError, stamp};
+use crate::data_directory::{DataDirectory, DataDirectoryError};
+
+/// Removes what an adoption that was cut short has left. A branch promises something only after its `branch.json` names the
+/// bank, so the journal and the books of such an adoption are empty.
+///
+/// # Errors
+/// The journal or the books hold something, or cannot be read: they stay as they are, and the branch must not start.
+pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
+    let (journal, ledger) = (directory.journal(), directory.ledger());
+    let (has_journal, has_ledger) = (journal.exists(), ledger.exists());
+    if !has_journal && !has_ledger {
+        return Ok(());
+    }
+    let refused = |why: String| {
+        let path = directory.path().join("branch.json");
+        let why = format!("it names no bank, but {why}");
+        BranchError::Directory(DataDirectoryError::Damaged { path, why })
+    };
+    let held = if has_ledger { books::held(&ledger)? } else { None };
+    if let Some(held) = held.filter(|held| held.position > 0 || held.marked) {
+        let bank = Uuid::from_bytes(held.bank_id);
+        return Err(refused(format!(
+            "ledger.db holds the books of bank {bank} at position {}",
+            held.position
+        )));
+    }
+    let stamp = held.map(|held| stamp(Uuid::from_bytes(held.bank_id), directory.replica()));
+    if has_journal && !is_unused(&journal, stamp)? {
+        return Err(refused("its journal holds records of a bank".to_owned()));
+    }
+    directory.remove_unjoined()?;
+    Ok(())
+}
+
+/// Whether a journal has never held an entry or a vote. `stamp`: whose it is, if that is known from elsewhere.
+fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
+    let options = || Options {
+        must_exist: true,
+        accept_copy: true,
+        ..Default::default()
+    };
+    let known = stamp.is_some();
+    let opened = match Journal::open(dir, stamp.unwrap_or_default(), options()) {
+        // The file says whose it is.
+        Err(OpenError::OtherOwner { found, .. }) if !known => Journal::open(dir, found, options()),
+        other => other,
+    };
+    match opened {
+        Ok(journal) => {
+            let empty = journal.bounds() == Default::default();
+            Ok(empty && (0..=u8::MAX).all(|slot| journal.state(slot).is_none()))
+        }
+        // Its making was cut short. What is in its files is known only to who knows the owner.
+        Err(OpenError::Absent { .. }) => Ok(known || holds_no_files(dir).map_err(reading(dir))?),
+        Err(error) => Err(error),
+    }
+}
+
+fn holds_no_files(dir: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(dir)? {
+        if entry?.metadata()?.len() > 64 {
+            // A lock file holds a process number.
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn reading(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io {
+        what: "reading",
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::BooksFile;
+
+    fn directory(at: &tempfile::TempDir) -> DataDirectory {
+        DataDirectory::open(at.path(), 1).expect("a directory")
+    }
+
+    fn journal(directory: &DataDirectory, bank: Uuid) -> Journal {
+        let stamp = stamp(bank, directory.replica());
+        Journal::open(&directory.journal(), stamp, Options::default()).expect("a journal")
+    }
+
+    #[test]
+    fn what_a_cut_short_adoption_left_is_removed() {
+        let bank = Uuid::new_v4();
+        type Leave = fn(&DataDirectory, Uuid);
+        let left: [Leave; 4] = [
+            |_, _| (),
+            |directory, _| fs::create_dir(directory.journal()).expect("made"),
+            |directory, bank| drop(journal(directory, bank)),
+            |directory, bank| {
+                drop(journal(directory, bank));
+                BooksFile::open(&directory.ledger(), *bank.as_bytes()).expect("books");
+            },
+        ];
+        for leave in left {
+            let at = tempfile::tempdir().expect("a directory");
+            let directory = directory(&at);
+            leave(&directory, bank);
+            clear(&directory).expect("nothing was promised");
+            assert!(!directory.journal().exists() && !directory.ledger().exists());
+        }
+    }
+
+    #[test]
+    fn a_journal_or_books_that_hold_something_stay() {
+        let bank = Uuid::new_v4();
+        type Leave = fn(&DataDirectory, Uuid);
+        let left: [(Leave, &str); 3] = [
+            (
+                |directory, bank| {
+                    let (mut books, _) = BooksFile::open(&directory.ledger(), *bank.as_bytes()).expect("books");
+                    books.apply(vec![], vec![1], None).expect("applied");
+                },
+                "ledger.db holds the books of bank",
+            ),
+            (
+                |directory, bank| {
+                    let journal = journal(directory, bank);
+                    journal.put_state(1, vec![1].into(), |_| ()).expect("taken");
+                    journal.close().expect("closed");
+                },
+                "its journal holds records",
+            ),
+            (
+                |directory, _| fs::write(directory.ledger(), "neither blank nor books".repeat(500)).expect("written"),
+                "ledger.db",
+            ),
+        ];
+        for (leave, words) in left {
+            let at = tempfile::tempdir().expect("a directory");
+            let directory = directory(&at);
+            leave(&directory, bank);
+            let error = clear(&directory).expect_err("it may have been promised on");
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(directory.journal().exists() || directory.ledger().exists());
+        }
+    }
+}
