@@ -102,6 +102,12 @@ fn beside(path: &std::path::Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether the write-ahead log of these books is to be moved into the file after a few commits: `FILE.small-log` is there.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn wants_a_small_log(path: &std::path::Path) -> bool {
+    beside(path, ".small-log").exists()
+}
+
 /// Whether this sync fails.
 fn fails(path: &std::path::Path) -> bool {
     let order = beside(path, ".fail-sync");
