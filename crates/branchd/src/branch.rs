@@ -20,6 +20,7 @@ use crate::quota::Share;
 use crate::raft::engine::{Engine, Parts};
 use crate::reads::Reads;
 use crate::secret::{self, BranchSecretError};
+use crate::space::Space;
 use crate::stop::Stop;
 use crate::unjoined;
 use crate::writer::Writer;
@@ -53,8 +54,23 @@ fn remedy(error: &bank_journal::OpenError) -> &'static str {
         bank_journal::OpenError::Copied { .. } => {
             "`--accept-moved` accepts it; else `branchd join` on an empty directory"
         }
+        bank_journal::OpenError::Io { source, .. } if is_no_room(source) => {
+            "make room on its file system, then start the branch again on the same directory"
+        }
+        bank_journal::OpenError::Io { .. } => {
+            "see to the cause, then start the branch again on the same directory; if its disk is lost, start it on an empty \
+             one, then `branchd join`"
+        }
         _ => "to rejoin: start the branch on an empty directory, then `branchd join`",
     }
+}
+
+fn is_no_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 /// Why a branch cannot go on.
@@ -204,6 +220,7 @@ impl Branch {
             peers: self.peers.clone(),
             stop: self.stop.clone(),
             agreement: agreement.clone(),
+            space: Space::new(Arc::clone(&journal), self.directory.path().to_owned()),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
         // As long as voters wait for a leader at the most.
@@ -216,7 +233,7 @@ impl Branch {
         tokio::spawn(followed.follow(identity, engine.clone(), self.peers.clone(), window, self.stopping()));
         let catching_up = CatchingUp::new(&engine, !joined);
         tokio::spawn(catching_up.clone().follow(engine.clone(), self.stopping()));
-        let writer = Writer::start(identity, engine.clone(), Arc::clone(&journal), self.peers.clone());
+        let writer = Writer::start(identity, engine.clone(), self.peers.clone());
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
         self.compare_books(identity, engine.clone(), agreement.clone());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");

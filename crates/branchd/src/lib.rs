@@ -14,6 +14,7 @@
 //! - `stop`: why a branch has to end at once
 //! - `agreement`: the books compared with other branches'; `divergence_mark`: of a branch whose books are wrong
 //! - `fate`, `outcome`: how failed and decided writes are told; `status`: how a branch is; `clock`: which decides nothing
+//! - `space`: whether the disk has room for what is promised
 //! - `raft`: the replication engine, and all that names it
 //! - `books`: the ledger's SQLite file; `disk`: how much room there is for it
 //! - `planted`: bugs on purpose, in no release
@@ -51,6 +52,7 @@ mod reads;
 pub mod secret;
 mod server;
 mod service;
+mod space;
 mod status;
 mod stop;
 mod unjoined;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use bank_journal::Journal;
 use bank_ledger::{Applied, Command};
 use bank_proto::v1;
 use tokio::sync::mpsc::error::TrySendError;
@@ -101,12 +100,11 @@ impl Waiting {
 
 impl Writer {
     /// Starts the task that drains the queue; it ends when the last clone is gone.
-    pub(crate) fn start(identity: Identity, engine: Engine, journal: Arc<Journal>, peers: Peers) -> Self {
+    pub(crate) fn start(identity: Identity, engine: Engine, peers: Peers) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
         let sender = Arc::new(Sender {
             identity,
             engine,
-            journal,
             peers,
         });
         tokio::spawn(drain(waiting, sender));
@@ -212,7 +210,6 @@ async fn drain(mut waiting: mpsc::Receiver<Waiting>, sender: Arc<Sender>) {
 struct Sender {
     identity: Identity,
     engine: Engine,
-    journal: Arc<Journal>,
     peers: Peers,
 }
 
@@ -278,7 +275,7 @@ impl Sender {
     async fn attempt(&self, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
         let attempt = async {
             if self.engine.is_leader() {
-                if self.journal.is_space_low() {
+                if self.engine.is_disk_full() {
                     return Err(ProposeError::DiskFull {
                         branch: self.identity.branch,
                     });

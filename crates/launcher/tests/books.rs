@@ -6,7 +6,7 @@ mod support;
 use rusqlite::Connection;
 use std::fs;
 use support::bank::{Bank, Ran, branchd, customer, status};
-use support::wait_for;
+use support::{PATIENCE, wait_for};
 
 /// What account `a` holds, and what the damage makes of it.
 const HELD: i64 = 2000;
@@ -37,7 +37,8 @@ fn damage(bank: &Bank, branch: u32, sql: &str) {
 
 /// The branch has ended by itself, or does: the last line of its log.
 async fn last_line(bank: &Bank, branch: u32) -> String {
-    let status = bank.cluster.branch_ended(branch).await.expect("a branch");
+    let ended = tokio::time::timeout(PATIENCE, bank.cluster.branch_ended(branch)).await;
+    let status = ended.expect("it ends").expect("a branch");
     assert_eq!(status.code(), Some(1), "branch {branch}");
     let log = fs::read_to_string(bank.cluster.log_path(branch).expect("known")).expect("a log");
     log.lines().last().expect("a line").to_owned()

@@ -17,6 +17,7 @@ use rusqlite::config::DbConfig;
 
 use super::error::{BooksError, Fault};
 use super::schema;
+use crate::space;
 
 /// How long the write-ahead log grows before a commit moves it into the file, in pages of 4 KiB: 16 MiB. That commit
 /// waits for the disk (20 to 60 ms were seen), so it must be rare; and all of it is read again at a start after a
@@ -26,6 +27,9 @@ const WAL_PAGES: i64 = 4096;
 /// How much further the log grows before the next try, in pages of 4 KiB, where a long read kept a checkpoint from moving
 /// all of it.
 const WAL_PAGES_MORE: i64 = 1024;
+
+/// How long the log grows where the disk is nearly full, in pages of 4 KiB: 1 MiB.
+const WAL_PAGES_SHORT_OF_ROOM: i64 = 256;
 
 /// The length of the write-ahead log, as the commits of one connection see it.
 #[derive(Debug)]
@@ -59,7 +63,9 @@ impl Growth {
             // The log has begun anew.
             self.due = bound;
         }
-        if pages < self.due {
+        // With little room left the log is used again from its start as soon as it has some length, rather than grown.
+        let short_of_room = pages >= WAL_PAGES_SHORT_OF_ROOM && space::is_below(path, space::RESERVE_BYTES);
+        if pages < self.due && !short_of_room {
             return Ok(());
         }
         let moved = checkpoint(connection, path)?;

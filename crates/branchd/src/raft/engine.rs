@@ -29,6 +29,7 @@ use crate::books::{BooksFile, Reader};
 use crate::config::Timing;
 use crate::peer::{Identity, Peers};
 use crate::progress::Progress;
+use crate::space::Space;
 use crate::stop::Stop;
 
 /// The journal is purged in steps of so many entries, or of a checkpoint where that has fewer.
@@ -53,6 +54,7 @@ pub(crate) struct Parts {
     /// What to tell where the books fail.
     pub(crate) stop: Stop,
     pub(crate) agreement: Agreement,
+    pub(crate) space: Space,
 }
 
 /// Why a batch was not answered with outcomes.
@@ -109,6 +111,7 @@ pub(crate) struct Engine {
     pub(super) term: KnownTerm,
     /// Held while a whole copy of the books is taken: one at a time.
     pub(super) receiving: Arc<Mutex<()>>,
+    pub(super) space: Space,
 }
 
 impl Engine {
@@ -139,6 +142,7 @@ impl Engine {
             bank_id: parts.identity.bank_id,
             term,
             receiving: Arc::default(),
+            space: parts.space,
         })
     }
 
@@ -157,6 +161,11 @@ impl Engine {
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
             Err(error) => Err(ProposeError::Unknown(error.to_string())),
         }
+    }
+
+    /// The disk of this branch has no room for further writes.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.space.is_low()
     }
 
     /// How many commands have been applied here.

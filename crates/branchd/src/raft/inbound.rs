@@ -27,6 +27,7 @@ impl Engine {
     ) -> BoxStream<'static, Result<v1::AppendResponse, Status>> {
         let me = *self.raft.node_id();
         let term = self.term.clone();
+        let space = self.space.clone();
         // A request that is none ends the stream, and the leader opens another. Its sender is told why.
         let (bad, mut why) = tokio::sync::mpsc::channel(1);
         let heard_us = Arc::clone(&self.heard_us);
@@ -38,6 +39,12 @@ impl Engine {
                     wire::sound_append(&request, me).map_err(malformed)?;
                     admissible(&request.vote, sender, &term)?;
                     heard_us.store(monotonic_us(), Ordering::Relaxed);
+                    // Not taken, rather than taken and not applied. The leader tries again, and its heartbeats are heard.
+                    if !request.entries.is_empty() && space.is_exhausted() {
+                        return Err(Status::unavailable(
+                            "the disk is full: no entries are taken until there is room",
+                        ));
+                    }
                     Ok(request)
                 });
                 request.map_err(|status| {

@@ -2,6 +2,7 @@
 //! names the files; nothing is tried again, and the others serve on.
 
 use crate::planted;
+use crate::support::PATIENCE;
 use crate::support::bank::{Bank, customer};
 use launcher::cluster::{Cluster, ClusterConfig};
 use std::fs;
@@ -28,7 +29,8 @@ async fn a_failed_sync_of_the_books_ends_the_branch_at_once() {
         for _ in deposits {
             bank.at(leader, "deposit 1").done();
         }
-        let status = bank.cluster.branch_ended(failing).await.expect("a branch");
+        let ended = tokio::time::timeout(PATIENCE, bank.cluster.branch_ended(failing)).await;
+        let status = ended.expect("it ends").expect("a branch");
         assert_eq!(status.code(), Some(1), "{file}");
         let log = fs::read_to_string(bank.cluster.log_path(failing).expect("known")).expect("a log");
         let last = log.lines().last().expect("a line");
