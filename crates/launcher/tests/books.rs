@@ -117,6 +117,8 @@ async fn a_leader_with_a_wrong_balance_acknowledges_nothing_that_the_others_refu
     restart(&bank, leader).await;
     assert_eq!(bank.leader(&[wrong, leader, other]), wrong);
 
+    // A read brings the balance into its memory, which makes it no truer.
+    bank.at(wrong, "--account a query").done();
     // More than it holds, and less than the leader says: with the whole bank's addresses, the customer asks on.
     let file = bank.file();
     let withdrawn: Ran = customer(&format!("--json --bank {} --account a withdraw 10000", file.display()));

@@ -106,7 +106,13 @@ impl Books for Batch<'_> {
         if let Some(touched) = self.accounts.get(name) {
             return Ok(Some(touched.account));
         }
-        if let (Some(account), _) = self.hot.account(name) {
+        if let Some((account, from_file)) = self.hot.for_decision(name) {
+            if from_file {
+                // A reader brought it into memory: that makes it no more certain.
+                self.read_from_file = true;
+                let changed = false;
+                self.accounts.insert(name.clone(), Touched { account, changed });
+            }
             return Ok(Some(account));
         }
         self.read_from_file = true;

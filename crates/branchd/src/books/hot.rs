@@ -19,7 +19,14 @@ pub(super) struct Hot {
 #[derive(Debug)]
 struct Table {
     ledger: Ledger,
-    accounts: HashMap<AccountName, Account>,
+    accounts: HashMap<AccountName, Kept>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    account: Account,
+    /// A reader read it from the file, and no decision has rested on it since.
+    from_file: bool,
 }
 
 impl Hot {
@@ -40,7 +47,13 @@ impl Hot {
     /// The account, if it is kept, and the state it is of.
     pub(super) fn account(&self, name: &AccountName) -> (Option<Account>, Ledger) {
         let table = self.read();
-        (table.accounts.get(name).copied(), table.ledger)
+        (table.accounts.get(name).map(|kept| kept.account), table.ledger)
+    }
+
+    /// The account for a decision, if it is kept, and whether a reader read it from the file.
+    pub(super) fn for_decision(&self, name: &AccountName) -> Option<(Account, bool)> {
+        let table = self.read();
+        table.accounts.get(name).map(|kept| (kept.account, kept.from_file))
     }
 
     /// Moves to a state that was committed, in which these accounts are new or changed (or merely known).
@@ -50,7 +63,11 @@ impl Hot {
         if table.accounts.len() + accounts.len() > ACCOUNTS_MAX {
             table.accounts.clear();
         }
-        table.accounts.extend(accounts.into_iter().take(ACCOUNTS_MAX));
+        let decided = accounts.into_iter().map(|(name, account)| {
+            let from_file = false;
+            (name, Kept { account, from_file })
+        });
+        table.accounts.extend(decided.take(ACCOUNTS_MAX));
     }
 
     /// Adds an account that was read from the file in the given state, unless the table has moved on since, or is not
@@ -63,7 +80,8 @@ impl Hot {
         if table.accounts.len() >= ACCOUNTS_MAX {
             table.accounts.clear();
         }
-        table.accounts.insert(name.clone(), account);
+        let from_file = true;
+        table.accounts.insert(name.clone(), Kept { account, from_file });
     }
 
     /// Moves to a state of which nothing is known yet.

@@ -245,6 +245,10 @@ impl Machine {
 
     /// Answers a proposer, once another branch has confirmed that position of the books, if it has to.
     fn answer(&self, responder: ApplyResponder<TypeConfig>, outcomes: Vec<Applied>, unconfirmed: Option<Position>) {
+        if self.books.stop.is_set() {
+            // What this branch decides is not to be told any more.
+            return;
+        }
         let alone = self.membership.voter_ids().nth(1).is_none();
         let Some(position) = unconfirmed.filter(|_| !alone) else {
             responder.send(outcomes);

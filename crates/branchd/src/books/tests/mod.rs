@@ -14,15 +14,15 @@ use std::fs;
 use std::path::Path;
 
 use bank_ledger::{
-    AccountName, Action, Amount, Applied, Books as _, Command, Entry, Ledger, MemoryBooks, Outcome, Position,
-    REFUSALS_REMEMBERED_MAX, Refusal, RequestId,
+    AccountName, Action, Amount, Applied, Books as _, Command, DigestRule, Entry, Ledger, MemoryBooks, Outcome,
+    Position, REFUSALS_REMEMBERED_MAX, Refusal, RequestId,
 };
 use proptest::prelude::*;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::reader::StatementPage;
-use super::{BooksError, BooksFile, Marker, Reader, examine_copy};
+use super::{BooksError, BooksFile, JournalEntry, Marker, Reader, examine_copy};
 
 const BANK: [u8; 16] = [7; 16];
 

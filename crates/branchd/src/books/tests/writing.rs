@@ -187,3 +187,37 @@ fn a_checkpoint_does_not_wait_for_a_long_read() {
     drop(reading);
     assert_eq!(seen, 1);
 }
+
+/// What a decision rested on tells the caller whether another branch has to confirm it.
+#[test]
+fn a_decision_tells_whether_it_read_from_the_file() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books
+        .apply(vec![found(1, 100), open(2, "a"), open(3, "b")], vec![1], None)
+        .unwrap();
+    drop((books, reader));
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    let mut from_file = |commands: Vec<Vec<Command>>| -> Vec<bool> {
+        let entries = commands.into_iter().map(|commands| JournalEntry {
+            rule: DigestRule::NEWEST,
+            commands: commands.into(),
+        });
+        let effects = books.apply_entries(entries.collect(), vec![2], None).unwrap();
+        effects.iter().map(|effect| effect.read_from_file).collect()
+    };
+    let one = |command| vec![command];
+    // Nothing yet, then something in the same transaction that is known by then.
+    let first = from_file(vec![one(deposit(4, "main", 1)), one(deposit(5, "main", 1)), vec![]]);
+    assert_eq!(first, [true, false, false]);
+    assert_eq!(from_file(vec![one(deposit(6, "main", 1))]), [false]);
+    // A reader that has brought an account into memory has confirmed nothing.
+    assert_eq!(reader.balance(&name("a")).unwrap().0, Some(0));
+    assert_eq!(from_file(vec![one(transfer(7, "main", "a", 1))]), [true]);
+    assert_eq!(from_file(vec![one(deposit(8, "a", 1))]), [false]);
+    // Neither is a remembered outcome in memory, nor that there is no such account.
+    assert_eq!(
+        from_file(vec![one(deposit(8, "a", 1)), one(deposit(9, "never", 1))]),
+        [true, true]
+    );
+}
