@@ -387,3 +387,28 @@ fn the_digest_covers_the_balances_as_they_were_read() {
         assert_eq!(sound.1.1 != wrong.1.1, tells, "{rule:?}");
     }
 }
+
+/// Banks have journals with entries of the older rule, and branches that have applied them already: it never changes.
+#[test]
+fn the_older_digest_rule_stays_as_it_was() {
+    let (mut ledger, mut books) = (Ledger::default(), MemoryBooks::default());
+    let history = [
+        (1, found(100)),
+        (2, open("a")),
+        (3, deposit("a", 5)),
+        (4, transfer("main", "a", 10)),
+        (5, withdraw("a", 1000)),
+        (5, withdraw("a", 1000)),
+        (4, open("b")),
+    ];
+    for (id, action) in history {
+        let command = Command {
+            request_id: RequestId([id; 16]),
+            time_us: 7,
+            action,
+        };
+        let Ok(_) = ledger.apply_by(DigestRule::Outcomes, &mut books, command);
+    }
+    let expected = "3e439dceaf2ae1134d91f966733ce14bbc280a79248191f180c37790180a7133";
+    assert_eq!(ledger.digest.to_string(), expected);
+}

@@ -364,3 +364,31 @@ impl Branch {
 pub(crate) fn stamp(bank_id: Uuid, replica: u64) -> [u8; 16] {
     (bank_id.as_u128() ^ u128::from(replica)).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn a_full_disk_is_told_to_be_emptied_and_a_damaged_journal_to_be_left() {
+        let failed = |kind| bank_journal::OpenError::Io {
+            what: "reserving",
+            path: "journal/1".into(),
+            source: Error::from(kind),
+        };
+        let damaged = bank_journal::OpenError::Damaged {
+            path: "journal/1".into(),
+            offset: 1,
+            what: "its checksum is wrong".to_owned(),
+        };
+        for (error, words, joins) in [
+            (failed(ErrorKind::StorageFull), "make room", false),
+            (failed(ErrorKind::PermissionDenied), "same directory", true),
+            (damaged, "start the branch on an empty directory", true),
+        ] {
+            let told = BranchError::from(error).to_string();
+            assert!(told.contains(words) && told.contains("branchd join") == joins, "{told}");
+        }
+    }
+}
