@@ -142,6 +142,7 @@ impl Forger {
     fn append_request(&self) -> v1::AppendRequest {
         let batch = v1::Batch {
             commands: vec![self.deposit()],
+            ..Default::default()
         };
         v1::AppendRequest {
             peer: self.peer(),
@@ -189,6 +190,11 @@ impl Forger {
             commands: vec![self.deposit()],
         };
         let read_index = v1::ReadIndexRequest { peer: self.peer() };
+        let compare = v1::CompareRequest {
+            peer: self.peer(),
+            position: 1,
+            digest: vec![0; 32],
+        };
         let await_position = v1::AwaitPositionRequest {
             peer: self.peer(),
             position: 0,
@@ -215,6 +221,7 @@ impl Forger {
             ),
             ("forward", stub.forward(forward).await.map(drop)),
             ("read index", stub.read_index(read_index).await.map(drop)),
+            ("compare", stub.compare(compare).await.map(drop)),
             ("await position", stub.await_position(await_position).await.map(drop)),
             ("change members", stub.change_members(removal).await.map(drop)),
             ("ask membership", stub.ask_membership(ask).await.map(drop)),
