@@ -35,12 +35,18 @@ pub struct Config {
 /// How patient a branch is with a leader.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// Without a sign of the leader for this long, or up to twice this (at random), a voter stands for election.
+    /// Without a sign of the leader for this long, or up to twice this, a voter stands for election.
     pub election_timeout: Duration,
 }
 
 impl Timing {
-    /// The other end of the random range.
+    /// How long a quorum may leave a leader without an answer until it gives up the lead: an election timeout longer than
+    /// the engine goes on taking writes.
+    pub(crate) fn unanswered_max(self) -> Duration {
+        self.election_timeout * 3
+    }
+
+    /// The other end of the range.
     pub(crate) fn election_timeout_max(self) -> Duration {
         self.election_timeout * 2
     }

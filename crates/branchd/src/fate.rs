@@ -31,8 +31,9 @@ pub(crate) fn of_write(error: &WriteError) -> Status {
         WriteError::Overloaded { .. } => (Code::ResourceExhausted, true),
         WriteError::DiskFull { .. } => (Code::ResourceExhausted, true),
         WriteError::NotLeader { .. } => (Code::Unavailable, true),
-        WriteError::NotApplied => (Code::Unavailable, true),
+        WriteError::NotApplied | WriteError::NoLeader { .. } => (Code::Unavailable, true),
         WriteError::Unknown => (Code::DeadlineExceeded, false),
+        WriteError::InDoubt { .. } => (Code::Unavailable, false),
     };
     let mut status = Status::new(code, error.to_string());
     let fate = if definite { NOT_APPLIED } else { UNKNOWN };

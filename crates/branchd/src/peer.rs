@@ -117,12 +117,17 @@ impl Peers {
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
+    /// Where a branch is reached from here, which the bank knows at `HOST:PORT`.
+    pub(crate) fn address<'a>(&'a self, branch: u32, known: &'a str) -> &'a str {
+        self.via.get(&branch).map_or(known, String::as_str)
+    }
+
     /// The connection to a branch, which the bank knows at `HOST:PORT`.
     ///
     /// # Errors
     /// UNAVAILABLE where the address is none.
     pub(crate) fn channel(&self, branch: u32, address: &str) -> Result<Channel, Status> {
-        let address = self.via.get(&branch).map_or(address, String::as_str);
+        let address = self.address(branch, address);
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (branch, address.to_owned());
         if let Some(channel) = channels.get(&key) {

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bank_ledger::{
     Account, AccountName, Action, Applied, Books, Command, DigestRule, Entry, Ledger, Leg, Outcome, Position,
@@ -27,6 +28,8 @@ pub enum Bug {
     OutOfOrder,
     /// Branch 3 tells one balance, once, one too high.
     BalanceOff,
+    /// The books of branch 3 take half a minute over one deposit, once, as on a disk that is dying.
+    StuckBooks,
 }
 
 /// The branch that has a bug which only one has, as one of an older version might. It must not lead: a leader that puts a
@@ -34,6 +37,9 @@ pub enum Bug {
 const AFFECTED: u32 = 3;
 /// The write that is put off, or whose update is lost.
 const FOURTH: Position = 4;
+/// The deposit that the books get stuck over, and for how long.
+const STUCK_OVER: i64 = 4_242;
+const STUCK_FOR: Duration = Duration::from_secs(30);
 /// Whoever starts a bank waits until each branch has its opening, and asks it for that.
 const OPENING: Position = 1;
 
@@ -80,6 +86,7 @@ pub(crate) fn told(balance: i64, position: Position, needed: Position) -> (i64, 
 /// Writes, as they reach the books that have come to this position.
 pub(crate) fn before_apply(position: Position, commands: &mut Vec<Command>) {
     static LATE: Mutex<Option<Command>> = Mutex::new(None);
+    get_stuck(commands);
     let next = (FOURTH - 1).checked_sub(position);
     let Some(next) = next.and_then(|next| usize::try_from(next).ok()) else {
         return;
@@ -93,6 +100,16 @@ pub(crate) fn before_apply(position: Position, commands: &mut Vec<Command>) {
         commands.insert(next + 1, waiting);
     } else {
         *late = Some(waiting);
+    }
+}
+
+/// The books wait for their disk.
+fn get_stuck(commands: &[Command]) {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    let over =
+        |command: &Command| matches!(&command.action, Action::Deposit { amount, .. } if amount.get() == STUCK_OVER);
+    if is_here(Bug::StuckBooks) && commands.iter().any(over) && !ONCE.swap(true, Ordering::Relaxed) {
+        std::thread::sleep(STUCK_FOR);
     }
 }
 

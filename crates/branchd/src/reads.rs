@@ -152,16 +152,20 @@ impl Reads {
         let mut reason = "no leader is known".to_owned();
         let confirmed = async {
             loop {
+                let leader = self.engine.leader_id();
                 match self.read_index().await {
-                    Ok(index) => return index,
+                    Ok(index) => return Some(index),
                     Err(ProposeError::NotLeader) => {}
                     Err(error) => reason = error.to_string(),
                 }
-                self.engine.leader_changed(LEADER_WAIT).await;
+                if let Some(quiet) = self.engine.leaderless() {
+                    reason = format!("it has reached no leader for {} ms", quiet.as_millis());
+                    return None;
+                }
+                self.engine.leader_changed(leader, LEADER_WAIT).await;
             }
         };
-        let confirmed = tokio::time::timeout_at(deadline, confirmed).await;
-        let Ok(index) = confirmed else {
+        let Ok(Some(index)) = tokio::time::timeout_at(deadline, confirmed).await else {
             return Err(ReadError::Unconfirmed { branch, reason });
         };
         match self.engine.await_applied(index, deadline).await {
@@ -178,12 +182,13 @@ impl Reads {
         if self.engine.is_leader() {
             return self.engine.read_index().await;
         }
+        let before = self.engine.leader_id();
         match self.engine.leader() {
             Some(leader) if leader.id != self.identity.replica => {
                 tokio::select! {
                     index = self.ask_leader(&leader) => index,
                     // A leader that does not answer may have been replaced.
-                    () = self.engine.leader_changed(Duration::from_secs(1)) => Err(ProposeError::NotLeader),
+                    () = self.engine.leader_changed(before, Duration::from_secs(1)) => Err(ProposeError::NotLeader),
                 }
             }
             _ => Err(ProposeError::NotLeader),

@@ -27,8 +27,10 @@ pub(crate) const BATCH_LEN_MAX: usize = 1024;
 const BATCHES_UNDER_WAY_MAX: usize = 2;
 /// How long one attempt may take before the batch goes out again.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long to wait for news of a leader before the next attempt.
-const LEADER_WAIT: Duration = Duration::from_millis(50);
+/// How long to wait for news of a leader before the next attempt: at first next to nothing, since a new leader is known a
+/// moment before it takes writes, then twice as long each time.
+const LEADER_WAIT_MIN: Duration = Duration::from_millis(2);
+const LEADER_WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// Why a write was not answered.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,10 +46,18 @@ pub(crate) enum WriteError {
         "the disk of branch {branch}, which leads, is full: make room there, then try again with the same request id"
     )]
     DiskFull { branch: u32 },
-    #[error("not applied: no leader took the write in time; try again, or at another branch")]
+    #[error("no leader took the write in time: try again, or at another branch")]
     NotApplied,
-    #[error("unknown: the write may have been applied; ask again with the same request id")]
+    /// The branch is cut off from the leader, or the bank has none.
+    #[error("branch {branch} reaches no leader: try another branch, or this one again later")]
+    NoLeader { branch: u32 },
+    #[error("the write may have been applied: ask again with the same request id")]
     Unknown,
+    /// Known before the deadline.
+    #[error(
+        "the write may have been applied, and branch {branch} cannot find out: ask another branch with the same request id"
+    )]
+    InDoubt { branch: u32 },
 }
 
 /// The queue's end for the services. Clones share it.
@@ -153,7 +163,7 @@ impl Writer {
         for answer in answers {
             match answer.await {
                 Ok(outcome) => applied.push(outcome),
-                Err(WriteError::Unknown) => failed = Some(WriteError::Unknown),
+                Err(WriteError::Unknown | WriteError::InDoubt { .. }) => failed = Some(WriteError::Unknown),
                 Err(definite) => failed = failed.or(Some(definite)),
             }
         }
@@ -216,13 +226,18 @@ struct Sender {
 impl Sender {
     /// Sends the batch out until every write in it has its answer, or nobody who waits for one.
     async fn deliver(&self, mut batch: Vec<Waiting>) {
+        let mut wait = LEADER_WAIT_MIN;
         loop {
             batch.retain(Waiting::take);
             if batch.is_empty() {
                 return;
             }
+            if self.engine.leaderless().is_some() {
+                return self.refuse(batch, &self.no_leader());
+            }
+            let leader = self.engine.leader_id();
             let commands = batch.iter().map(|waiting| waiting.command.clone()).collect();
-            match self.attempt(commands).await {
+            match self.attempt(commands, leader).await {
                 Ok(outcomes) if outcomes.len() == batch.len() => {
                     for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                         // Who stopped waiting asks again, with the same id.
@@ -239,14 +254,37 @@ impl Sender {
                     batch = self.after_failure(batch, true);
                 }
                 Err(ProposeError::NotLeader) => batch = self.after_failure(batch, false),
-                Err(ProposeError::DiskFull { branch }) => return refuse(batch, &WriteError::DiskFull { branch }),
-                Err(ProposeError::Overloaded { branch }) => return refuse(batch, &WriteError::Overloaded { branch }),
+                Err(ProposeError::DiskFull { branch }) => return self.refuse(batch, &WriteError::DiskFull { branch }),
+                Err(ProposeError::Overloaded { branch }) => {
+                    return self.refuse(batch, &WriteError::Overloaded { branch });
+                }
                 Err(ProposeError::Unknown(reason)) => {
                     tracing::debug!(%reason, writes = batch.len(), "a batch goes out again");
                     batch = self.after_failure(batch, true);
                 }
             }
-            self.engine.leader_changed(LEADER_WAIT).await;
+            self.engine.leader_changed(leader, wait).await;
+            wait = (wait * 2).min(LEADER_WAIT_MAX);
+        }
+    }
+
+    fn no_leader(&self) -> WriteError {
+        WriteError::NoLeader {
+            branch: self.identity.branch,
+        }
+    }
+
+    /// Answers writes that the bank could have taken, but did not. A write that is in doubt stays so.
+    fn refuse(&self, batch: Vec<Waiting>, error: &WriteError) {
+        let branch = self.identity.branch;
+        for waiting in batch {
+            let error = if waiting.in_doubt {
+                WriteError::InDoubt { branch }
+            } else {
+                error.clone()
+            };
+            // Who stopped waiting asks again, with the same id.
+            let _ = waiting.answer.send(Err(error));
         }
     }
 
@@ -272,10 +310,14 @@ impl Sender {
         left
     }
 
-    async fn attempt(&self, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
+    /// `before`: the replica that led when the attempt was decided on.
+    async fn attempt(&self, commands: Vec<Command>, before: Option<u64>) -> Result<Vec<Applied>, ProposeError> {
         let attempt = async {
             if self.engine.is_leader() {
                 if self.engine.is_disk_full() {
+                    if self.engine.hands_over_for_space() {
+                        return Err(ProposeError::NotLeader);
+                    }
                     return Err(ProposeError::DiskFull {
                         branch: self.identity.branch,
                     });
@@ -290,7 +332,7 @@ impl Sender {
         // Where the leader changes under way, the new one need not wait for the old one's answer.
         tokio::select! {
             result = attempt => result,
-            () = self.engine.leader_changed(ATTEMPT_TIMEOUT) => {
+            () = self.engine.leader_changed(before, ATTEMPT_TIMEOUT) => {
                 Err(ProposeError::Unknown("the leader changed, or did not answer".to_owned()))
             }
         }
@@ -313,18 +355,5 @@ impl Sender {
             }
             Err(status) => Err(fate::of_forward(&status, leader.branch)),
         }
-    }
-}
-
-/// Answers writes that the bank could have taken, but did not: whoever is in doubt stays so.
-fn refuse(batch: Vec<Waiting>, error: &WriteError) {
-    for waiting in batch {
-        let error = if waiting.in_doubt {
-            WriteError::Unknown
-        } else {
-            error.clone()
-        };
-        // Who stopped waiting asks again, with the same id.
-        let _ = waiting.answer.send(Err(error));
     }
 }

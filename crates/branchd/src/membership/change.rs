@@ -137,7 +137,7 @@ impl Members {
                 reason = status.message(),
                 "the leader is asked again to change the members"
             );
-            self.engine.leader_changed(pause).await;
+            self.engine.leader_changed(self.engine.leader_id(), pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
@@ -164,7 +164,7 @@ impl Members {
         let changed = tokio::select! {
             changed = tokio::time::timeout(limit, client.change_members(request)) => changed,
             // A leader that does not answer may have been replaced.
-            () = self.engine.leader_changed(limit) => return Err(Status::unavailable("the leader has changed: try again")),
+            () = self.engine.leader_changed(Some(leader.id), limit) => return Err(Status::unavailable("the leader has changed: try again")),
         };
         let changed = changed.map_err(|_| Status::unavailable("the leader did not answer: try again"))?;
         let version = Version::from_wire(changed?.into_inner().membership);

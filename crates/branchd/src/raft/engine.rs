@@ -12,7 +12,7 @@ use bank_proto::v1;
 use futures::FutureExt;
 use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;
-use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
+use openraft::{Config, RaftMetrics, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tonic::Status;
@@ -22,6 +22,7 @@ use super::inbound::malformed;
 use super::log_store::{KnownTerm, LogStore};
 use super::machine::{AppliedTo, ApplyTimes, Machine, entries_up_to};
 use super::network::NetworkFactory;
+use super::succession::{self, Succession};
 use super::types::{Batch, LogId, Raft, TypeConfig};
 use super::wire;
 use crate::agreement::Agreement;
@@ -63,10 +64,10 @@ pub(crate) enum ProposeError {
     /// It was not proposed, and will not be by this call.
     #[error("this branch does not lead")]
     NotLeader,
-    /// Nor was it then: the leader's disk is full.
+    /// The batch was not proposed, because the leader's disk is full.
     #[error("the disk of branch {branch}, which leads, is full")]
     DiskFull { branch: u32 },
-    /// Nor then: too many writes wait at the leader.
+    /// The batch was not proposed, because too many writes wait at the leader.
     #[error("too many writes are waiting at branch {branch}, which leads")]
     Overloaded { branch: u32 },
     /// It may have been, or may still be, applied.
@@ -102,7 +103,8 @@ pub(crate) struct Reach {
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(super) raft: Raft,
-    applied_to: AppliedTo,
+    pub(super) applied_to: AppliedTo,
+    pub(super) succession: Succession,
     times: ApplyTimes,
     /// When a leader last sent something that was taken, in microseconds of the host's monotonic clock; 0: not yet.
     pub(super) heard_us: Arc<AtomicU64>,
@@ -121,21 +123,24 @@ impl Engine {
     /// What was recovered does not fit together, or cannot be read.
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
         let config = config(&parts.identity, parts.timing, parts.checkpoint_entries).map_err(io::Error::other)?;
+        let succession = Succession::new(parts.identity, parts.timing, parts.peers.clone());
         let machine = Machine::new(
             parts.books,
             parts.reader,
             parts.scratch.clone(),
             parts.stop,
             parts.agreement,
+            succession.pace.clone(),
         )?;
         let (applied_to, times) = (machine.applied_to(), machine.times());
         let log = LogStore::new(parts.journal);
         let term = log.known_term();
-        let network = NetworkFactory::new(parts.identity, parts.peers, term.clone());
+        let network = NetworkFactory::new(parts.identity, parts.peers, term.clone(), succession.full_disks.clone());
         let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
-        Ok(Self {
+        let engine = Self {
             raft: raft.map_err(io::Error::other)?,
             applied_to,
+            succession,
             times,
             heard_us: Arc::default(),
             scratch: parts.scratch,
@@ -143,7 +148,9 @@ impl Engine {
             term,
             receiving: Arc::default(),
             space: parts.space,
-        })
+        };
+        succession::watch(engine.clone());
+        Ok(engine)
     }
 
     /// Proposes commands as one journal entry; answers with their outcomes once they are durable on a quorum and applied
@@ -208,10 +215,14 @@ impl Engine {
         self.raft.is_leader()
     }
 
-    /// Waits until what this branch knows of who leads has changed, or the time is over.
-    pub(crate) async fn leader_changed(&self, limit: Duration) {
+    /// The replica that leads, as far as this branch knows.
+    pub(crate) fn leader_id(&self) -> Option<u64> {
+        self.raft.server_metrics().borrow_watched().current_leader
+    }
+
+    /// Waits until this branch knows another replica, or none, to lead than `before`, or the time is over.
+    pub(crate) async fn leader_changed(&self, before: Option<u64>, limit: Duration) {
         let mut metrics = self.raft.server_metrics();
-        let before = metrics.borrow_watched().current_leader;
         let changed = async {
             while metrics.borrow_watched().current_leader == before {
                 if metrics.changed().await.is_err() {
@@ -288,34 +299,43 @@ impl Engine {
 
     /// Before this branch stops: makes another voter lead, if this one does, and waits until it does or a limit is over.
     pub(crate) async fn hand_over(&self) {
+        let next = Self::most_advanced(&self.raft.metrics().borrow_watched(), |_| true);
+        if let Some(next) = next {
+            self.hand_over_to(next, HAND_OVER_TIMEOUT).await;
+        }
+    }
+
+    /// Makes a voter lead, and waits until this branch knows another leader, or the time is over (`false`).
+    pub(super) async fn hand_over_to(&self, next: u64, limit: Duration) -> bool {
         let me = *self.raft.node_id();
-        let Some(next) = self.most_advanced_follower() else {
-            return;
-        };
         if self.raft.trigger().transfer_leader(next).await.is_err() {
-            return;
+            return false;
         }
         let another = |leader: Option<u64>| leader.is_some_and(|leader| leader != me);
         let led = self
             .raft
-            .wait(Some(HAND_OVER_TIMEOUT))
+            .wait(Some(limit))
             .metrics(|m| another(m.current_leader), "another leader")
             .await;
         match led {
             Ok(_) => tracing::info!("another branch leads now"),
-            Err(_) => {
-                tracing::warn!("no other branch took the lead within {HAND_OVER_TIMEOUT:?}: the others will elect one")
-            }
+            Err(_) => tracing::warn!("no other branch took the lead within {limit:?}: the others will elect one"),
         }
+        led.is_ok()
     }
 
-    fn most_advanced_follower(&self) -> Option<u64> {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
+    /// The number of the branch that is this replica; 0 if it is none of the bank's.
+    pub(super) fn branch_of(&self, replica: u64) -> u32 {
+        let known = self.replicas().into_iter().find(|known| known.id == replica);
+        known.map_or(0, |known| known.branch)
+    }
+
+    /// Of a leader's other voters that will do, the one with the most entries.
+    pub(super) fn most_advanced(metrics: &RaftMetrics<TypeConfig>, will_do: impl Fn(&u64) -> bool) -> Option<u64> {
         let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
         let matched = metrics.replication.as_ref()?.iter();
         matched
-            .filter(|(id, matched)| **id != metrics.id && voters.contains(id) && matched.is_some())
+            .filter(|(id, matched)| **id != metrics.id && voters.contains(id) && matched.is_some() && will_do(id))
             .max_by_key(|(_, matched)| matched.as_ref().map(|log_id| log_id.index))
             .map(|(id, _)| *id)
     }

@@ -28,6 +28,8 @@ impl Engine {
         let me = *self.raft.node_id();
         let term = self.term.clone();
         let space = self.space.clone();
+        let signs = self.succession.signs.clone();
+        let room = self.space.clone();
         // A request that is none ends the stream, and the leader opens another. Its sender is told why.
         let (bad, mut why) = tokio::sync::mpsc::channel(1);
         let heard_us = Arc::clone(&self.heard_us);
@@ -45,6 +47,7 @@ impl Engine {
                             "the disk is full: no entries are taken until there is room",
                         ));
                     }
+                    signs.heard_now();
                     Ok(request)
                 });
                 request.map_err(|status| {
@@ -56,7 +59,11 @@ impl Engine {
             .take_while(|request| futures::future::ready(request.is_ok()))
             .filter_map(|request| futures::future::ready(request.ok()));
         let results = self.raft.stream_append(requests);
-        let results = results.map(|result| result.map(wire::append_response).map_err(stopped));
+        let results = results.map(move |result| {
+            let mut response = result.map(wire::append_response).map_err(stopped)?;
+            response.disk_full = room.is_low();
+            Ok(response)
+        });
         let told = futures::stream::poll_fn(move |cx| why.poll_recv(cx)).map(Err);
         results.chain(told).boxed()
     }
@@ -84,6 +91,7 @@ impl Engine {
         let request = wire::vote_request_back(request).map_err(malformed)?;
         wire::sound_candidate(&request).map_err(malformed)?;
         admissible(&request.vote, sender, &self.term)?;
+        self.look_after_leader().await;
         self.raft
             .pre_vote(request)
             .await

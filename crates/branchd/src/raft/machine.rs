@@ -15,6 +15,7 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use prost::Message;
 
+use super::succession::Pace;
 use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use super::wire;
 use crate::agreement::Agreement;
@@ -150,7 +151,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// `directory`: where copies are put before they are installed. `stop`: what to tell where the books fail.
+    /// `directory`: where copies are put before they are installed. `stop`: what to tell where the books fail. `pace`: told what the
+    /// books are busy with.
     ///
     /// # Errors
     /// The books hold a marker that is none.
@@ -160,6 +162,7 @@ impl Machine {
         directory: PathBuf,
         stop: Stop,
         agreement: Agreement,
+        pace: Pace,
     ) -> io::Result<Self> {
         let damaged = stop.clone();
         reader.on_damage(move |error| damaged.now(error.to_string()));
@@ -170,6 +173,7 @@ impl Machine {
         let books = Held {
             file: Arc::new(Mutex::new(books)),
             stop,
+            pace,
         };
         Ok(Self {
             books,
@@ -270,6 +274,7 @@ impl Machine {
 struct Held {
     file: Arc<Mutex<BooksFile>>,
     stop: Stop,
+    pace: Pace,
 }
 
 impl Held {
@@ -279,10 +284,11 @@ impl Held {
         &self,
         work: impl FnOnce(&mut BooksFile) -> Result<T, crate::books::BooksError> + Send + 'static,
     ) -> io::Result<T> {
-        let file = Arc::clone(&self.file);
+        let (file, pace) = (Arc::clone(&self.file), self.pace.clone());
         let done = tokio::task::spawn_blocking(move || {
             // A transaction that a panic cut short was rolled back; the books are whole.
             let mut books = file.lock().unwrap_or_else(PoisonError::into_inner);
+            let _busy = pace.begin();
             work(&mut books)
         });
         done.await.map_err(io::Error::other)?.map_err(|error| {

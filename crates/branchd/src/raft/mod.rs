@@ -2,8 +2,8 @@
 //!
 //! [`types`] fixes what openraft replicates, [`log_store`] puts its log into the journal, [`machine`] its state into the
 //! books, [`network`] carries its messages over gRPC, [`wire`] turns its types into messages and back, and [`engine`]
-//! is what the rest of the daemon sees: propose, read index, role; with [`membership`], who is a branch, and [`inbound`],
-//! what the other branches say. A whole copy of the books goes from [`sending`] to [`receiving`]; [`copying`] is what both
+//! is what the rest of the daemon sees: propose, read index, role; with [`membership`], who is a branch, [`inbound`], what
+//! the other branches say, and [`succession`], who leads next. A whole copy of the books goes from [`sending`] to [`receiving`]; [`copying`] is what both
 //! keep to.
 
 mod copying;
@@ -15,6 +15,7 @@ pub(crate) mod membership;
 mod network;
 mod receiving;
 mod sending;
+mod succession;
 mod types;
 mod wire;
 

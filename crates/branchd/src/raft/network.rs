@@ -24,6 +24,7 @@ use tonic::{Code, Status};
 
 use super::copying::{SENDINGS_MAX, Tries};
 use super::log_store::KnownTerm;
+use super::succession::FullDisks;
 use super::types::{Member, TypeConfig, Vote};
 use super::wire;
 use crate::peer::{Identity, Peers};
@@ -43,16 +44,18 @@ pub(crate) struct NetworkFactory {
     identity: Identity,
     peers: Peers,
     term: KnownTerm,
+    full_disks: FullDisks,
     /// Whole copies of the books take turns.
     sendings: Arc<Semaphore>,
 }
 
 impl NetworkFactory {
-    pub(crate) fn new(identity: Identity, peers: Peers, term: KnownTerm) -> Self {
+    pub(crate) fn new(identity: Identity, peers: Peers, term: KnownTerm, full_disks: FullDisks) -> Self {
         Self {
             identity,
             peers,
             term,
+            full_disks,
             sendings: Arc::new(Semaphore::new(SENDINGS_MAX)),
         }
     }
@@ -66,6 +69,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
             identity: self.identity,
             peers: self.peers.clone(),
             term: self.term.clone(),
+            full_disks: self.full_disks.clone(),
             target,
             member: member.clone(),
             sendings: Arc::clone(&self.sendings),
@@ -85,6 +89,7 @@ pub(crate) struct Network {
     identity: Identity,
     peers: Peers,
     term: KnownTerm,
+    full_disks: FullDisks,
     target: u64,
     pub(super) member: Member,
     pub(super) sendings: Arc<Semaphore>,
@@ -177,6 +182,7 @@ impl NetStreamAppend<TypeConfig> for Network {
             let network = &*self;
             let results = responses.map(move |response| {
                 let response = response.map_err(|status| network.failed(status))?;
+                network.full_disks.tell(network.target, response.disk_full);
                 let result = wire::append_response_back(response).map_err(|error| network.malformed(error))?;
                 if let Err(StreamAppendError::HigherVote(higher)) = &result {
                     network.reachable(higher)?;
@@ -265,7 +271,7 @@ mod tests {
             bank_auth::Party::Operator,
             bank_auth::Secret::random().expect("randomness"),
         );
-        let mut factory = NetworkFactory::new(identity, peers, KnownTerm::default());
+        let mut factory = NetworkFactory::new(identity, peers, KnownTerm::default(), FullDisks::default());
         let mut network = factory.new_client(2, &member).await;
         let option = RPCOption::new(Duration::from_secs(1));
         let turns = async {

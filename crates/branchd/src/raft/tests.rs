@@ -26,8 +26,16 @@ impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
         let log = LogStore::new(Arc::new(journal.expect("a journal")));
         let (file, reader) = BooksFile::open(&directory.path().join("ledger.db"), [7; 16]).expect("books");
         let agreement = Agreement::new(file.ledger());
-        let machine =
-            Machine::new(file, reader, directory.path().to_owned(), Default::default(), agreement).expect("a machine");
+        let directory_path = directory.path().to_owned();
+        let machine = Machine::new(
+            file,
+            reader,
+            directory_path,
+            Default::default(),
+            agreement,
+            Default::default(),
+        )
+        .expect("a machine");
         Ok((directory, log, machine))
     }
 }

@@ -323,7 +323,10 @@ pub(crate) fn append_response(result: StreamAppendResult<TypeConfig>) -> v1::App
         Err(StreamAppendError::Conflict(at)) => Result::Conflict(log_id(&at)),
         Err(StreamAppendError::HigherVote(higher)) => Result::HigherVote(vote(&higher)),
     };
-    v1::AppendResponse { result: Some(result) }
+    v1::AppendResponse {
+        result: Some(result),
+        disk_full: false,
+    }
 }
 
 pub(crate) fn append_response_back(response: v1::AppendResponse) -> Result<StreamAppendResult<TypeConfig>, Malformed> {

@@ -90,6 +90,16 @@ impl BranchService for BranchApi {
         Ok(Response::new(futures::stream::once(responses).try_flatten().boxed()))
     }
 
+    type AttendStream = BoxStream<'static, Result<v1::AttendResponse, Status>>;
+
+    async fn attend(&self, request: Request<v1::AttendRequest>) -> Result<Response<Self::AttendStream>, Status> {
+        let sender = sender(&request)?;
+        self.greeted(request.into_inner().peer, sender)?;
+        let stopping = self.0.stopping();
+        let silence = futures::stream::once(stopping).filter_map(|()| futures::future::ready(None));
+        Ok(Response::new(silence.boxed()))
+    }
+
     async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
         let sender = sender(&request)?;
         let mut request = request.into_inner();

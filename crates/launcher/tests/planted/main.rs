@@ -6,6 +6,7 @@
 
 mod credulous;
 mod failing_disk;
+mod stuck;
 #[path = "../support/mod.rs"]
 mod support;
 mod workload;

@@ -5,6 +5,7 @@
 
 pub mod attack;
 pub mod bank;
+pub mod lead;
 pub mod live;
 
 use rustix::process::Pid;
