@@ -3,12 +3,12 @@
 use std::io;
 use std::path::Path;
 
-/// The bytes that this process may still write on the file system of a directory.
+/// The bytes that this process may still write on the file system that holds a path.
 ///
 /// # Errors
-/// The directory is not there, or its file system does not say.
-pub(crate) fn free_bytes(directory: &Path) -> io::Result<u64> {
-    let found = rustix::fs::statvfs(directory)?;
+/// Nothing is there, or the file system does not say.
+pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bank_journal::Journal;
 
+use crate::disk;
+
 /// No write is proposed with less room than this, in bytes. What is under way then still fits: two batches of 1024 commands
 /// in the journal (under 1 MiB) and in the books (about 1 MiB, and up to 3 pages of 4 KiB for each command in the
 /// write-ahead log if ids and accounts are spread over a large file: 24 MiB, of which the log mostly has 16 already).
@@ -60,5 +62,5 @@ impl Space {
 /// Whether the file system that holds a path has less room than this for its user. Where that cannot be found out, it
 /// has.
 pub(crate) fn is_below(path: &Path, bytes: u64) -> bool {
-    rustix::fs::statvfs(path).is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < bytes)
+    disk::free_bytes(path).is_ok_and(|free| free < bytes)
 }

@@ -171,6 +171,11 @@ impl Forger {
             v1::install_snapshot_request::Part::Chunk(vec![1, 2, 3]),
         ];
         let parts = parts.map(|part| v1::InstallSnapshotRequest { part: Some(part) });
+        let offer = v1::OfferSnapshotRequest {
+            peer: self.peer(),
+            vote: self.vote(self.term + 1, true),
+            length: 3,
+        };
         let adopt = v1::AdoptRequest {
             format: 2,
             bank_id: self.bank_id.as_bytes().to_vec(),
@@ -215,6 +220,7 @@ impl Forger {
             ("pre-vote", stub.pre_vote(pre_vote).await.map(drop)),
             ("append", stub.append(append).await.map(drop)),
             ("transfer leader", stub.transfer_leader(transfer).await.map(drop)),
+            ("offer snapshot", stub.offer_snapshot(offer).await.map(drop)),
             (
                 "install snapshot",
                 stub.install_snapshot(stream_of(parts)).await.map(drop),

@@ -211,7 +211,7 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn full_disks_stop_no_leader_and_are_told_by_the_branch_that_has_no_room() {
     let dir = tempfile::tempdir().expect("a directory");
-    let small = |branch: u32| SmallDisk::at(dir.path().join(format!("branch-{branch}/data")), 96);
+    let small = |branch: u32| SmallDisk::at(dir.path().join(format!("branch-{branch}/data")), 128);
     let disks: Option<Vec<SmallDisk>> = (1..=3).map(small).collect();
     let Some(disks) = disks else {
         println!("skipped: mounting a small file system takes root on Linux");
@@ -223,12 +223,12 @@ async fn full_disks_stop_no_leader_and_are_told_by_the_branch_that_has_no_room()
     let disk = |branch: u32| &disks[branch as usize - 1];
     bank.kill(away).await;
     write(&bank, leader);
-    enlarge(&data(&bank, leader), 12 << 20);
+    enlarge(&data(&bank, leader), 24 << 20);
     await_said(&bank, leader, TAKES_NONE, 1);
 
-    // The leader has no room for a copy, nor has the branch that is back.
-    disk(leader).fill(4 << 20);
-    let filler = disk(away).fill(16 << 20);
+    // The leader has room for writes and none for a copy. The branch that is back has room for one copy, and needs two.
+    disk(leader).fill(20 << 20);
+    let filler = disk(away).fill(40 << 20);
     bank.restart(away).await;
     await_said(&bank, leader, "are needed to take the books: make room there", 1);
     assert_eq!(said(&bank, leader, SENDING), 0);

@@ -15,7 +15,7 @@ use super::checkpoint::log_beside;
 use super::error::{BooksError, Fault};
 use super::schema;
 use super::writer::Marker;
-use crate::disk;
+use crate::{disk, space};
 
 const FLAGS: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
 
@@ -165,9 +165,10 @@ impl Pages {
 }
 
 /// How much the write-ahead log may grow while a copy is read: as much as a copy would take up on the disk, or a little
-/// where the books are small, but never more than half of the room that there is.
+/// where the books are small, but never more than half of the room that writes may take.
 fn log_growth_max(books_bytes: u64, free_bytes: u64) -> u64 {
-    books_bytes.max(LOG_GROWTH).min(free_bytes / 2)
+    let room = free_bytes.saturating_sub(space::RESERVE_BYTES);
+    books_bytes.max(LOG_GROWTH).min(room / 2)
 }
 
 /// How long the write-ahead log is, in bytes. Asked by name: to open the file and close it again would drop SQLite's
@@ -210,10 +211,11 @@ mod tests {
         for (books, free, growth) in [
             (MIB, 1000 * MIB, 64 * MIB),
             (500 * MIB, 10_000 * MIB, 500 * MIB),
-            (500 * MIB, 600 * MIB, 300 * MIB),
-            (35 * MIB, 20 * MIB, 10 * MIB),
+            (500 * MIB, 616 * MIB, 300 * MIB),
+            (35 * MIB, 20 * MIB, 2 * MIB),
+            (35 * MIB, 16 * MIB, 0),
             (35 * MIB, 0, 0),
-            (u64::MAX, u64::MAX, u64::MAX / 2),
+            (u64::MAX, u64::MAX, (u64::MAX - 16 * MIB) / 2),
         ] {
             assert_eq!(log_growth_max(books, free), growth, "{books} {free}");
         }

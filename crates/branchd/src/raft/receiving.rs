@@ -16,13 +16,11 @@ use super::machine::{BooksCopy, TemporaryFile, decode};
 use super::types::{Snapshot, SnapshotMeta, Vote};
 use super::wire;
 use crate::books::examine_copy;
-use crate::disk;
-
-/// What a copy leaves free on the disk, in bytes: a segment of the journal.
-const RESERVE_BYTES: u64 = 16 << 20;
+use crate::{disk, space};
 
 impl Engine {
-    /// Answers whether a copy of the books would be taken now; with an empty answer it would.
+    /// Answers whether a copy of the books would be taken now; with an empty answer it would. Here and below, `sender` is
+    /// the replica at the other end of the connection.
     ///
     /// # Errors
     /// INVALID_ARGUMENT where it is malformed.
@@ -109,7 +107,7 @@ const TAKING_ANOTHER: &str = "it is taking a copy of the books already";
 /// Why there is no room for a copy of which so much is still to come, if there is none. Its file takes up that, and the
 /// books' write-ahead log takes all of it once more while it is installed.
 fn no_room(directory: &Path, to_come: u64, length: u64) -> Option<String> {
-    let needed = to_come.saturating_add(length).saturating_add(RESERVE_BYTES);
+    let needed = to_come.saturating_add(length).saturating_add(space::RESERVE_BYTES);
     match disk::free_bytes(directory) {
         Ok(free) if free >= needed => None,
         Ok(free) => Some(format!(

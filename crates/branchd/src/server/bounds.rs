@@ -9,8 +9,6 @@ use crate::peer::MESSAGE_BYTES_MAX;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one message of a stream may take once it has begun: the largest, 16 MiB, at 5 Mbit/s.
 const STREAMED_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the first message of a copy of the books may take. The leader makes the copy in that time.
-const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A customer's message, in bytes. The longest that makes sense, a transfer between two accounts with the longest names, has
 /// 300; the rest is for messages that say at length what is wrong with them.
@@ -59,8 +57,7 @@ impl Bounds {
             each: STREAMED_MESSAGE_TIMEOUT,
         };
         let kind = match path {
-            "/bank.v1.BranchService/Append" => stream(REQUEST_TIMEOUT),
-            "/bank.v1.BranchService/InstallSnapshot" => stream(COPY_TIMEOUT),
+            "/bank.v1.BranchService/Append" | "/bank.v1.BranchService/InstallSnapshot" => stream(REQUEST_TIMEOUT),
             _ => Kind::Single {
                 within: REQUEST_TIMEOUT,
             },
@@ -85,6 +82,7 @@ mod tests {
             ("/bank.v1.BranchService/Vote", 4 << 10, true),
             ("/bank.v1.BranchService/PreVote", 4 << 10, true),
             ("/bank.v1.BranchService/AwaitPosition", 4 << 10, true),
+            ("/bank.v1.BranchService/OfferSnapshot", 4 << 10, true),
             ("/bank.v1.BranchService/Forward", 1 << 20, true),
             ("/bank.v1.BranchService/Append", 16 << 20, false),
             ("/bank.v1.BranchService/InstallSnapshot", 2 << 20, false),
