@@ -12,8 +12,9 @@ use crate::membership::plan::is_joining;
 use crate::quota::Held;
 use crate::raft::engine::Replica;
 
-/// How many writes may wait at once until every branch has them. Each asks every other branch.
-pub(crate) const PROPAGATING_MAX: u32 = 2048;
+/// How many writes may wait at once until every branch has them. Each has a call to every other branch under way: half of those
+/// that a connection may have, so that the engine's own calls never wait for one of them to end.
+pub(crate) const PROPAGATING_MAX: u32 = 512;
 
 /// How soon a branch that could not be asked is asked again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);

@@ -85,6 +85,13 @@ impl Line {
     }
 }
 
+impl Drop for Line {
+    /// Closes the connection, whatever calls are under way on it.
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
 /// One call.
 pub struct Call {
     answer: ResponseFuture,
