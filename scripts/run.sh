@@ -7,7 +7,9 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 root=$(cd "$(dirname "$0")/.." && pwd)
-cargo build --release --locked --manifest-path "$root/Cargo.toml" --workspace --bins
-target=$(cargo metadata --manifest-path "$root/Cargo.toml" --format-version 1 --no-deps --locked |
+# Cargo finds its settings (.cargo/config.toml) from the current directory, so it is run in the project's.
+in_root() { (cd "$root" && "$@"); }
+in_root cargo build --release --locked --workspace --bins
+target=$(in_root cargo metadata --format-version 1 --no-deps --locked |
     sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 exec "$target/release/launcher" run "$@"
