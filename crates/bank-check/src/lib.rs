@@ -7,16 +7,19 @@
 //! - [`verdict`]: pass, fail or unknown, the number of cases judged, and a witness in words for each failure.
 //! - [`output`]: judges an output file, which holds balances and results but no positions.
 //! - [`history`]: what happened in a run, as it was recorded, and its lines.
-//! - [`run`]: judges a whole recorded run, the branches' journals included, for every guarantee and every invariant.
+//! - [`judge`]: judges a whole recorded run, the branches' journals included, for every guarantee and every invariant.
 //!
 //! A run that exercised nothing of what a judge looks at is `unknown`, not `pass`.
 
+mod analysis;
+mod guarantees;
 pub mod history;
+mod options;
 pub mod output;
-pub mod run;
 pub mod script;
 pub mod verdict;
 
+pub use guarantees::judge;
 pub use history::History;
-pub use run::{Options, judge};
+pub use options::Options;
 pub use verdict::{Verdict, overall};

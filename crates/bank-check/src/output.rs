@@ -6,7 +6,7 @@
 //!
 //! What the concurrent judge can not see: which of the other customers' writes came first. A read that misses a write
 //! of its own customer passes where others' writes happen to make up for it, and a customer's reads that go back in
-//! time pass. Recorded positions show both; [`crate::run`] judges those.
+//! time pass. Recorded positions show both; [`crate::judge`] judges those.
 
 mod align;
 mod concurrent;

@@ -37,12 +37,12 @@ pub struct Verdict {
     /// Cases that were judged and held, but at the very branch that they depended on, where they hardly could fail: they
     /// are not in `judged`, and a run that has only such is `unknown`.
     pub same_branch: usize,
-    /// How many cases failed. [`crate::run`] keeps the witnesses of the first few only.
+    /// How many cases failed. [`crate::judge`] keeps the witnesses of the first few only.
     pub failed: usize,
-    /// One sentence for each failure, in the order of the input; of [`crate::run`], the sentences of the `witnesses`.
+    /// One sentence for each failure, in the order of the input; of [`crate::judge`], the sentences of the `witnesses`.
     pub failures: Vec<String>,
     /// The smallest first: broken promises before others, few operations before many, early before late. Only
-    /// [`crate::run`] gives them.
+    /// [`crate::judge`] gives them.
     pub witnesses: Vec<Witness>,
     /// Of a failure: a promise was broken; `false`: no failed case was asked for, as where a read was `eventual`. Of a pass:
     /// some case was asked for.
