@@ -2,51 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Something that befell the bank, on purpose.
+/// A fault that was injected on purpose, with the time that it lasted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// What.
+    /// Kind of the fault, with the branches that it concerns.
     pub kind: FaultKind,
-    /// When it began.
+    /// Time at which the fault began.
     pub from_us: u64,
-    /// When it was over; `None`: not before the run was.
+    /// Time at which the fault ended. `None` if it lasted until the end of the run.
     pub until_us: Option<u64>,
 }
 
-/// The kinds of faults.
+/// Kinds of faults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FaultKind {
-    /// What branches send to this one is held back, and arrives late, in order.
+    /// Messages to one branch are held back. They arrive late and in order.
     Hold {
-        /// To which branch.
+        /// Branch that receives late.
         to: u32,
     },
-    /// What goes from one branch to another arrives later by this much.
+    /// Messages from one branch to another arrive later.
     Delay {
-        /// From which branch; `None`: from all.
+        /// Branch that sends. `None` means every branch.
         from: Option<u32>,
-        /// To which branch.
+        /// Branch that receives.
         to: u32,
-        /// In microseconds.
+        /// Added delay in microseconds.
         by_us: u64,
     },
-    /// Nothing goes from one branch to another.
+    /// No message gets from one branch to another.
     Cut {
-        /// From which branch; `None`: from all others.
+        /// Branch that sends. `None` means every other branch.
         from: Option<u32>,
-        /// To which branch; `None`: to all others.
+        /// Branch that receives. `None` means every other branch.
         to: Option<u32>,
     },
-    /// The process stands still.
+    /// The process of a branch is stopped with SIGSTOP.
     Pause {
-        /// Which branch.
+        /// Branch that is paused.
         branch: u32,
     },
-    /// The process was killed; until it was started again.
+    /// The process of a branch is killed. The fault ends when the branch is started again.
     Kill {
-        /// Which branch.
+        /// Branch that is killed.
         branch: u32,
     },
 }

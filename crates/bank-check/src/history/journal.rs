@@ -1,36 +1,37 @@
-//! What one branch applied.
+//! The commands that one branch applied, in order.
 
 use super::operation::{Action, Outcome};
 use serde::{Deserialize, Serialize};
 
-/// What one branch applied, in order.
+/// The commands that one branch applied, and how far the branch had come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Journal {
-    /// The branch.
+    /// Branch number.
     pub branch: u32,
-    /// How far it had come when it was asked.
+    /// Last position that the branch had applied when it was asked.
     pub position: u64,
-    /// SHA-256 over everything decided up to there, in hexadecimal: equal at equal positions, or the books differ.
-    /// Empty: the branch gave none.
+    /// SHA-256 of everything decided up to `position`, in hexadecimal. Branches with equal state have equal digests at
+    /// equal positions. Empty if the branch gave none.
     pub digest: String,
-    /// The decided commands, by position. A position that is missing repeated an id that had been decided before.
+    /// Decided commands by position. A position is missing if its command repeated a request id that had been decided
+    /// before.
     pub applied: Vec<Applied>,
 }
 
-/// A line of `journals/branch-N.jsonl`.
+/// One line of `journals/branch-N.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum JournalLine {
-    /// The first line.
+    /// The first line: the branch and how far it had come.
     Branch {
-        /// The branch.
+        /// See [`Journal::branch`].
         branch: u32,
-        /// As in [`Journal`].
+        /// See [`Journal::position`].
         position: u64,
-        /// As in [`Journal`].
+        /// See [`Journal::digest`].
         digest: String,
     },
-    /// All others.
+    /// Every other line: one command.
     Applied(Applied),
 }
 
@@ -38,18 +39,19 @@ pub enum JournalLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Applied {
-    /// Its position.
+    /// Position of the command in the journal.
     pub position: u64,
-    /// Its request id, a UUID.
+    /// Request id, a UUID.
     pub request_id: String,
-    /// What was asked; never a query.
+    /// The request. It is never a query.
     pub action: Action,
     /// Accepted or refused.
     pub outcome: Outcome,
-    /// The balance of its (paying) account right after, in minor units.
+    /// Balance of the account right after the command, in minor units. For a transfer, of the account that pays.
     pub balance: i64,
-    /// Of a transfer: the balance of the account that was paid, right after.
+    /// For a transfer, balance of the account that is paid, right after the command.
     pub to_balance: Option<i64>,
-    /// When this branch applied it, by the run's clock; `None` where the branch no longer knows, or did before that began.
+    /// Time at which this branch applied the command, by the clock of the run. `None` if the branch does not know it, or if it
+    /// applied the command before that clock began.
     pub applied_us: Option<u64>,
 }

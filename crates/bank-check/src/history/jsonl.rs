@@ -1,17 +1,18 @@
-//! The lines of a run folder's files, in and out: pure over text. What is not understood is refused, by file and line.
+//! Reads and writes the JSON lines of a run folder. It works on text, not on files. A line that it does not understand is an
+//! error that names the file and the line.
 
 use super::journal::{Journal, JournalLine};
 use super::operation::Operation;
 use super::run::{History, Line};
 use std::collections::HashSet;
 
-/// A line that is not what it has to be.
+/// An error in one line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}, line {line}: {problem}")]
 pub struct ParseError {
-    /// The file, by the name that the caller gave.
+    /// File name, as the caller gave it.
     pub file: String,
-    /// The line, from 1.
+    /// Line number, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub problem: Problem,
@@ -20,39 +21,39 @@ pub struct ParseError {
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// It is no JSON, or not of the form that is meant; an unknown field is named.
+    /// The line is not JSON or does not have the expected fields.
     #[error("{0}")]
     Malformed(String),
-    /// The first line of a journal says whose it is; this one does not.
+    /// The first line of a journal does not name the branch.
     #[error("a journal begins with a line of type \"branch\"")]
-    NoBranch,
-    /// It says again whose journal it is.
+    MissingBranchLine,
+    /// A later line of a journal names a branch again.
     #[error("only the first line of a journal is of type \"branch\"")]
-    SecondBranch,
-    /// Another file is of that branch too.
+    RepeatedBranchLine,
+    /// Two files are journals of one branch.
     #[error("there is a journal of branch {0} already")]
-    SecondJournal(u32),
-    /// An operation is there twice.
+    DuplicateJournal(u32),
+    /// Two operations have the same session and sequence.
     #[error("session {session} has an operation {sequence} already")]
-    SecondOperation {
-        /// Its session.
+    DuplicateOperation {
+        /// Session of both operations.
         session: String,
-        /// Its number in it.
+        /// Sequence of both operations.
         sequence: u64,
     },
 }
 
-/// The name that errors give to the text of the operations and faults.
+/// File name in errors about operations and faults.
 const HISTORY_FILE: &str = "history.jsonl";
 
 impl History {
-    /// Reads a run: the text of `history.jsonl`, and name and text of each journal. Empty lines are passed over.
+    /// Reads a run from the text of `history.jsonl` and the name and text of each journal. Empty lines are ignored.
     ///
-    /// `branches` holds each branch that was asked, that answered, or whose journal is here. A branch of which the texts
-    /// know nothing has to be added by who knows of it, so that its journal is missed.
+    /// `branches` then holds each branch that was asked, that answered, or that has a journal. If the bank has more branches,
+    /// the caller adds them, so that their missing journals are reported.
     ///
     /// # Errors
-    /// Names the first line that is wrong, and in what.
+    /// Names the first line that is wrong and what is wrong with it.
     pub fn parse(history_jsonl: &str, journals: &[(String, &str)]) -> Result<History, ParseError> {
         let mut history = History::default();
         for (number, text) in lines(history_jsonl) {
@@ -61,11 +62,11 @@ impl History {
                 Line::Fault(fault) => history.faults.push(fault),
             }
         }
-        refuse_doubled(history_jsonl, &history.operations)?;
+        reject_duplicates(history_jsonl, &history.operations)?;
         for (name, text) in journals {
             let journal = Journal::parse(name, text)?;
             if history.journals.iter().any(|other| other.branch == journal.branch) {
-                return Err(wrong(name, 1, Problem::SecondJournal(journal.branch)));
+                return Err(parse_error(name, 1, Problem::DuplicateJournal(journal.branch)));
             }
             history.journals.push(journal);
         }
@@ -74,11 +75,11 @@ impl History {
         Ok(history)
     }
 
-    /// The text of `history.jsonl`: operations, then faults.
+    /// Text of `history.jsonl`: the operations, then the faults.
     pub fn lines(&self) -> String {
         let operations = self.operations.iter().cloned().map(Line::Operation);
         let faults = self.faults.iter().cloned().map(Line::Fault);
-        written(operations.chain(faults))
+        to_jsonl(operations.chain(faults))
     }
 
     fn known_branches(&self) -> Vec<u32> {
@@ -93,14 +94,14 @@ impl History {
 }
 
 impl Journal {
-    /// Reads one journal; `name` is for errors.
+    /// Reads one journal. Errors name the file `name`.
     ///
     /// # Errors
-    /// Names the first line that is wrong, and in what.
+    /// Names the first line that is wrong and what is wrong with it.
     pub fn parse(name: &str, text: &str) -> Result<Journal, ParseError> {
         let mut lines = lines(text);
         let Some((number, first)) = lines.next() else {
-            return Err(wrong(name, 1, Problem::NoBranch));
+            return Err(parse_error(name, 1, Problem::MissingBranchLine));
         };
         let JournalLine::Branch {
             branch,
@@ -108,13 +109,13 @@ impl Journal {
             digest,
         } = line(name, number, first)?
         else {
-            return Err(wrong(name, number, Problem::NoBranch));
+            return Err(parse_error(name, number, Problem::MissingBranchLine));
         };
         let mut applied = Vec::new();
         for (number, text) in lines {
             match line(name, number, text)? {
                 JournalLine::Applied(entry) => applied.push(entry),
-                JournalLine::Branch { .. } => return Err(wrong(name, number, Problem::SecondBranch)),
+                JournalLine::Branch { .. } => return Err(parse_error(name, number, Problem::RepeatedBranchLine)),
             }
         }
         Ok(Journal {
@@ -125,14 +126,14 @@ impl Journal {
         })
     }
 
-    /// The text of `journals/branch-N.jsonl`.
+    /// Text of `journals/branch-N.jsonl`.
     pub fn lines(&self) -> String {
         let first = JournalLine::Branch {
             branch: self.branch,
             position: self.position,
             digest: self.digest.clone(),
         };
-        written(std::iter::once(first).chain(self.applied.iter().cloned().map(JournalLine::Applied)))
+        to_jsonl(std::iter::once(first).chain(self.applied.iter().cloned().map(JournalLine::Applied)))
     }
 }
 
@@ -143,19 +144,19 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn line<T: serde::de::DeserializeOwned>(file: &str, number: usize, text: &str) -> Result<T, ParseError> {
     serde_json::from_str(text).map_err(|error| {
-        // serde_json counts lines within the text it was given, which is one line: only the column means something.
-        let said = error.to_string();
-        let said = said.split(" at line 1 column ").next().unwrap_or(&said);
-        let said = match error.column() {
-            // It does not know: the line is JSON, but not what is meant.
-            0 => said.to_owned(),
-            column => format!("column {column}: {said}"),
+        // serde_json was given one line, so only the column of its position has a meaning.
+        let message = error.to_string();
+        let message = message.split(" at line 1 column ").next().unwrap_or(&message);
+        let message = match error.column() {
+            // The line is JSON but has other fields than expected: serde_json knows no column.
+            0 => message.to_owned(),
+            column => format!("column {column}: {message}"),
         };
-        wrong(file, number, Problem::Malformed(said))
+        parse_error(file, number, Problem::Malformed(message))
     })
 }
 
-fn wrong(file: &str, line: usize, problem: Problem) -> ParseError {
+fn parse_error(file: &str, line: usize, problem: Problem) -> ParseError {
     ParseError {
         file: file.to_owned(),
         line,
@@ -163,27 +164,31 @@ fn wrong(file: &str, line: usize, problem: Problem) -> ParseError {
     }
 }
 
-/// Witnesses name an operation by session and sequence, so no two may share them.
-fn refuse_doubled(text: &str, operations: &[Operation]) -> Result<(), ParseError> {
+/// Witnesses name an operation by session and sequence, so no two operations may share both.
+fn reject_duplicates(text: &str, operations: &[Operation]) -> Result<(), ParseError> {
     let mut seen = HashSet::with_capacity(operations.len());
-    let doubled = operations
+    let duplicate = operations
         .iter()
         .position(|operation| !seen.insert((operation.session.as_str(), operation.sequence)));
-    let Some(at) = doubled else { return Ok(()) };
-    let problem = Problem::SecondOperation {
+    let Some(at) = duplicate else { return Ok(()) };
+    let problem = Problem::DuplicateOperation {
         session: operations[at].session.clone(),
         sequence: operations[at].sequence,
     };
-    // Faults stand between operations: count again to find the line.
+    // Lines with faults may stand between operations, so the line number is found by counting again.
     let is_operation = |text: &str| matches!(serde_json::from_str(text), Ok(Line::Operation(_)));
     let number = lines(text).filter(|(_, text)| is_operation(text)).nth(at);
-    Err(wrong(HISTORY_FILE, number.map_or(1, |(number, _)| number), problem))
+    Err(parse_error(
+        HISTORY_FILE,
+        number.map_or(1, |(number, _)| number),
+        problem,
+    ))
 }
 
-fn written<T: serde::Serialize>(values: impl Iterator<Item = T>) -> String {
+fn to_jsonl<T: serde::Serialize>(values: impl Iterator<Item = T>) -> String {
     let mut text = String::new();
     for value in values {
-        // These types hold no maps with keys that are not text, and nothing that refuses to be written.
+        // Serialization cannot fail: the types hold no maps with other keys than text.
         if let Ok(line) = serde_json::to_string(&value) {
             text.push_str(&line);
             text.push('\n');

@@ -1,31 +1,31 @@
-//! One recorded run.
+//! A whole recorded run.
 
 use super::fault::Fault;
 use super::journal::Journal;
 use super::operation::Operation;
 use serde::{Deserialize, Serialize};
 
-/// A run, whole.
+/// Everything that was recorded in one run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
-    /// What customers did, in any order; one session's operations have rising `sequence`.
+    /// Operations of the customers, in any order. Within a session `sequence` rises.
     pub operations: Vec<Operation>,
-    /// What befell the bank.
+    /// Faults that were injected.
     pub faults: Vec<Fault>,
-    /// What each branch applied, one for each branch whose journal could be had.
+    /// One journal for each branch that gave one.
     pub journals: Vec<Journal>,
-    /// Every branch of the bank, had or not.
+    /// Every branch of the bank, with or without a journal.
     pub branches: Vec<u32>,
 }
 
-/// A line of `history.jsonl`.
+/// One line of `history.jsonl`.
 // Nearly all lines are operations: boxing them would cost more than it saves.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Line {
-    /// Of a customer.
+    /// An operation of a customer.
     Operation(Operation),
-    /// Of the bank's bad luck.
+    /// An injected fault.
     Fault(Fault),
 }

@@ -58,7 +58,7 @@ fn history() -> History {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn a_written_history_is_read_back() {
     let history = history();
     let journal = history.journals[0].lines();
     let read = History::parse(&history.lines(), &[("branch-1.jsonl".to_owned(), &journal)]);
@@ -66,7 +66,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_file_and_line() {
+fn errors_name_the_file_and_the_line() {
     let (history, journal) = (history().lines(), history().journals[0].lines());
     let doubled = format!("{}\n{}", history, history.lines().next().unwrap_or_default());
     let unknown = history.replacen("\"attempts\"", "\"colour\":1,\"attempts\"", 1);
@@ -75,7 +75,7 @@ fn what_is_wrong_is_named_by_file_and_line() {
     let twice = format!("{journal}\n\n{journal}");
     let strange = journal.replacen("\"digest\"", "\"hash\":\"\",\"digest\"", 1);
     let absent = history.replacen("\"waited_us\":0,", "", 1);
-    //   history, journals, what the error begins with, what it holds
+    // history, journals, start of the error, part of the error
     let table: [(&str, &[&str], &str, &str); 10] = [
         (
             &doubled,
@@ -104,5 +104,25 @@ fn what_is_wrong_is_named_by_file_and_line() {
         let error = History::parse(history, &named).expect_err(begins).to_string();
         assert!(error.starts_with(begins), "{error}");
         assert!(error.contains(holds), "{error}");
+    }
+}
+
+#[test]
+fn refusals_are_written_in_kebab_case_and_read_in_snake_case_too() {
+    for (refusal, kebab, snake) in [
+        (Refusal::InsufficientFunds, "insufficient-funds", "insufficient_funds"),
+        (Refusal::NoSuchAccount, "no-such-account", "no_such_account"),
+        (Refusal::AccountExists, "account-exists", "account_exists"),
+        (Refusal::Overflow, "overflow", "overflow"),
+        (Refusal::SameAccount, "same-account", "same_account"),
+    ] {
+        let mut history = history();
+        history.journals.clear();
+        history.branches = vec![2, 4];
+        history.operations[0].outcome = Outcome::Refused(refusal);
+        let text = history.lines();
+        assert!(text.contains(&format!("{{\"refused\":\"{kebab}\"}}")), "{text}");
+        let older = text.replace(&format!("\"{kebab}\""), &format!("\"{snake}\""));
+        assert_eq!(History::parse(&older, &[]), Ok(history), "{older}");
     }
 }
