@@ -1,49 +1,50 @@
-//! What was asked: the opening balance, and the customers' events in the order of the input. Knows no answers.
+//! What a run asked of the bank: the opening balance and the customers' events in the order of the input. It holds no
+//! answers.
 
 use std::fmt;
 
-/// The whole of what was asked of one bank.
+/// Everything that a run asked of one bank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// What the one account opens with, in minor units.
+    /// Opening balance of the one account, in minor units.
     pub opening_balance: i64,
-    /// In the order of the input. A customer may come more than once; its session then goes on.
+    /// Visits in the order of the input. A customer may have several visits; they use one session.
     pub visits: Vec<Visit>,
 }
 
-/// One listing of a customer in the input.
+/// One entry of the input's list of customers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
-    /// The customer's number.
+    /// Customer number.
     pub customer: u64,
-    /// What it asks, in order.
+    /// Events of the visit, in order.
     pub events: Vec<Event>,
 }
 
 /// One request of a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The label that the input gives the event; it need not be unique.
+    /// Id of the event in the input. Ids need not be unique.
     pub id: Option<u64>,
-    /// The branch that is asked.
+    /// Branch that is asked.
     pub branch: u32,
-    /// What it is asked.
+    /// The request.
     pub action: Action,
 }
 
-/// What a branch is asked to do. Amounts are in minor units, at least 1.
+/// A request to the one account of an input. Amounts are in minor units and at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Say the balance.
+    /// Asks for the balance.
     Query,
-    /// Add this amount.
+    /// Adds an amount.
     Deposit(i64),
-    /// Take this amount away, or refuse.
+    /// Takes an amount. The bank refuses if the account holds less.
     Withdraw(i64),
 }
 
 impl Action {
-    /// The word for it in input and output files.
+    /// Name of the action in the `interface` field of input and output files.
     pub fn interface(&self) -> &'static str {
         match self {
             Action::Query => "query",
@@ -52,12 +53,12 @@ impl Action {
         }
     }
 
-    /// Whether it changes the balance.
+    /// True if the action changes the balance.
     pub fn is_write(&self) -> bool {
         !matches!(self, Action::Query)
     }
 
-    /// By how much it changes the balance where it is accepted.
+    /// Change of the balance if the bank accepts the action.
     pub(crate) fn change(&self) -> i128 {
         match *self {
             Action::Query => 0,
@@ -67,12 +68,12 @@ impl Action {
     }
 }
 
-/// One event of a script, with what is needed to name it.
+/// One event of a script, with what is needed to name it in a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
-    /// Whose event it is.
+    /// Customer of the event.
     pub customer: u64,
-    /// 1 for the customer's first event, counted over all its visits.
+    /// Number of the event among the customer's events, over all visits. The first is 1.
     pub ordinal: usize,
     /// The event.
     pub event: &'a Event,
@@ -99,16 +100,30 @@ impl Script {
 }
 
 impl Step<'_> {
-    /// "event 4", or "its event no. 4" where the input gave it no label.
+    /// Names the event: "event 4", or "its event no. 4" if the input gives it no id.
     pub fn label(&self) -> String {
         match self.event.id {
             Some(id) => format!("event {id}"),
             None => format!("its event no. {}", self.ordinal),
         }
     }
+
+    /// Names the step with its customer: "customer 1's query at branch 2 (event 4)".
+    pub(crate) fn with_customer(&self) -> String {
+        format!("customer {}'s {self}", self.customer)
+    }
+
+    /// Names the step in a sentence about `reader`: "the deposit …" if it is the reader's own, else with its customer.
+    pub(crate) fn named_for(&self, reader: &Step<'_>) -> String {
+        if reader.customer == self.customer {
+            format!("the {self}")
+        } else {
+            self.with_customer()
+        }
+    }
 }
 
-/// "the deposit of 10 at branch 1 (event 2)"
+/// Names the step without its customer: "deposit of 10 at branch 1 (event 2)".
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let branch = self.event.branch;

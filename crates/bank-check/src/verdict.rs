@@ -1,4 +1,4 @@
-//! A judge's word: the guarantee, how many cases bore on it, and in words what was wrong.
+//! A verdict on one guarantee: how many cases were judged, and a witness for each failure that is kept.
 
 use serde::Serialize;
 
@@ -8,14 +8,14 @@ use serde::Serialize;
 pub enum Outcome {
     /// At least one case was judged, and none failed.
     Pass,
-    /// Something was wrong.
+    /// At least one case failed.
     Fail,
-    /// Nothing bore on the guarantee.
+    /// No case was judged: the run did not exercise the guarantee.
     Unknown,
 }
 
 impl Outcome {
-    /// `pass`, `fail` or `unknown`.
+    /// Name of the outcome: `pass`, `fail` or `unknown`.
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Pass => "pass",
@@ -25,50 +25,51 @@ impl Outcome {
     }
 }
 
-/// What one judge found.
+/// The verdict on one guarantee.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was judged, such as `read-your-writes`.
+    /// Name of the guarantee, such as `read-your-writes`.
     pub guarantee: &'static str,
-    /// What a case is, in the plural, such as `reads`.
+    /// Noun for the cases, in the plural, such as `reads`.
     pub unit: &'static str,
-    /// How many cases were judged.
+    /// Number of cases that were judged.
     pub judged: usize,
-    /// Cases that were judged and held, but at the very branch that they depended on, where they hardly could fail: they
-    /// are not in `judged`, and a run that has only such is `unknown`.
+    /// Number of cases that held at the same branch that they depend on, where they could hardly fail. They do not count
+    /// as `judged`, so a run with only such cases is `unknown`.
     pub same_branch: usize,
-    /// How many cases failed. [`crate::judge`] keeps the witnesses of the first few only.
+    /// Number of cases that failed. It may exceed the number of witnesses: see [`crate::Options::witnesses_max`].
     pub failed: usize,
-    /// One sentence for each failure, in the order of the input; of [`crate::judge`], the sentences of the `witnesses`.
+    /// One sentence per failure. [`crate::output`] gives all, in the order of the input. [`crate::judge`] gives the
+    /// sentences of `witnesses`.
     pub failures: Vec<String>,
-    /// The smallest first: broken promises before others, few operations before many, early before late. Only
-    /// [`crate::judge`] gives them.
+    /// Witnesses that were kept, best first: broken promises before others, few operations before many, early before late.
+    /// Only [`crate::judge`] gives them.
     pub witnesses: Vec<Witness>,
-    /// Of a failure: a promise was broken; `false`: no failed case was asked for, as where a read was `eventual`. Of a pass:
-    /// some case was asked for.
+    /// Whether the customers asked for the guarantee. For a failure: at least one failed case was promised; `false` if, for
+    /// example, every such read was `eventual`. For a pass: at least one case was promised.
     pub promised: bool,
-    /// On what the verdict rests where that is less than usual, or why nothing was judged.
+    /// Why nothing was judged, or what the verdict is based on if some evidence is missing.
     pub note: Option<&'static str>,
 }
 
-/// The smallest proof that a guarantee was broken.
+/// A witness: the few operations that prove that a guarantee was broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Witness {
-    /// What happened, in words.
+    /// One sentence that says what happened.
     pub sentence: String,
-    /// The operations that it speaks of, as session and sequence, in the order of the sentence.
+    /// Operations in the sentence, as session and sequence, in the order of the sentence.
     pub operations: Vec<(String, u64)>,
-    /// The positions that it speaks of.
+    /// Positions in the sentence.
     pub positions: Vec<u64>,
-    /// The branches whose journals it speaks of.
+    /// Branches whose journals are in the sentence.
     pub journals: Vec<u32>,
-    /// What was broken had been promised.
+    /// Whether the customer asked for the guarantee that was broken.
     pub promised: bool,
 }
 
 impl Verdict {
-    /// A verdict with nothing judged yet.
-    pub(crate) fn new(guarantee: &'static str, unit: &'static str) -> Self {
+    /// A verdict without any case.
+    pub fn new(guarantee: &'static str, unit: &'static str) -> Self {
         Verdict {
             guarantee,
             unit,
@@ -82,14 +83,14 @@ impl Verdict {
         }
     }
 
-    /// Counts a case, and keeps its failure where it has one.
+    /// Counts a case that was judged. `failure` says what was wrong with it; `None` if it held.
     pub(crate) fn count(&mut self, failure: Option<String>) {
         self.judged += 1;
         self.failed += usize::from(failure.is_some());
         self.failures.extend(failure);
     }
 
-    /// Pass, fail or unknown.
+    /// Outcome of all cases together.
     pub fn outcome(&self) -> Outcome {
         if self.failed > 0 || !self.failures.is_empty() {
             Outcome::Fail
@@ -100,13 +101,13 @@ impl Verdict {
         }
     }
 
-    /// It failed, and what failed had been promised.
+    /// True if the verdict is a failure and a promised case failed.
     pub fn breaks_promise(&self) -> bool {
         self.outcome() == Outcome::Fail && self.promised
     }
 }
 
-/// Fail where any failed; else pass where any passed; else unknown.
+/// Outcome of several verdicts: fail if any failed, else pass if any passed, else unknown.
 pub fn overall<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Outcome {
     let mut all = Outcome::Unknown;
     for verdict in verdicts {

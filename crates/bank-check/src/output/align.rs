@@ -1,16 +1,16 @@
-//! Finds each event's answer in an output. Event ids are labels and need not be unique, so a customer's reported
-//! events are matched to its asked ones in order, by interface and branch.
+//! Finds the answer to each event in an output. Event ids need not be unique, so the entries of a customer are matched to its
+//! events in order, by interface and branch.
 
-use super::{Answer, Output, Reported, whose};
+use super::reported::{Answer, Output, Reported};
 use crate::script::{Action, Step};
 use crate::verdict::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The answer to each step, and the verdict on whether all were answered that had to be.
+/// The answer to each step, and the verdict on whether every step has one. Steps in `excused` need no answer.
 pub(super) fn align(steps: &[Step<'_>], output: &Output, excused: &BTreeSet<usize>) -> (Vec<Answer>, Verdict) {
     let mut verdict = Verdict::new("complete", "events");
     if !excused.is_empty() {
-        verdict.note = Some("without those that a fault kept from an answer");
+        verdict.note = Some("without the events that a fault kept from an answer");
     }
     let answers = match output {
         Output::Events(reported) => from_events(steps, reported, excused, &mut verdict),
@@ -19,13 +19,13 @@ pub(super) fn align(steps: &[Step<'_>], output: &Output, excused: &BTreeSet<usiz
     (answers, verdict)
 }
 
-/// The places of each customer's items, by customer.
+/// Indexes of each customer's items.
 fn by_customer<T>(items: &[T], customer: impl Fn(&T) -> u64) -> BTreeMap<u64, Vec<usize>> {
-    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (place, item) in items.iter().enumerate() {
-        places.entry(customer(item)).or_default().push(place);
+    let mut indexes: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        indexes.entry(customer(item)).or_default().push(index);
     }
-    places
+    indexes
 }
 
 fn from_events(
@@ -40,7 +40,7 @@ fn from_events(
         let mut left = entries.remove(&customer).unwrap_or_default().into_iter().peekable();
         for (place, &at) in asked.iter().enumerate() {
             let step = &steps[at];
-            skip_foreign(
+            skip_surplus(
                 step,
                 asked.get(place + 1).map(|&next| &steps[next]),
                 &mut left,
@@ -49,13 +49,13 @@ fn from_events(
             );
             let answer = left.next_if(|&entry| is_for(&reported[entry], step));
             match answer.map(|entry| reported[entry].answer) {
-                // An output calls a write that was not applied failed, like one that was refused.
+                // An output reports a write that was not applied as failed, like a refused one.
                 None | Some(Answer::Unknown | Answer::Fail) if excused.contains(&at) => {}
                 Some(answer) => {
                     answers[at] = answer;
-                    verdict.count(unanswered(step, answer));
+                    verdict.count(missing_answer(step, answer));
                 }
-                None => verdict.count(Some(format!("{} is not in the output", whose(step)))),
+                None => verdict.count(Some(format!("{} is not in the output", step.with_customer()))),
             }
         }
         for entry in left {
@@ -68,8 +68,9 @@ fn from_events(
     answers
 }
 
-/// Passes over an entry that nobody asked for: one that is for neither this step nor the next, before one that is.
-fn skip_foreign(
+/// Skips one entry that the input did not ask for: an entry for neither this step nor the next, directly before an entry for
+/// this step.
+fn skip_surplus(
     step: &Step<'_>,
     next: Option<&Step<'_>>,
     left: &mut std::iter::Peekable<std::vec::IntoIter<usize>>,
@@ -89,12 +90,12 @@ fn is_for(entry: &Reported, step: &Step<'_>) -> bool {
     entry.interface == step.event.action.interface() && entry.branch.is_none_or(|branch| branch == step.event.branch)
 }
 
-fn unanswered(step: &Step<'_>, answer: Answer) -> Option<String> {
+fn missing_answer(step: &Step<'_>, answer: Answer) -> Option<String> {
     match (step.event.action, answer) {
-        (_, Answer::Unknown) => Some(format!("{} was not answered", whose(step))),
-        (Action::Query, Answer::Success | Answer::Fail) => Some(format!("{} has no balance", whose(step))),
+        (_, Answer::Unknown) => Some(format!("{} was not answered", step.with_customer())),
+        (Action::Query, Answer::Success | Answer::Fail) => Some(format!("{} has no balance", step.with_customer())),
         (Action::Deposit(_) | Action::Withdraw(_), Answer::Balance(_)) => {
-            Some(format!("{} has no result", whose(step)))
+            Some(format!("{} has no result", step.with_customer()))
         }
         _ => None,
     }
@@ -123,9 +124,9 @@ fn from_balances(
         false => Answer::NotSaid,
     };
     let mut answers: Vec<Answer> = (0..steps.len()).map(not_said).collect();
-    let mut said: BTreeMap<u64, i64> = BTreeMap::new();
+    let mut reported: BTreeMap<u64, i64> = BTreeMap::new();
     for &(customer, balance) in balances {
-        if said.insert(customer, balance).is_some() {
+        if reported.insert(customer, balance).is_some() {
             verdict
                 .failures
                 .push(format!("customer {customer} is in the output twice"));
@@ -140,7 +141,7 @@ fn from_balances(
         last_queries.insert(step.customer, at);
     }
     for (customer, at) in last_queries {
-        match said.remove(&customer) {
+        match reported.remove(&customer) {
             _ if excused.contains(&at) => {}
             Some(balance) => {
                 answers[at] = Answer::Balance(balance);
@@ -149,7 +150,7 @@ fn from_balances(
             None => verdict.count(Some(format!("customer {customer} is not in the output"))),
         }
     }
-    for customer in said.into_keys() {
+    for customer in reported.into_keys() {
         verdict.failures.push(format!(
             "customer {customer} is in the output, but asks for no balance in the input"
         ));

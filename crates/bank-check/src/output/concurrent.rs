@@ -1,94 +1,103 @@
-//! Customers all at once: a balance must be the opening one, with all of its customer's earlier writes, and of each
-//! other customer's writes those up to some point. Any such points are allowed, so no correct run ever fails.
+//! Judges customers that ran at the same time. A balance must be the opening balance, plus all earlier writes of the reading
+//! customer, plus each other customer's writes up to some point. Every choice of these points is allowed, so a correct run
+//! never fails.
 
+use super::reported::Answer;
 use super::sums::Sums;
-use super::{Answer, named_for, reads_verdict, whose, writes_verdict};
 use crate::script::{Action, Step};
 use crate::verdict::Verdict;
 use std::collections::BTreeMap;
 
-/// The verdicts on reads and on writes.
-pub(super) fn judge(opening_balance: i64, steps: &[Step<'_>], answers: &[Answer]) -> Vec<Verdict> {
-    let (mut reads, mut writes) = (reads_verdict(), writes_verdict());
+/// Counts every read in `reads` and every write in `writes`.
+pub(super) fn judge(
+    opening_balance: i64,
+    steps: &[Step<'_>],
+    answers: &[Answer],
+    reads: &mut Verdict,
+    writes: &mut Verdict,
+) {
     let opening = i128::from(opening_balance);
     let effects = effects(opening, steps, answers);
     let mut customers: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (at, step) in steps.iter().enumerate() {
         customers.entry(step.customer).or_default().push(at);
     }
-    let own: Vec<&Vec<usize>> = customers.values().collect();
-    let mut failures = [Vec::new(), Vec::new()];
-    for (own, others) in own.iter().zip(others(&own, &effects)) {
-        let mut counter = Counter {
+    let customers: Vec<Vec<usize>> = customers.into_values().collect();
+    // Failures with the index of their step: verdicts list them in the order of the input.
+    let mut read_failures = Vec::new();
+    let mut write_failures = Vec::new();
+    for (own, others) in customers.iter().zip(others(&customers, &effects)) {
+        let mut view = CustomerView {
             opening,
             others,
             past: vec![(Sums::zero(), None)],
         };
-        for &at in own.iter() {
+        for &at in own {
             let step = &steps[at];
             match (step.event.action, answers[at]) {
                 (Action::Query, Answer::Balance(balance)) => {
                     reads.judged += 1;
-                    failures[0].extend(counter.read(steps, step, balance).map(|words| (at, words)));
+                    read_failures.extend(view.read(steps, step, balance).map(|failure| (at, failure)));
                 }
                 (_, Answer::Success | Answer::Fail) if step.event.action.is_write() => {
                     writes.judged += 1;
                     let accepted = answers[at] == Answer::Success;
-                    failures[1].extend(counter.write(step, accepted).map(|words| (at, words)));
+                    write_failures.extend(view.write(step, accepted).map(|failure| (at, failure)));
                 }
                 _ => {}
             }
-            counter.apply(at, effects[at]);
+            view.apply(at, effects[at]);
         }
     }
-    let [read_failures, write_failures] = failures.map(|mut list| {
-        list.sort();
-        list.into_iter().map(|(_, words)| words)
-    });
-    reads.failures.extend(read_failures);
-    writes.failures.extend(write_failures);
+    reads.failures.extend(in_order(read_failures));
+    writes.failures.extend(in_order(write_failures));
     writes.failures.extend(overdrawn(opening, &effects));
-    vec![reads, writes]
 }
 
-/// What an event does to the balance.
+fn in_order(mut failures: Vec<(usize, String)>) -> impl Iterator<Item = String> {
+    failures.sort();
+    failures.into_iter().map(|(_, failure)| failure)
+}
+
+/// Effect of an event on the balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
     None,
-    /// It changes the balance by this much.
-    Sure(i128),
-    /// It may, or may not.
-    Unsure(i128),
+    /// The event certainly changed the balance by this amount.
+    Certain(i128),
+    /// The event may have changed the balance by this amount.
+    Uncertain(i128),
 }
 
 fn effects(opening: i128, steps: &[Step<'_>], answers: &[Answer]) -> Vec<Effect> {
     let deposits: i128 = steps.iter().map(|step| step.event.action.change().max(0)).sum();
+    // A deposit can only be refused if the balance may exceed the largest amount.
     let fits = opening + deposits <= i128::from(i64::MAX);
     let effect = |(step, answer): (&Step<'_>, &Answer)| match (step.event.action, *answer) {
         (Action::Query, _) | (_, Answer::Fail) => Effect::None,
-        (action, Answer::Success) => Effect::Sure(action.change()),
-        (Action::Deposit(amount), Answer::NotSaid) if fits => Effect::Sure(i128::from(amount)),
-        (action, _) => Effect::Unsure(action.change()),
+        (action, Answer::Success) => Effect::Certain(action.change()),
+        (Action::Deposit(amount), Answer::NotSaid) if fits => Effect::Certain(i128::from(amount)),
+        (action, _) => Effect::Uncertain(action.change()),
     };
     steps.iter().zip(answers).map(effect).collect()
 }
 
-fn with(sums: &Sums, effect: Effect) -> Sums {
+fn add_effect(sums: &Sums, effect: Effect) -> Sums {
     match effect {
         Effect::None => sums.clone(),
-        Effect::Sure(change) => sums.shifted(change),
-        Effect::Unsure(change) => sums.maybe(change),
+        Effect::Certain(change) => sums.shifted(change),
+        Effect::Uncertain(change) => sums.with_uncertain(change),
     }
 }
 
-/// For each customer, what all the others may have added so far.
-fn others(customers: &[&Vec<usize>], effects: &[Effect]) -> Vec<Sums> {
-    let up_to_any_point = |events: &&Vec<usize>| {
+/// For each customer, the possible sums of all other customers' writes at any time.
+fn others(customers: &[Vec<usize>], effects: &[Effect]) -> Vec<Sums> {
+    let up_to_any_point = |events: &Vec<usize>| {
         let mut now = Sums::zero();
         let mut ever = Sums::zero();
         for &at in events.iter().filter(|&&at| effects[at] != Effect::None) {
-            now = with(&now, effects[at]);
-            ever = ever.or(&now);
+            now = add_effect(&now, effects[at]);
+            ever = ever.union(&now);
         }
         ever
     };
@@ -107,28 +116,29 @@ fn others(customers: &[&Vec<usize>], effects: &[Effect]) -> Vec<Sums> {
     all
 }
 
-/// Money that was never there was paid out, in whatever order the writes came.
+/// A failure if the accepted writes take more than the account ever had, in any order.
 fn overdrawn(opening: i128, effects: &[Effect]) -> Option<String> {
     let most = effects.iter().fold(opening, |sum, effect| match *effect {
         Effect::None => sum,
-        Effect::Sure(change) => sum + change,
-        Effect::Unsure(change) => sum + change.max(0),
+        Effect::Certain(change) => sum + change,
+        Effect::Uncertain(change) => sum + change.max(0),
     });
-    (most < 0).then(|| format!("all that succeeded leaves the account at {most}: a withdrawal had to be refused"))
+    (most < 0).then(|| format!("the accepted writes leave the account at {most}: a withdrawal had to be refused"))
 }
 
-/// One customer's view as it goes through its events.
-struct Counter {
+/// What one customer may see, event by event.
+struct CustomerView {
     opening: i128,
+    /// Possible sums of the other customers' writes.
     others: Sums,
-    /// What its own writes add: before the first, then after each, with the write's place.
+    /// Possible sums of the customer's own writes: before the first, then after each write, with the index of that write.
     past: Vec<(Sums, Option<usize>)>,
 }
 
-impl Counter {
+impl CustomerView {
     fn apply(&mut self, at: usize, effect: Effect) {
         if effect != Effect::None {
-            let next = with(&self.own(), effect);
+            let next = add_effect(&self.own(), effect);
             self.past.push((next, Some(at)));
         }
     }
@@ -137,11 +147,11 @@ impl Counter {
         self.past.last().map_or_else(Sums::zero, |(sums, _)| sums.clone())
     }
 
-    fn least(&self) -> i128 {
+    fn lowest(&self) -> i128 {
         (self.opening + self.own().low() + self.others.low()).max(0)
     }
 
-    fn most(&self) -> i128 {
+    fn highest(&self) -> i128 {
         (self.opening + self.own().high() + self.others.high()).min(i128::from(i64::MAX))
     }
 
@@ -150,23 +160,23 @@ impl Counter {
     }
 
     fn write(&self, step: &Step<'_>, accepted: bool) -> Option<String> {
-        let (least, most) = (self.least(), self.most());
+        let (lowest, highest) = (self.lowest(), self.highest());
         match (step.event.action, accepted) {
-            (Action::Withdraw(amount), true) if most < i128::from(amount) => Some(format!(
-                "{} succeeded; it had to be refused: the balance was at most {most}",
-                whose(step)
+            (Action::Withdraw(amount), true) if highest < i128::from(amount) => Some(format!(
+                "{} succeeded; it had to be refused: the balance was at most {highest}",
+                step.with_customer()
             )),
-            (Action::Withdraw(amount), false) if least >= i128::from(amount) => Some(format!(
-                "{} was refused; it had to succeed: the balance was at least {least}",
-                whose(step)
+            (Action::Withdraw(amount), false) if lowest >= i128::from(amount) => Some(format!(
+                "{} was refused; it had to succeed: the balance was at least {lowest}",
+                step.with_customer()
             )),
-            (Action::Deposit(amount), true) if least + i128::from(amount) > i128::from(i64::MAX) => Some(format!(
-                "{} succeeded; it had to be refused: the balance was at least {least}",
-                whose(step)
+            (Action::Deposit(amount), true) if lowest + i128::from(amount) > i128::from(i64::MAX) => Some(format!(
+                "{} succeeded; it had to be refused: the balance was at least {lowest}",
+                step.with_customer()
             )),
-            (Action::Deposit(amount), false) if most + i128::from(amount) <= i128::from(i64::MAX) => Some(format!(
-                "{} was refused; it had to succeed: the balance was at most {most}",
-                whose(step)
+            (Action::Deposit(amount), false) if highest + i128::from(amount) <= i128::from(i64::MAX) => Some(format!(
+                "{} was refused; it had to succeed: the balance was at most {highest}",
+                step.with_customer()
             )),
             _ => None,
         }
@@ -177,18 +187,18 @@ impl Counter {
         if self.explains(&self.own(), answered) {
             return None;
         }
-        let fault = format!("{} answered {answered}; it had to", whose(reader));
-        // Without this write of its own, and those after it, the balance would be explained.
+        let failure = format!("{} answered {answered}; it had to", reader.with_customer());
+        // The answer is possible without this write of the customer's own and those after it.
         let known = (0..self.past.len() - 1)
             .rev()
             .find(|&known| self.explains(&self.past[known].0, answered));
         let missed = known.and_then(|known| self.past[known + 1].1).map(|at| &steps[at]);
         Some(match missed {
-            Some(write) => format!("{fault} include {}: read-your-writes broken", named_for(reader, write)),
+            Some(write) => format!("{failure} include {}: read-your-writes broken", write.named_for(reader)),
             None => format!(
-                "{fault} be between {} and {}, and no order of the customers' writes gives it",
-                self.least(),
-                self.most()
+                "{failure} be between {} and {}, and no order of the customers' writes gives it",
+                self.lowest(),
+                self.highest()
             ),
         })
     }

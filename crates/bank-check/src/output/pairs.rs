@@ -1,20 +1,20 @@
-//! The assignment's own checker, as it computes: it compares the balances of each two adjacent queries, and knows no
-//! input. It passes a run whose every balance is 7; its line is printed because people look for it.
+//! The result of the assignment's own checker. It compares the balances of adjacent queries and does not know the input, so
+//! it passes a run in which every balance is 7. Its line is printed because users of the assignment look for it.
 
-use super::{Answer, Reported};
+use super::reported::{Answer, Reported};
 use std::fmt;
 
 /// Two adjacent queries of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
-    /// The branch of each, where the output names it.
+    /// Branch of each query, if the output names it.
     pub branches: [Option<u32>; 2],
-    /// The balance of each.
+    /// Balance of each query.
     pub balances: [i64; 2],
 }
 
 impl Pair {
-    /// Whether both say the same balance.
+    /// True if both queries have the same balance.
     pub fn is_consistent(&self) -> bool {
         self.balances[0] == self.balances[1]
     }
@@ -42,7 +42,7 @@ impl fmt::Display for Pair {
 pub struct Pairs(pub Vec<Pair>);
 
 impl Pairs {
-    /// Finds them. Adjacent is what stands side by side in the output, whoever the customers are.
+    /// Finds the pairs in an output. Two queries are adjacent if no entry stands between them, also across customers.
     pub fn of(reported: &[Reported]) -> Self {
         let pairs = reported
             .windows(2)
@@ -56,13 +56,12 @@ impl Pairs {
         Pairs(pairs.collect())
     }
 
-    /// How many of them say the same balance.
+    /// Number of pairs with equal balances.
     pub fn consistent(&self) -> usize {
         self.0.iter().filter(|pair| pair.is_consistent()).count()
     }
 }
 
-/// "19 out of 19 cross-branch query events are correct."
 impl fmt::Display for Pairs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -1,29 +1,29 @@
-//! The amounts that some writes may have added up to, where it is not known which of them count yet: exactly while
-//! they are few, else by their least, their greatest and their common step.
+//! Possible sums of writes when it is not known which of the writes were applied. A small set is exact. A large set keeps
+//! only its lowest and highest sum and the common step between sums.
 
 use std::collections::BTreeSet;
 
-/// Beyond this many different sums only their bounds and step are kept: it bounds the judge's memory and time.
+/// Largest number of sums that are kept exactly. It bounds the judge's memory and time.
 const EXACT_MAX: usize = 1024;
-/// Beyond this many pairs two sets are combined by bounds and step at once.
+/// Largest number of pairs for which two exact sets are added pair by pair. It bounds the time of one addition.
 const PAIRS_MAX: usize = 64 * 1024;
 
-/// A set of sums that holds every possible one, and perhaps some impossible ones.
+/// A set of sums. It contains every possible sum and perhaps some impossible ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sums {
-    /// These, and no others.
+    /// Exactly these sums.
     Exact(BTreeSet<i128>),
-    /// `low`, `low + step`, … `high`. A step of 0: `low` alone.
+    /// `low`, `low + step`, …, `high`. With a step of 0, only `low`.
     Span { low: i128, high: i128, step: i128 },
 }
 
 impl Sums {
-    /// Nothing added: 0 alone.
+    /// The set {0}: no write.
     pub(super) fn zero() -> Self {
         Sums::Exact(BTreeSet::from([0]))
     }
 
-    /// Whether `sum` may be one of them.
+    /// True if `sum` may be in the set.
     pub(super) fn contains(&self, sum: i128) -> bool {
         match *self {
             Sums::Exact(ref set) => set.contains(&sum),
@@ -46,7 +46,7 @@ impl Sums {
         }
     }
 
-    /// Every sum, with `change` added.
+    /// The set with `change` added to every sum.
     pub(super) fn shifted(&self, change: i128) -> Self {
         match *self {
             Sums::Exact(ref set) => Sums::Exact(set.iter().map(|sum| sum + change).collect()),
@@ -58,8 +58,8 @@ impl Sums {
         }
     }
 
-    /// The sums of either.
-    pub(super) fn or(&self, other: &Self) -> Self {
+    /// Sums that are in either set.
+    pub(super) fn union(&self, other: &Self) -> Self {
         if let (Sums::Exact(a), Sums::Exact(b)) = (self, other) {
             return Sums::Exact(a.union(b).copied().collect()).bounded();
         }
@@ -68,7 +68,7 @@ impl Sums {
         Sums::Span { low, high, step }
     }
 
-    /// Every sum of these with every sum of those.
+    /// Sums of one element from each set.
     pub(super) fn plus(&self, other: &Self) -> Self {
         if let (Sums::Exact(a), Sums::Exact(b)) = (self, other)
             && a.len() * b.len() <= PAIRS_MAX
@@ -83,7 +83,7 @@ impl Sums {
         }
     }
 
-    /// Whether a sum of these and a sum of those may add up to `sum`.
+    /// True if `sum` may be the sum of one element from each set.
     pub(super) fn plus_contains(&self, other: &Self, sum: i128) -> bool {
         match (self, other) {
             (Sums::Exact(set), _) => set.iter().any(|part| other.contains(sum - part)),
@@ -92,9 +92,9 @@ impl Sums {
         }
     }
 
-    /// The same with a write that may or may not count.
-    pub(super) fn maybe(&self, change: i128) -> Self {
-        self.or(&self.shifted(change))
+    /// The set after a write that may or may not have been applied.
+    pub(super) fn with_uncertain(&self, change: i128) -> Self {
+        self.union(&self.shifted(change))
     }
 
     fn step(&self) -> i128 {
@@ -116,7 +116,7 @@ impl Sums {
     }
 }
 
-/// The greatest common divisor; of 0 and n it is n.
+/// Greatest common divisor. `gcd(n, 0)` is `n`.
 fn gcd(a: i128, b: i128) -> i128 {
     if b == 0 { a.abs() } else { gcd(b, a % b) }
 }
@@ -127,14 +127,14 @@ mod tests {
 
     #[test]
     fn few_sums_are_exact() {
-        let sums = Sums::zero().maybe(10).maybe(25);
+        let sums = Sums::zero().with_uncertain(10).with_uncertain(25);
         let held: Vec<i128> = (-5..50).filter(|&sum| sums.contains(sum)).collect();
         assert_eq!(held, [0, 10, 25, 35]);
     }
 
     #[test]
     fn many_sums_keep_bounds_and_step() {
-        let sums = (0..2_000).fold(Sums::zero(), |sums, _| sums.maybe(10));
+        let sums = (0..2_000).fold(Sums::zero(), |sums, _| sums.with_uncertain(10));
         assert_eq!(
             sums,
             Sums::Span {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn sums_add_up() {
-        let (a, b) = (Sums::zero().maybe(3), Sums::zero().maybe(-5));
+        let (a, b) = (Sums::zero().with_uncertain(3), Sums::zero().with_uncertain(-5));
         let held: Vec<i128> = (-9..9).filter(|&sum| a.plus(&b).contains(sum)).collect();
         assert_eq!(held, [-5, -2, 0, 3]);
     }

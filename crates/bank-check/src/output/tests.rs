@@ -1,9 +1,9 @@
 use super::*;
-use crate::script::{Action, Event, Visit};
+use crate::script::{Action, Event, Step, Visit};
 use crate::verdict::{Outcome, overall};
 use proptest::prelude::*;
 
-/// "1: q1 d2+10 w1-5": a line per visit; the digit after the letter is the branch.
+/// Reads a script such as "1: q1 d2+10 w1-5": one visit per line; the digit after the letter is the branch.
 fn script(opening_balance: i64, text: &str) -> Script {
     let visit = |line: &str| {
         let (customer, events) = line.split_once(':').expect("customer: events");
@@ -30,7 +30,7 @@ fn script(opening_balance: i64, text: &str) -> Script {
     }
 }
 
-/// The answers in order: a number, "ok", "fail", "?", or "-" for an event that is left out.
+/// Reads the answers in order: a number, "ok", "fail", "?", or "-" for an event that the output lacks.
 fn output(script: &Script, answers: &str) -> Output {
     let steps = script.steps();
     let reported = steps
@@ -58,15 +58,15 @@ fn failures(opening: i64, text: &str, answers: &str, mode: Mode) -> Vec<String> 
 }
 
 #[test]
-fn what_a_fault_kept_from_an_answer_is_not_missed() {
-    // The excused event, by its place; the answers as an output has them, where what was not done is "fail".
+fn an_excused_event_needs_no_answer() {
+    // Answers, indexes of the excused events, expected failures. An output reports a write that was not applied as "fail".
     let table: [(&str, &[usize], &[&str]); 7] = [
         ("ok fail ? 10", &[1, 2], &[]),
         ("ok - - 10", &[1, 2], &[]),
-        // Whether an excused write counts is anyone's guess.
+        // An excused write may or may not have been applied.
         ("ok ? 10 30", &[1], &[]),
         ("ok fail 30 30", &[1], &[]),
-        // An answer that there is has to be right.
+        // An answer that is present is judged.
         (
             "ok ? 0 10",
             &[1, 2],
@@ -129,17 +129,17 @@ fn sequential_runs() {
             "ok 10 0",
             &[
                 "customer 2's query at branch 2 (event 1) answered 0; it had to be 10, and to include customer 1's \
-               deposit of 10 at branch 1 (event 1): not what the customers' order gives",
+               deposit of 10 at branch 1 (event 1): the order of the input broken",
             ],
         ),
         (
             "1: q1 d1+10 q2",
             "7 ok 7",
             &[
-                "customer 1's query at branch 1 (event 1) answered 7; it had to be 0, as the bank opened, and the \
-                 account never held that before",
-                "customer 1's query at branch 2 (event 3) answered 7; it had to be 10, as the deposit of 10 at branch \
-                 1 (event 2) left it, and the account never held that before",
+                "customer 1's query at branch 1 (event 1) answered 7; it had to be 0, the opening balance; the \
+                 account never held 7 before",
+                "customer 1's query at branch 2 (event 3) answered 7; it had to be 10, the balance after the deposit of \
+                 10 at branch 1 (event 2); the account never held 7 before",
             ],
         ),
         (
@@ -282,7 +282,7 @@ fn last_balances() {
 }
 
 #[test]
-fn the_assignments_own_line() {
+fn the_line_of_the_assignments_checker() {
     let script = script(0, "1: q1 q2 d2+5 q1\n2: q3");
     let Output::Events(reported) = output(&script, "0 0 ok 5 0") else {
         unreachable!()
@@ -318,7 +318,7 @@ fn any_script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// Runs the events in the given order of places, as a bank of one branch would.
+/// Runs the events in the given order, as a bank of one branch would.
 fn run_in_order(script: &Script, order: &[usize]) -> Vec<Reported> {
     let steps = script.steps();
     let mut balance = script.opening_balance;
@@ -342,7 +342,7 @@ fn run_in_order(script: &Script, order: &[usize]) -> Vec<Reported> {
     steps.iter().zip(answers).map(report).collect()
 }
 
-/// Any order that keeps each customer's own: the next customer is picked by `picks`.
+/// An order of the events that keeps each customer's own order. `picks` chooses the next customer.
 fn interleaved(script: &Script, picks: &[usize]) -> Vec<usize> {
     let steps = script.steps();
     let mut queues: Vec<std::collections::VecDeque<usize>> = Vec::new();
@@ -361,7 +361,7 @@ fn interleaved(script: &Script, picks: &[usize]) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn a_right_sequential_run_passes_and_any_altered_balance_fails(
+    fn a_correct_sequential_run_passes_and_any_altered_balance_fails(
         script in any_script(), which in any::<prop::sample::Index>(), off in prop_oneof![-20..0i64, 1..20i64]
     ) {
         let order: Vec<usize> = (0..script.steps().len()).collect();
@@ -381,7 +381,7 @@ proptest! {
     }
 
     #[test]
-    fn a_right_concurrent_run_passes(script in any_script(), picks in prop::collection::vec(0..3usize, 1..40)) {
+    fn a_correct_concurrent_run_passes(script in any_script(), picks in prop::collection::vec(0..3usize, 1..40)) {
         let reported = run_in_order(&script, &interleaved(&script, &picks));
         let verdicts = judge(&script, &Output::Events(reported), Mode::Concurrent);
         prop_assert_ne!(overall(&verdicts), Outcome::Fail, "{:?}", verdicts);
