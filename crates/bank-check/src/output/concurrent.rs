@@ -49,6 +49,8 @@ pub(super) fn judge(
             view.apply(at, effects[at]);
         }
     }
+    reads.failed += read_failures.len();
+    writes.failed += write_failures.len();
     reads.failures.extend(in_order(read_failures));
     writes.failures.extend(in_order(write_failures));
     writes.failures.extend(overdrawn(opening, &effects));

@@ -232,6 +232,15 @@ fn concurrent_witness() {
 }
 
 #[test]
+fn failed_cases_are_counted_in_both_modes() {
+    for (mode, expected) in [(Mode::Sequential, [2, 1]), (Mode::Concurrent, [2, 1])] {
+        let script = script(0, "1: d1+10 q2 q3 w1-50");
+        let verdicts = judge(&script, &output(&script, "ok 7 7 ok"), mode);
+        assert_eq!([verdicts[1].failed, verdicts[2].failed], expected, "{mode:?}");
+    }
+}
+
+#[test]
 fn nothing_to_judge_is_unknown() {
     let script = script(0, "1: d1+4");
     let verdicts = judge(&script, &output(&script, "ok"), Mode::Sequential);
