@@ -1,4 +1,11 @@
-//! The evidence that several guarantees are judged from: sessions and writes, journals, the checker's own replay. It judges nothing itself.
+//! Evidence that several guarantees are judged from. It judges nothing.
+//!
+//! - `request_id`: request ids, independent of their spelling.
+//! - `replay`: the checker's own balances, and where a journal contradicts them.
+//! - `journals`: the branches' journals, compared with each other.
+//! - `index`: sessions and writes of a run, with its journals and their replay.
+//! - `describe`: how witnesses name operations and commands.
+//! - `verdict_builder`: counts cases and keeps the best witnesses.
 
 pub(crate) mod describe;
 pub(crate) mod index;

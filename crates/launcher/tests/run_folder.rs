@@ -260,9 +260,7 @@ fn the_sevens_are_caught_with_journals_and_without() {
     let said = caught_in(run.check(&[]));
     assert!(verdict(&said, "honest-positions").contains(" fail "), "{said}");
     assert!(
-        said.contains(
-            "answered balance 7 from position 1, but by what is just before it, the bank's opening, it had to be 0"
-        ),
+        said.contains("answered balance 7 from position 1, but right after the bank's opening it had to be 0"),
         "{said}"
     );
 }

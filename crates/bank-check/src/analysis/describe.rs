@@ -1,65 +1,65 @@
-//! How witnesses name things, so that all judges name them alike.
+//! How witnesses name operations and commands. All judges use the same phrases.
 
-use crate::analysis::index::{Run, Write};
-use crate::history::{Action, Applied, Level, Operation, Outcome, Refusal};
+use crate::analysis::index::Run;
+use crate::history::{Action, Applied, Operation, Outcome, Refusal};
 
-/// "customer 1 deposited 10 at branch 1 (event 3, position 7)"
-pub(crate) fn did(operation: &Operation) -> String {
+/// What an operation led to: "customer 1 deposited 10 at branch 1 (event 3, position 7)".
+pub(crate) fn result(operation: &Operation) -> String {
     let customer = operation.customer;
     let position = operation.position;
     let detail = detail(operation, position.map(|position| format!("position {position}")));
     match operation.outcome {
-        Outcome::Accepted | Outcome::Answered => format!("customer {customer} {} {detail}", past(&operation.action)),
+        Outcome::Accepted | Outcome::Answered => {
+            format!("customer {customer} {} {detail}", past_tense(&operation.action))
+        }
         Outcome::Refused(refusal) => {
-            let why = why(refusal);
+            let why = refusal_reason(refusal);
             format!(
                 "customer {customer} was refused {} {detail}, for {why}",
-                noun(&operation.action)
+                with_article(&operation.action)
             )
         }
-        _ => format!("customer {customer} asked for {} {detail}", noun(&operation.action)),
+        _ => format!(
+            "customer {customer} asked for {} {detail}",
+            with_article(&operation.action)
+        ),
     }
 }
 
-/// "query at branch 2 (event 4, level eventual)", "withdrawal of 5 at branch 2 (event 5)"
-pub(crate) fn asked(operation: &Operation) -> String {
-    if operation.is_read() {
-        let level = format!("level {}", level(operation.level));
-        format!("query{} {}", on(&operation.action), detail(operation, Some(level)))
-    } else {
-        format!("{} {}", bare(&operation.action), detail(operation, None))
-    }
+/// A request without its customer: "query at branch 2 (event 4, level eventual)".
+pub(crate) fn request(operation: &Operation) -> String {
+    let level = operation.is_read().then(|| format!("level {}", operation.level.name()));
+    format!("{} {}", action_name(&operation.action), detail(operation, level))
 }
 
-/// "customer 1's query at branch 2 (event 4, level eventual)"
-pub(crate) fn whose(operation: &Operation) -> String {
-    format!("customer {}'s {}", operation.customer, asked(operation))
+/// A request with its customer: "customer 1's query at branch 2 (event 4, level eventual)".
+pub(crate) fn customer_request(operation: &Operation) -> String {
+    format!("customer {}'s {}", operation.customer, request(operation))
 }
 
-/// "next" or "later", by whether something of its kind stands between it and what it follows.
+/// "next" if nothing of the same kind came in between, else "later".
 pub(crate) fn next_or_later(between: usize) -> &'static str {
     if between == 0 { "next" } else { "later" }
 }
 
-/// "customer 1's deposit of 10 at branch 1 (event 3)", or what the journal knows of one that no customer asked for.
+/// A command of a journal: "customer 1's deposit of 10 at branch 1 (event 3)". A command that no customer asked for has its
+/// request id instead.
 pub(crate) fn command(run: &Run<'_>, applied: &Applied) -> String {
-    match run.write_behind(applied) {
-        Some(write) => whose(operation_of(write)),
-        None => format!("the {} (request {})", bare(&applied.action), applied.request_id),
+    match run.write_of_command(applied) {
+        Some(write) => customer_request(write.named_operation()),
+        None => format!("the {} (request {})", action_name(&applied.action), applied.request_id),
     }
 }
 
-/// The operations that a witness about a command of a journal points at.
-pub(crate) fn behind<'a>(run: &Run<'a>, applied: &Applied) -> Vec<&'a Operation> {
-    run.write_behind(applied).map(operation_of).into_iter().collect()
+/// Operations that a witness names for a command of a journal: none if no customer asked for it.
+pub(crate) fn operations_of<'a>(run: &Run<'a>, applied: &Applied) -> Vec<&'a Operation> {
+    run.write_of_command(applied)
+        .map(|write| write.named_operation())
+        .into_iter()
+        .collect()
 }
 
-/// The operation that speaks for a write: the one that heard the decision, or the first.
-pub(crate) fn operation_of<'a>(write: &Write<'a>) -> &'a Operation {
-    write.decided.unwrap_or(write.first)
-}
-
-/// "at branch 2 (event 4, answered by branch 3, …)"
+/// Place of an operation: "at branch 2 (event 4, answered by branch 3, …)".
 fn detail(operation: &Operation, last: Option<String>) -> String {
     let mut parts = vec![match operation.event {
         Some(event) => format!("event {event}"),
@@ -72,44 +72,44 @@ fn detail(operation: &Operation, last: Option<String>) -> String {
     format!("at branch {} ({})", operation.branch, parts.join(", "))
 }
 
-/// "deposited 10"
-fn past(action: &Action) -> String {
-    let on = on(action);
+/// An action that was carried out: "deposited 10".
+fn past_tense(action: &Action) -> String {
+    let account_phrase = account_phrase(action);
     match action {
         Action::Query { account } if account == "main" => "queried".to_owned(),
         Action::Query { account } => format!("queried {account}"),
-        Action::Deposit { amount, .. } => format!("deposited {amount}{on}"),
-        Action::Withdraw { amount, .. } => format!("withdrew {amount}{on}"),
+        Action::Deposit { amount, .. } => format!("deposited {amount}{account_phrase}"),
+        Action::Withdraw { amount, .. } => format!("withdrew {amount}{account_phrase}"),
         Action::Transfer { account, to, amount } => format!("transferred {amount} from {account} to {to}"),
         Action::Open { account, .. } => format!("opened {account}"),
     }
 }
 
-/// "a deposit of 10"
-fn noun(action: &Action) -> String {
+/// An action with its article: "a deposit of 10".
+pub(crate) fn with_article(action: &Action) -> String {
     let article = if matches!(action, Action::Open { .. }) {
         "an"
     } else {
         "a"
     };
-    format!("{article} {}", bare(action))
+    format!("{article} {}", action_name(action))
 }
 
-/// "deposit of 10"
-pub(crate) fn bare(action: &Action) -> String {
-    let on = on(action);
+/// Name of an action: "deposit of 10".
+pub(crate) fn action_name(action: &Action) -> String {
+    let account_phrase = account_phrase(action);
     match action {
-        Action::Query { .. } => format!("query{on}"),
-        Action::Deposit { amount, .. } => format!("deposit of {amount}{on}"),
-        Action::Withdraw { amount, .. } => format!("withdrawal of {amount}{on}"),
+        Action::Query { .. } => format!("query{account_phrase}"),
+        Action::Deposit { amount, .. } => format!("deposit of {amount}{account_phrase}"),
+        Action::Withdraw { amount, .. } => format!("withdrawal of {amount}{account_phrase}"),
         Action::Transfer { account, to, amount } => format!("transfer of {amount} from {account} to {to}"),
         Action::Open { account, amount: 0 } => format!("opening of {account}"),
         Action::Open { account, amount } => format!("opening of {account} with {amount}"),
     }
 }
 
-/// Nothing for `main`, the one account of input files.
-fn on(action: &Action) -> String {
+/// The account of an action: " of savings". Empty for `main`, the only account of input files.
+fn account_phrase(action: &Action) -> String {
     match (action, action.account()) {
         (_, "main") => String::new(),
         (Action::Query { .. }, account) => format!(" of {account}"),
@@ -118,23 +118,13 @@ fn on(action: &Action) -> String {
     }
 }
 
-/// "insufficient funds"
-pub(crate) fn why(refusal: Refusal) -> &'static str {
+/// Reason of a refusal: "insufficient funds".
+pub(crate) fn refusal_reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::InsufficientFunds => "insufficient funds",
         Refusal::NoSuchAccount => "no such account",
         Refusal::AccountExists => "an account that exists already",
         Refusal::Overflow => "a balance past the largest",
         Refusal::SameAccount => "a transfer to the same account",
-    }
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Eventual => "eventual",
-        Level::ReadYourWrites => "read-your-writes",
-        Level::MonotonicReads => "monotonic-reads",
-        Level::Session => "session",
-        Level::Strong => "strong",
     }
 }

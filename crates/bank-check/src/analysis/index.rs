@@ -1,4 +1,4 @@
-//! A run put in order: each session's operations in sequence, and each write once, however often it was tried.
+//! The index of a run: the operations of each session in order, and each write once with all its attempts.
 
 use crate::analysis::journals::Journals;
 use crate::analysis::replay::Replay;
@@ -7,45 +7,45 @@ use crate::history::{Applied, History, Operation, Outcome};
 use crate::options::Options;
 use std::collections::HashMap;
 
-/// What all judges read.
+/// A run with everything that the judges read.
 pub(crate) struct Run<'a> {
     pub(crate) history: &'a History,
     pub(crate) options: &'a Options,
-    /// In order of first appearance.
+    /// Sessions, in the order of their first operation in the history.
     pub(crate) sessions: Vec<Session<'a>>,
-    /// In order of first appearance.
+    /// Writes, in the order in which the sessions list them.
     pub(crate) writes: Vec<Write<'a>>,
-    /// Where in `writes` an id is.
+    /// Index in `writes` of each request id.
     by_id: HashMap<RequestId<'a>, usize>,
     pub(crate) journals: Journals<'a>,
-    /// Of the reference journal; `None` without one.
+    /// Replay of the reference journal. `None` without journals.
     pub(crate) replay: Option<Replay<'a>>,
 }
 
-/// One session, in order.
+/// The operations of one session, by sequence.
 pub(crate) struct Session<'a> {
     pub(crate) steps: Vec<Step<'a>>,
 }
 
-/// One operation in its session.
+/// One operation of a session.
 #[derive(Clone, Copy)]
 pub(crate) struct Step<'a> {
     pub(crate) operation: &'a Operation,
-    /// Of a write with an id: where in `Run::writes` it is.
+    /// Index in [`Run::writes`]. `None` for a read, and for a write without a request id.
     pub(crate) write: Option<usize>,
-    /// It is the first with its id.
-    pub(crate) is_first_try: bool,
+    /// True for the first operation with its request id.
+    pub(crate) is_first_attempt: bool,
 }
 
-/// One write. A customer that does not know what came of it tries it again, with the same id.
+/// One write with all its attempts. A customer that does not know the outcome repeats the write under the same request id.
 pub(crate) struct Write<'a> {
     pub(crate) id: RequestId<'a>,
-    /// The first to be begun.
+    /// Attempt that began first.
     pub(crate) first: &'a Operation,
-    /// The first to be answered that knew what the bank had decided.
+    /// First reply that has the bank's decision.
     pub(crate) decided: Option<&'a Operation>,
-    /// Every operation but `first`; nearly always none.
-    pub(crate) again: Vec<&'a Operation>,
+    /// All attempts but `first`; nearly always none.
+    pub(crate) later: Vec<&'a Operation>,
 }
 
 impl<'a> Run<'a> {
@@ -65,18 +65,17 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// The write of an id, if the run knows of one.
+    /// The write with a request id, if a customer made one.
     pub(crate) fn write_of(&self, id: RequestId<'_>) -> Option<&Write<'a>> {
-        // The map's keys live as long as the history; a shorter-lived key finds them all the same.
         self.by_id.get(&id).map(|at| &self.writes[*at])
     }
 
-    /// The write that a command of a journal is.
-    pub(crate) fn write_behind(&self, applied: &Applied) -> Option<&Write<'a>> {
+    /// The write that became a command of a journal, if a customer made it.
+    pub(crate) fn write_of_command(&self, applied: &Applied) -> Option<&Write<'a>> {
         self.write_of(RequestId::of(&applied.request_id))
     }
 
-    /// Where a write stands: in the reference journal, or without one by its reply.
+    /// Position of a write in the reference journal. Without journals, the position in its reply.
     pub(crate) fn position_of(&self, write: &Write<'_>) -> Option<u64> {
         match self.journals.reference() {
             Some(copy) => copy.position_of(write.id),
@@ -94,7 +93,7 @@ impl<'a> Run<'a> {
             self.sessions[at].steps.push(Step {
                 operation,
                 write: None,
-                is_first_try: false,
+                is_first_attempt: false,
             });
         }
         for session in &mut self.sessions {
@@ -112,12 +111,12 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 let at = *self.by_id.entry(id).or_insert_with(|| {
-                    step.is_first_try = true;
+                    step.is_first_attempt = true;
                     self.writes.push(Write::new(id, step.operation));
                     self.writes.len() - 1
                 });
-                if !step.is_first_try {
-                    self.writes[at].tried_again(step.operation);
+                if !step.is_first_attempt {
+                    self.writes[at].add_attempt(step.operation);
                 }
                 step.write = Some(at);
             }
@@ -131,11 +130,11 @@ impl<'a> Write<'a> {
             id,
             first,
             decided: first.is_decided().then_some(first),
-            again: Vec::new(),
+            later: Vec::new(),
         }
     }
 
-    fn tried_again(&mut self, operation: &'a Operation) {
+    fn add_attempt(&mut self, operation: &'a Operation) {
         let earlier = self
             .decided
             .is_none_or(|decided| operation.completed_us < decided.completed_us);
@@ -143,19 +142,25 @@ impl<'a> Write<'a> {
             self.decided = Some(operation);
         }
         if operation.invoked_us < self.first.invoked_us {
-            self.again.push(std::mem::replace(&mut self.first, operation));
+            self.later.push(std::mem::replace(&mut self.first, operation));
         } else {
-            self.again.push(operation);
+            self.later.push(operation);
         }
     }
 
-    /// Every operation that tried it.
-    pub(crate) fn tries(&self) -> impl Iterator<Item = &'a Operation> {
-        std::iter::once(self.first).chain(self.again.iter().copied())
+    /// The operation that witnesses name for this write: the one with the decision, or the first attempt.
+    pub(crate) fn named_operation(&self) -> &'a Operation {
+        self.decided.unwrap_or(self.first)
     }
 
-    /// It is known that the bank never applied it.
+    /// All attempts of the write.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = &'a Operation> {
+        std::iter::once(self.first).chain(self.later.iter().copied())
+    }
+
+    /// True if every attempt reports that the write was not applied.
     pub(crate) fn is_not_applied(&self) -> bool {
-        self.tries().all(|operation| operation.outcome == Outcome::NotApplied)
+        self.attempts()
+            .all(|operation| operation.outcome == Outcome::NotApplied)
     }
 }

@@ -1,32 +1,32 @@
-//! The branches' journals: one of them as the reference, and how each other differs from it.
+//! The branches' journals. One is the reference; the others are compared with it.
 
 use crate::analysis::request_id::RequestId;
 use crate::history::{Applied, History, Journal};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// Every journal that could be had.
+/// All journals of a run.
 pub(crate) struct Journals<'a> {
-    /// In the order of the history.
-    pub(crate) copies: Vec<Copy<'a>>,
+    /// Journals in the order of the history.
+    pub(crate) copies: Vec<JournalCopy<'a>>,
     reference: Option<usize>,
-    /// Branches of the bank whose journal is not here.
+    /// Branches of the bank that gave no journal.
     pub(crate) missing: Vec<u32>,
 }
 
-/// One branch's journal.
-pub(crate) struct Copy<'a> {
+/// The journal of one branch.
+pub(crate) struct JournalCopy<'a> {
     pub(crate) journal: &'a Journal,
-    /// Its commands by position, also where the branch gave them in another order.
+    /// Commands sorted by position, whatever order the branch gave them in.
     pub(crate) entries: Vec<&'a Applied>,
-    /// Where it first differs from the reference, as an index into `entries`.
+    /// Index in `entries` of the first difference from the reference journal. `None` if there is no difference.
     pub(crate) differs_at: Option<usize>,
     positions: OnceLock<HashMap<RequestId<'a>, u64>>,
 }
 
 impl<'a> Journals<'a> {
     pub(crate) fn new(history: &'a History) -> Self {
-        let mut copies: Vec<Copy<'a>> = history.journals.iter().map(Copy::new).collect();
+        let mut copies: Vec<JournalCopy<'a>> = history.journals.iter().map(JournalCopy::new).collect();
         let reference = choose(&copies);
         if let Some(reference) = reference {
             let differences: Vec<_> = copies.iter().map(|copy| difference(&copies[reference], copy)).collect();
@@ -43,30 +43,30 @@ impl<'a> Journals<'a> {
         }
     }
 
-    /// The journal that the others are compared with; `None` where there is none.
-    pub(crate) fn reference(&self) -> Option<&Copy<'a>> {
+    /// The journal that the others are compared with. `None` without journals.
+    pub(crate) fn reference(&self) -> Option<&JournalCopy<'a>> {
         self.reference.map(|at| &self.copies[at])
     }
 
-    /// The reference, and each that differs from it: what has to be judged by itself.
-    pub(crate) fn distinct(&self) -> impl Iterator<Item = &Copy<'a>> {
+    /// The reference journal and each journal that differs from it. Equal journals need not be judged twice.
+    pub(crate) fn distinct(&self) -> impl Iterator<Item = &JournalCopy<'a>> {
         let differing = self.copies.iter().filter(|copy| copy.differs_at.is_some());
         self.reference().into_iter().chain(differing)
     }
 
-    /// Whether the journals that are here must hold whatever was decided at a position: a missing one may have gone
-    /// further than they.
+    /// True if a command at this position must be in the reference journal. False if the position is past its end and a
+    /// missing journal may reach further.
     pub(crate) fn must_know(&self, position: u64) -> bool {
         let last = self.reference().map_or(0, |copy| copy.journal.position);
         self.missing.is_empty() || position <= last
     }
 }
 
-impl<'a> Copy<'a> {
+impl<'a> JournalCopy<'a> {
     fn new(journal: &'a Journal) -> Self {
         let mut entries: Vec<&Applied> = journal.applied.iter().collect();
         entries.sort_by_key(|entry| entry.position);
-        Copy {
+        JournalCopy {
             journal,
             entries,
             differs_at: None,
@@ -74,12 +74,12 @@ impl<'a> Copy<'a> {
         }
     }
 
-    /// Where an id was first applied.
+    /// First position of a request id.
     pub(crate) fn position_of(&self, id: RequestId<'_>) -> Option<u64> {
         self.positions().get(&id).copied()
     }
 
-    /// The command at a position.
+    /// Command at a position.
     pub(crate) fn at(&self, position: u64) -> Option<&'a Applied> {
         let at = self.entries.binary_search_by_key(&position, |entry| entry.position);
         at.ok().map(|at| self.entries[at])
@@ -98,8 +98,9 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// The longest journal with which most of the others agree; so one branch that went astray is judged by the rest.
-fn choose(copies: &[Copy<'_>]) -> Option<usize> {
+/// Chooses the reference: the longest journal that most of the journals agree with. So one wrong branch is judged by the
+/// others.
+fn choose(copies: &[JournalCopy<'_>]) -> Option<usize> {
     let mut candidates: Vec<usize> = (0..copies.len()).collect();
     candidates.sort_by_key(|at| std::cmp::Reverse(copies[*at].journal.position));
     let mut best: Option<(usize, usize)> = None;
@@ -118,8 +119,8 @@ fn choose(copies: &[Copy<'_>]) -> Option<usize> {
     best.map(|(at, _)| at)
 }
 
-/// Where `copy` first differs from what the reference has up to the position that `copy` has come to.
-fn difference(reference: &Copy<'_>, copy: &Copy<'_>) -> Option<usize> {
+/// Index of the first entry of `copy` that differs from the reference, up to the last position of `copy`.
+fn difference(reference: &JournalCopy<'_>, copy: &JournalCopy<'_>) -> Option<usize> {
     if std::ptr::eq(reference.journal, copy.journal) {
         return None;
     }
@@ -136,7 +137,7 @@ fn difference(reference: &Copy<'_>, copy: &Copy<'_>) -> Option<usize> {
     (agreed < expected.len() || agreed < copy.entries.len()).then_some(agreed)
 }
 
-/// All but when it was applied has to be the same at every branch.
+/// Compares all fields that must be equal at every branch: everything but the time of application.
 fn same_entry(a: &Applied, b: &Applied) -> bool {
     (a.position, a.outcome, a.balance, a.to_balance) == (b.position, b.outcome, b.balance, b.to_balance)
         && a.action == b.action

@@ -1,57 +1,57 @@
-//! The checker's own bookkeeping: replays a journal, knows every balance at every position, and notes where the journal
-//! says or decided otherwise. It follows what the journal decided, so that one wrong decision is found once.
+//! Replays a journal with the checker's own rules. The replay knows every balance at every position and lists each mismatch
+//! with the journal. It follows the journal's decisions, so one wrong decision is one mismatch.
 
 use crate::history::{Action, Applied, Outcome, Refusal};
 use std::collections::HashMap;
 
-/// A journal, replayed.
+/// A replayed journal.
 pub(crate) struct Replay<'a> {
     accounts: HashMap<&'a str, usize>,
-    /// For each account its balances, by position. Wider than 64 bits, so that nothing that a journal says overflows.
+    /// Balances of each account by position. They have 128 bits, so no content of a journal can overflow them.
     timelines: Vec<Vec<(u64, i128)>>,
-    /// Where the journal is wrong, in order.
-    pub(crate) slips: Vec<Slip<'a>>,
+    /// Mismatches between journal and replay, in the order of the journal.
+    pub(crate) mismatches: Vec<Mismatch<'a>>,
 }
 
-/// Where a journal is wrong.
-pub(crate) struct Slip<'a> {
+/// One mismatch between a journal and its replay.
+pub(crate) struct Mismatch<'a> {
     pub(crate) entry: &'a Applied,
-    pub(crate) kind: SlipKind,
+    pub(crate) kind: MismatchKind,
 }
 
-/// How a journal is wrong.
+/// Kinds of mismatches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SlipKind {
-    /// It took more than was there.
+pub(crate) enum MismatchKind {
+    /// The journal accepted a command that takes more than the account holds.
     Overdraft {
-        /// What was there.
+        /// Balance of the account before the command.
         held: i128,
     },
-    /// It accepted what it had to refuse.
+    /// The journal accepted a command that must be refused for this reason.
     Accepted(Refusal),
-    /// It refused what it had to accept, or for a reason that was not so.
+    /// The journal refused a command that must be accepted, or gave a wrong reason.
     Refused {
-        /// What the reason should have been; `None`: it had to accept.
-        instead: Option<Refusal>,
-        /// What its account held; `None`: there was none.
+        /// Correct reason. `None` if the command must be accepted.
+        expected: Option<Refusal>,
+        /// Balance of the account. `None` if it did not exist.
         held: Option<i128>,
     },
-    /// It gives another balance than the replay.
+    /// The journal has another balance than the replay.
     Balance {
-        /// By the replay.
+        /// Balance by the replay.
         expected: i128,
-        /// By the journal.
-        said: i128,
+        /// Balance in the journal.
+        found: i128,
     },
 }
 
 impl<'a> Replay<'a> {
-    /// Replays commands, which are in the order of their positions.
+    /// Replays commands, sorted by position.
     pub(crate) fn of(entries: &[&'a Applied]) -> Self {
         let mut replay = Replay {
             accounts: HashMap::new(),
             timelines: Vec::new(),
-            slips: Vec::new(),
+            mismatches: Vec::new(),
         };
         for entry in entries {
             replay.apply(entry);
@@ -59,14 +59,14 @@ impl<'a> Replay<'a> {
         replay
     }
 
-    /// What an account held at a position; `None`: there was no such account.
+    /// Balance of an account at a position. `None` if the account did not exist there.
     pub(crate) fn balance(&self, account: &str, position: u64) -> Option<i128> {
         let timeline = &self.timelines[*self.accounts.get(account)?];
         let after = timeline.partition_point(|(at, _)| *at <= position);
         timeline[..after].last().map(|(_, balance)| *balance)
     }
 
-    fn now(&self, account: &str) -> Option<i128> {
+    fn current(&self, account: &str) -> Option<i128> {
         let timeline = &self.timelines[*self.accounts.get(account)?];
         timeline.last().map(|(_, balance)| *balance)
     }
@@ -81,7 +81,7 @@ impl<'a> Replay<'a> {
     }
 
     fn apply(&mut self, entry: &'a Applied) {
-        let due = refusal_due(&entry.action, |account| self.now(account));
+        let due = refusal_due(&entry.action, |account| self.current(account));
         match entry.outcome {
             Outcome::Refused(said) => self.refuse(entry, said, due),
             _ => self.accept(entry, due),
@@ -89,22 +89,22 @@ impl<'a> Replay<'a> {
     }
 
     fn refuse(&mut self, entry: &'a Applied, said: Refusal, due: Option<Refusal>) {
-        let held = self.now(entry.action.account());
+        let held = self.current(entry.action.account());
         if due != Some(said) {
-            self.slip(entry, SlipKind::Refused { instead: due, held });
+            self.mismatch(entry, MismatchKind::Refused { expected: due, held });
         }
-        let spoken_of = refused_balances(&entry.action, said, |account| self.now(account));
-        if !spoken_of.contains(&i128::from(entry.balance)) {
-            self.slip_balance(entry, spoken_of[0], entry.balance);
+        let possible = refused_balances(&entry.action, said, |account| self.current(account));
+        if !possible.contains(&i128::from(entry.balance)) {
+            self.wrong_balance(entry, possible[0], entry.balance);
         }
     }
 
     fn accept(&mut self, entry: &'a Applied, due: Option<Refusal>) {
         let position = entry.position;
-        let held = self.now(entry.action.account()).unwrap_or(0);
+        let held = self.current(entry.action.account()).unwrap_or(0);
         match due {
-            Some(Refusal::InsufficientFunds) => self.slip(entry, SlipKind::Overdraft { held }),
-            Some(refusal) => self.slip(entry, SlipKind::Accepted(refusal)),
+            Some(Refusal::InsufficientFunds) => self.mismatch(entry, MismatchKind::Overdraft { held }),
+            Some(refusal) => self.mismatch(entry, MismatchKind::Accepted(refusal)),
             None => {}
         }
         let account = entry.action.account();
@@ -116,31 +116,31 @@ impl<'a> Replay<'a> {
         };
         self.set(account, position, balance);
         if let Action::Transfer { to, amount, .. } = &entry.action {
-            let paid = self.now(to).unwrap_or(0) + i128::from(*amount);
+            let paid = self.current(to).unwrap_or(0) + i128::from(*amount);
             self.set(to, position, paid);
             match entry.to_balance {
-                Some(said) if i128::from(said) != paid => self.slip_balance(entry, paid, said),
+                Some(said) if i128::from(said) != paid => self.wrong_balance(entry, paid, said),
                 _ => {}
             }
         }
         if i128::from(entry.balance) != balance {
-            self.slip_balance(entry, balance, entry.balance);
+            self.wrong_balance(entry, balance, entry.balance);
         }
     }
 
-    fn slip(&mut self, entry: &'a Applied, kind: SlipKind) {
-        self.slips.push(Slip { entry, kind });
+    fn mismatch(&mut self, entry: &'a Applied, kind: MismatchKind) {
+        self.mismatches.push(Mismatch { entry, kind });
     }
 
-    fn slip_balance(&mut self, entry: &'a Applied, expected: i128, said: i64) {
-        let said = i128::from(said);
-        self.slip(entry, SlipKind::Balance { expected, said });
+    fn wrong_balance(&mut self, entry: &'a Applied, expected: i128, found: i64) {
+        let found = i128::from(found);
+        self.mismatch(entry, MismatchKind::Balance { expected, found });
     }
 }
 
-/// Why a bank has to refuse, given what accounts hold; `None`: it has to accept.
+/// Reason for which a bank must refuse an action, given the balances. `None` if it must accept.
 fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<Refusal> {
-    let grows_past = |balance: i128, amount: i64| balance + i128::from(amount) > i128::from(i64::MAX);
+    let exceeds_largest = |balance: i128, amount: i64| balance + i128::from(amount) > i128::from(i64::MAX);
     match action {
         Action::Query { .. } => None,
         Action::Open { account, amount } => match held(account) {
@@ -149,7 +149,7 @@ fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<R
         },
         Action::Deposit { account, amount } => match held(account) {
             None => Some(Refusal::NoSuchAccount),
-            Some(balance) => grows_past(balance, *amount).then_some(Refusal::Overflow),
+            Some(balance) => exceeds_largest(balance, *amount).then_some(Refusal::Overflow),
         },
         Action::Withdraw { account, amount } => match held(account) {
             None => Some(Refusal::NoSuchAccount),
@@ -168,12 +168,13 @@ fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<R
             if payer < i128::from(*amount) {
                 return Some(Refusal::InsufficientFunds);
             }
-            grows_past(payee, *amount).then_some(Refusal::Overflow)
+            exceeds_largest(payee, *amount).then_some(Refusal::Overflow)
         }
     }
 }
 
-/// The balances that a refusal may speak of: of its account, or of the one that it refused for; 0 of one that is not.
+/// Balances that a refusal may report: of the action's account, or of the account that caused the refusal. An account that
+/// does not exist reports 0.
 pub(crate) fn refused_balances(action: &Action, said: Refusal, held: impl Fn(&str) -> Option<i128>) -> [i128; 2] {
     let own = held(action.account()).unwrap_or(0);
     let other = match (said, action) {

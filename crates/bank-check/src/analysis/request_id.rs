@@ -1,9 +1,10 @@
 //! Request ids as the judges compare them.
 
-/// A request id, however it is spelled.
+/// A request id. Two spellings of one UUID are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum RequestId<'a> {
     Uuid(u128),
+    /// A request id that is not a UUID.
     Text(&'a str),
 }
 

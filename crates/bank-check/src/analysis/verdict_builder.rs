@@ -1,38 +1,39 @@
-//! Collects what one judge finds, and keeps the smallest witnesses only: a run that fails a million times has a few.
+//! Builds one verdict of a recorded run. It counts every case and keeps only the best witnesses, so a run that fails a million
+//! times needs little memory.
 
 use crate::history::Operation;
 use crate::options::Options;
 use crate::verdict::{Verdict, Witness};
 
-/// A verdict in the making.
+/// A verdict in progress.
 pub(crate) struct VerdictBuilder {
     verdict: Verdict,
     kept: Vec<(Rank, Witness)>,
     kept_max: usize,
-    /// No witness of this rank or a later one can be among the smallest any more.
-    too_late: Option<Rank>,
-    promised_passed: bool,
+    /// A witness of this rank or worse is not kept: enough better ones are.
+    worst_kept: Option<Rank>,
+    promise_held: bool,
 }
 
-/// Smaller is better: not promised (`false` first), operations, when.
+/// Rank of a witness; lower is better: not promised, number of operations, time or position.
 type Rank = (bool, usize, u64);
 
 /// A failed case.
 pub(crate) struct Case<'a> {
-    /// When it failed: a time or a position, the same within one judge.
+    /// Time or position of the failure. One judge uses the same of the two for all its cases.
     pub(crate) at: u64,
-    /// It had been promised.
+    /// Whether the customer asked for the guarantee.
     pub(crate) promised: bool,
-    /// What it speaks of.
+    /// Operations in the sentence.
     pub(crate) operations: Vec<&'a Operation>,
-    /// What it speaks of.
+    /// Positions in the sentence.
     pub(crate) positions: Vec<u64>,
-    /// What it speaks of.
+    /// Branches whose journals are in the sentence.
     pub(crate) journals: Vec<u32>,
 }
 
 impl<'a> Case<'a> {
-    /// Something that is promised to everyone.
+    /// A failed case of a guarantee that every customer is promised.
     pub(crate) fn at(at: u64, operations: Vec<&'a Operation>, positions: Vec<u64>, journals: Vec<u32>) -> Self {
         Case {
             at,
@@ -50,43 +51,43 @@ impl VerdictBuilder {
             verdict: Verdict::new(guarantee, unit),
             kept: Vec::new(),
             kept_max: options.witnesses_max.max(1),
-            too_late: None,
-            promised_passed: false,
+            worst_kept: None,
+            promise_held: false,
         }
     }
 
-    /// A case held that is promised to everyone.
+    /// Counts a case that held and that every customer is promised.
     pub(crate) fn pass(&mut self) {
         self.pass_promised(true);
     }
 
-    /// A case held.
+    /// Counts a case that held.
     pub(crate) fn pass_promised(&mut self, promised: bool) {
         self.verdict.judged += 1;
-        self.promised_passed |= promised;
+        self.promise_held |= promised;
     }
 
-    /// Many cases held that are promised to everyone.
+    /// Counts several cases that held and that every customer is promised.
     pub(crate) fn pass_all(&mut self, cases: usize) {
         self.verdict.judged += cases;
-        self.promised_passed |= cases > 0;
+        self.promise_held |= cases > 0;
     }
 
-    /// A case held, or it was one that could hardly fail where it `stayed` at one branch.
-    pub(crate) fn pass_or_stayed(&mut self, stayed: bool, promised: bool) {
-        if stayed {
+    /// Counts a case that held. A case at one branch only (`same_branch`) could hardly fail and is counted apart.
+    pub(crate) fn pass_across_branches(&mut self, same_branch: bool, promised: bool) {
+        if same_branch {
             self.verdict.same_branch += 1;
         } else {
             self.pass_promised(promised);
         }
     }
 
-    /// A case failed. `sentence` says how, without the end that names what was broken.
+    /// Counts a case that failed. `sentence` says what happened; the name of the guarantee is appended to it.
     pub(crate) fn fail(&mut self, case: Case<'_>, sentence: impl FnOnce() -> String) {
         self.verdict.judged += 1;
         self.verdict.failed += 1;
         let rank = (!case.promised, case.operations.len(), case.at);
-        if self.too_late.is_some_and(|too_late| rank >= too_late) {
+        if self.worst_kept.is_some_and(|worst| rank >= worst) {
             return;
         }
         let named = |operation: &&Operation| (operation.session.clone(), operation.sequence);
@@ -99,21 +100,20 @@ impl VerdictBuilder {
         };
         self.kept.push((rank, witness));
         if self.kept.len() >= 2 * self.kept_max {
-            self.keep_smallest();
+            self.drop_worst();
         }
     }
 
-    /// Says on what the verdict rests.
+    /// Sets the verdict's note.
     pub(crate) fn note(&mut self, note: &'static str) {
         self.verdict.note = Some(note);
     }
 
-    /// The verdict.
-    pub(crate) fn done(mut self) -> Verdict {
-        self.keep_smallest();
+    pub(crate) fn build(mut self) -> Verdict {
+        self.drop_worst();
         self.verdict.promised = match self.kept.first() {
             Some((_, witness)) => witness.promised,
-            None => self.promised_passed || self.verdict.judged == 0,
+            None => self.promise_held || self.verdict.judged == 0,
         };
         let sentences = self.kept.iter().map(|(_, witness)| witness.sentence.clone());
         self.verdict.failures = sentences.collect();
@@ -121,11 +121,11 @@ impl VerdictBuilder {
         self.verdict
     }
 
-    fn keep_smallest(&mut self) {
+    fn drop_worst(&mut self) {
         self.kept.sort_by_key(|(rank, _)| *rank);
         self.kept.truncate(self.kept_max);
         if self.kept.len() == self.kept_max {
-            self.too_late = self.kept.last().map(|(rank, _)| *rank);
+            self.worst_kept = self.kept.last().map(|(rank, _)| *rank);
         }
     }
 }

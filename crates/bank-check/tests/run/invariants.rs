@@ -88,7 +88,7 @@ fn each_harm_is_seen_by_its_judge() {
                     applied[2].outcome = Outcome::Refused(Refusal::NoSuchAccount)
                 })
             },
-            "customer 2's withdrawal of 500 at branch 2 (event 1) at position 3 in the journal of branch 1 was refused for a wrong reason, and had to be for insufficient funds: the account held 110",
+            "customer 2's withdrawal of 500 at branch 2 (event 1) at position 3 in the journal of branch 1 was refused for a wrong reason, and had to be refused for insufficient funds: the account held 110",
         ),
         // A lost update: as if the deposit had never been.
         (
@@ -129,7 +129,7 @@ fn each_harm_is_seen_by_its_judge() {
         (
             "acknowledged-writes",
             |history| history.operations[0].balance = Some(9),
-            "customer 1 deposited 10 at branch 1 (event 1, position 2), and the write was told balance 9, and left 110 in the journal",
+            "customer 1 deposited 10 at branch 1 (event 1, position 2), and the write has balance 9 in its reply and 110 in the journal",
         ),
         (
             "attempted-writes",
@@ -200,7 +200,7 @@ fn each_harm_is_seen_by_its_judge() {
         (
             "applied-order",
             |history| history.journals[1].position = 4,
-            "branch 2 has customer 2's withdrawal of 60 at branch 3 (event 3) at position 5, past 4, to which it says that it has come",
+            "branch 2 has customer 2's withdrawal of 60 at branch 3 (event 3) at position 5, past its last position 4",
         ),
     ];
     for (guarantee, harm, sentence) in table {
@@ -222,7 +222,7 @@ fn the_opening_is_what_was_asked_for() {
     let verdict = verdict(&told_and_kept(SOUND), &options, "conservation");
     assert_eq!(
         verdict.failures,
-        ["the bank opened with 100, and was to open with 101: conservation broken"]
+        ["the bank opened with 100, and 101 was asked for: conservation broken"]
     );
 }
 
@@ -239,12 +239,12 @@ fn without_journals_replies_have_to_explain_each_other() {
         (
             "1 deposit 10 at 1 p2 =7\n1 query at 2 p2 =7",
             "fail 1 of 2",
-            "customer 1 deposited 10 at branch 1 (event 1, position 2), and was told balance 7, but by what is just before it, the bank's opening, it had to be 110: honest-positions broken",
+            "customer 1 deposited 10 at branch 1 (event 1, position 2), and was told balance 7, but right after the bank's opening it had to be 110: honest-positions broken",
         ),
         (
             "1 deposit 10 at 1 p2 =110\n2 query at 2 p2 =110\n1 withdraw 5 at 2 p3 =110",
             "fail 1 of 3",
-            "customer 1 withdrew 5 at branch 2 (event 2, position 3), and was told balance 110, but by what is just before it, customer 2's query at branch 2 (event 1, level eventual), it had to be 105: honest-positions broken",
+            "customer 1 withdrew 5 at branch 2 (event 2, position 3), and was told balance 110, but right after customer 2's query at branch 2 (event 1, level eventual) it had to be 105: honest-positions broken",
         ),
     ];
     for (text, expected, sentence) in table {

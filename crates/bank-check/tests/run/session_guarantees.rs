@@ -201,7 +201,7 @@ fn by_balances() {
         (
             "1 deposit 1 at 1 =101\n1 query at 2 =7",
             "fail 1 of 1",
-            "customer 1's query at branch 2 (event 2, level eventual) answered 7, which no deposits that were asked for add up to: read-your-writes-by-balances broken",
+            "customer 1's query at branch 2 (event 2, level eventual) answered 7, which is no sum of the deposits that customers asked for: read-your-writes-by-balances broken",
         ),
     ];
     check("read-your-writes-by-balances", told, &options, &table);

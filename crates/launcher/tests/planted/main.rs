@@ -236,7 +236,9 @@ async fn a_balance_one_off_in_one_reply() {
     let caught: Caught = &[
         (
             "read-your-writes-by-balances",
-            &["at branch 3 (event 7, level strong) answered 131, which no deposits that were asked for add up to"],
+            &[
+                "at branch 3 (event 7, level strong) answered 131, which is no sum of the deposits that customers asked for",
+            ],
         ),
         (
             "honest-positions",

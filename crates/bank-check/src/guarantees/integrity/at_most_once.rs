@@ -1,37 +1,42 @@
-//! At most once: no journal applies a request id twice, and whoever tries an id again is told what was decided first.
+//! At most once: no journal applies a request id twice, and a repeated request gets the decision of the first.
 
-use crate::analysis::describe::{behind, command, did};
+use crate::analysis::describe;
 use crate::analysis::index::{Run, Write};
-use crate::analysis::journals::Copy;
+use crate::analysis::journals::JournalCopy;
 use crate::analysis::request_id::RequestId;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::history::Operation;
+use crate::history::{Operation, Outcome};
 use crate::verdict::Verdict;
 use std::collections::HashMap;
 
-/// Judged: the request ids of the journals, and the repeated replies.
+/// Judges each request id of the journals and each repeated reply.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("at-most-once", "request ids and repeated replies", run.options);
+    let mut verdict = VerdictBuilder::new("at-most-once", "request ids and repeated replies", run.options);
     for copy in run.journals.distinct() {
-        judge_journal(run, copy, &mut findings);
+        judge_journal(run, copy, &mut verdict);
     }
-    for write in run.writes.iter().filter(|write| !write.again.is_empty()) {
-        judge_replies(write, &mut findings);
+    for write in run.writes.iter().filter(|write| !write.later.is_empty()) {
+        judge_replies(write, &mut verdict);
     }
-    findings.done()
+    verdict.build()
 }
 
-fn judge_journal(run: &Run<'_>, copy: &Copy<'_>, findings: &mut VerdictBuilder) {
+fn judge_journal(run: &Run<'_>, copy: &JournalCopy<'_>, verdict: &mut VerdictBuilder) {
     let mut first: HashMap<RequestId<'_>, u64> = HashMap::with_capacity(copy.entries.len());
     for entry in &copy.entries {
         let Some(before) = first.insert(RequestId::of(&entry.request_id), entry.position) else {
-            findings.pass();
+            verdict.pass();
             continue;
         };
         let (position, branch) = (entry.position, copy.journal.branch);
-        let case = Case::at(position, behind(run, entry), vec![before, position], vec![branch]);
-        findings.fail(case, || {
-            let command = command(run, entry);
+        let case = Case::at(
+            position,
+            describe::operations_of(run, entry),
+            vec![before, position],
+            vec![branch],
+        );
+        verdict.fail(case, || {
+            let command = describe::command(run, entry);
             format!(
                 "{command} was applied at position {before} and again at {position} in the journal of branch {branch}"
             )
@@ -39,25 +44,25 @@ fn judge_journal(run: &Run<'_>, copy: &Copy<'_>, findings: &mut VerdictBuilder) 
     }
 }
 
-fn judge_replies(write: &Write<'_>, findings: &mut VerdictBuilder) {
+fn judge_replies(write: &Write<'_>, verdict: &mut VerdictBuilder) {
     let Some(decided) = write.decided else { return };
     let others = write
-        .tries()
+        .attempts()
         .filter(|operation| operation.is_decided() && !std::ptr::eq(*operation, decided));
     for operation in others {
-        if told(operation) == told(decided) {
-            findings.pass();
+        if decision(operation) == decision(decided) {
+            verdict.pass();
             continue;
         }
-        let positions = [decided, operation].iter().filter_map(|told| told.position).collect();
+        let positions = [decided, operation].iter().filter_map(|reply| reply.position).collect();
         let at = decided.position.unwrap_or(u64::MAX);
-        findings.fail(Case::at(at, vec![decided, operation], positions, Vec::new()), || {
-            let (first, again) = (did(decided), did(operation));
+        verdict.fail(Case::at(at, vec![decided, operation], positions, Vec::new()), || {
+            let (first, again) = (describe::result(decided), describe::result(operation));
             format!("{first}; the same request was decided again: {again}")
         });
     }
 }
 
-fn told(operation: &Operation) -> (crate::history::Outcome, Option<u64>, Option<i64>) {
+fn decision(operation: &Operation) -> (Outcome, Option<u64>, Option<i64>) {
     (operation.outcome, operation.position, operation.balance)
 }

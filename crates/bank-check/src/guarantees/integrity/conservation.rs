@@ -1,38 +1,38 @@
-//! Conservation: after every entry the accounts hold what the bank opened with, plus what was deposited, minus what was
-//! withdrawn; a transfer moves nothing in or out. Judged from the journal's own balances.
+//! Conservation of money: after every entry, all accounts together hold the opening balance plus all deposits minus all
+//! withdrawals. A transfer does not change the total. It is judged from the journal's own balances.
 
-use crate::analysis::describe::{behind, command};
+use crate::analysis::describe;
 use crate::analysis::index::Run;
-use crate::analysis::journals::Copy;
+use crate::analysis::journals::JournalCopy;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Applied, Outcome};
 use crate::verdict::Verdict;
 use std::collections::HashMap;
 
-/// What a journal says that each account holds, and what all hold together.
+/// Balances by the journal, and their total.
 #[derive(Default)]
-struct Held<'a> {
+struct Totals<'a> {
     accounts: HashMap<&'a str, i128>,
     total: i128,
-    /// What all have to hold together.
-    due: i128,
+    /// Total that the accounts must hold.
+    expected: i128,
 }
 
-/// Judged: the entries of the reference journal, and of each that differs from it.
+/// Judges each entry of the reference journal and of each journal that differs from it.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("conservation", "entries", run.options);
+    let mut verdict = VerdictBuilder::new("conservation", "entries", run.options);
     if run.journals.reference().is_none() {
-        findings.note("there are no journals");
+        verdict.note("there are no journals");
     }
     for copy in run.journals.distinct() {
-        judge_opening(run, copy, &mut findings);
-        judge_entries(run, copy, &mut findings);
+        judge_opening(run, copy, &mut verdict);
+        judge_entries(run, copy, &mut verdict);
     }
-    findings.done()
+    verdict.build()
 }
 
-/// The bank opened with what was asked for.
-fn judge_opening(run: &Run<'_>, copy: &Copy<'_>, findings: &mut VerdictBuilder) {
+/// The bank opened with the balance that was asked for.
+fn judge_opening(run: &Run<'_>, copy: &JournalCopy<'_>, verdict: &mut VerdictBuilder) {
     let (Some(asked), Some(first)) = (run.options.opening, copy.entries.first()) else {
         return;
     };
@@ -40,27 +40,27 @@ fn judge_opening(run: &Run<'_>, copy: &Copy<'_>, findings: &mut VerdictBuilder) 
         return;
     };
     if account == "main" && first.position <= run.options.before && *amount != asked {
-        findings.fail(case(run, copy, first), || {
-            format!("the bank opened with {amount}, and was to open with {asked}")
+        verdict.fail(case(run, copy, first), || {
+            format!("the bank opened with {amount}, and {asked} was asked for")
         });
     }
 }
 
-fn judge_entries(run: &Run<'_>, copy: &Copy<'_>, findings: &mut VerdictBuilder) {
-    let mut held = Held::default();
+fn judge_entries(run: &Run<'_>, copy: &JournalCopy<'_>, verdict: &mut VerdictBuilder) {
+    let mut totals = Totals::default();
     for entry in &copy.entries {
-        let excess = held.total - held.due;
-        held.take(entry);
-        let (total, due) = (held.total, held.due);
-        // One that went wrong before is not the fault of this entry.
-        if total - due == excess {
-            findings.pass();
+        let error_before = totals.total - totals.expected;
+        totals.add(entry);
+        let (total, expected) = (totals.total, totals.expected);
+        // An error of an earlier entry is not counted again.
+        if total - expected == error_before {
+            verdict.pass();
             continue;
         }
-        findings.fail(case(run, copy, entry), || {
+        verdict.fail(case(run, copy, entry), || {
             format!(
-                "after {} at position {} in the journal of branch {} the accounts hold {total}, and had to hold {due}",
-                command(run, entry),
+                "after {} at position {} in the journal of branch {} the accounts hold {total}, and had to hold {expected}",
+                describe::command(run, entry),
                 entry.position,
                 copy.journal.branch
             )
@@ -68,18 +68,23 @@ fn judge_entries(run: &Run<'_>, copy: &Copy<'_>, findings: &mut VerdictBuilder) 
     }
 }
 
-fn case<'a>(run: &Run<'a>, copy: &Copy<'_>, entry: &Applied) -> Case<'a> {
+fn case<'a>(run: &Run<'a>, copy: &JournalCopy<'_>, entry: &Applied) -> Case<'a> {
     let journals = vec![copy.journal.branch];
-    Case::at(entry.position, behind(run, entry), vec![entry.position], journals)
+    Case::at(
+        entry.position,
+        describe::operations_of(run, entry),
+        vec![entry.position],
+        journals,
+    )
 }
 
-impl<'a> Held<'a> {
-    /// A refused command moves nothing; the balance that it was told is judged by the replay.
-    fn take(&mut self, entry: &'a Applied) {
+impl<'a> Totals<'a> {
+    /// Adds an entry. A refused command changes nothing; its balance is judged by the replay.
+    fn add(&mut self, entry: &'a Applied) {
         if entry.outcome != Outcome::Accepted {
             return;
         }
-        self.due += match &entry.action {
+        self.expected += match &entry.action {
             Action::Open { amount, .. } | Action::Deposit { amount, .. } => i128::from(*amount),
             Action::Withdraw { amount, .. } => -i128::from(*amount),
             Action::Transfer { .. } | Action::Query { .. } => 0,

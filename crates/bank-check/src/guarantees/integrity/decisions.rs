@@ -1,38 +1,42 @@
-//! True decisions: what was refused had to be, for the very reason that was given, and what was accepted could be, by the
-//! checker's own replay. That what was taken was there is judged by `no-overdraft`.
+//! True decisions: by the checker's own replay, each refused command had to be refused for the given reason, and each accepted
+//! command had to be accepted. Accepted overdrafts are judged by `no-overdraft`.
 
-use super::replay_mismatch as slips;
-use crate::analysis::describe::why;
+use super::replay_mismatch;
+use crate::analysis::describe;
 use crate::analysis::index::Run;
-use crate::analysis::replay::SlipKind;
+use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::VerdictBuilder;
+use crate::history::Refusal;
 use crate::verdict::Verdict;
 
-/// Judged: the entries of the journals.
+/// Judges each entry of the journals.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("true-decisions", "entries", run.options);
-    slips::judge(
+    let mut verdict = VerdictBuilder::new("true-decisions", "entries", run.options);
+    replay_mismatch::judge(
         run,
-        &mut findings,
+        &mut verdict,
         |_| true,
-        |slip| match slip {
-            SlipKind::Accepted(refusal) => Some(format!("was accepted, and had to be refused for {}", why(refusal))),
-            SlipKind::Refused { instead, held } => Some(refused(instead, held)),
-            SlipKind::Overdraft { .. } | SlipKind::Balance { .. } => None,
+        |mismatch| match mismatch {
+            MismatchKind::Accepted(refusal) => Some(format!(
+                "was accepted, and had to be refused for {}",
+                describe::refusal_reason(refusal)
+            )),
+            MismatchKind::Refused { expected, held } => Some(wrong_refusal(expected, held)),
+            MismatchKind::Overdraft { .. } | MismatchKind::Balance { .. } => None,
         },
     );
-    findings.done()
+    verdict.build()
 }
 
-fn refused(instead: Option<crate::history::Refusal>, held: Option<i128>) -> String {
+fn wrong_refusal(expected: Option<Refusal>, held: Option<i128>) -> String {
     let held = held.map_or("there was no such account".to_owned(), |held| {
         format!("the account held {held}")
     });
-    match instead {
+    match expected {
         None => format!("was refused, and had to be accepted: {held}"),
         Some(refusal) => format!(
-            "was refused for a wrong reason, and had to be for {}: {held}",
-            why(refusal)
+            "was refused for a wrong reason, and had to be refused for {}: {held}",
+            describe::refusal_reason(refusal)
         ),
     }
 }

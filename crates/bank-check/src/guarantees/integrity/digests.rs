@@ -1,24 +1,23 @@
-//! Digests: branches that have come to the same position have the same digest of everything decided up to there; and
-//! every branch has one.
+//! Digests: branches at the same position have the same digest of their state, and every branch has a digest.
 
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::verdict::Verdict;
 use std::collections::BTreeMap;
 
-/// Judged: the digests that are compared with another branch's at the same position.
+/// Judges each digest that can be compared with another branch's digest at the same position.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("digests", "digests compared", run.options);
+    let mut verdict = VerdictBuilder::new("digests", "digests compared", run.options);
     if run.history.journals.is_empty() {
-        findings.note("there are no journals");
-        return findings.done();
+        verdict.note("there are no journals");
+        return verdict.build();
     }
     let mut first_at: BTreeMap<u64, (u32, &str)> = BTreeMap::new();
     for journal in &run.history.journals {
         let (branch, position) = (journal.branch, journal.position);
         let digest = journal.digest.as_str();
         if digest.is_empty() {
-            findings.fail(Case::at(position, Vec::new(), vec![position], vec![branch]), || {
+            verdict.fail(Case::at(position, Vec::new(), vec![position], vec![branch]), || {
                 format!("branch {branch} gave no digest at position {position}")
             });
             continue;
@@ -28,18 +27,18 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
             continue;
         }
         if expected.eq_ignore_ascii_case(digest) {
-            findings.pass();
+            verdict.pass();
             continue;
         }
         let case = Case::at(position, Vec::new(), vec![position], vec![other, branch]);
-        findings.fail(case, || {
+        verdict.fail(case, || {
             format!("at position {position} branch {other} has digest {expected}, and branch {branch} has {digest}")
         });
     }
     for branch in &run.journals.missing {
-        findings.fail(Case::at(0, Vec::new(), Vec::new(), vec![*branch]), || {
+        verdict.fail(Case::at(0, Vec::new(), Vec::new(), vec![*branch]), || {
             format!("the digest of branch {branch} is missing")
         });
     }
-    findings.done()
+    verdict.build()
 }

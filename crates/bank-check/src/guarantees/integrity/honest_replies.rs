@@ -1,22 +1,22 @@
-//! Honest positions without a journal: the replies, in the order of their positions, have to explain each other.
+//! Honest positions without journals: the replies, sorted by position, must be consistent with each other.
 //!
-//! Between two replies at adjacent positions nothing else happened, so the second balance follows from the first. Where
-//! a position is missing, what stands there is not known, and the next reply about an account is believed.
+//! Nothing else happened between two replies at adjacent positions, so the second balance follows from the first. If a position
+//! is missing, its command is not known, and the next reply about each account is not judged.
 
-use crate::analysis::describe::{asked, did};
+use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::history::{Action, Operation, Outcome};
+use crate::history::{Action, Operation, Outcome, Refusal};
 use std::collections::HashMap;
 
-/// What is known of one account, and the reply that says so; `None`: the bank's opening.
+/// Known balance of each account, with the reply that it comes from. `None` stands for the bank's opening.
 type Known<'a> = HashMap<&'a str, (i128, Option<&'a Operation>)>;
 
-/// Judged: the replies whose balance follows from those before them.
-pub(crate) fn judge(run: &Run<'_>, findings: &mut VerdictBuilder) {
-    findings.note("there are no journals: each reply is judged by those at the positions just before it");
+/// Judges each reply whose balance follows from earlier replies.
+pub(crate) fn judge(run: &Run<'_>, verdict: &mut VerdictBuilder) {
+    verdict.note("there are no journals: each reply is judged by the replies just before it");
     let mut replies: Vec<(u64, &Operation, i128)> = run.history.operations.iter().filter_map(reply).collect();
-    // The write of a position before those that read it.
+    // At one position, the write comes before the reads of its state.
     replies.sort_by_key(|(position, operation, _)| (*position, operation.is_read(), operation.completed_us));
     let mut known = Known::new();
     let mut covered = 0;
@@ -24,8 +24,8 @@ pub(crate) fn judge(run: &Run<'_>, findings: &mut VerdictBuilder) {
         known.insert("main", (i128::from(opening), None));
         covered = 1;
     }
-    for (position, operation, said) in replies {
-        // A read tells nothing of what the command at its position did to other accounts.
+    for (position, operation, found) in replies {
+        // A read does not show what the command at its position did to other accounts.
         let is_next = position == covered + 1 && !operation.is_read();
         if position > covered && !is_next {
             known.clear();
@@ -34,11 +34,11 @@ pub(crate) fn judge(run: &Run<'_>, findings: &mut VerdictBuilder) {
         covered = covered.max(position);
         let account = operation.action.account();
         let before = known.get(account).copied();
-        let moved = if is_new { moved(operation) } else { 0 };
-        if let Some((balance, because)) = before {
-            compare(operation, balance + moved, said, because, position, findings);
+        let change = if is_new { change(operation) } else { 0 };
+        if let Some((balance, earlier)) = before {
+            compare(operation, balance + change, found, earlier, position, verdict);
         }
-        known.insert(account, (said, Some(operation)));
+        known.insert(account, (found, Some(operation)));
         if let (Action::Transfer { to, amount, .. }, Outcome::Accepted, true) =
             (&operation.action, operation.outcome, is_new)
             && let Some((balance, _)) = known.get(to.as_str()).copied()
@@ -48,23 +48,23 @@ pub(crate) fn judge(run: &Run<'_>, findings: &mut VerdictBuilder) {
     }
 }
 
-/// A reply whose balance is that of the account it names.
+/// Position, operation and balance of a reply, if the balance is that of the account in the request.
 fn reply(operation: &Operation) -> Option<(u64, &Operation, i128)> {
-    let is_told = match operation.outcome {
+    let is_own_balance = match operation.outcome {
         Outcome::Answered | Outcome::Accepted => true,
-        // Of other refusals the balance may be another account's, or none.
+        // Other refusals may report another account's balance or none.
         Outcome::Refused(refusal) => matches!(
             (refusal, &operation.action),
-            (crate::history::Refusal::InsufficientFunds, Action::Withdraw { .. })
+            (Refusal::InsufficientFunds, Action::Withdraw { .. })
         ),
         _ => false,
     };
-    let balance = operation.balance.filter(|_| is_told)?;
+    let balance = operation.balance.filter(|_| is_own_balance)?;
     Some((operation.position?, operation, i128::from(balance)))
 }
 
-/// By how much an accepted write moves its account.
-fn moved(operation: &Operation) -> i128 {
+/// Change of the account in the request by an accepted write.
+fn change(operation: &Operation) -> i128 {
     match (operation.outcome, &operation.action) {
         (Outcome::Accepted, Action::Deposit { amount, .. }) => i128::from(*amount),
         (Outcome::Accepted, Action::Withdraw { amount, .. } | Action::Transfer { amount, .. }) => -i128::from(*amount),
@@ -75,29 +75,25 @@ fn moved(operation: &Operation) -> i128 {
 fn compare(
     operation: &Operation,
     expected: i128,
-    said: i128,
-    because: Option<&Operation>,
+    found: i128,
+    earlier: Option<&Operation>,
     position: u64,
-    findings: &mut VerdictBuilder,
+    verdict: &mut VerdictBuilder,
 ) {
-    if said == expected {
-        findings.pass();
+    if found == expected {
+        verdict.pass();
         return;
     }
-    let operations = because.into_iter().chain([operation]).collect();
+    let operations = earlier.into_iter().chain([operation]).collect();
     let case = Case::at(position, operations, vec![position], Vec::new());
-    findings.fail(case, || {
+    verdict.fail(case, || {
         let answered = if operation.is_read() {
-            let (customer, read) = (operation.customer, asked(operation));
-            format!("customer {customer}'s {read} answered balance {said} from position {position}")
+            let read = describe::customer_request(operation);
+            format!("{read} answered balance {found} from position {position}")
         } else {
-            format!("{}, and was told balance {said}", did(operation))
+            format!("{}, and was told balance {found}", describe::result(operation))
         };
-        let reason = match because {
-            Some(reply) if reply.is_read() => format!("customer {}'s {}", reply.customer, asked(reply)),
-            Some(reply) => did(reply),
-            None => "the bank's opening".to_owned(),
-        };
-        format!("{answered}, but by what is just before it, {reason}, it had to be {expected}")
+        let earlier = earlier.map_or("the bank's opening".to_owned(), describe::customer_request);
+        format!("{answered}, but right after {earlier} it had to be {expected}")
     });
 }

@@ -1,23 +1,24 @@
-//! No overdraft: no prefix of a journal takes more from an account than it holds, by the checker's own replay.
+//! No overdraft: no accepted command of a journal takes more from an account than it holds, by the checker's own replay. No
+//! reply has a negative balance.
 
-use super::replay_mismatch as slips;
-use crate::analysis::describe::did;
+use super::replay_mismatch;
+use crate::analysis::describe;
 use crate::analysis::index::Run;
-use crate::analysis::replay::SlipKind;
+use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Outcome};
 use crate::verdict::Verdict;
 
-/// Judged: the accepted withdrawals and transfers of the journals; and that no reply holds a balance below zero.
+/// Judges each accepted withdrawal and transfer of the journals. A reply with a negative balance is a failed case.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("no-overdraft", "withdrawals and transfers", run.options);
+    let mut verdict = VerdictBuilder::new("no-overdraft", "withdrawals and transfers", run.options);
     let takes = |action: &Action| matches!(action, Action::Withdraw { .. } | Action::Transfer { .. });
-    slips::judge(
+    replay_mismatch::judge(
         run,
-        &mut findings,
+        &mut verdict,
         |entry| entry.outcome == Outcome::Accepted && takes(&entry.action),
-        |slip| match slip {
-            SlipKind::Overdraft { held } => Some(format!("was accepted, and the account held {held}")),
+        |mismatch| match mismatch {
+            MismatchKind::Overdraft { held } => Some(format!("was accepted, and the account held {held}")),
             _ => None,
         },
     );
@@ -27,9 +28,9 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
         };
         let positions = operation.position.into_iter().collect();
         let at = operation.position.unwrap_or(u64::MAX);
-        findings.fail(Case::at(at, vec![operation], positions, Vec::new()), || {
-            format!("{}, and was told balance {balance}", did(operation))
+        verdict.fail(Case::at(at, vec![operation], positions, Vec::new()), || {
+            format!("{}, and was told balance {balance}", describe::result(operation))
         });
     }
-    findings.done()
+    verdict.build()
 }

@@ -1,23 +1,23 @@
-//! Rejected writes: what a customer was told is refused or not applied is accepted in no journal; what is not applied is
-//! in none at all.
+//! Rejected writes: no journal accepts a write that its customer was told is refused, and no journal has a write that its
+//! customer was told is not applied.
 
-use crate::analysis::describe::did;
+use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::Outcome;
 use crate::verdict::Verdict;
 
-/// Judged: the refused writes, and those of which every try was not applied.
+/// Judges each refused write and each write whose attempts were all not applied.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("rejected-writes", "refused and not applied writes", run.options);
+    let mut verdict = VerdictBuilder::new("rejected-writes", "refused and not applied writes", run.options);
     if run.journals.reference().is_none() {
-        findings.note("there are no journals");
-        return findings.done();
+        verdict.note("there are no journals");
+        return verdict.build();
     }
     for write in &run.writes {
         let not_applied = write.is_not_applied();
         let refused = write
-            .tries()
+            .attempts()
             .find(|operation| matches!(operation.outcome, Outcome::Refused(_)));
         let Some(operation) = refused.or(not_applied.then_some(write.first)) else {
             continue;
@@ -27,11 +27,11 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
             (not_applied || entry.outcome == Outcome::Accepted).then_some((copy.journal.branch, entry.position))
         });
         let Some((branch, position)) = found else {
-            findings.pass();
+            verdict.pass();
             continue;
         };
         let case = Case::at(position, vec![operation], vec![position], vec![branch]);
-        findings.fail(case, || {
+        verdict.fail(case, || {
             let told = if not_applied {
                 ", was told that it was not applied,"
             } else {
@@ -39,9 +39,9 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
             };
             format!(
                 "{}{told} and the journal of branch {branch} has it at position {position}",
-                did(operation)
+                describe::result(operation)
             )
         });
     }
-    findings.done()
+    verdict.build()
 }

@@ -1,23 +1,25 @@
-//! Replayed balances: the balance that each entry of a journal leaves behind is the checker's own. A lost update shows
-//! here: the second of two writes was computed from what was there before the first.
+//! Replayed balances: the balance of each journal entry equals the balance of the checker's own replay. A lost update fails
+//! here: the second of two writes was computed from the balance before the first.
 
-use super::replay_mismatch as slips;
+use super::replay_mismatch;
 use crate::analysis::index::Run;
-use crate::analysis::replay::SlipKind;
+use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::VerdictBuilder;
 use crate::verdict::Verdict;
 
-/// Judged: the entries of the journals.
+/// Judges each entry of the journals.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new("replayed-balances", "entries", run.options);
-    slips::judge(
+    let mut verdict = VerdictBuilder::new("replayed-balances", "entries", run.options);
+    replay_mismatch::judge(
         run,
-        &mut findings,
+        &mut verdict,
         |_| true,
-        |slip| match slip {
-            SlipKind::Balance { expected, said } => Some(format!("has balance {said}, and had to have {expected}")),
+        |mismatch| match mismatch {
+            MismatchKind::Balance { expected, found } => {
+                Some(format!("has balance {found}, and had to have {expected}"))
+            }
             _ => None,
         },
     );
-    findings.done()
+    verdict.build()
 }

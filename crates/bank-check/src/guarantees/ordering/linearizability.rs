@@ -1,67 +1,67 @@
-//! Linearizability of writes and of reads at level `strong`: their positions, sorted, are an order that contradicts no
-//! clock. An operation that stands later was not done before one that stands earlier was begun. What each then had to
-//! answer is judged by `honest-positions`.
+//! Linearizability of writes and of reads at level `strong`: the order of their positions agrees with real time. If one
+//! operation completed before another began, its position is not after the other's. The balances of the replies are
+//! judged by `honest-positions`.
 //!
-//! A read at a weaker level may be answered from the past, and so binds nothing that stands after it; from the future it
-//! may not be answered either.
+//! A read at a weaker level may see an old state, so its own position may be too early. It may not see a state that did not
+//! exist yet.
 
-use crate::analysis::describe::whose;
+use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Level, Operation};
 use crate::verdict::Verdict;
 
-/// An operation with its place in the order, and how long it may have taken effect.
+/// An operation with its position and the time in which it took effect.
 struct Placed<'a> {
     operation: &'a Operation,
     position: u64,
     begun_us: u64,
-    /// Never, where the outcome is not known.
+    /// `u64::MAX` if the outcome is not known.
     done_us: u64,
     kind: Kind,
 }
 
-/// Which one stands first at one position: the write before those that read it.
+/// Kind of an operation. At one position, the write comes before the reads of its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Write,
-    /// A read that must be fresh.
+    /// A read that must see the newest state.
     Fresh,
-    /// A read that may be stale.
+    /// A read that may see an old state.
     Weak,
 }
 
-/// Judged: the writes and reads that were begun after another was done, so that the clock has a say.
+/// Judges each write and fresh read that began after another operation completed. For the others, any order agrees with time.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
     let unit = if run.options.every_read {
         "writes and reads"
     } else {
         "writes and strong reads"
     };
-    let mut findings = VerdictBuilder::new("linearizability", unit, run.options);
+    let mut verdict = VerdictBuilder::new("linearizability", unit, run.options);
     let mut placed = writes(run);
     let writes = placed.len();
     placed.extend(reads(run));
     if !placed[writes..].iter().any(|placed| placed.kind == Kind::Fresh) {
-        findings.note("no read at level strong was answered: this is about writes");
+        verdict.note("no read at level strong was answered: only writes were judged");
     }
     placed.sort_by_key(|placed| (placed.position, placed.kind));
     let first_done = placed.iter().map(|placed| placed.done_us).min().unwrap_or(u64::MAX);
 
-    // From the last to the first: of what stands later, the first to be done.
+    // Walks from the last position to the first. `first` is the operation at a later position that completed first.
     let mut first: Option<&Placed<'_>> = None;
     let mut reads: Option<&Placed<'_>> = None;
     let mut position = u64::MAX;
     for earlier in placed.iter().rev() {
-        // Reads at one position bind each other in no way: only the write there, and what stands before.
+        // Reads at one position may be in any order. They are compared with the write there and with earlier positions.
         if earlier.position != position || earlier.kind == Kind::Write {
             first = done_first(first, reads.take());
             position = earlier.position;
         }
         if earlier.kind != Kind::Weak && earlier.begun_us > first_done {
             match first {
-                Some(later) if later.done_us < earlier.begun_us => fail(earlier, later, &mut findings),
-                _ => findings.pass_promised(is_promised(earlier)),
+                Some(later) if later.done_us < earlier.begun_us => fail(earlier, later, &mut verdict),
+                _ => verdict.pass_promised(is_promised(earlier)),
             }
         }
         match earlier.kind {
@@ -69,7 +69,7 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
             Kind::Fresh | Kind::Weak => reads = done_first(reads, Some(earlier)),
         }
     }
-    findings.done()
+    verdict.build()
 }
 
 fn writes<'a>(run: &Run<'a>) -> Vec<Placed<'a>> {
@@ -110,28 +110,28 @@ fn done_first<'p, 'a>(one: Option<&'p Placed<'a>>, other: Option<&'p Placed<'a>>
     }
 }
 
-/// A write is; a read where it is strong.
+/// Every write is promised to be linearizable, and every read at level `strong`.
 fn is_promised(placed: &Placed<'_>) -> bool {
     placed.kind == Kind::Write || placed.operation.level == Level::Strong
 }
 
-/// `later` was done before `earlier` was begun, and stands after it.
-fn fail(earlier: &Placed<'_>, later: &Placed<'_>, findings: &mut VerdictBuilder) {
+/// Fails a pair: `later` completed before `earlier` began but has the later position.
+fn fail(earlier: &Placed<'_>, later: &Placed<'_>, verdict: &mut VerdictBuilder) {
     let case = Case {
         at: earlier.operation.completed_us,
-        // A weak read that stands too early is stale, and may be.
+        // A weak read with a position that is too early is only stale, which breaks no promise.
         promised: is_promised(earlier),
         operations: vec![later.operation, earlier.operation],
         positions: vec![later.position, earlier.position],
         journals: Vec::new(),
     };
-    findings.fail(case, || {
+    verdict.fail(case, || {
         format!(
             "{} was done at {} µs, at position {}; {} was begun after that, at {} µs, and {} position {}",
-            whose(later.operation),
+            describe::customer_request(later.operation),
             later.done_us,
             later.position,
-            whose(earlier.operation),
+            describe::customer_request(earlier.operation),
             earlier.begun_us,
             if earlier.kind == Kind::Write {
                 "came at"

@@ -1,29 +1,30 @@
-//! A second judge, that trusts no position at all. Where the deposits to an account are distinct powers of two, and
-//! nothing is taken from it, a balance names exactly which of them a read saw; read-your-writes and monotonic reads follow
-//! from the balances alone.
+//! Read-your-writes and monotonic reads judged by balances alone, without any position.
+//!
+//! This works for an account whose deposits are distinct powers of two and from which nothing is taken. Each bit of a balance
+//! then shows whether a read saw one deposit.
 
 use super::{monotonic_reads, read_your_writes};
-use crate::analysis::describe::{asked, bare, did, next_or_later};
+use crate::analysis::describe;
 use crate::analysis::index::{Run, Session};
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Operation, Outcome};
 use crate::verdict::Verdict;
 use std::collections::HashMap;
 
-/// The accounts whose balances can be read so.
-type Accounts<'a> = HashMap<&'a str, Powers<'a>>;
+/// Accounts whose balances show the deposits.
+type Accounts<'a> = HashMap<&'a str, Deposits<'a>>;
 
-/// What is known of one account.
-struct Powers<'a> {
-    /// What it opened with; `None`: not known.
+/// The deposits to one account.
+struct Deposits<'a> {
+    /// Opening balance. `None` if it is not known.
     opening: Option<i64>,
-    /// Every deposit that may have been applied, by its amount.
-    deposits: HashMap<i64, &'a Operation>,
-    /// Something else moves it.
-    is_spoiled: bool,
+    /// Deposits that may have been applied, by amount.
+    by_amount: HashMap<i64, &'a Operation>,
+    /// The balance does not show the deposits: other writes change it, or amounts are not distinct powers of two.
+    is_unreadable: bool,
 }
 
-/// Read-your-writes and monotonic reads, by balances. Judged: as by positions.
+/// Judges the same reads as `read-your-writes` and `monotonic-reads`.
 pub(crate) fn judge(run: &Run<'_>) -> [Verdict; 2] {
     let accounts = accounts(run);
     let mut own = VerdictBuilder::new(
@@ -37,40 +38,41 @@ pub(crate) fn judge(run: &Run<'_>) -> [Verdict; 2] {
         run.options,
     );
     if accounts.is_empty() {
-        let note = "no account has an opening balance that is known and distinct powers of two for deposits only";
+        let note = "no account has a known opening balance and only deposits of distinct powers of two";
         own.note(note);
         seen.note(note);
     }
     for session in &run.sessions {
         judge_session(session, &accounts, &mut own, &mut seen);
     }
-    [own.done(), seen.done()]
+    [own.build(), seen.build()]
 }
 
 fn accounts<'a>(run: &Run<'a>) -> Accounts<'a> {
     let mut accounts = Accounts::new();
     if let Some(opening) = opening(run) {
-        powers(&mut accounts, "main").opening = Some(opening);
+        deposits_to(&mut accounts, "main").opening = Some(opening);
     }
     for write in run.writes.iter().filter(|write| !write.is_not_applied()) {
         let first = write.first;
         match &first.action {
             Action::Query { .. } => {}
-            Action::Deposit { account, amount } => powers(&mut accounts, account).deposit(*amount, first),
-            Action::Withdraw { account, .. } => powers(&mut accounts, account).is_spoiled = true,
+            Action::Deposit { account, amount } => deposits_to(&mut accounts, account).add(*amount, first),
+            Action::Withdraw { account, .. } => deposits_to(&mut accounts, account).is_unreadable = true,
             Action::Transfer { account, to, .. } => {
-                powers(&mut accounts, account).is_spoiled = true;
-                powers(&mut accounts, to).is_spoiled = true;
+                deposits_to(&mut accounts, account).is_unreadable = true;
+                deposits_to(&mut accounts, to).is_unreadable = true;
             }
-            Action::Open { account, amount } => powers(&mut accounts, account).open(*amount),
+            Action::Open { account, amount } => deposits_to(&mut accounts, account).open(*amount),
         }
     }
-    accounts.retain(|_, powers| powers.opening.is_some() && !powers.is_spoiled && !powers.deposits.is_empty());
+    accounts
+        .retain(|_, deposits| deposits.opening.is_some() && !deposits.is_unreadable && !deposits.by_amount.is_empty());
     accounts
 }
 
-/// What `main` opened with: as it was asked for, or as the journal's first command says. Of a bank that was there before
-/// the run, that says nothing.
+/// Opening balance of `main`, as asked for or by the first command of the journal. `None` for a bank that is older than the
+/// run.
 fn opening(run: &Run<'_>) -> Option<i64> {
     if run.options.before > 1 {
         return None;
@@ -82,43 +84,43 @@ fn opening(run: &Run<'_>) -> Option<i64> {
     run.options.opening.or_else(founded)
 }
 
-fn powers<'m, 'a>(accounts: &'m mut Accounts<'a>, account: &'a str) -> &'m mut Powers<'a> {
-    accounts.entry(account).or_insert_with(|| Powers {
+fn deposits_to<'m, 'a>(accounts: &'m mut Accounts<'a>, account: &'a str) -> &'m mut Deposits<'a> {
+    accounts.entry(account).or_insert_with(|| Deposits {
         opening: None,
-        deposits: HashMap::new(),
-        is_spoiled: false,
+        by_amount: HashMap::new(),
+        is_unreadable: false,
     })
 }
 
-impl<'a> Powers<'a> {
-    fn deposit(&mut self, amount: i64, operation: &'a Operation) {
-        let is_new = self.deposits.insert(amount, operation).is_none();
-        self.is_spoiled |= !is_new || amount < 1 || !amount.cast_unsigned().is_power_of_two();
+impl<'a> Deposits<'a> {
+    fn add(&mut self, amount: i64, operation: &'a Operation) {
+        let is_new = self.by_amount.insert(amount, operation).is_none();
+        self.is_unreadable |= !is_new || amount < 1 || !amount.cast_unsigned().is_power_of_two();
     }
 
-    /// An account that is asked for when it is there already stays as it is.
+    /// Opening an account that exists changes nothing.
     fn open(&mut self, amount: i64) {
         self.opening = self.opening.or(Some(amount));
     }
 
-    /// Which deposits a balance holds, one bit for each; `None` where it is no sum of deposits.
-    fn held(&self, balance: i64) -> Option<i64> {
+    /// Deposits in a balance, one bit each. `None` if the balance is not a sum of deposits.
+    fn in_balance(&self, balance: i64) -> Option<i64> {
         let held = balance.checked_sub(self.opening?).filter(|held| *held >= 0)?;
-        let all = self.deposits.keys().fold(0, |all, amount| all | amount);
+        let all = self.by_amount.keys().fold(0, |all, amount| all | amount);
         (held & !all == 0).then_some(held)
     }
 }
 
-/// What a session knows of one account.
+/// What a session knows about one account. Deposits are one bit each.
 #[derive(Default)]
 struct Known<'a> {
-    /// Its own accepted deposits, one bit for each; the last; how many reads came after that.
+    /// Accepted deposits of the session.
     own: i64,
-    last: Option<&'a Operation>,
+    last_write: Option<&'a Operation>,
     reads_since: usize,
-    /// What its reads saw, one bit for each; and the last of them.
+    /// Deposits that the reads of the session saw.
     seen: i64,
-    read: Option<&'a Operation>,
+    last_read: Option<&'a Operation>,
 }
 
 fn judge_session<'a>(
@@ -131,17 +133,19 @@ fn judge_session<'a>(
     for step in &session.steps {
         let operation = step.operation;
         let account = operation.action.account();
-        let Some(powers) = accounts.get(account) else { continue };
+        let Some(deposits) = accounts.get(account) else {
+            continue;
+        };
         match (&operation.action, operation.outcome, operation.balance) {
             (Action::Deposit { amount, .. }, Outcome::Accepted, _) => {
                 let known = known.entry(account).or_default();
                 known.own |= amount;
-                known.last = Some(operation);
+                known.last_write = Some(operation);
                 known.reads_since = 0;
             }
             (Action::Query { .. }, Outcome::Answered, Some(balance)) => {
                 let known = known.entry(account).or_default();
-                judge_read(operation, balance, powers, known, own, seen);
+                judge_read(operation, balance, deposits, known, own, seen);
             }
             _ => {}
         }
@@ -151,31 +155,35 @@ fn judge_session<'a>(
 fn judge_read<'a>(
     read: &'a Operation,
     balance: i64,
-    powers: &Powers<'_>,
+    deposits: &Deposits<'_>,
     known: &mut Known<'a>,
     own: &mut VerdictBuilder,
     seen: &mut VerdictBuilder,
 ) {
-    let Some(held) = powers.held(balance) else {
+    let Some(held) = deposits.in_balance(balance) else {
         let case = Case::at(read.completed_us, vec![read], Vec::new(), Vec::new());
         own.fail(case, || {
-            let customer = read.customer;
-            format!(
-                "customer {customer}'s {} answered {balance}, which no deposits that were asked for add up to",
-                asked(read)
-            )
+            let read = describe::customer_request(read);
+            format!("{read} answered {balance}, which is no sum of the deposits that customers asked for")
         });
         return;
     };
-    if let Some(last) = known.last {
-        judge_own(read, balance, known.own & !held, (last, known.reads_since), powers, own);
+    if let Some(last) = known.last_write {
+        judge_own(
+            read,
+            balance,
+            known.own & !held,
+            (last, known.reads_since),
+            deposits,
+            own,
+        );
     }
-    if let Some(before) = known.read {
-        judge_seen(read, balance, known.seen & !held, before, powers, seen);
+    if let Some(before) = known.last_read {
+        judge_seen(read, balance, known.seen & !held, before, deposits, seen);
     }
     known.reads_since += 1;
     known.seen |= held;
-    known.read = Some(read);
+    known.last_read = Some(read);
 }
 
 fn judge_own(
@@ -183,24 +191,27 @@ fn judge_own(
     balance: i64,
     missed: i64,
     (last, reads_since): (&Operation, usize),
-    powers: &Powers<'_>,
-    findings: &mut VerdictBuilder,
+    deposits: &Deposits<'_>,
+    verdict: &mut VerdictBuilder,
 ) {
     let promised = read_your_writes::is_promised(read, last);
-    let Some(missed) = powers.largest(missed) else {
-        findings.pass_or_stayed(read.answering() == last.answering(), promised);
+    let Some(missed) = deposits.largest(missed) else {
+        verdict.pass_across_branches(read.answering() == last.answering(), promised);
         return;
     };
-    // Of a write that was tried again the first try is known here; the session's last one says more.
+    // For a repeated write, the session's last attempt is named instead of the first.
     let missed = if missed.request_id == last.request_id {
         last
     } else {
         missed
     };
-    findings.fail(case(read, missed, promised), || {
-        let next = next_or_later(reads_since);
-        let read = asked(read);
-        format!("{}; its {next} {read} answered {balance}, without it", did(missed))
+    verdict.fail(case(read, missed, promised), || {
+        let next = describe::next_or_later(reads_since);
+        let read = describe::request(read);
+        format!(
+            "{}; its {next} {read} answered {balance}, without it",
+            describe::result(missed)
+        )
     });
 }
 
@@ -209,21 +220,21 @@ fn judge_seen(
     balance: i64,
     missed: i64,
     before: &Operation,
-    powers: &Powers<'_>,
-    findings: &mut VerdictBuilder,
+    deposits: &Deposits<'_>,
+    verdict: &mut VerdictBuilder,
 ) {
     let promised = monotonic_reads::is_promised(read);
-    let Some(missed) = powers.largest(missed) else {
-        findings.pass_or_stayed(read.answering() == before.answering(), promised);
+    let Some(missed) = deposits.largest(missed) else {
+        verdict.pass_across_branches(read.answering() == before.answering(), promised);
         return;
     };
-    findings.fail(case(read, before, promised), || {
-        let (customer, deposit) = (before.customer, bare(&missed.action));
+    verdict.fail(case(read, before, promised), || {
+        let (customer, deposit) = (before.customer, describe::action_name(&missed.action));
         format!(
             "customer {customer}'s reads up to its {} had seen customer {}'s {deposit}; its later {} answered {balance}, without it",
-            asked(before),
+            describe::request(before),
             missed.customer,
-            asked(read)
+            describe::request(read)
         )
     });
 }
@@ -238,10 +249,10 @@ fn case<'a>(read: &'a Operation, before: &'a Operation, promised: bool) -> Case<
     }
 }
 
-impl<'a> Powers<'a> {
-    /// The largest deposit of a set.
+impl<'a> Deposits<'a> {
+    /// The largest deposit in a set of bits.
     fn largest(&self, set: i64) -> Option<&'a Operation> {
         let bit = set.cast_unsigned().checked_ilog2()?;
-        self.deposits.get(&(1 << bit)).copied()
+        self.by_amount.get(&(1 << bit)).copied()
     }
 }

@@ -1,20 +1,20 @@
-//! Monotonic reads: the positions that a session reads from never fall.
+//! Monotonic reads: the positions that a session reads from never go back.
 
-use crate::analysis::describe::{asked, next_or_later};
+use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Level, Operation};
 use crate::verdict::Verdict;
 
-/// Judged: the answered reads after one that another branch answered.
+/// Judges each answered read after a read of its session that another branch answered.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut findings = VerdictBuilder::new(
+    let mut verdict = VerdictBuilder::new(
         "monotonic-reads",
         "reads at another branch than the one before",
         run.options,
     );
     for session in &run.sessions {
-        // The furthest read so far, and how many came after it.
+        // The read with the highest position so far, and the number of reads after it.
         let mut furthest: Option<(&Operation, u64, usize)> = None;
         for step in &session.steps {
             let read = step.operation;
@@ -22,7 +22,7 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
                 continue;
             };
             if let Some((earlier, from, between)) = furthest {
-                judge_read(read, position, (earlier, from, between), &mut findings);
+                judge_read(read, position, (earlier, from, between), &mut verdict);
             }
             furthest = match furthest {
                 Some((earlier, from, between)) if position < from => Some((earlier, from, between + 1)),
@@ -30,14 +30,14 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
             };
         }
     }
-    findings.done()
+    verdict.build()
 }
 
-fn judge_read(read: &Operation, position: u64, earlier: (&Operation, u64, usize), findings: &mut VerdictBuilder) {
+fn judge_read(read: &Operation, position: u64, earlier: (&Operation, u64, usize), verdict: &mut VerdictBuilder) {
     let (before, from, between) = earlier;
     let promised = is_promised(read);
     if position >= from {
-        findings.pass_or_stayed(read.answering() == before.answering(), promised);
+        verdict.pass_across_branches(read.answering() == before.answering(), promised);
         return;
     }
     let case = Case {
@@ -47,18 +47,18 @@ fn judge_read(read: &Operation, position: u64, earlier: (&Operation, u64, usize)
         positions: vec![from, position],
         journals: Vec::new(),
     };
-    findings.fail(case, || {
+    verdict.fail(case, || {
         format!(
             "customer {}'s {} answered from position {from}; its {} {} answered from position {position}",
             before.customer,
-            asked(before),
-            next_or_later(between),
-            asked(read)
+            describe::request(before),
+            describe::next_or_later(between),
+            describe::request(read)
         )
     });
 }
 
-/// By the read's own level: what was read before counts at any level.
+/// Promised by the level of the later read. The earlier read counts at any level.
 pub(crate) fn is_promised(read: &Operation) -> bool {
     matches!(read.level, Level::MonotonicReads | Level::Session | Level::Strong)
 }
