@@ -1,12 +1,12 @@
-//! What can be done to a sound history, once, and the judge that has to see it.
+//! Violations that are injected into a correct history, each with the guarantee that must fail.
 
 use crate::model::{Dice, balance_at};
 use bank_check::history::{Action, Applied, History, Level, Operation, Outcome, Refusal};
 
-/// Changes a history by one violation; false where the history has no place for it.
+/// Adds one violation to a history. Returns false if the history has no place for it.
 type Inject = fn(&mut History, &mut Dice) -> bool;
 
-/// The judge, the violation's name, and how it is done.
+/// Guarantee, name of the violation, and the function that injects it.
 pub(crate) const VIOLATIONS: [(&str, &str, Inject); 23] = [
     ("read-your-writes", "a stale read served as session", stale_session_read),
     ("monotonic-reads", "a read that goes back", read_goes_back),
@@ -22,20 +22,20 @@ pub(crate) const VIOLATIONS: [(&str, &str, Inject); 23] = [
         swap_read_and_write,
     ),
     ("linearizability", "a stale strong read", stale_strong_read),
-    ("linearizability", "a write before one that was done", swap_times),
-    ("honest-positions", "a balance one off in one reply", one_off),
+    ("linearizability", "a write before one that had completed", swap_times),
+    ("honest-positions", "a balance that is off by one", balance_off_by_one),
     ("conservation", "money from nowhere in a transfer", transfer_makes_money),
-    ("no-overdraft", "an overdraft let through", overdraft),
-    ("true-decisions", "a refusal that was false", false_refusal),
-    ("true-decisions", "an acceptance that was false", false_acceptance),
+    ("no-overdraft", "an accepted overdraft", overdraft),
+    ("true-decisions", "a wrong refusal", false_refusal),
+    ("true-decisions", "a wrong acceptance", false_acceptance),
     ("replayed-balances", "a lost update", lost_update),
     ("at-most-once", "a forgotten request id", doubled_id),
     ("acknowledged-writes", "a lost write", lost_write),
-    ("attempted-writes", "a write that nobody asked for", unasked),
+    ("attempted-writes", "a write that no customer asked for", not_requested),
     (
         "rejected-writes",
-        "a write that was not applied, applied",
-        applied_all_the_same,
+        "a write reported as not applied, but applied",
+        applied_although_not_applied,
     ),
     ("agreement", "a branch that applies out of order", swap_at_one_branch),
     (
@@ -56,7 +56,7 @@ fn reads_at(history: &History, fits: impl Fn(&Operation) -> bool) -> Vec<usize> 
         .collect()
 }
 
-/// Entries of the first journal past the opening.
+/// Indexes of entries in the first journal, without the opening.
 fn entries(history: &History, fits: impl Fn(&Applied) -> bool) -> Vec<usize> {
     let applied = &history.journals[0].applied;
     (1..applied.len()).filter(|at| fits(&applied[*at])).collect()
@@ -66,7 +66,7 @@ fn choose(dice: &mut Dice, from: &[usize]) -> Option<usize> {
     (!from.is_empty()).then(|| *dice.pick(from))
 }
 
-/// Moves a read to another position, with the balance that is true there.
+/// Moves a read to another position, with the correct balance of that position.
 fn move_read(history: &mut History, at: usize, position: u64) -> bool {
     let Action::Query { account } = &history.operations[at].action else {
         return false;
@@ -79,7 +79,7 @@ fn move_read(history: &mut History, at: usize, position: u64) -> bool {
     true
 }
 
-/// The furthest position that `fits` of what the session did before an operation.
+/// Highest position of the session's earlier operations that match `fits`.
 fn before(history: &History, at: usize, fits: impl Fn(&Operation) -> bool) -> Option<u64> {
     let session = &history.operations[at].session;
     let own = history.operations[..at]
@@ -110,7 +110,7 @@ fn read_goes_back(history: &mut History, dice: &mut Dice) -> bool {
     move_read(history, at, position)
 }
 
-/// Exchanges what two places of a branch's journal hold, and leaves the positions where they are.
+/// Swaps two commands of a journal but not their positions.
 fn swap_content(applied: &mut [Applied], one: usize, other: usize) {
     let positions = (applied[one].position, applied[other].position);
     applied.swap(one, other);
@@ -118,8 +118,8 @@ fn swap_content(applied: &mut [Applied], one: usize, other: usize) {
     applied[other].position = positions.1;
 }
 
-fn last_journal(history: &mut History) -> &mut Vec<Applied> {
-    // The second: the first two have come to the end.
+fn second_journal(history: &mut History) -> &mut Vec<Applied> {
+    // The model gives the first two branches all commands.
     &mut history.journals[1].applied
 }
 
@@ -143,11 +143,11 @@ fn swap_own_writes(history: &mut History, dice: &mut Dice) -> bool {
         return false;
     }
     let (one, other) = *dice.pick(&pairs);
-    swap_content(last_journal(history), one, other);
+    swap_content(second_journal(history), one, other);
     true
 }
 
-/// A session's read, and the position of a write that it made after that, at the first try.
+/// Reads, each with the position of the session's next write.
 fn reads_and_writes(history: &History) -> Vec<(usize, u64)> {
     let mut found = Vec::new();
     for at in reads_at(history, |_| true) {
@@ -177,7 +177,7 @@ fn swap_read_and_write(history: &mut History, dice: &mut Dice) -> bool {
     }
     let (at, position) = *dice.pick(&found);
     let read = history.operations[at].position.unwrap();
-    let applied = last_journal(history);
+    let applied = second_journal(history);
     let one = applied.partition_point(|entry| entry.position <= read) - 1;
     let other = applied.partition_point(|entry| entry.position < position);
     swap_content(applied, one, other);
@@ -198,7 +198,7 @@ fn stale_strong_read(history: &mut History, dice: &mut Dice) -> bool {
     move_read(history, at, position)
 }
 
-/// A write's times move to before the beginning of the first, which stands before it.
+/// Moves the times of the last write to before those of the first.
 fn swap_times(history: &mut History, _: &mut Dice) -> bool {
     let decided =
         |operation: &&mut Operation| !is_query(operation) && operation.position.is_some() && !operation.repeated;
@@ -212,7 +212,7 @@ fn swap_times(history: &mut History, _: &mut Dice) -> bool {
     true
 }
 
-fn one_off(history: &mut History, dice: &mut Dice) -> bool {
+fn balance_off_by_one(history: &mut History, dice: &mut Dice) -> bool {
     let reads = reads_at(history, |_| true);
     let Some(at) = choose(dice, &reads) else { return false };
     let balance = history.operations[at].balance.unwrap();
@@ -220,7 +220,7 @@ fn one_off(history: &mut History, dice: &mut Dice) -> bool {
     true
 }
 
-/// Changes an entry in every journal that has it.
+/// Changes one entry in every journal that has it.
 fn change(history: &mut History, at: usize, change: impl Fn(&mut Applied)) {
     for journal in &mut history.journals {
         if let Some(entry) = journal.applied.get_mut(at) {
@@ -281,7 +281,7 @@ fn false_acceptance(history: &mut History, dice: &mut Dice) -> bool {
     true
 }
 
-/// The second of two writes was computed as if the first had not been.
+/// Changes a balance as if an earlier write had not been applied.
 fn lost_update(history: &mut History, dice: &mut Dice) -> bool {
     let accepted = |entry: &Applied| {
         entry.outcome == Outcome::Accepted && matches!(entry.action, Action::Deposit { .. } | Action::Withdraw { .. })
@@ -293,7 +293,7 @@ fn lost_update(history: &mut History, dice: &mut Dice) -> bool {
     true
 }
 
-/// Adds an entry to every journal that has come to the end.
+/// Appends an entry to every journal that is at the last position.
 fn append(history: &mut History, entry: &Applied) {
     let end = history.journals[0].position;
     for journal in history.journals.iter_mut().filter(|journal| journal.position == end) {
@@ -314,7 +314,7 @@ fn doubled_id(history: &mut History, dice: &mut Dice) -> bool {
     true
 }
 
-/// An entry whose customer knows of it.
+/// An entry whose write was acknowledged.
 fn acknowledged(history: &History, dice: &mut Dice) -> Option<usize> {
     let told = history
         .operations
@@ -334,14 +334,14 @@ fn lost_write(history: &mut History, dice: &mut Dice) -> bool {
     true
 }
 
-fn unasked(history: &mut History, _: &mut Dice) -> bool {
+fn not_requested(history: &mut History, _: &mut Dice) -> bool {
     let mut entry = history.journals[0].applied[0].clone();
     entry.request_id = "nobody".to_owned();
     append(history, &entry);
     true
 }
 
-fn applied_all_the_same(history: &mut History, dice: &mut Dice) -> bool {
+fn applied_although_not_applied(history: &mut History, dice: &mut Dice) -> bool {
     let retried = |id: &Option<String>| {
         history
             .operations
@@ -371,7 +371,7 @@ fn swap_at_one_branch(history: &mut History, dice: &mut Dice) -> bool {
     let Some(at) = choose(dice, &all[1.min(all.len())..]) else {
         return false;
     };
-    swap_content(last_journal(history), at - 1, at);
+    swap_content(second_journal(history), at - 1, at);
     true
 }
 
@@ -379,7 +379,7 @@ fn lost_at_one_branch(history: &mut History, dice: &mut Dice) -> bool {
     let Some(at) = acknowledged(history, dice) else {
         return false;
     };
-    last_journal(history).remove(at);
+    second_journal(history).remove(at);
     true
 }
 
@@ -403,6 +403,6 @@ fn other_digest(history: &mut History, _: &mut Dice) -> bool {
 fn falling_positions(history: &mut History, dice: &mut Dice) -> bool {
     let at = choose(dice, &entries(history, |_| true));
     let Some(at) = at else { return false };
-    last_journal(history).swap(at - 1, at);
+    second_journal(history).swap(at - 1, at);
     true
 }

@@ -1,12 +1,11 @@
-//! One table of what is done to a sound run, and the verdicts and sentences that it has to give; and of runs without
-//! journals.
+//! Violations of single invariants, each with the verdict and the sentence that must follow, and runs without journals.
 
-use crate::transcript::{applied, found, told, told_and_kept, verdict};
+use crate::transcript::{applied, found, verdict, with_journals, without_journals};
 use bank_check::history::{Action, History, Outcome, Refusal};
 use bank_check::verdict::Outcome as Found;
 use bank_check::{Options, judge, overall};
 
-const SOUND: &str = "
+const CORRECT: &str = "
     1 deposit 10 at 1 p2 =110
     1 query at 2 p2 =110
     2 withdraw 500 at 2 p3 =110 refused
@@ -15,7 +14,7 @@ const SOUND: &str = "
     3 deposit 7 at 3 not-applied
     1 query at 1 p5 =50";
 
-type Harm = fn(&mut History);
+type Violate = fn(&mut History);
 
 fn each(history: &mut History, change: impl Fn(&mut Vec<bank_check::history::Applied>)) {
     for journal in &mut history.journals {
@@ -24,12 +23,12 @@ fn each(history: &mut History, change: impl Fn(&mut Vec<bank_check::history::App
 }
 
 #[test]
-fn a_sound_run_passes() {
-    let verdicts = judge(&told_and_kept(SOUND), &Options::default());
+fn a_correct_run_passes() {
+    let verdicts = judge(&with_journals(CORRECT), &Options::default());
     assert_eq!(overall(&verdicts), Found::Pass, "{verdicts:#?}");
     let unknown = verdicts.iter().filter(|verdict| verdict.outcome() == Found::Unknown);
     let unknown: Vec<&str> = unknown.map(|verdict| verdict.guarantee).collect();
-    // Nobody reads before it writes at another branch, and there is a withdrawal.
+    // No session reads before it writes at another branch, and a withdrawal makes balances unreadable as sums of deposits.
     let expected = [
         "writes-follow-reads",
         "read-your-writes-by-balances",
@@ -39,8 +38,8 @@ fn a_sound_run_passes() {
 }
 
 #[test]
-fn each_harm_is_seen_by_its_judge() {
-    let table: [(&str, Harm, &str); 21] = [
+fn each_violation_fails_its_guarantee() {
+    let table: [(&str, Violate, &str); 21] = [
         (
             "honest-positions",
             |history| history.operations[1].balance = Some(111),
@@ -90,7 +89,7 @@ fn each_harm_is_seen_by_its_judge() {
             },
             "customer 2's withdrawal of 500 at branch 2 (event 1) at position 3 in the journal of branch 1 was refused for a wrong reason, and had to be refused for insufficient funds: the account held 110",
         ),
-        // A lost update: as if the deposit had never been.
+        // A lost update: the deposit is missing from the balance.
         (
             "replayed-balances",
             |history| each(history, |applied| applied[4].balance = 40),
@@ -203,9 +202,9 @@ fn each_harm_is_seen_by_its_judge() {
             "branch 2 has customer 2's withdrawal of 60 at branch 3 (event 3) at position 5, past its last position 4",
         ),
     ];
-    for (guarantee, harm, sentence) in table {
-        let mut history = told_and_kept(SOUND);
-        harm(&mut history);
+    for (guarantee, violate, sentence) in table {
+        let mut history = with_journals(CORRECT);
+        violate(&mut history);
         let verdict = verdict(&history, &Options::default(), guarantee);
         let said = verdict.failures.first().map_or("", String::as_str);
         assert_eq!(said, format!("{sentence}: {guarantee} broken"), "{verdict:#?}");
@@ -214,12 +213,12 @@ fn each_harm_is_seen_by_its_judge() {
 }
 
 #[test]
-fn the_opening_is_what_was_asked_for() {
+fn the_opening_balance_is_compared_with_the_one_asked_for() {
     let options = Options {
         opening: Some(101),
         ..Options::default()
     };
-    let verdict = verdict(&told_and_kept(SOUND), &options, "conservation");
+    let verdict = verdict(&with_journals(CORRECT), &options, "conservation");
     assert_eq!(
         verdict.failures,
         ["the bank opened with 100, and 101 was asked for: conservation broken"]
@@ -227,14 +226,14 @@ fn the_opening_is_what_was_asked_for() {
 }
 
 #[test]
-fn without_journals_replies_have_to_explain_each_other() {
+fn without_journals_replies_are_compared_with_each_other() {
     let options = Options {
         opening: Some(100),
         ..Options::default()
     };
     let table = [
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 p2 =110", "pass 2", ""),
-        // What stands at position 3 is not known.
+        // The command at position 3 is not known.
         ("1 deposit 10 at 1 p2 =110\n1 deposit 1 at 2 p4 =90", "pass 1", ""),
         (
             "1 deposit 10 at 1 p2 =7\n1 query at 2 p2 =7",
@@ -248,43 +247,50 @@ fn without_journals_replies_have_to_explain_each_other() {
         ),
     ];
     for (text, expected, sentence) in table {
-        let verdict = verdict(&told(text), &options, "honest-positions");
+        let verdict = verdict(&without_journals(text), &options, "honest-positions");
         assert_eq!(found(&verdict), expected, "{text}\n{verdict:#?}");
         assert_eq!(verdict.failures.first().map_or("", String::as_str), sentence, "{text}");
     }
 }
 
 #[test]
-fn a_bank_that_always_says_7_fools_nobody() {
+fn a_bank_that_always_answers_7_fails() {
     let text = "1 deposit 10 at 1 p2 =7\n1 query at 2 p2 =7\n2 deposit 4 at 2 p3 =7\n2 query at 1 p3 =7";
     let options = Options {
         opening: Some(7),
         ..Options::default()
     };
-    assert_eq!(overall(&judge(&told(text), &Options::default())), Found::Fail);
-    assert_eq!(overall(&judge(&told(text), &options)), Found::Fail);
+    assert_eq!(
+        overall(&judge(&without_journals(text), &Options::default())),
+        Found::Fail
+    );
+    assert_eq!(overall(&judge(&without_journals(text), &options)), Found::Fail);
 }
 
 #[test]
-fn a_repeated_reply_says_what_the_first_said() {
-    let sound = "1 deposit 10 at 1 p2 =110 #a\n1 deposit 10 at 2 p2 =110 #a";
+fn a_repeated_reply_has_the_first_decision() {
+    let correct = "1 deposit 10 at 1 p2 =110 #a\n1 deposit 10 at 2 p2 =110 #a";
     assert_eq!(
-        found(&verdict(&told(sound), &Options::default(), "at-most-once")),
+        found(&verdict(
+            &without_journals(correct),
+            &Options::default(),
+            "at-most-once"
+        )),
         "pass 1"
     );
     let twice = "1 deposit 10 at 1 p2 =110 #a\n1 deposit 10 at 2 p3 =120 #a";
-    let verdict = verdict(&told(twice), &Options::default(), "at-most-once");
+    let verdict = verdict(&without_journals(twice), &Options::default(), "at-most-once");
     let sentence = "customer 1 deposited 10 at branch 1 (event 1, position 2); the same request was decided again: customer 1 deposited 10 at branch 2 (event 2, position 3): at-most-once broken";
     assert_eq!(verdict.failures, [sentence]);
 }
 
 #[test]
-fn only_the_smallest_witnesses_are_kept() {
+fn only_the_best_witnesses_are_kept() {
     let mut text = "1 deposit 10 at 1 p900 =110\n".to_owned();
     for read in 0..500 {
         text += &format!("1 query at 2 p{read} =100\n");
     }
-    let verdict = verdict(&told(&text), &Options::default(), "read-your-writes");
+    let verdict = verdict(&without_journals(&text), &Options::default(), "read-your-writes");
     assert_eq!(
         (verdict.failed, verdict.witnesses.len(), verdict.failures.len()),
         (500, 16, 16)

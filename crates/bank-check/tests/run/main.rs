@@ -1,4 +1,5 @@
-//! The judge of whole runs: hand-written histories in tables, and histories of a model with and without an injected fault.
+//! Tests of the judge of recorded runs: hand-written histories in tables, and histories of a model with and without an injected
+//! violation.
 #![allow(clippy::unwrap_used)]
 
 mod injected;

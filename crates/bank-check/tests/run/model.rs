@@ -1,24 +1,23 @@
-//! A bank that keeps every promise, one operation after the other, and the history of what its customers did: for tests
-//! and for measurements. It knows nothing of the checker but the types of a history.
+//! A model of a correct bank that produces histories, for tests and benchmarks. It uses only the history types of the checker.
 
 use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, Refusal};
 use std::collections::HashMap;
 
-/// What the bank of the model opens with.
+/// Opening balance of the model.
 pub(crate) const OPENING: i64 = 1_000;
 
-/// How much is done, and by whom.
+/// Size and kind of a history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) seed: u64,
     pub(crate) operations: usize,
     pub(crate) sessions: usize,
     pub(crate) branches: u32,
-    /// Deposits of distinct powers of two and queries, on `main` only.
+    /// Only queries and deposits of distinct powers of two, on `main`.
     pub(crate) powers: bool,
 }
 
-/// A generator of numbers: splitmix64.
+/// Random number generator: splitmix64.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(pub(crate) u64);
 
@@ -31,7 +30,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// From 0 to `sides` − 1.
+    /// A number from 0 to `sides` − 1.
     pub(crate) fn upto(&mut self, sides: u64) -> u64 {
         self.roll() % sides.max(1)
     }
@@ -41,7 +40,7 @@ impl Dice {
     }
 }
 
-/// What one customer has seen, and the write that it does not know the outcome of.
+/// State of one customer: what it has seen, and its write with an unknown outcome.
 #[derive(Debug, Clone, Default)]
 struct Customer {
     sequence: u64,
@@ -65,7 +64,7 @@ struct Bank {
     operations: Vec<Operation>,
 }
 
-/// The history of a run without a fault.
+/// History of a correct run.
 pub(crate) fn history(shape: Shape) -> History {
     let mut bank = Bank {
         shape,
@@ -96,7 +95,7 @@ impl Bank {
     fn step(&mut self) {
         self.now_us += 100;
         let at = self.dice.upto(self.customers.len() as u64) as usize;
-        // Some have to wait for their last answer.
+        // A customer waits for its last answer.
         if self.customers[at].free_us >= self.now_us {
             self.now_us = self.customers[at].free_us + 1;
         }
@@ -150,7 +149,7 @@ impl Bank {
         let level = *self.dice.pick(&levels);
         let floor = match level {
             Level::Strong => self.head,
-            // The model is kinder than it has to be: no read is older than its session.
+            // Stronger than the levels demand: no read is older than its session.
             _ => self.customers[at].seen,
         };
         let account = account.to_owned();
@@ -180,7 +179,7 @@ impl Bank {
             1 | 2 => Outcome::Unknown,
             _ => Outcome::Accepted,
         };
-        // Of what is unknown, half is applied.
+        // Half of the writes with an unknown outcome are applied.
         let reaches = operation.outcome == Outcome::Accepted || luck == 1;
         self.customers[at].pending = (operation.outcome == Outcome::Unknown).then(|| (id.clone(), action.clone()));
         if reaches {
@@ -235,7 +234,7 @@ impl Bank {
         self.operations.push(operation);
     }
 
-    /// Applies a command, or finds it applied: that takes a position too.
+    /// Applies a command. A repeated command takes a position too but changes nothing.
     fn decide(&mut self, id: String, action: &Action) -> Applied {
         self.head += 1;
         if let Some(at) = self.decided.get(&id) {
@@ -280,7 +279,7 @@ impl Bank {
     fn finish(mut self) -> History {
         let branches: Vec<u32> = (1..=self.shape.branches).collect();
         let journals = branches.iter().map(|branch| {
-            // Most have come to the end; one in four stopped earlier.
+            // Three of four branches are at the last position.
             let reached = self.reached[*branch as usize - 1];
             let position = if self.dice.upto(4) == 0 { reached } else { self.head };
             let count = self.entries.partition_point(|entry| entry.position <= position);
@@ -292,7 +291,7 @@ impl Bank {
             }
         });
         let mut journals: Vec<Journal> = journals.collect();
-        // The first two have all, so that they can be compared.
+        // The first two branches have all commands, so that they can be compared.
         for journal in journals.iter_mut().take(2) {
             journal.position = self.head;
             journal.digest = digest(self.head);
@@ -307,7 +306,7 @@ impl Bank {
     }
 }
 
-/// Any text that is equal where positions are.
+/// A digest that is equal at equal positions.
 pub(crate) fn digest(position: u64) -> String {
     format!("{:064x}", Dice(position).roll())
 }
@@ -340,7 +339,7 @@ fn refusal(accounts: &HashMap<String, i64>, action: &Action) -> Option<Refusal> 
     }
 }
 
-/// What an account holds at a position, by what the entries say.
+/// Balance of an account at a position, by the entries.
 pub(crate) fn balance_at(entries: &[Applied], account: &str, position: u64) -> Option<i64> {
     let upto = entries.partition_point(|entry| entry.position <= position);
     entries[..upto]

@@ -1,4 +1,4 @@
-//! Any history of the model passes every judge; with any one violation in it, the judge of that violation fails.
+//! Every history of the model passes all judges. With one injected violation, the judge of that violation fails.
 
 use crate::injected::VIOLATIONS;
 use crate::model::{Dice, OPENING, Shape, history};
@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn what_the_model_does_passes(shape in shapes(0..120), without_journals: bool) {
+    fn every_history_of_the_model_passes(shape in shapes(0..120), without_journals: bool) {
         let mut history = history(shape);
         if without_journals {
             history.journals.clear();
@@ -41,9 +41,9 @@ proptest! {
 
     #[test]
     fn any_one_violation_fails(shape in shapes(60..120), seed: u64) {
-        let sound = history(Shape { powers: false, ..shape });
+        let correct = history(Shape { powers: false, ..shape });
         for (guarantee, name, inject) in VIOLATIONS {
-            let mut history = sound.clone();
+            let mut history = correct.clone();
             if !inject(&mut history, &mut Dice(seed)) {
                 continue;
             }
@@ -54,7 +54,7 @@ proptest! {
     }
 }
 
-/// Every violation finds its place, so that the property above is about all of them.
+/// Every violation is injected in enough histories, so the property above covers all of them.
 #[test]
 fn every_violation_is_tried() {
     for (guarantee, name, inject) in VIOLATIONS {
@@ -87,14 +87,14 @@ fn balances_alone_show_what_a_read_missed() {
         branches: 3,
         powers: true,
     };
-    let sound = history(shape);
+    let correct = history(shape);
     for guarantee in ["read-your-writes-by-balances", "monotonic-reads-by-balances"] {
-        let verdicts = judge(&sound, &options());
+        let verdicts = judge(&correct, &options());
         let verdict = verdicts.iter().find(|verdict| verdict.guarantee == guarantee).unwrap();
         assert_eq!(verdict.outcome(), Outcome::Pass, "{guarantee}");
         assert!(verdict.judged > 20, "{guarantee}: {}", verdict.judged);
-        // The last read of all sees only what the bank opened with.
-        let mut history = sound.clone();
+        // The last read sees only the opening balance.
+        let mut history = correct.clone();
         let read = history
             .operations
             .iter_mut()

@@ -1,9 +1,9 @@
-//! One table for each guarantee: a history, the verdict, and the sentence of its first witness.
+//! One table for each session guarantee: a history, its verdict, and the sentence of the first witness.
 
-use crate::transcript::{found, told, told_and_kept, verdict};
+use crate::transcript::{found, verdict, with_journals, without_journals};
 use bank_check::{History, Options};
 
-/// The guarantee, and for each history what is found and said.
+/// Checks the verdict and the first sentence for each history of a table.
 fn check(guarantee: &str, history: impl Fn(&str) -> History, options: &Options, table: &[(&str, &str, &str)]) {
     for (text, expected, sentence) in table {
         let verdict = verdict(&history(text), options, guarantee);
@@ -19,7 +19,7 @@ fn read_your_writes() {
         ("", "unknown", ""),
         ("1 query at 2 p1 =100", "unknown", ""),
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 p2 =110", "pass 1", ""),
-        // The same branch could hardly have failed.
+        // A read at the same branch is not judged: it could hardly fail.
         ("1 deposit 10 at 1 p2 =110\n1 query at 1 p2 =110", "unknown", ""),
         ("1 deposit 10 at 1 unknown\n1 query at 2 p1 =100", "unknown", ""),
         ("1 deposit 10 at 1 p2 =110\n2 query at 2 p1 =100", "unknown", ""),
@@ -39,7 +39,7 @@ fn read_your_writes() {
             "customer 1 was refused a withdrawal of 500 at branch 1 (event 1, position 2), for insufficient funds; its next query at branch 2 (event 2, level eventual) answered from position 1: read-your-writes broken",
         ),
     ];
-    check("read-your-writes", told, &Options::default(), &table);
+    check("read-your-writes", without_journals, &Options::default(), &table);
 }
 
 #[test]
@@ -55,11 +55,11 @@ fn monotonic_reads() {
         (
             "1 query at 1 p5 =100\n1 query at 2 p4 =100\n1 query at 3 session p4 =100",
             "fail 2 of 2",
-            // The one that was promised comes first.
+            // The witness of a broken promise comes first.
             "customer 1's query at branch 1 (event 1, level eventual) answered from position 5; its later query at branch 3 (event 3, level session) answered from position 4: monotonic-reads broken",
         ),
     ];
-    check("monotonic-reads", told, &Options::default(), &table);
+    check("monotonic-reads", without_journals, &Options::default(), &table);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn monotonic_writes() {
     let by_replies = [
         ("1 deposit 1 at 1 p2 =101", "unknown", ""),
         ("1 deposit 1 at 1 p2 =101\n1 deposit 1 at 2 p3 =102", "pass 1", ""),
-        // What is unknown binds nothing that comes after it, and a second try stands where the first stood.
+        // A write with an unknown outcome does not restrict later writes. A repeated write counts at its first attempt.
         (
             "1 deposit 1 at 1 unknown #a\n1 deposit 1 at 2 p2 =101\n1 deposit 1 at 3 p3 =102 #a",
             "unknown",
@@ -84,9 +84,9 @@ fn monotonic_writes() {
             "customer 1 deposited 1 at branch 1 (event 1, position 3); its later withdrawal of 1 at branch 2 (event 2) came at position 2 by its reply, not after position 3: monotonic-writes broken",
         ),
     ];
-    check("monotonic-writes", told, &Options::default(), &by_replies);
+    check("monotonic-writes", without_journals, &Options::default(), &by_replies);
     let swapped = |text: &str| {
-        let mut history = told_and_kept(text);
+        let mut history = with_journals(text);
         let applied = &mut history.journals[2].applied;
         let (one, other) = (applied[1].position, applied[2].position);
         applied.swap(1, 2);
@@ -114,7 +114,7 @@ fn writes_follow_reads() {
             "customer 1's query at branch 1 (event 1, level eventual) answered from position 5; its later deposit of 1 at branch 2 (event 2) came at position 5: writes-follow-reads broken",
         ),
     ];
-    check("writes-follow-reads", told, &Options::default(), &table);
+    check("writes-follow-reads", without_journals, &Options::default(), &table);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn linearizability() {
     let table = [
         ("1 deposit 1 at 1 p2 =101", "unknown", ""),
         ("1 deposit 1 at 1 p2 =101\n2 query at 2 strong p2 =101", "pass 1", ""),
-        // Weaker reads may be stale, and those that overlap may come either way.
+        // Weaker reads may be old. Operations that overlap in time may have either order.
         ("1 deposit 1 at 1 p2 =101\n2 query at 2 session p1 =100", "unknown", ""),
         (
             "1 deposit 1 at 1 p2 =101 t10-30\n2 query at 2 strong p1 =100 t20-40",
@@ -150,16 +150,16 @@ fn linearizability() {
             "customer 1's deposit of 1 at branch 1 (event 1) was done at 15 µs, at position 3; customer 2's deposit of 1 at branch 2 (event 1) was begun after that, at 20 µs, and came at position 2: linearizability broken",
         ),
     ];
-    check("linearizability", told, &Options::default(), &table);
+    check("linearizability", without_journals, &Options::default(), &table);
 }
 
 #[test]
-fn a_read_that_may_be_stale_is_judged_where_that_is_asked_for_and_breaks_no_promise() {
+fn with_every_read_a_weak_read_is_judged_and_breaks_no_promise() {
     let options = Options {
         every_read: true,
         ..Options::default()
     };
-    let history = told("1 deposit 1 at 1 p2 =101\n2 query at 2 session p1 =100");
+    let history = without_journals("1 deposit 1 at 1 p2 =101\n2 query at 2 session p1 =100");
     let verdict = verdict(&history, &options, "linearizability");
     assert_eq!(found(&verdict), "fail 1 of 1");
     assert!(!verdict.promised && !verdict.breaks_promise());
@@ -204,7 +204,7 @@ fn by_balances() {
             "customer 1's query at branch 2 (event 2, level eventual) answered 7, which is no sum of the deposits that customers asked for: read-your-writes-by-balances broken",
         ),
     ];
-    check("read-your-writes-by-balances", told, &options, &table);
+    check("read-your-writes-by-balances", without_journals, &options, &table);
     let table = [
         (
             "2 deposit 2 at 1 =102\n1 query at 2 =102\n1 query at 1 =102",
@@ -217,23 +217,23 @@ fn by_balances() {
             "customer 1's reads up to its query at branch 2 (event 1, level eventual) had seen customer 2's deposit of 2; its later query at branch 1 (event 2, level eventual) answered 100, without it: monotonic-reads-by-balances broken",
         ),
     ];
-    check("monotonic-reads-by-balances", told, &options, &table);
+    check("monotonic-reads-by-balances", without_journals, &options, &table);
 }
 
 #[test]
-fn promises_are_told_from_levels() {
-    //    history, promised
+fn promises_follow_from_levels_and_propagation() {
+    // history, promised
     let table = [
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 p1 =100", false),
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 monotonic-reads p1 =100", false),
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 read-your-writes p1 =100", true),
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 session p1 =100", true),
         ("1 deposit 10 at 1 p2 =110\n1 query at 2 strong p1 =100", true),
-        // The writer had waited.
+        // The write had reached every branch.
         ("1 deposit 10 at 1 all p2 =110\n1 query at 2 p1 =100", true),
     ];
     for (text, promised) in table {
-        let verdict = verdict(&told(text), &Options::default(), "read-your-writes");
+        let verdict = verdict(&without_journals(text), &Options::default(), "read-your-writes");
         assert_eq!(
             (found(&verdict).as_str(), verdict.promised),
             ("fail 1 of 1", promised),

@@ -1,12 +1,14 @@
-//! Histories as text, one operation a line: `1 deposit 10 at 2 p7 =110`. Words that may follow: a level, `p7` (position),
-//! `=110` (balance), `#x` (request id; its line's number without), `on a` (account; `main` without), `t10-20` (begun and
-//! done; 10 µs a line without), `unknown`, `not-applied`, `refused`.
+//! Histories as text, one operation per line: `1 deposit 10 at 2 p7 =110` is customer 1's deposit at branch 2.
+//!
+//! Optional words: a level; `p7` (position); `=110` (balance); `#x` (request id, by default the line number); `on a` (account,
+//! by default `main`); `t10-20` (begin and end in µs, by default 10 µs apart per line); `all` (propagation); `unknown`;
+//! `not-applied`; `refused`.
 
 use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, Refusal};
 use bank_check::{Options, Verdict, judge};
 
-/// What a transcript says, without journals.
-pub(crate) fn told(text: &str) -> History {
+/// History of a transcript, without journals.
+pub(crate) fn without_journals(text: &str) -> History {
     let mut history = History::default();
     for (number, line) in (1u64..).zip(text.lines().map(str::trim).filter(|line| !line.is_empty())) {
         let customer: u64 = line.split(' ').next().unwrap().parse().unwrap();
@@ -21,9 +23,9 @@ pub(crate) fn told(text: &str) -> History {
     history
 }
 
-/// What a transcript says, and at each of three branches a journal of what was decided, on a bank that opened with 100.
-pub(crate) fn told_and_kept(text: &str) -> History {
-    let mut history = told(text);
+/// History of a transcript with a journal of all decided writes at each of three branches. The bank opened with 100.
+pub(crate) fn with_journals(text: &str) -> History {
+    let mut history = without_journals(text);
     let opening = Action::Open {
         account: "main".to_owned(),
         amount: 100,
@@ -59,7 +61,7 @@ fn journal(branch: u32, position: u64, applied: &[Applied]) -> Journal {
     }
 }
 
-/// An entry of a journal.
+/// One journal entry.
 pub(crate) fn applied(position: u64, id: &str, action: Action, outcome: Outcome, balance: i64) -> Applied {
     Applied {
         position,
@@ -72,13 +74,13 @@ pub(crate) fn applied(position: u64, id: &str, action: Action, outcome: Outcome,
     }
 }
 
-/// The verdict of one name.
+/// The verdict on one guarantee.
 pub(crate) fn verdict(history: &History, options: &Options, guarantee: &str) -> Verdict {
     let mut verdicts = judge(history, options).into_iter();
     verdicts.find(|verdict| verdict.guarantee == guarantee).unwrap()
 }
 
-/// "pass 3", "fail 1 of 3", "unknown".
+/// Verdict in short: "pass 3", "fail 1 of 3" or "unknown".
 pub(crate) fn found(verdict: &Verdict) -> String {
     match verdict.outcome().word() {
         "pass" => format!("pass {}", verdict.judged),
