@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bank_check::history::{Action, Applied, Operation, Outcome};
+use bank_check::verdict;
 use serde::{Serialize, Serializer};
 
 use crate::layout::{self, Layout};
 use crate::needs::{self, Need};
-use crate::report::{ReportOutcome, Run};
+use crate::report::Run;
 use crate::words;
 
 /// As many operations are drawn one by one; where more are in view, they are drawn as counts.
@@ -292,12 +293,12 @@ fn witnesses<'a>(run: &'a Run, operations: &[&Operation]) -> Vec<Witness<'a>> {
     let failed = run
         .verdicts
         .iter()
-        .filter(|verdict| verdict.outcome == ReportOutcome::Fail);
+        .filter(|verdict| verdict.outcome() == verdict::Outcome::Fail);
     failed
         .filter_map(|verdict| {
-            let witness = verdict.witness.as_ref()?;
+            let witness = verdict.witnesses.first()?;
             Some(Witness {
-                name: &verdict.name,
+                name: verdict.guarantee,
                 sentence: &witness.sentence,
                 promised: verdict.promised,
                 operations: witness_operations(operations, &witness.operations),

@@ -1,12 +1,13 @@
 //! The page: what is read first stands first, the picture's place is kept, and the script comes last.
 
 use bank_check::history::Operation;
+use bank_check::verdict::{Outcome, Verdict};
 
 use crate::data::{self, SINGLE_MAX};
 use crate::escape::{html, json_in_script};
 use crate::layout;
 use crate::legend;
-use crate::report::{Meta, Report, ReportOutcome, ReportVerdict, Run};
+use crate::report::{Meta, Report, Run};
 use crate::tables;
 use crate::words;
 
@@ -150,11 +151,15 @@ fn section(run: &Run, index: usize, operations: &[&Operation], several: bool) ->
 fn sum(run: &Run) -> String {
     let mut parts = Vec::new();
     for (outcome, words) in [
-        (ReportOutcome::Fail, "broken"),
-        (ReportOutcome::Pass, "held"),
-        (ReportOutcome::Unknown, "with nothing to judge"),
+        (Outcome::Fail, "broken"),
+        (Outcome::Pass, "held"),
+        (Outcome::Unknown, "with nothing to judge"),
     ] {
-        let count = run.verdicts.iter().filter(|verdict| verdict.outcome == outcome).count();
+        let count = run
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.outcome() == outcome)
+            .count();
         if count > 0 {
             parts.push(format!(
                 "<span class=\"verdict {}\">{} {count} {words}</span>",
@@ -172,10 +177,10 @@ fn sum(run: &Run) -> String {
 
 /// What was broken, with its witness and the steps that the picture numbers.
 fn proofs(run: &Run, index: usize, operations: &[&Operation]) -> String {
-    let failed: Vec<&ReportVerdict> = run
+    let failed: Vec<&Verdict> = run
         .verdicts
         .iter()
-        .filter(|verdict| verdict.outcome == ReportOutcome::Fail)
+        .filter(|verdict| verdict.outcome() == Outcome::Fail)
         .collect();
     if failed.is_empty() {
         let judged: usize = run.verdicts.iter().map(|verdict| verdict.judged).sum();
@@ -191,21 +196,21 @@ fn proofs(run: &Run, index: usize, operations: &[&Operation]) -> String {
     let mut nth = 0;
     for verdict in failed {
         boxes.push_str(&proof(verdict, index, operations, nth));
-        nth += usize::from(verdict.witness.is_some());
+        nth += usize::from(!verdict.witnesses.is_empty());
     }
     boxes
 }
 
 /// One failed verdict; `nth` of those that have a witness.
-fn proof(verdict: &ReportVerdict, index: usize, operations: &[&Operation], nth: usize) -> String {
+fn proof(verdict: &Verdict, index: usize, operations: &[&Operation], nth: usize) -> String {
     let heading = format!(
         "<h3>✗ {} broken{}</h3>",
-        html(&verdict.name),
+        html(verdict.guarantee),
         if verdict.promised { "" } else { " (not promised here)" }
     );
-    let meaning = words::meaning(&verdict.name).map(|meaning| format!("<p class=\"note\">{meaning}</p>"));
+    let meaning = words::meaning(verdict.guarantee).map(|meaning| format!("<p class=\"note\">{meaning}</p>"));
     let meaning = meaning.unwrap_or_default();
-    let Some(witness) = &verdict.witness else {
+    let Some(witness) = verdict.witnesses.first() else {
         return format!("<article class=\"proof\">{heading}{meaning}</article>");
     };
     let mut steps = String::new();
@@ -219,7 +224,7 @@ fn proof(verdict: &ReportVerdict, index: usize, operations: &[&Operation], nth: 
         "<article class=\"proof\"><div class=\"proof-head\">{heading}\
          <button type=\"button\" class=\"needs-script show-proof\" data-witness=\"{nth}\">Show in the picture</button></div>{meaning}\
          <p class=\"witness highlighted\" data-witness=\"{}\">{}</p><ol class=\"steps\">{steps}</ol></article>",
-        html(&verdict.name),
+        html(verdict.guarantee),
         html(&witness.sentence)
     )
 }
@@ -256,9 +261,9 @@ fn picture(run: &Run, index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use bank_check::history::{Action, Operation};
+    use bank_check::verdict::Witness;
 
     use super::*;
-    use crate::report::ReportWitness;
     use crate::words::tests::operation;
 
     const NASTY: &str = "</script><script>alert(\"x\")</script>'<!--&";
@@ -274,18 +279,19 @@ mod tests {
         report
     }
 
-    fn failed(sentence: &str, operations: Vec<(String, u64)>) -> ReportVerdict {
-        ReportVerdict {
-            name: "read-your-writes".to_owned(),
-            outcome: ReportOutcome::Fail,
-            judged: 1,
-            unit: "reads".to_owned(),
+    fn failed(sentence: &str, operations: Vec<(String, u64)>) -> Verdict {
+        let mut verdict = Verdict::new("read-your-writes", "reads");
+        verdict.judged = 1;
+        verdict.failed = 1;
+        verdict.promised = false;
+        verdict.witnesses = vec![Witness {
+            sentence: sentence.to_owned(),
+            operations,
+            positions: Vec::new(),
+            journals: Vec::new(),
             promised: false,
-            witness: Some(ReportWitness {
-                sentence: sentence.to_owned(),
-                operations,
-            }),
-        }
+        }];
+        verdict
     }
 
     #[test]

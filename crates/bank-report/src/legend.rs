@@ -1,10 +1,11 @@
 //! What the signs of the picture mean: only of those that are in it.
 
 use bank_check::history::{Operation, Propagation};
+use bank_check::verdict::Outcome;
 
 use crate::escape::html;
 use crate::needs;
-use crate::report::{ReportOutcome, Run};
+use crate::report::Run;
 
 /// Where a sign is to be seen.
 #[derive(Clone, Copy)]
@@ -90,10 +91,7 @@ pub(crate) fn list(runs: &[&Run]) -> String {
 
 fn is_seen(place: Where, run: &Run) -> bool {
     let any = |seen: fn(&Operation) -> bool| run.history.operations.iter().any(seen);
-    let failed = run
-        .verdicts
-        .iter()
-        .any(|verdict| verdict.outcome == ReportOutcome::Fail);
+    let failed = run.verdicts.iter().any(|verdict| verdict.outcome() == Outcome::Fail);
     match place {
         Where::Always => true,
         Where::Waits => any(|operation| operation.wait_us() > 0),

@@ -26,5 +26,5 @@ mod words;
 
 pub use data::SINGLE_MAX;
 pub use html::render;
-pub use report::{Meta, Report, ReportOutcome, ReportVerdict, ReportWitness, Run};
+pub use report::{Meta, Report, Run};
 pub use tables::ROWS_MAX;

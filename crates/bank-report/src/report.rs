@@ -1,6 +1,7 @@
 //! What a report is made from: one run or two, each with its verdicts, and the words around them.
 
 use bank_check::history::{History, Operation};
+use bank_check::verdict::Verdict;
 
 /// A page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,46 +41,9 @@ pub struct Run {
     /// What happened.
     pub history: History,
     /// What the judges found.
-    pub verdicts: Vec<ReportVerdict>,
+    pub verdicts: Vec<Verdict>,
     /// What is to be seen in it, a paragraph each; may be empty.
     pub sentences: Vec<String>,
-}
-
-/// What one judge found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportVerdict {
-    /// What was judged, such as `read-your-writes`.
-    pub name: String,
-    /// Whether it held.
-    pub outcome: ReportOutcome,
-    /// How many cases were judged.
-    pub judged: usize,
-    /// What a case is, in the plural, such as `reads`.
-    pub unit: String,
-    /// Whether the run's settings promised it: what was not promised may be broken.
-    pub promised: bool,
-    /// Of a failure: the smallest one.
-    pub witness: Option<ReportWitness>,
-}
-
-/// Whether a guarantee held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportOutcome {
-    /// Cases were judged, and none failed.
-    Pass,
-    /// A case failed.
-    Fail,
-    /// No case was judged.
-    Unknown,
-}
-
-/// The smallest proof that a guarantee was broken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportWitness {
-    /// What happened, in one sentence.
-    pub sentence: String,
-    /// The operations that prove it, in order, each by its session and its sequence in there.
-    pub operations: Vec<(String, u64)>,
 }
 
 impl Run {

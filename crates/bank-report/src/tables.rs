@@ -1,10 +1,11 @@
 //! What a run comes to in tables, which read without a script too: verdicts, latencies, faults, operations.
 
 use bank_check::history::{Fault, Operation};
+use bank_check::verdict::{Outcome, Verdict};
 
 use crate::escape::html;
 use crate::latency;
-use crate::report::{ReportOutcome, ReportVerdict, Run};
+use crate::report::Run;
 use crate::words;
 
 /// As many operations are listed; the rest is only in the picture.
@@ -14,7 +15,7 @@ pub const ROWS_MAX: usize = 1000;
 const BAR_PX: f64 = 90.0;
 
 /// Guarantee, outcome, whether it was promised, cases.
-pub(crate) fn verdicts(verdicts: &[ReportVerdict]) -> String {
+pub(crate) fn verdicts(verdicts: &[Verdict]) -> String {
     if verdicts.is_empty() {
         return "<p>Nothing was judged.</p>".to_owned();
     }
@@ -27,11 +28,11 @@ pub(crate) fn verdicts(verdicts: &[ReportVerdict]) -> String {
         table.push_str(&format!(
             "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td><span class=\"verdict {class}\">{sign} {class}</span></td>\
              <td>{promised}</td><td class=\"number\">{judged}</td><td>{unit}</td></tr>",
-            class = class(verdict.outcome),
-            sign = sign(verdict.outcome),
-            name = html(&verdict.name),
+            class = class(verdict.outcome()),
+            sign = sign(verdict.outcome()),
+            name = html(verdict.guarantee),
             judged = words::count(verdict.judged),
-            unit = html(&verdict.unit),
+            unit = html(verdict.unit),
             promised = if verdict.promised { "yes" } else { "no" },
         ));
     }
@@ -40,20 +41,20 @@ pub(crate) fn verdicts(verdicts: &[ReportVerdict]) -> String {
 }
 
 /// `pass`, `fail`, `unknown`.
-pub(crate) fn class(outcome: ReportOutcome) -> &'static str {
+pub(crate) fn class(outcome: Outcome) -> &'static str {
     match outcome {
-        ReportOutcome::Pass => "pass",
-        ReportOutcome::Fail => "fail",
-        ReportOutcome::Unknown => "unknown",
+        Outcome::Pass => "pass",
+        Outcome::Fail => "fail",
+        Outcome::Unknown => "unknown",
     }
 }
 
 /// A sign beside the word, so that colour is not needed.
-pub(crate) fn sign(outcome: ReportOutcome) -> &'static str {
+pub(crate) fn sign(outcome: Outcome) -> &'static str {
     match outcome {
-        ReportOutcome::Pass => "✓",
-        ReportOutcome::Fail => "✗",
-        ReportOutcome::Unknown => "?",
+        Outcome::Pass => "✓",
+        Outcome::Fail => "✗",
+        Outcome::Unknown => "?",
     }
 }
 

@@ -4,8 +4,8 @@ use crate::meta::Meta;
 use crate::table::count;
 use crate::verdict::{Conclusion, Findings};
 use bank_check::History;
-use bank_check::verdict::{Outcome, Verdict};
-use bank_report::{Report, ReportOutcome, ReportVerdict, ReportWitness, Run};
+use bank_check::verdict::Verdict;
+use bank_report::{Report, Run};
 
 /// The page's text.
 pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
@@ -18,7 +18,10 @@ pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
             name: format!("reads: {}, writes: {}", meta.level, meta.propagation),
             history,
             verdicts: by_history
-                .map(|judged| verdict(&judged.verdict, judged.promised))
+                .map(|judged| Verdict {
+                    promised: judged.promised,
+                    ..judged.verdict.clone()
+                })
                 .collect(),
             sentences: Vec::new(),
         },
@@ -55,24 +58,5 @@ pub(crate) fn made(meta: &Meta) -> bank_report::Meta {
         seed: meta.seed,
         flags: meta.flags.clone(),
         versions: meta.versions.clone().into_iter().collect(),
-    }
-}
-
-/// A verdict for the page. `promised`: the run was asked to keep it.
-pub(crate) fn verdict(verdict: &Verdict, promised: bool) -> ReportVerdict {
-    ReportVerdict {
-        name: verdict.guarantee.to_owned(),
-        outcome: match verdict.outcome() {
-            Outcome::Pass => ReportOutcome::Pass,
-            Outcome::Fail => ReportOutcome::Fail,
-            Outcome::Unknown => ReportOutcome::Unknown,
-        },
-        judged: verdict.judged,
-        unit: verdict.unit.to_owned(),
-        promised,
-        witness: verdict.witnesses.first().map(|witness| ReportWitness {
-            sentence: witness.sentence.clone(),
-            operations: witness.operations.clone(),
-        }),
     }
 }

@@ -4,7 +4,8 @@ mod bank;
 
 use bank::{Ask, Bank};
 use bank_check::history::{FaultKind, Level, Outcome};
-use bank_report::{Meta, Report, ReportOutcome, ReportVerdict, ReportWitness, Run};
+use bank_check::verdict::{Verdict, Witness};
+use bank_report::{Meta, Report, Run};
 
 /// The sentence that the failed demo proves.
 pub(crate) const WITNESS: &str = "customer 1 deposited 10 at branch 1 (event 2, position 3); its next query at branch 2 (event 3, \
@@ -13,15 +14,24 @@ pub(crate) const WITNESS: &str = "customer 1 deposited 10 at branch 1 (event 2, 
 /// When all made-up runs begin, by their clocks.
 const ORIGIN_US: u64 = 5_000_000;
 
-fn verdict(name: &str, outcome: ReportOutcome, judged: usize, unit: &str, promised: bool) -> ReportVerdict {
-    ReportVerdict {
-        name: name.to_owned(),
-        outcome,
-        judged,
-        unit: unit.to_owned(),
-        promised,
-        witness: None,
-    }
+/// A verdict without a failure.
+fn held(guarantee: &'static str, judged: usize, unit: &'static str, promised: bool) -> Verdict {
+    let mut verdict = Verdict::new(guarantee, unit);
+    verdict.judged = judged;
+    verdict.promised = promised;
+    verdict
+}
+
+/// Makes a verdict a failure with one witness.
+fn break_with(verdict: &mut Verdict, sentence: &str, operations: Vec<(String, u64)>) {
+    verdict.failed = 1;
+    verdict.witnesses = vec![Witness {
+        sentence: sentence.to_owned(),
+        operations,
+        positions: Vec::new(),
+        journals: Vec::new(),
+        promised: verdict.promised,
+    }];
 }
 
 fn meta(input: &str, flags: &[&str]) -> Meta {
@@ -67,13 +77,13 @@ pub(crate) fn sixty_events() -> Report {
             name: String::new(),
             history: bank.history,
             verdicts: vec![
-                verdict("read-your-writes", ReportOutcome::Pass, 39, "reads", true),
-                verdict("monotonic-reads", ReportOutcome::Pass, 39, "reads", true),
-                verdict("monotonic-writes", ReportOutcome::Pass, 19, "writes", true),
-                verdict("writes-follow-reads", ReportOutcome::Pass, 20, "writes", true),
-                verdict("balances add up", ReportOutcome::Pass, 60, "replies", true),
-                verdict("branches agree", ReportOutcome::Pass, 10, "branches", true),
-                verdict("strong reads are fresh", ReportOutcome::Unknown, 0, "reads", false),
+                held("read-your-writes", 39, "reads", true),
+                held("monotonic-reads", 39, "reads", true),
+                held("monotonic-writes", 19, "writes", true),
+                held("writes-follow-reads", 20, "writes", true),
+                held("balances add up", 60, "replies", true),
+                held("branches agree", 10, "branches", true),
+                held("strong reads are fresh", 0, "reads", false),
             ],
             sentences: Vec::new(),
         },
@@ -84,12 +94,9 @@ pub(crate) fn sixty_events() -> Report {
 /// The same input, once with reads that promise nothing and once with reads that wait, while branch 2 hears nothing.
 pub(crate) fn read_your_writes() -> Report {
     let mut broken = demo_run(Level::Eventual);
-    broken.verdicts[0].outcome = ReportOutcome::Fail;
-    broken.verdicts[0].witness = Some(ReportWitness {
-        sentence: WITNESS.to_owned(),
-        operations: vec![("customer-1".to_owned(), 2), ("customer-1".to_owned(), 3)],
-    });
-    let held = demo_run(Level::Session);
+    let proof = vec![("customer-1".to_owned(), 2), ("customer-1".to_owned(), 3)];
+    break_with(&mut broken.verdicts[0], WITNESS, proof);
+    let kept = demo_run(Level::Session);
     Report {
         title: "Lesson: read your writes".to_owned(),
         sentences: vec![
@@ -101,7 +108,7 @@ pub(crate) fn read_your_writes() -> Report {
         ],
         meta: meta("read-your-writes", &[]),
         run: broken,
-        beside: Some(held),
+        beside: Some(kept),
     }
 }
 
@@ -130,10 +137,10 @@ fn demo_run(level: Level) -> Run {
         .to_owned(),
         history: bank.history,
         verdicts: vec![
-            verdict("read-your-writes", ReportOutcome::Pass, 2, "reads", promised),
-            verdict("monotonic-reads", ReportOutcome::Pass, 1, "reads", promised),
-            verdict("monotonic-writes", ReportOutcome::Pass, 1, "writes", true),
-            verdict("writes-follow-reads", ReportOutcome::Unknown, 0, "writes", true),
+            held("read-your-writes", 2, "reads", promised),
+            held("monotonic-reads", 1, "reads", promised),
+            held("monotonic-writes", 1, "writes", true),
+            held("writes-follow-reads", 0, "writes", true),
         ],
         sentences: Vec::new(),
     }
@@ -185,13 +192,14 @@ pub(crate) fn ten_thousand() -> Report {
     }
     bank.last(|operation| operation.outcome = Outcome::Failed);
     let mut verdicts = vec![
-        verdict("read-your-writes", ReportOutcome::Fail, 5_812, "reads", true),
-        verdict("monotonic-reads", ReportOutcome::Pass, 5_790, "reads", true),
+        held("read-your-writes", 5_812, "reads", true),
+        held("monotonic-reads", 5_790, "reads", true),
     ];
-    verdicts[0].witness = Some(ReportWitness {
-        sentence: "a read answered from before what its session had seen".to_owned(),
-        operations: proof,
-    });
+    break_with(
+        &mut verdicts[0],
+        "a read answered from before what its session had seen",
+        proof,
+    );
     Report {
         title: "Twenty customers at once".to_owned(),
         sentences: Vec::new(),

@@ -4,7 +4,7 @@ use super::lesson::{HELD, Lesson};
 use super::play::{Act, Performance};
 use super::telling;
 use crate::meta::Meta;
-use crate::page::{made, verdict};
+use crate::page::made;
 use bank_report::{Report, Run};
 
 /// The page's text.
@@ -32,11 +32,7 @@ fn run(lesson: &Lesson, act: &Act) -> Run {
     Run {
         name: telling::in_words(lesson, act.setting),
         history: act.history.clone(),
-        verdicts: act
-            .verdicts
-            .iter()
-            .map(|found| verdict(found, found.promised))
-            .collect(),
+        verdicts: act.verdicts.clone(),
         sentences: act.wait.iter().filter_map(|wait| telling::wait(lesson, wait)).collect(),
     }
 }
