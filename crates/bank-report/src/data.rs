@@ -1,24 +1,24 @@
-//! A run as the JSON that the page's script draws from. Rows instead of objects, since ten thousand operations would
-//! repeat their field names ten thousand times; times are microseconds from the first operation's beginning.
+//! A run as the JSON that the page's script draws. Operations are rows without field names, because ten thousand operations
+//! would repeat the names ten thousand times. Times are microseconds from the begin of the first operation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bank_check::history::{Action, Applied, Operation, Outcome};
+use bank_check::history::{Applied, Fault, Journal, Operation, Outcome};
 use bank_check::verdict;
 use serde::{Serialize, Serializer};
 
+use crate::describe;
 use crate::layout::{self, Layout};
-use crate::needs::{self, Need};
+use crate::read_requirement::{self, ReadRequirement};
 use crate::report::Run;
-use crate::words;
 
-/// As many operations are drawn one by one; where more are in view, they are drawn as counts.
+/// Largest number of operations in view that are drawn one by one. More are drawn as counts.
 pub const SINGLE_MAX: usize = 500;
 
-/// Beyond this, a JavaScript number is no longer exact.
+/// Largest integer that a JavaScript number holds exactly.
 const EXACT_MAX: i128 = (1 << 53) - 1;
 
-/// A run.
+/// A run as the script reads it.
 #[derive(Serialize)]
 pub(crate) struct Data<'a> {
     name: &'a str,
@@ -31,7 +31,7 @@ pub(crate) struct Data<'a> {
     operations: Vec<Row<'a>>,
     command_columns: &'static [&'static str],
     commands: Vec<Command<'a>>,
-    journals: Vec<Reached>,
+    journals: Vec<BranchJournal>,
     faults: Vec<Band>,
     witnesses: Vec<Witness<'a>>,
 }
@@ -42,7 +42,7 @@ const COLUMNS: &[&str] = &[
     "ownWrite", "ownRead", "newest",
 ];
 
-/// An operation; the fields are named in [`COLUMNS`].
+/// An operation. [`COLUMNS`] names the fields.
 #[derive(Serialize)]
 struct Row<'a>(
     usize,
@@ -74,8 +74,8 @@ struct Row<'a>(
 
 const COMMAND_COLUMNS: &[&str] = &["position", "kind", "account", "to", "amount", "accepted", "op"];
 
-/// A command of the journal, the same at every branch; the fields are named in [`COMMAND_COLUMNS`]. The last is the
-/// operation that wrote it.
+/// A command of the journal, the same at every branch. [`COMMAND_COLUMNS`] names the fields. The last field is the index of
+/// the operation that made the command.
 #[derive(Serialize)]
 struct Command<'a>(
     u64,
@@ -87,12 +87,12 @@ struct Command<'a>(
     Option<usize>,
 );
 
-/// When each command reached a branch.
+/// The times at which the commands reached one branch.
 #[derive(Serialize)]
-struct Reached {
+struct BranchJournal {
     branch: u32,
     position: u64,
-    /// For each command; `null`: not there, or nobody knows when.
+    /// Time for each command. `null` if the branch does not have the command or its time is not known.
     at: Vec<Option<i64>>,
 }
 
@@ -100,7 +100,7 @@ struct Reached {
 struct Band {
     branches: Vec<u32>,
     words: String,
-    /// Where there is no room for the others.
+    /// Short text for a narrow band.
     word: &'static str,
     from: i64,
     until: Option<i64>,
@@ -114,7 +114,7 @@ struct Witness<'a> {
     operations: Vec<usize>,
 }
 
-/// A number that JavaScript reads exactly: as text where it would not be.
+/// A number that JavaScript reads without loss: large numbers become text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Exact(i128);
 
@@ -127,12 +127,12 @@ impl Serialize for Exact {
     }
 }
 
-/// Whether the whole run is drawn as counts at first.
+/// True if the picture starts with counts instead of single operations.
 pub(crate) fn aggregates(run: &Run) -> bool {
     run.history.operations.len() > SINGLE_MAX
 }
 
-/// The run's customers and branches, each sorted.
+/// Customers and branches of the run, each sorted.
 pub(crate) fn lanes(run: &Run) -> (Vec<u64>, Vec<u32>) {
     let history = &run.history;
     let customers: BTreeSet<u64> = history.operations.iter().map(|operation| operation.customer).collect();
@@ -145,13 +145,13 @@ pub(crate) fn lanes(run: &Run) -> (Vec<u64>, Vec<u32>) {
     (customers.into_iter().collect(), branches.into_iter().collect())
 }
 
-/// When the page's time begins, by the run's clock.
+/// Time of the run's clock at which the page's time begins.
 pub(crate) fn origin_us(run: &Run) -> u64 {
     let begun = run.history.operations.iter().map(|operation| operation.invoked_us);
     begun.min().unwrap_or(0)
 }
 
-/// Where each witness's operations are in [`Run::ordered`]; those that are not in the history are left out.
+/// Indexes in [`Run::ordered`] of the operations that a witness names. Operations that the history does not have are left out.
 pub(crate) fn witness_operations(operations: &[&Operation], named: &[(String, u64)]) -> Vec<usize> {
     let find = |(session, sequence): &(String, u64)| {
         let found = |operation: &&Operation| operation.session == *session && operation.sequence == *sequence;
@@ -160,7 +160,7 @@ pub(crate) fn witness_operations(operations: &[&Operation], named: &[(String, u6
     named.iter().filter_map(find).collect()
 }
 
-/// All that the script needs.
+/// All data of a run for the script. `operations` is [`Run::ordered`].
 pub(crate) fn of<'a>(run: &'a Run, operations: &[&'a Operation]) -> Data<'a> {
     let (customers, branches) = lanes(run);
     let origin_us = origin_us(run);
@@ -170,11 +170,11 @@ pub(crate) fn of<'a>(run: &'a Run, operations: &[&'a Operation]) -> Data<'a> {
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let needs = needs::of(operations);
-    let rows = operations.iter().zip(&needs).map(|(operation, need)| {
+    let requirements = read_requirement::of(operations);
+    let rows = operations.iter().zip(&requirements).map(|(operation, requirement)| {
         let customer = customers.binary_search(&operation.customer).unwrap_or(0);
         let session = sessions.binary_search(&operation.session.as_str()).unwrap_or(0);
-        row(operation, need, (customer, session), origin_us)
+        row(operation, requirement, (customer, session), origin_us)
     });
     let by_position = commands_by_position(run);
     Data {
@@ -185,7 +185,7 @@ pub(crate) fn of<'a>(run: &'a Run, operations: &[&'a Operation]) -> Data<'a> {
         operations: rows.collect(),
         command_columns: COMMAND_COLUMNS,
         commands: commands(&by_position, operations),
-        journals: reached(run, &by_position, origin_us),
+        journals: journals(run, &by_position, origin_us),
         faults: bands(run, &branches, origin_us),
         witnesses: witnesses(run, operations),
         customers: customers.iter().map(|&customer| Exact(customer.into())).collect(),
@@ -194,24 +194,29 @@ pub(crate) fn of<'a>(run: &'a Run, operations: &[&'a Operation]) -> Data<'a> {
     }
 }
 
-fn row<'a>(operation: &'a Operation, need: &Need, (customer, session): (usize, usize), origin_us: u64) -> Row<'a> {
-    let (account, to, amount) = words::parts(&operation.action);
+fn row<'a>(
+    operation: &'a Operation,
+    requirement: &ReadRequirement,
+    (customer, session): (usize, usize),
+    origin_us: u64,
+) -> Row<'a> {
+    let action = &operation.action;
     Row(
         customer,
         session,
         Exact(operation.sequence.into()),
         operation.event.map(|event| Exact(event.into())),
-        words::kind(&operation.action),
-        account,
-        to,
-        amount.map(|amount| Exact(amount.into())),
+        action.kind(),
+        action.account(),
+        action.to(),
+        action.amount().map(|amount| Exact(amount.into())),
         operation.branch,
         operation.served_by,
-        words::asked_for(operation),
+        describe::level_or_propagation(operation),
         operation.request_id.as_deref(),
         since(operation.invoked_us, origin_us),
         operation.completed_us.saturating_sub(operation.invoked_us),
-        words::outcome(operation.outcome),
+        describe::outcome(operation.outcome),
         operation.balance.map(|balance| Exact(balance.into())),
         operation.position,
         operation.wait_us(),
@@ -219,13 +224,13 @@ fn row<'a>(operation: &'a Operation, need: &Need, (customer, session): (usize, u
         operation.repeated,
         &operation.missing_branches,
         operation.error.as_deref(),
-        need.own_write,
-        need.own_read,
-        need.newest,
+        requirement.own_write,
+        requirement.own_read,
+        requirement.newest,
     )
 }
 
-/// Each command once, as the first journal has it that has it.
+/// Each command once, from the first journal that has it.
 fn commands_by_position(run: &Run) -> BTreeMap<u64, &Applied> {
     let mut commands = BTreeMap::new();
     for applied in run.history.journals.iter().flat_map(|journal| &journal.applied) {
@@ -237,18 +242,18 @@ fn commands_by_position(run: &Run) -> BTreeMap<u64, &Applied> {
 fn commands<'a>(by_position: &BTreeMap<u64, &'a Applied>, operations: &[&Operation]) -> Vec<Command<'a>> {
     let mut by_id: HashMap<&str, usize> = HashMap::new();
     for (index, operation) in operations.iter().enumerate() {
-        if let (Some(id), false) = (&operation.request_id, matches!(operation.action, Action::Query { .. })) {
+        if let (Some(id), false) = (&operation.request_id, operation.is_read()) {
             by_id.entry(id).or_insert(index);
         }
     }
     let command = |(&position, applied): (&u64, &&'a Applied)| {
-        let (account, to, amount) = words::parts(&applied.action);
+        let action = &applied.action;
         Command(
             position,
-            words::kind(&applied.action),
-            account,
-            to,
-            amount.map(|amount| Exact(amount.into())),
+            action.kind(),
+            action.account(),
+            action.to(),
+            action.amount().map(|amount| Exact(amount.into())),
             applied.outcome == Outcome::Accepted,
             by_id.get(applied.request_id.as_str()).copied(),
         )
@@ -256,8 +261,8 @@ fn commands<'a>(by_position: &BTreeMap<u64, &'a Applied>, operations: &[&Operati
     by_position.iter().map(command).collect()
 }
 
-fn reached(run: &Run, by_position: &BTreeMap<u64, &Applied>, origin_us: u64) -> Vec<Reached> {
-    let reached = |journal: &bank_check::history::Journal| {
+fn journals(run: &Run, by_position: &BTreeMap<u64, &Applied>, origin_us: u64) -> Vec<BranchJournal> {
+    let times = |journal: &Journal| {
         let times: HashMap<u64, u64> = journal
             .applied
             .iter()
@@ -266,22 +271,26 @@ fn reached(run: &Run, by_position: &BTreeMap<u64, &Applied>, origin_us: u64) -> 
         let at = by_position
             .keys()
             .map(|position| Some(since(*times.get(position)?, origin_us)));
-        Reached {
+        BranchJournal {
             branch: journal.branch,
             position: journal.position,
             at: at.collect(),
         }
     };
-    run.history.journals.iter().map(reached).collect()
+    run.history.journals.iter().map(times).collect()
 }
 
 fn bands(run: &Run, branches: &[u32], origin_us: u64) -> Vec<Band> {
-    let band = |fault: &bank_check::history::Fault| {
-        let touched = words::touched(&fault.kind);
+    let band = |fault: &Fault| {
+        let affected = describe::affected_branches(&fault.kind);
         Band {
-            branches: if touched.is_empty() { branches.to_vec() } else { touched },
-            words: words::fault(fault),
-            word: words::fault_word(&fault.kind),
+            branches: if affected.is_empty() {
+                branches.to_vec()
+            } else {
+                affected
+            },
+            words: describe::fault(fault),
+            word: describe::fault_short(&fault.kind),
             from: since(fault.from_us, origin_us),
             until: fault.until_us.map(|until_us| since(until_us, origin_us)),
         }
@@ -307,7 +316,7 @@ fn witnesses<'a>(run: &'a Run, operations: &[&Operation]) -> Vec<Witness<'a>> {
         .collect()
 }
 
-/// From the origin; before it: negative.
+/// Time since the origin; negative before it.
 fn since(us: u64, origin_us: u64) -> i64 {
     let difference = i128::from(us) - i128::from(origin_us);
     i64::try_from(difference.clamp(-EXACT_MAX, EXACT_MAX)).unwrap_or(i64::MAX)
@@ -316,7 +325,7 @@ fn since(us: u64, origin_us: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::tests::operation;
+    use crate::describe::tests::operation;
 
     fn run(operations: usize) -> Run {
         let mut run = Run::default();

@@ -1,39 +1,40 @@
-//! How long operations took, by what they were and what they promised.
+//! Latency of operations, grouped by action and level.
 
 use std::collections::BTreeMap;
 
 use bank_check::history::{Action, Operation};
 
-use crate::words;
+use crate::describe;
 
-/// A group of operations.
+/// Latencies of one group of operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Latency {
-    /// Such as `query`.
+    /// Name of the action, such as `query`.
     pub(crate) kind: &'static str,
-    /// A read's level, a write's propagation.
+    /// Level of a read, or propagation of a write.
     pub(crate) level: &'static str,
-    /// How many were answered.
+    /// Number of answered operations.
     pub(crate) count: usize,
-    /// How many were not.
+    /// Number of operations without an answer.
     pub(crate) unanswered: usize,
-    /// How many of the answered had to wait at a branch.
+    /// Number of answered operations that waited at a branch.
     pub(crate) waited: usize,
-    /// Median, of the answered, in microseconds.
+    /// Median latency of the answered operations, in microseconds.
     pub(crate) p50_us: u64,
-    /// 99 of 100 took no longer.
+    /// 99th percentile of the latency, in microseconds.
     pub(crate) p99_us: u64,
-    /// The longest.
+    /// Longest latency, in microseconds.
     pub(crate) max_us: u64,
 }
 
-/// A row for each kind and level there is: reads first.
+/// One row for each action and level that occurs, reads first.
 pub(crate) fn of(operations: &[&Operation]) -> Vec<Latency> {
     let mut groups: BTreeMap<(u8, u8), Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
-        let level = match operation.action {
-            Action::Query { .. } => operation.level as u8,
-            _ => operation.propagation as u8,
+        let level = if operation.is_read() {
+            operation.level as u8
+        } else {
+            operation.propagation as u8
         };
         groups
             .entry((rank(&operation.action), level))
@@ -43,7 +44,7 @@ pub(crate) fn of(operations: &[&Operation]) -> Vec<Latency> {
     groups.into_values().filter_map(|group| row(&group)).collect()
 }
 
-/// Reads first, then writes from the plainest.
+/// Order of the rows.
 fn rank(action: &Action) -> u8 {
     match action {
         Action::Query { .. } => 0,
@@ -56,15 +57,17 @@ fn rank(action: &Action) -> u8 {
 
 fn row(group: &[&Operation]) -> Option<Latency> {
     let first = group.first()?;
-    let answered = group.iter().filter(|operation| words::was_answered(operation.outcome));
+    let answered = group
+        .iter()
+        .filter(|operation| describe::was_answered(operation.outcome));
     let mut took_us: Vec<u64> = answered
         .clone()
         .map(|operation| operation.completed_us.saturating_sub(operation.invoked_us))
         .collect();
     took_us.sort_unstable();
     Some(Latency {
-        kind: words::kind(&first.action),
-        level: words::asked_for(first),
+        kind: first.action.kind(),
+        level: describe::level_or_propagation(first),
         count: took_us.len(),
         unanswered: group.len() - took_us.len(),
         waited: answered.filter(|operation| operation.wait_us() > 0).count(),
@@ -74,7 +77,7 @@ fn row(group: &[&Operation]) -> Option<Latency> {
     })
 }
 
-/// By nearest rank: the smallest that `percent` of a hundred do not exceed. 0 of none.
+/// Percentile by nearest rank: the smallest value that `percent` in a hundred values do not exceed. 0 for an empty list.
 fn percentile(sorted: &[u64], percent: usize) -> u64 {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
@@ -85,7 +88,7 @@ mod tests {
     use bank_check::history::{Level, Outcome};
 
     use super::*;
-    use crate::words::tests::operation;
+    use crate::describe::tests::operation;
 
     #[test]
     fn percentiles_are_by_nearest_rank() {
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_stand_apart_and_the_unanswered_are_only_counted() {
+    fn levels_are_apart_and_unanswered_operations_are_only_counted() {
         let mut made: Vec<Operation> = (0..10).map(|sequence| operation("a", sequence)).collect();
         for (index, operation) in made.iter_mut().enumerate() {
             operation.completed_us = operation.invoked_us + 10 * (index as u64 + 1);

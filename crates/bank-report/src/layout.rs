@@ -1,30 +1,30 @@
-//! How high the picture and its lanes are, in CSS pixels: decided before anything is drawn, so that the page keeps its place.
+//! Heights of the picture and its lanes, in CSS pixels. They are computed before the script draws, so the page does not move.
 
 use serde::Serialize;
 
-/// Above this height a picture scrolls inside its frame.
+/// Largest height of the frame. A higher picture scrolls inside it.
 const FRAME_MAX_PX: usize = 620;
-/// Above this many lanes they are lower.
+/// Largest number of lanes that are tall.
 const TALL_LANES_MAX: usize = 16;
-/// Up to this many customers have room for upright labels.
+/// Largest number of customers whose lanes are high enough for upright labels.
 const LABELLED_CUSTOMERS_MAX: usize = 4;
 
-/// Heights in pixels.
+/// Heights in CSS pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Layout {
-    /// Of the time axis, on top.
+    /// Height of the time axis at the top.
     pub(crate) axis: usize,
-    /// Of a customer's lane.
+    /// Height of a customer's lane.
     pub(crate) customer: usize,
-    /// Of a branch's lane.
+    /// Height of a branch's lane.
     pub(crate) branch: usize,
-    /// Of all.
+    /// Height of the whole picture.
     pub(crate) total: usize,
-    /// Of the part that is seen at once.
+    /// Height of the frame: the visible part.
     pub(crate) frame: usize,
 }
 
-/// For so many customers and branches.
+/// Layout for a number of customers and branches.
 pub(crate) fn of(customers: usize, branches: usize) -> Layout {
     let tall = customers + branches <= TALL_LANES_MAX;
     let (customer, branch) = match (tall, customers <= LABELLED_CUSTOMERS_MAX, branches <= 5) {

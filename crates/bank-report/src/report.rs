@@ -1,53 +1,53 @@
-//! What a report is made from: one run or two, each with its verdicts, and the words around them.
+//! The content of a report: one run or two, each with its verdicts, and the text around them.
 
 use bank_check::history::{History, Operation};
 use bank_check::verdict::Verdict;
 
-/// A page.
+/// The content of one page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// The page's heading.
+    /// Heading of the page.
     pub title: String,
-    /// What is to be seen and why, a paragraph each; may be empty.
+    /// Paragraphs that explain what the page shows. May be empty.
     pub sentences: Vec<String>,
     /// How the run was made.
     pub meta: Meta,
     /// The run.
     pub run: Run,
-    /// A second run, set beside the first, such as the same input with a stronger level.
+    /// A second run for comparison, such as the same input with a stronger level.
     pub beside: Option<Run>,
 }
 
-/// How a run was made. Empty fields are left out.
+/// How a run was made. The page leaves out empty fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meta {
-    /// The input's name.
+    /// Name of the input.
     pub input: String,
-    /// When it was made, in the words of whoever made it.
+    /// Date and time of the run, as text.
     pub date: String,
-    /// The seed.
+    /// Seed of the run, if it had one.
     pub seed: Option<u64>,
-    /// The flags that the run was started with.
+    /// Command-line flags of the run.
     pub flags: Vec<String>,
-    /// Programs and their versions.
+    /// Names and versions of the programs.
     pub versions: Vec<(String, String)>,
 }
 
-/// A run and what its judges found.
+/// A run and the verdicts on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Run {
-    /// What to call it, such as `eventual`; may be empty where there is only one.
+    /// Name of the run, such as `eventual`. May be empty if the page has only one run.
     pub name: String,
-    /// What happened.
+    /// Recorded history of the run.
     pub history: History,
-    /// What the judges found.
+    /// Verdicts on the run. [`Verdict::promised`] says whether the run promised the guarantee.
     pub verdicts: Vec<Verdict>,
-    /// What is to be seen in it, a paragraph each; may be empty.
+    /// Paragraphs that explain what the run shows. May be empty.
     pub sentences: Vec<String>,
 }
 
 impl Run {
-    /// The operations in the order in which they began, which is the order in which a page numbers them.
+    /// Operations in the order in which they began. The page numbers them in this order.
     pub(crate) fn ordered(&self) -> Vec<&Operation> {
         let mut ordered: Vec<&Operation> = self.history.operations.iter().collect();
         ordered.sort_by(|a, b| (a.invoked_us, &a.session, a.sequence).cmp(&(b.invoked_us, &b.session, b.sequence)));

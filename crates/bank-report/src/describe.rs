@@ -1,99 +1,48 @@
-//! Operations, faults and times in plain words.
+//! Operations, faults, times and counts as text.
 
-use bank_check::history::{Action, Fault, FaultKind, Level, Operation, Outcome, Propagation, Refusal};
+use bank_check::history::{Action, Fault, FaultKind, Operation, Outcome, Refusal};
 
-/// Such as `query`.
-pub(crate) fn kind(action: &Action) -> &'static str {
-    match action {
-        Action::Query { .. } => "query",
-        Action::Deposit { .. } => "deposit",
-        Action::Withdraw { .. } => "withdraw",
-        Action::Transfer { .. } => "transfer",
-        Action::Open { .. } => "open",
-    }
+/// An action, such as `deposit 10`. The account is named unless it is `main`.
+fn action(action: &Action) -> String {
+    let amount = action.amount().map(|amount| format!(" {amount}"));
+    let accounts = match (action.account(), action.to()) {
+        (account, Some(to)) => format!(" from {account} to {to}"),
+        ("main", None) => String::new(),
+        (account, None) => format!(" ({account})"),
+    };
+    format!("{}{}{accounts}", action.kind(), amount.unwrap_or_default())
 }
 
-/// Anything but a query.
-pub(crate) fn is_write(action: &Action) -> bool {
-    !matches!(action, Action::Query { .. })
-}
-
-/// The account, the other account, and the amount.
-pub(crate) fn parts(action: &Action) -> (&str, Option<&str>, Option<i64>) {
-    match action {
-        Action::Query { account } => (account, None, None),
-        Action::Deposit { account, amount }
-        | Action::Withdraw { account, amount }
-        | Action::Open { account, amount } => (account, None, Some(*amount)),
-        Action::Transfer { account, to, amount } => (account, Some(to), Some(*amount)),
-    }
-}
-
-/// What is asked, such as `deposit 10`. The account is named unless it is `main`.
-pub(crate) fn action(action: &Action) -> String {
-    let (account, to, amount) = parts(action);
-    let mut words = kind(action).to_owned();
-    if let Some(amount) = amount {
-        words.push_str(&format!(" {amount}"));
-    }
-    match to {
-        Some(to) => words.push_str(&format!(" from {account} to {to}")),
-        None if account != "main" => words.push_str(&format!(" ({account})")),
-        None => {}
-    }
-    words
-}
-
-/// An operation in one line, such as `customer 1: deposit 10 at branch 3 (event 4), position 7`.
+/// An operation, such as `customer 1: deposit 10 at branch 3 (event 4), written at position 7`.
 pub(crate) fn operation(operation: &Operation) -> String {
-    let mut words = format!(
-        "customer {}: {} at branch {}",
+    let event = operation.event.map(|event| format!(" (event {event})"));
+    let answer = operation.balance.filter(|_| operation.is_read());
+    let answer = answer.map(|balance| format!(", answered {balance}"));
+    let result = match operation.position {
+        None => format!(", {}", outcome(operation.outcome)),
+        Some(position) if operation.is_read() => format!(" from position {position}"),
+        Some(position) => format!(", written at position {position}"),
+    };
+    format!(
+        "customer {}: {} at branch {}{}{}{result}",
         operation.customer,
         action(&operation.action),
-        operation.served_by.unwrap_or(operation.branch)
-    );
-    if let Some(event) = operation.event {
-        words.push_str(&format!(" (event {event})"));
-    }
-    if let (Action::Query { .. }, Some(balance)) = (&operation.action, operation.balance) {
-        words.push_str(&format!(", answered {balance}"));
-    }
-    match (&operation.action, operation.position) {
-        (_, None) => words.push_str(&format!(", {}", outcome(operation.outcome))),
-        (Action::Query { .. }, Some(position)) => words.push_str(&format!(" from position {position}")),
-        (_, Some(position)) => words.push_str(&format!(", written at position {position}")),
-    }
-    words
+        operation.answering(),
+        event.unwrap_or_default(),
+        answer.unwrap_or_default(),
+    )
 }
 
-/// What a read promised, or what a write waited for.
-pub(crate) fn asked_for(operation: &Operation) -> &'static str {
-    match operation.action {
-        Action::Query { .. } => level(operation.level),
-        _ => propagation(operation.propagation),
+/// Level of a read, or propagation of a write.
+pub(crate) fn level_or_propagation(operation: &Operation) -> &'static str {
+    if operation.is_read() {
+        operation.level.name()
+    } else {
+        operation.propagation.name()
     }
 }
 
-/// As on the command line.
-pub(crate) fn level(level: Level) -> &'static str {
-    match level {
-        Level::Eventual => "eventual",
-        Level::ReadYourWrites => "read-your-writes",
-        Level::MonotonicReads => "monotonic-reads",
-        Level::Session => "session",
-        Level::Strong => "strong",
-    }
-}
-
-/// As on the command line.
-pub(crate) fn propagation(propagation: Propagation) -> &'static str {
-    match propagation {
-        Propagation::Quorum => "quorum",
-        Propagation::All => "all",
-    }
-}
-
-/// In one or a few words.
+/// Outcome of an operation in a few words.
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Answered => "answered",
@@ -109,35 +58,39 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Whether the bank decided, for or against.
+/// True if the customer got the bank's answer or decision.
 pub(crate) fn was_answered(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered | Outcome::Accepted | Outcome::Refused(_))
 }
 
-/// Whether what was asked for was done.
+/// True if the bank did what the customer asked for.
 pub(crate) fn was_carried_out(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered | Outcome::Accepted)
 }
 
-/// What a guarantee promises, in words; none of those that are plain from their names.
+/// Meaning of a guarantee. `None` for a guarantee whose name says it.
 pub(crate) fn meaning(guarantee: &str) -> Option<&'static str> {
     match guarantee {
         "read-your-writes" => {
-            Some("It would mean that a customer's read shows all that the customer has written before.")
+            Some("This guarantee means that a customer's read shows everything that the customer wrote before.")
         }
-        "monotonic-reads" => Some("It would mean that what a customer has once been shown, its later reads show too."),
-        "monotonic-writes" => Some("It would mean that a customer's writes stand in the order in which it made them."),
-        "writes-follow-reads" => {
-            Some("It would mean that a customer's write stands behind all that the customer had been shown.")
+        "monotonic-reads" => {
+            Some("This guarantee means that a customer's reads never show an older state than its earlier reads.")
         }
-        "linearizability" => {
-            Some("It would mean that an operation sees all that was done, by anyone, before it began.")
-        }
+        "monotonic-writes" => Some(
+            "This guarantee means that every branch applies a customer's writes in the order in which it made them.",
+        ),
+        "writes-follow-reads" => Some(
+            "This guarantee means that every branch applies a customer's write after the writes that the customer had seen.",
+        ),
+        "linearizability" => Some(
+            "This guarantee means that an operation sees every write that any customer had completed before it began.",
+        ),
         _ => None,
     }
 }
 
-/// What befell whom, in words.
+/// A fault with the branches that it concerns.
 pub(crate) fn fault(fault: &Fault) -> String {
     match fault.kind {
         FaultKind::Hold { to } => format!("what is sent to branch {to} is held back"),
@@ -167,8 +120,8 @@ pub(crate) fn fault(fault: &Fault) -> String {
     }
 }
 
-/// What befell a branch, on its own lane.
-pub(crate) fn fault_word(kind: &FaultKind) -> &'static str {
+/// A fault in one or two words, for a narrow space.
+pub(crate) fn fault_short(kind: &FaultKind) -> &'static str {
     match kind {
         FaultKind::Hold { .. } => "held back",
         FaultKind::Delay { .. } => "delayed",
@@ -178,8 +131,8 @@ pub(crate) fn fault_word(kind: &FaultKind) -> &'static str {
     }
 }
 
-/// The branches whose lanes a fault is drawn on; empty: all.
-pub(crate) fn touched(kind: &FaultKind) -> Vec<u32> {
+/// Branches whose lanes show a fault. Empty means every branch.
+pub(crate) fn affected_branches(kind: &FaultKind) -> Vec<u32> {
     match *kind {
         FaultKind::Hold { to } => vec![to],
         FaultKind::Delay { to, .. } => vec![to],
@@ -188,7 +141,7 @@ pub(crate) fn touched(kind: &FaultKind) -> Vec<u32> {
     }
 }
 
-/// Three digits and a unit: `850 µs`, `1.25 ms`, `12.3 s`.
+/// A time with three digits and a unit: `850 µs`, `1.25 ms`, `12.3 s`.
 pub(crate) fn time(us: u64) -> String {
     let (value, unit) = match us {
         0..1_000 => return format!("{us} µs"),
@@ -203,24 +156,25 @@ pub(crate) fn time(us: u64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// Thousands apart: `12 345`.
+/// A number with its thousands apart: `12 345`.
 pub(crate) fn count(number: usize) -> String {
     let digits = number.to_string();
-    let mut apart = String::new();
+    let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            apart.push('\u{202f}');
+            text.push('\u{202f}');
         }
-        apart.push(digit);
+        text.push(digit);
     }
-    apart
+    text
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use bank_check::history::{Level, Propagation};
 
-    /// An answered query of position 1.
+    /// A query that was answered from position 1.
     pub(crate) fn operation(session: &str, sequence: u64) -> Operation {
         Operation {
             customer: 1,
