@@ -1,4 +1,4 @@
-//! Writes reports of made-up runs into a directory: `cargo run -p bank-report --example sample_report -- DIR`.
+//! Writes reports of invented runs into a directory: `cargo run -p bank-report --example sample_report -- DIR`.
 
 #[path = "samples/mod.rs"]
 mod samples;

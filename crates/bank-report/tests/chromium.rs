@@ -1,5 +1,5 @@
-//! The page in a real browser, headless: it draws without a word on the console, and a failed run's witness stands out.
-//! Runs where a Chromium is found (`CHROMIUM`, or one of the usual names in `PATH`), and says so where none is.
+//! Tests of the page in a headless browser: it draws without a message on the console, and the witness of a failed run is
+//! highlighted. They need a Chromium: `CHROMIUM`, or one of the usual names in `PATH`. Without one they say that they are skipped.
 
 #[path = "../examples/samples/mod.rs"]
 mod samples;
@@ -94,7 +94,7 @@ fn an_empty_run_hostile_names_and_odd_numbers_draw_too() {
     }
 }
 
-/// A page whose own script goes on as a customer with a keyboard would, and notes what it found in the root element.
+/// Opens a page and presses keys on it with a script. Returns the root element, in which the script notes what it found.
 fn with_keys(report: &Report, keys: &str) -> Option<String> {
     let driver = format!(
         "<script>\
@@ -111,7 +111,7 @@ fn with_keys(report: &Report, keys: &str) -> Option<String> {
     Some(root(&page.dom("", WIDE)).to_owned())
 }
 
-/// Where everything outside the pictures and panels stands, as a script says it.
+/// JavaScript expression for the places of everything outside the pictures and panels.
 const PLACES: &str = "JSON.stringify([...document.querySelectorAll('h1, h2, .frame, .overview, .panel, table, details')]\
                       .map((element) => { const { x, y, width } = element.getBoundingClientRect(); return [x, y, width]; }))";
 

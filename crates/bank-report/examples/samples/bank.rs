@@ -1,11 +1,11 @@
-//! A made-up bank that makes histories: one journal, branches that apply it late, customers who wait or do not.
+//! An invented bank that produces histories: one journal, and branches that apply it with a delay.
 
 use bank_check::history::Refusal;
 use bank_check::history::{
     Action, Applied, Fault, FaultKind, History, Journal, Level, Operation, Outcome, Propagation,
 };
 
-/// The bank.
+/// The invented bank.
 pub(super) struct Bank {
     pub(super) history: History,
     balance: i64,
@@ -13,7 +13,7 @@ pub(super) struct Bank {
     random: u64,
 }
 
-/// What a customer asks for.
+/// A request of a customer.
 pub(super) struct Ask {
     pub(super) customer: u64,
     pub(super) event: i64,
@@ -23,7 +23,7 @@ pub(super) struct Ask {
 }
 
 impl Bank {
-    /// With branches 1 to `branches`, whose books opened with `balance` just before time 0, at `origin_us`.
+    /// A bank with branches 1 to `branches`. It opened with `balance` shortly before `origin_us`.
     pub(super) fn new(branches: u32, balance: i64, origin_us: u64) -> Bank {
         let mut bank = Bank {
             history: History {
@@ -48,7 +48,7 @@ impl Bank {
         bank
     }
 
-    /// From `least` to less than `most`, the same in every run.
+    /// A number from `least` to `most` − 1, the same in every run of the program.
     pub(super) fn random(&mut self, least: u64, most: u64) -> u64 {
         self.random = self
             .random
@@ -57,7 +57,7 @@ impl Bank {
         least + (self.random >> 33) % (most - least)
     }
 
-    /// Something befalls the bank; call it before the operations that it touches.
+    /// Adds a fault. Call it before the operations that the fault affects.
     pub(super) fn fault(&mut self, kind: FaultKind, from_us: u64, until_us: u64) {
         self.history.faults.push(Fault {
             kind,
@@ -66,7 +66,7 @@ impl Bank {
         });
     }
 
-    /// A deposit, or with a negative amount a withdrawal. Returns when it was completed.
+    /// Makes a deposit, or with a negative amount a withdrawal. Returns the time of its completion.
     pub(super) fn write(&mut self, ask: &Ask, amount: i64) -> u64 {
         let applied_us = ask.at_us + self.random(1_400, 3_600);
         let account = "main".to_owned();
@@ -104,15 +104,15 @@ impl Bank {
         completed_us
     }
 
-    /// A read; `needs`: the position that it waits for. Returns when it was completed.
-    pub(super) fn query(&mut self, ask: &Ask, needs: u64) -> u64 {
+    /// Makes a read that waits for the position `required`. Returns the time of its completion.
+    pub(super) fn query(&mut self, ask: &Ask, required: u64) -> u64 {
         let arrived_us = ask.at_us + self.random(120, 260);
         let journal = &self.history.journals[ask.branch as usize - 1];
         let reached = |applied: &&Applied| applied.applied_us.unwrap_or(0) <= arrived_us;
         let has = journal.applied.iter().rev().find(reached);
-        let waited_for = journal.applied.iter().find(|applied| applied.position >= needs);
+        let waited_for = journal.applied.iter().find(|applied| applied.position >= required);
         let (seen, waited_us) = match (has, waited_for) {
-            (Some(has), _) if has.position >= needs => (Some(has), 0),
+            (Some(has), _) if has.position >= required => (Some(has), 0),
             (_, Some(later)) => (Some(later), later.applied_us.unwrap_or(0).saturating_sub(arrived_us)),
             (has, None) => (has, 0),
         };
@@ -127,14 +127,14 @@ impl Bank {
         completed_us
     }
 
-    /// Changes the last operation.
+    /// Changes the last operation of the history.
     pub(super) fn last(&mut self, change: impl FnOnce(&mut Operation)) {
         if let Some(operation) = self.history.operations.last_mut() {
             change(operation);
         }
     }
 
-    /// The position of the last command.
+    /// Position of the last command.
     pub(super) fn position(&self) -> u64 {
         self.position
     }

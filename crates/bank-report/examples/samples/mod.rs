@@ -1,4 +1,4 @@
-//! Reports of made-up runs, for the example and for the test in a browser.
+//! Reports of invented runs, for the example and for the tests in a browser.
 
 mod bank;
 
@@ -7,11 +7,11 @@ use bank_check::history::{FaultKind, Level, Outcome};
 use bank_check::verdict::{Verdict, Witness};
 use bank_report::{Meta, Report, Run};
 
-/// The sentence that the failed demo proves.
+/// Witness of the failed demo.
 pub(crate) const WITNESS: &str = "customer 1 deposited 10 at branch 1 (event 2, position 3); its next query at branch 2 (event 3, \
                            level eventual) answered from position 2: read-your-writes broken";
 
-/// When all made-up runs begin, by their clocks.
+/// Time at which all invented runs begin, by their clocks.
 const ORIGIN_US: u64 = 5_000_000;
 
 /// A verdict without a failure.
@@ -44,7 +44,7 @@ fn meta(input: &str, flags: &[&str]) -> Meta {
     }
 }
 
-/// One customer, who goes to ten branches twice: query, deposit, query at each.
+/// One customer that visits ten branches twice, with query, deposit, query at each.
 pub(crate) fn sixty_events() -> Report {
     let mut bank = Bank::new(10, 0, ORIGIN_US);
     let (mut at_us, mut seen) = (ORIGIN_US, 0);
@@ -91,7 +91,7 @@ pub(crate) fn sixty_events() -> Report {
     }
 }
 
-/// The same input, once with reads that promise nothing and once with reads that wait, while branch 2 hears nothing.
+/// One input with reads at level `eventual` and at level `session`, while messages to branch 2 are held back.
 pub(crate) fn read_your_writes() -> Report {
     let mut broken = demo_run(Level::Eventual);
     let proof = vec![("customer-1".to_owned(), 2), ("customer-1".to_owned(), 3)];
@@ -100,10 +100,10 @@ pub(crate) fn read_your_writes() -> Report {
     Report {
         title: "Lesson: read your writes".to_owned(),
         sentences: vec![
-            "A customer deposits 10 at branch 1 and then asks branch 2 for the balance, while the news of the deposit is \
-             kept from branch 2. On the left the read asks for nothing (level eventual): branch 2 answers at once from what \
-             it has, and the customer does not see the own deposit. On the right the same read carries the position of \
-             the deposit (level session): branch 2 waits until it has got that far, and answers late but right."
+            "A customer deposits 10 at branch 1 and then asks branch 2 for the balance, while messages to branch 2 are held \
+             back. On the left the read has level eventual: branch 2 answers at once from the state that it has, and the \
+             customer does not see its own deposit. On the right the read has level session and carries the position of the \
+             deposit: branch 2 waits until it has applied that position, and answers late but correctly."
                 .to_owned(),
         ],
         meta: meta("read-your-writes", &[]),
@@ -146,8 +146,7 @@ fn demo_run(level: Level) -> Run {
     }
 }
 
-/// Twenty customers at once, five branches, of which one is killed and one is paused, and a read in the middle that
-/// missed a write.
+/// Twenty concurrent customers and five branches. One branch is killed, one is paused, and one read misses a write.
 pub(crate) fn ten_thousand() -> Report {
     let mut bank = Bank::new(5, 1_000, ORIGIN_US);
     bank.fault(FaultKind::Kill { branch: 3 }, ORIGIN_US + 300_000, ORIGIN_US + 520_000);
@@ -203,7 +202,7 @@ pub(crate) fn ten_thousand() -> Report {
     Report {
         title: "Twenty customers at once".to_owned(),
         sentences: Vec::new(),
-        meta: meta("made-up", &["--concurrent"]),
+        meta: meta("invented", &["--concurrent"]),
         run: Run {
             name: "session".to_owned(),
             history: bank.history,
@@ -214,7 +213,7 @@ pub(crate) fn ten_thousand() -> Report {
     }
 }
 
-/// The last operation, and what it should have seen.
+/// The last operation and the operation that it should have seen.
 fn steps(bank: &Bank, missed: u64) -> Vec<(String, u64)> {
     let Some(last) = bank.history.operations.last() else {
         return Vec::new();

@@ -1,6 +1,6 @@
-// What operations are drawn upon: the axis, the lanes with their names, the faults, and the journal as it reaches each branch.
+// Draws what is behind the operations: the axis, the lanes with their names, the faults, and the commands that reach each branch.
 
-// Room for the lanes' names; set once, by the longest.
+// Width for the lanes' names in pixels. start.js sets it once, by the longest name.
 let GUTTER = 92;
 const SPREAD_MAX = 3000;
 
@@ -14,7 +14,7 @@ function drawLanes(picture, parent) {
   if (first) svg(parent, "path", { class: "divide", d: line(0, first.y, picture.width, first.y) });
 }
 
-// `top` stays in sight when the lanes scroll.
+// `top` stays visible when the lanes scroll.
 function drawAxis(picture, parent, top) {
   const { layout } = picture.run;
   const room = labelRoom();
@@ -40,7 +40,7 @@ function drawAxis(picture, parent, top) {
   svg(top, "text", { class: "axis-name", x: 10, y: layout.axis - 10 }, "time →");
 }
 
-// The roundest time that lies within some pixels of `x`.
+// The roundest time within 16 pixels of `x`.
 function roundNear(picture, x) {
   const us = picture.timeAt(x);
   for (let step = 10 ** Math.ceil(Math.log10(Math.max(us, 1))); step >= 1; step /= 10) {
@@ -73,8 +73,8 @@ function drawFaults(picture, parent, names) {
   }
 }
 
-// A tick for each command at each branch, with what it is where there is room, and a line from where it came into the
-// bank. `arrival` is drawn by itself.
+// Draws a tick for each command at each branch, its name if there is space, and a line from the place where it entered the bank.
+// `arrival` is drawn apart.
 function drawJournal(picture, parent, arrival) {
   const { run } = picture;
   const [from, to] = [picture.timeAt(GUTTER), picture.timeAt(picture.width)];
@@ -109,7 +109,7 @@ function drawJournal(picture, parent, arrival) {
   parent.appendChild(texts);
 }
 
-// Names commands below a branch's line where there is room: by what they did, or only by their positions.
+// Names commands below a branch's line if there is space: by their action, or only by position.
 function commandNames(picture, parent, lane) {
   const [tall, room] = [lane.height > 50, labelRoom()];
   const size = tall ? 11 : 10;
@@ -132,7 +132,7 @@ function commandNames(picture, parent, lane) {
   };
 }
 
-// The last command that a branch had before the view begins, as far as its times are known.
+// The last command that a branch had before the begin of the view, as far as its times are known.
 function baseOf(run, journal, from) {
   let base = null;
   for (const command of run.commands) {
@@ -143,12 +143,12 @@ function baseOf(run, journal, from) {
   return base;
 }
 
-// Of the chosen operation: how its write spread, or how what it had to see came to its branch.
+// For the chosen operation, draws how its write reached the branches. For a read, how the write that it needed reached its branch.
 function drawSpot(picture, parent) {
   parent.replaceChildren();
   const { run, chosen } = picture;
   if (!chosen || !picture.single || picture.step(chosen)) return;
-  const command = chosen.read ? run.byPosition.get(neededPosition(chosen)) : chosen.command;
+  const command = chosen.read ? run.byPosition.get(requiredPosition(chosen)) : chosen.command;
   if (!command || !command.first) return;
   const entry = entryOf(picture, command);
   for (const journal of run.journals) {
@@ -160,7 +160,7 @@ function drawSpot(picture, parent) {
   }
 }
 
-// When a command that should have been seen reached a branch: the line that brought it, made to stand out.
+// Highlights when a command that a read should have seen reached its branch.
 function drawArrival(picture, parent, arrival) {
   const { command, lane, x } = arrival;
   const entry = entryOf(picture, command);

@@ -1,5 +1,5 @@
-// From microseconds to places along the time axis, and back. "To scale" is the plain ratio. The other clock gives busy
-// moments more room and idle ones less, by the logarithm of each gap between two things that happened.
+// Converts microseconds to places on the time axis and back. With "time to scale" the ratio is constant. The other clock gives
+// busy times more space than idle times: the space of a gap between two events is the logarithm of its length.
 
 function clockToScale(end) {
   return { place: (us) => us, time: (place) => place, length: end };
@@ -38,13 +38,13 @@ function clockEvened(run) {
   };
 }
 
-// 1, 2 or 5 times a power of ten: the step between marks on an axis to scale.
+// Step between marks on an axis to scale: 1, 2 or 5 times a power of ten.
 function roundStep(atLeast) {
   const power = 10 ** Math.floor(Math.log10(Math.max(atLeast, 1e-9)));
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= atLeast);
 }
 
-// As the tables write it, with fewer digits where `step` needs none.
+// A time as in the tables, with fewer digits if `step` needs fewer.
 function timeWords(us, step) {
   if (us < 0) return `−${timeWords(-us, step)}`;
   if (us < 1) return "0";

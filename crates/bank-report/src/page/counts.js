@@ -1,4 +1,4 @@
-// Too many operations to draw one by one: slices of time, and in each lane how many there were.
+// Draws counts instead of single operations: the number of operations in each lane and slice of time.
 
 const SLICE_PX = 14;
 
@@ -29,8 +29,8 @@ function drawCounts(picture, parent, ops) {
   return slices;
 }
 
-// The counts that fill a lane: what 49 of 50 cells do not exceed. What does is cut off, so that one burst does not press
-// the rest flat.
+// Counts that fill a lane: 98 % of the cells do not exceed them. Higher cells are cut off, so that one burst does not flatten the
+// rest.
 function fullBars(slices) {
   const counts = { customer: [], branch: [], journal: [] };
   for (const slice of slices) {

@@ -1,6 +1,6 @@
-// Single operations: a bar on the customer's lane, a line down to the branch and back, what the branch did in between.
-// When a request reached its branch was not recorded: the way there and the way back are drawn as equally long, as far as
-// what the journals tell allows it.
+// Draws single operations: a bar on the customer's lane, lines to the branch and back, and the branch's work in between. The time
+// at which a request reached its branch is not recorded. Both ways are drawn with equal length, as far as the times in the
+// journals allow.
 
 function shape(picture, op) {
   const customer = picture.run.lanes.customer[op.customer];
@@ -18,7 +18,7 @@ function shape(picture, op) {
   return { x0, x1, xa, xd, wait, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
 }
 
-// Where a command came into the bank: where it was asked for, when it got there; else where it was seen first.
+// Place at which a command entered the bank: the branch that served its operation, or the branch that applied it first.
 function entryOf(picture, command) {
   const at = command.op ? shape(picture, command.op) : null;
   if (at && at.served) return { lane: at.served, x: at.xa };
@@ -73,7 +73,7 @@ function drawService(picture, group, op, at, kind) {
   svg(group, "rect", { class: "wait", x: round(from), y: mid - 8, width: round(Math.max(to - from, 3)), height: 16, rx: 2, style: `fill:url(#hatch-${picture.run.number})` });
 }
 
-// Labels: the operations that matter most ask for room first.
+// Draws labels. The most important operations get their space first.
 function drawLabels(picture, parent, ops) {
   const { run } = picture;
   const first = (op) => (picture.step(op) ? 0 : op.behind ? 1 : 2);
@@ -124,7 +124,7 @@ function drawBranchLabel(picture, parent, op, at, room, mark) {
   }
 }
 
-// The lanes on which labels beside each other would not fit, and where there is height to turn them.
+// Lanes whose labels do not fit beside each other and that are high enough for upright labels.
 function crowdedLanes(picture, ops) {
   const wanted = new Map();
   for (const op of ops) {

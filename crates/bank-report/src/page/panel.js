@@ -1,4 +1,4 @@
-// The panel beside the picture: what the chosen operation saw, and what it had to see.
+// The panel beside the picture: what the chosen operation saw and what it had to see.
 
 const MISSED_MAX = 8;
 
@@ -55,7 +55,7 @@ function hadToSee(op, fact, choose) {
     button.addEventListener("click", () => choose(other));
   };
   if (!op.read) {
-    if (op.needs) link(fact("Had to come after", `position ${op.needs}, which its session had ${op.ownWrite && op.ownWrite.position === op.needs ? "written" : "read"}`), op.ownWrite && op.ownWrite.position === op.needs ? op.ownWrite : op.ownRead);
+    if (op.required) link(fact("Had to come after", `position ${op.required}, which its session had ${op.ownWrite && op.ownWrite.position === op.required ? "written" : "read"}`), op.ownWrite && op.ownWrite.position === op.required ? op.ownWrite : op.ownRead);
     return;
   }
   const promised = promisedPosition(op);
@@ -64,16 +64,16 @@ function hadToSee(op, fact, choose) {
   } else {
     link(fact("Had to see", `position ${promised.position} or later: ${promised.why}`), promised.op);
   }
-  if (op.needs && (!promised || promised.position < op.needs)) {
-    const from = op.ownWrite && op.ownWrite.position === op.needs ? op.ownWrite : op.ownRead;
-    link(fact("Its session had seen", `position ${op.needs}, which it had ${from === op.ownWrite ? "written" : "read"}`), from);
+  if (op.required && (!promised || promised.position < op.required)) {
+    const from = op.ownWrite && op.ownWrite.position === op.required ? op.ownWrite : op.ownRead;
+    link(fact("Its session had seen", `position ${op.required}, which it had ${from === op.ownWrite ? "written" : "read"}`), from);
   }
 }
 
-// The writes between what it saw and what its session, or its level, needed; and those that only others knew of.
+// Lists the writes that a read missed: those that its session or its level required, and newer ones that it did not have to see.
 function missed(run, op, fact) {
   if (!op.read || op.position === null) return;
-  const needed = neededPosition(op);
+  const needed = requiredPosition(op);
   if (needed > op.position) listWrites(run, op, op.position, needed, (value) => fact("Missed", value)).classList.add("short");
   else if (needed) fact("Missed", "nothing");
   const newest = op.newest ? op.newest.position : 0;
@@ -81,7 +81,7 @@ function missed(run, op, fact) {
   if (newest > seen) listWrites(run, op, seen, newest, (value) => fact("Done by then, but not asked for", value));
 }
 
-// The writes after one position up to another, with when each came to the branch; `fact` makes their place.
+// Lists the writes after one position up to another, with the time at which each reached the branch. `fact` creates the list item.
 function listWrites(run, op, after, to, fact) {
   const commands = run.commands.filter((command) => command.position > after && command.position <= to);
   const item = fact(commands.length ? " " : `positions ${after + 1} to ${to}`);

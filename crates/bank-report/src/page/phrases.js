@@ -1,4 +1,4 @@
-// Operations in words: short ones for the picture, whole ones for the panel and for screen readers.
+// Operations as text: short for the picture, full for the panel and for screen readers.
 
 function amountWords(op) {
   if (op.kind === "deposit") return `+${op.amount}`;
@@ -7,7 +7,7 @@ function amountWords(op) {
   return "open";
 }
 
-// On a customer's lane.
+// Label on a customer's lane.
 function shortWords(op) {
   if (op.outcome === "answered") return `= ${op.balance}`;
   if (op.outcome === "accepted") return amountWords(op);
@@ -33,11 +33,11 @@ function outcomeWords(op) {
 function wholeWords(op) {
   const event = op.event === null ? "" : `, event ${op.event}`;
   const waited = op.wait > 0 ? `, waited ${timeWords(op.wait)}` : "";
-  const behind = op.behind ? `, behind: its session needed position ${op.needs}` : "";
+  const behind = op.behind ? `, behind: its session needed position ${op.required}` : "";
   return `customer ${op.name}${event}: ${actionWords(op)} at branch ${branchOf(op)}, ${outcomeWords(op)}${waited}${behind}`;
 }
 
-// In the picture, by its position: what it did.
+// Label of a command in the picture: position and action.
 function shortCommand(command) {
   const what = command.kind === "open" ? `opened with ${command.amount}` : amountWords(command);
   return `${command.position}: ${what}${command.accepted ? "" : " ✗"}`;
@@ -49,13 +49,13 @@ function commandWords(command) {
   return `position ${command.position}: ${actionWords(command)}${who}${refused}`;
 }
 
-// What a read had to show to be no surprise: what its session had seen, and what its level promised.
-function neededPosition(op) {
+// Position that a read should have seen: the higher of what its session had seen and what its level promised.
+function requiredPosition(op) {
   const promised = promisedPosition(op);
-  return Math.max(op.needs, promised ? promised.position : 0);
+  return Math.max(op.required, promised ? promised.position : 0);
 }
 
-// What the level of a read promised to show, as a position and a reason; `null` where it promised nothing.
+// Position that the level of a read promised, with the reason. `null` if the level promised nothing.
 function promisedPosition(op) {
   const written = op.ownWrite ? { position: op.ownWrite.position, why: "its own last write", op: op.ownWrite } : null;
   const read = op.ownRead ? { position: op.ownRead.position, why: "what it had read before", op: op.ownRead } : null;

@@ -1,6 +1,6 @@
-// One run's picture: what is in view, what is chosen, and drawing it anew when either changes.
+// The picture of one run. It is drawn again when the view or the chosen operation changes.
 
-// An operation has at least this much room at first, on average.
+// Smallest average space of an operation in the first view.
 const ROOM_PX = 12;
 
 function makePicture(section, run, common) {
@@ -74,7 +74,7 @@ function makePicture(section, run, common) {
   };
   picture.pan = (share) => picture.look(picture.from + picture.length * share, picture.length);
 
-  // At first: all of it, or as much as leaves room between operations, from its beginning or around the proof.
+  // The first view: the whole run, or a part with enough space between operations, at the begin of the run or around the proof.
   picture.begin = () => {
     picture.width = Math.max(frame.clientWidth, 280);
     const share = ((picture.width - GUTTER) / ROOM_PX) / Math.max(run.ops.length, 1);
@@ -85,7 +85,7 @@ function makePicture(section, run, common) {
     return picture.look(centre - length * 0.6, length);
   };
 
-  // Brings an operation into view, close enough to be drawn by itself.
+  // Moves an operation into view, close enough to be drawn by itself.
   picture.bring = (op) => {
     const visible = picture.x(op.begin) >= GUTTER && picture.x(op.end) <= picture.width;
     if (visible && picture.single) return;
@@ -108,7 +108,7 @@ function makePicture(section, run, common) {
     const element = picture.focused && root.querySelector(`[data-op="${picture.focused.index}"]`);
     if (element) element.focus({ preventScroll: Boolean(inPlace) });
   };
-  // To the steps of a proof, with some of what was around them.
+  // Shows the steps of a proof and some operations around them.
   picture.showProof = (index) => {
     picture.proof = index;
     const steps = run.witnesses[index].operations.map((step) => run.ops[step]);
@@ -134,14 +134,14 @@ function hatch(root, number) {
   svg(pattern, "rect", { class: "hatch-stripe", width: 2.4, height: 6 });
 }
 
-// What the last step of the proof should have seen, and when and where it came; `null` where there is no such thing.
+// The command that the last step of the proof should have seen, with the time and lane of its arrival. `null` if there is none.
 function arrivalOf(picture) {
   if (picture.proof === null) return null;
   const { run } = picture;
   const steps = run.witnesses[picture.proof].operations.map((index) => run.ops[index]);
   const last = steps[steps.length - 1];
   if (!last || !last.read || last.position === null) return null;
-  const needed = Math.max(last.needs, ...steps.map((op) => op.position || 0));
+  const needed = Math.max(last.required, ...steps.map((op) => op.position || 0));
   const command = needed > last.position ? run.byPosition.get(needed) : undefined;
   const at = command ? reachedAt(run, command, branchOf(last)) : null;
   if (at === null) return null;
@@ -152,7 +152,7 @@ function arrivalOf(picture) {
   return { command, lane: run.lanes.branch.get(branchOf(last)), x, text, left, width };
 }
 
-// Lane names stay readable where something slides under them.
+// Draws the lane names again above everything that reaches below them.
 function coverGutter(picture, parent) {
   svg(parent, "rect", { class: "gutter", x: 0, y: picture.run.layout.axis, width: GUTTER - 3, height: picture.run.layout.total });
   for (const lane of picture.run.lanes.all) svg(parent, "text", { class: `lane-name ${lane.kind}`, x: 10, y: lane.mid + 4 }, lane.label);

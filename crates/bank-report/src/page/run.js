@@ -1,6 +1,6 @@
-// A run, as the page's data block has it: rows become objects that point at each other.
+// Reads a run from the page's data block: rows become objects that refer to each other.
 
-// A write that waits for every branch waits at least this long, in microseconds: less is no wait.
+// Shortest wait of a write for every branch, in microseconds. Less is no wait.
 const WAIT_MIN = 100;
 
 function named(columns, row) {
@@ -33,8 +33,8 @@ function readRun(raw, number) {
   });
   for (const op of run.ops) {
     for (const field of ["ownWrite", "ownRead", "newest"]) op[field] = op[field] === null ? null : run.ops[op[field]];
-    op.needs = Math.max(op.ownWrite ? op.ownWrite.position : 0, op.ownRead ? op.ownRead.position : 0);
-    op.behind = op.read && op.position !== null && op.position < op.needs;
+    op.required = Math.max(op.ownWrite ? op.ownWrite.position : 0, op.ownRead ? op.ownRead.position : 0);
+    op.behind = op.read && op.position !== null && op.position < op.required;
   }
   run.commands = raw.commands.map((row, index) => {
     const command = named(raw.command_columns, row);
@@ -52,22 +52,24 @@ function readRun(raw, number) {
   });
   run.byPosition = new Map(run.commands.map((command) => [command.position, command]));
   run.journalOf = new Map(run.journals.map((journal) => [journal.branch, journal]));
-  for (const op of run.ops) know(run, op);
+  for (const op of run.ops) addTimes(run, op);
   run.end = endOf(run);
   run.lanes = lanesOf(run);
   return run;
 }
 
-// When a command reached a branch; `null`: never, or nobody knows.
+// Time at which a command reached a branch. `null` if it did not, or if the time is not known.
 function reachedAt(run, command, branch) {
   const journal = run.journalOf.get(branch);
   return journal ? journal.at[command.index] : null;
 }
 
-// What the journals tell of an operation's time at its branch. `since`: it was there by then, since a branch had applied
-// it. `until`: it was not answered before, since its branch had only then what was read or written. `wait`: how long it
-// waited there: a read as the branch says; a write to all from `waitFrom`, when its own branch had it, until every one had.
-function know(run, op) {
+// Adds what the journals show about an operation's time at its branch.
+// `since`: the request had arrived by then, because a branch had applied its command.
+// `until`: the branch did not answer before, because only then it had the command that was read or written.
+// `wait`: how long it waited. For a read, as the branch reports. For a write with propagation `all`, from `waitFrom`, when its own
+// branch had it, until every branch had it.
+function addTimes(run, op) {
   const command = op.read ? run.byPosition.get(op.position) : op.command;
   const during = (at) => at !== null && at >= op.begin && at <= op.end;
   const here = command ? reachedAt(run, command, branchOf(op)) : null;
@@ -92,7 +94,7 @@ function endOf(run) {
   return end;
 }
 
-// From top to bottom: customers, then branches. `mid` is the line that things are drawn on.
+// Lanes from top to bottom: customers, then branches. `mid` is the y of the lane's line.
 function lanesOf(run) {
   const lanes = { customer: [], branch: new Map(), all: [] };
   let y = run.layout.axis;

@@ -1,4 +1,4 @@
-// Starts every run's picture, and connects mouse, keys, tools and links to it.
+// Starts the picture of every run and connects mouse, keys, tools and links to it.
 
 const OVERVIEW_HEIGHT = 34;
 
@@ -71,7 +71,7 @@ function connectMouse(picture) {
   overview.addEventListener("pointermove", (event) => { if (event.buttons & 1) jump(event); });
 }
 
-// An operation opens in the panel, a slice is zoomed into.
+// Opens an operation in the panel, or zooms into a slice.
 function open(picture, element) {
   if (!element) return;
   if (element.dataset.op !== undefined) {
@@ -104,7 +104,7 @@ function connectKeys(picture) {
     mark(picture);
     picture.focus();
   };
-  // The operation of the next customer with any, up or down, that began nearest.
+  // Moves to the next customer with operations, up or down, to the operation that began nearest in time.
   const across = (op, by) => {
     for (let customer = op.customer + by; customer >= 0 && customer < run.customers.length; customer += by) {
       const nearest = run.ops.filter((other) => other.customer === customer).reduce((best, other) => (!best || Math.abs(other.begin - op.begin) < Math.abs(best.begin - op.begin) ? other : best), null);
@@ -143,7 +143,7 @@ function connectKeys(picture) {
   });
 }
 
-// #r0-17: operation 17 of the first run.
+// Follows a link: #r0-17 is operation 17 of the first run.
 function follow(pictures, scroll) {
   const found = /^#r(\d+)-(\d+)$/.exec(window.location.hash);
   const picture = found && pictures[found[1]];
@@ -154,8 +154,8 @@ function follow(pictures, scroll) {
   picture.focus(!scroll);
 }
 
-// The panel starts with what there is to learn from: the last step of a proof, the first operation that had to wait, the
-// same operation as in the other run's proof, or the first read that had to see what was written at another branch.
+// Chooses the operation that the panel shows first: the last step of a proof, the first operation that waited, the same operation
+// as in the other run's proof, or the first read that needed a write from another branch.
 function chooseFirst(all) {
   const proofs = all.map((picture) => {
     const steps = picture.proof === null ? [] : picture.run.witnesses[picture.proof].operations;
@@ -165,7 +165,7 @@ function chooseFirst(all) {
   all.forEach((picture, index) => {
     const waited = picture.run.ops.find((op) => op.wait > 0);
     const same = proof && picture.run.ops.find((op) => op.event !== null && op.name === proof.name && op.event === proof.event);
-    const away = picture.run.ops.find((op) => op.read && op.ownWrite && op.ownWrite.position === op.needs && branchOf(op.ownWrite) !== branchOf(op));
+    const away = picture.run.ops.find((op) => op.read && op.ownWrite && op.ownWrite.position === op.required && branchOf(op.ownWrite) !== branchOf(op));
     const first = proofs[index] || waited || same || away;
     if (first && picture.single) picture.choose(first);
   });

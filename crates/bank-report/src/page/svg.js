@@ -1,4 +1,4 @@
-// Making elements. Text goes in as text, never as markup.
+// Creates elements. Text is set as text content, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -24,7 +24,7 @@ function line(x1, y1, x2, y2) {
   return `M${round(x1)} ${round(y1)}L${round(x2)} ${round(y2)}`;
 }
 
-// The head of an arrow that ends at x2, y2.
+// Head of an arrow that ends at x2, y2.
 function arrowHead(x1, y1, x2, y2, size) {
   const length = Math.hypot(x2 - x1, y2 - y1) || 1;
   const dx = ((x2 - x1) / length) * size;
@@ -37,7 +37,7 @@ function arrowHead(x1, y1, x2, y2, size) {
   return `M${points.map(([x, y]) => `${round(x)} ${round(y)}`).join("L")}Z`;
 }
 
-// Keeps labels of one line of text apart: the first that asks gets the room.
+// Keeps the labels on one line apart. The first label that asks for a space gets it.
 function labelRoom() {
   const taken = [];
   return (x, width) => {

@@ -1,5 +1,5 @@
-//! A headless Chromium that looks at a report: what the page becomes, that its console stays silent, and pictures of it to be
-//! judged by eye. It does not know what is in a page. The launcher's tests use it too, by this file's path.
+//! Opens a report in a headless Chromium: returns the DOM, checks that the console has no messages, and takes screenshots for
+//! people to look at. It does not know the content of a page. The launcher's tests use this file by its path.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 const NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
-/// As if the reader had asked for dark colours.
+/// Flags of a browser whose user prefers dark colours.
 pub(crate) const DARK: &[&str] = &["--blink-settings=preferredColorScheme=0"];
 
-/// A browser that has not looked at a page by then is stuck: it takes a second, and longer where much is built beside it.
+/// A browser takes about a second for a page, and longer on a busy machine. After this time it is stuck.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Without windows, first steps, updates and anything else that is not the page.
+/// Flags that turn off windows, first-run dialogs, updates and other things that are not the page.
 const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -33,12 +33,12 @@ const FLAGS: &[&str] = &[
     "--virtual-time-budget=5000",
 ];
 
-/// Where there is one.
+/// An installed browser.
 pub(crate) struct Browser(PathBuf);
 
 impl Browser {
-    /// The one that `CHROMIUM` names, or one of the usual names in `PATH`. Where there is none, that is said past the test's
-    /// captured output: a test that looks at nothing must not pass in silence.
+    /// Finds the browser that `CHROMIUM` names, or one of the usual names in `PATH`. If there is none, it writes a note directly to
+    /// stderr, which the test harness does not capture: a skipped test must not pass in silence.
     pub(crate) fn find() -> Option<Browser> {
         if let Some(named) = std::env::var_os("CHROMIUM") {
             return Some(Browser(named.into()));
@@ -54,7 +54,7 @@ impl Browser {
         found.map(Browser)
     }
 
-    /// A page of this text.
+    /// Writes the text of a page into a file, ready to be opened.
     pub(crate) fn open(&self, text: &str) -> Page {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("report.html");
@@ -67,7 +67,7 @@ impl Browser {
     }
 }
 
-/// A report in a file, and a browser to look at it.
+/// A report in a file, with the browser that opens it.
 pub(crate) struct Page {
     chromium: PathBuf,
     directory: tempfile::TempDir,
@@ -75,7 +75,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The page as it is after its script has run, without its data and its script. `hash`: what follows the address.
+    /// The DOM after the script has run, without the data and the script. `hash` is appended to the address.
     pub(crate) fn dom(&self, hash: &str, size: &str) -> String {
         let dom = self.browse(&[&format!("--window-size={size}"), "--dump-dom"], hash);
         let root = root(&dom);
@@ -87,7 +87,7 @@ impl Page {
         dom[..scripts].to_owned()
     }
 
-    /// Kept in `target/tmp/report-screenshots`.
+    /// Takes a screenshot and keeps it in `target/tmp/report-screenshots`.
     pub(crate) fn screenshot(&self, name: &str, size: &str, flags: &[&str]) {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-screenshots");
         fs::create_dir_all(&kept).expect("a directory");
@@ -99,7 +99,7 @@ impl Page {
         assert!(is_png(&picture), "no picture {}", picture.display());
     }
 
-    /// What the browser writes to stdout, once its console is known to have stayed silent.
+    /// Runs the browser and returns its stdout. Fails if the console has a message.
     fn browse(&self, flags: &[&str], hash: &str) -> String {
         let profile = tempfile::tempdir_in(self.directory.path()).expect("a directory");
         let log = self.directory.path().join("log");
@@ -122,7 +122,7 @@ impl Page {
     }
 }
 
-/// Whether it succeeded, and what it wrote; none where it had to be killed.
+/// Whether the browser succeeded, and what it wrote. `None` if it had to be killed.
 fn ended(mut child: Child) -> Option<(bool, String)> {
     let mut stdout = child.stdout.take().expect("a pipe");
     let (sender, receiver) = mpsc::channel();
@@ -143,13 +143,13 @@ fn is_png(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"\x89PNG"))
 }
 
-/// The start tag of the whole page, where its script notes what it did.
+/// The start tag of the page's root element, in which the script notes what it did.
 pub(crate) fn root(dom: &str) -> &str {
     let from = dom.find("<html").expect("a page");
     dom[from..].split('>').next().unwrap_or_default()
 }
 
-/// The start tags of the elements whose tag contains `what`.
+/// The start tags that contain `what`.
 pub(crate) fn tags<'a>(dom: &'a str, what: &str) -> Vec<&'a str> {
     let starts = dom.split('<').filter_map(|piece| piece.split('>').next());
     starts.filter(|tag| tag.contains(what)).collect()
