@@ -2,6 +2,7 @@
 //! violation.
 #![allow(clippy::unwrap_used)]
 
+mod glossary;
 mod injected;
 mod invariants;
 mod model;
