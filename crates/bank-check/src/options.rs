@@ -1,4 +1,4 @@
-//! What the judge of a recorded run is told beside the history.
+//! Input of the judge beside the history of a run.
 
 /// Facts about a run that its history does not hold, and settings of the judge.
 #[derive(Debug, Clone, PartialEq, Eq)]

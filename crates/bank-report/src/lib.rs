@@ -12,6 +12,21 @@
 //! - `data`: the run as the JSON that the page's script draws.
 //! - `html`, `tables`, `legend`: the page around the picture, which also works without a script.
 //! - `page/`: the script and the styles that every page contains.
+//!
+//! ```
+//! use bank_check::{History, Options, judge};
+//! use bank_report::{Report, Run, render};
+//!
+//! // The history of a run, and the verdicts on it.
+//! let history = History::default();
+//! let verdicts = judge(&history, &Options::default());
+//! let page = render(&Report {
+//!     title: "A run".to_owned(),
+//!     run: Run { history, verdicts, ..Run::default() },
+//!     ..Report::default()
+//! });
+//! assert!(page.contains("<h1>A run</h1>"));
+//! ```
 
 mod data;
 mod describe;

@@ -83,17 +83,17 @@ impl<'a> Replay<'a> {
     fn apply(&mut self, entry: &'a Applied) {
         let due = refusal_due(&entry.action, |account| self.current(account));
         match entry.outcome {
-            Outcome::Refused(said) => self.refuse(entry, said, due),
+            Outcome::Refused(reason) => self.refuse(entry, reason, due),
             _ => self.accept(entry, due),
         }
     }
 
-    fn refuse(&mut self, entry: &'a Applied, said: Refusal, due: Option<Refusal>) {
+    fn refuse(&mut self, entry: &'a Applied, reason: Refusal, due: Option<Refusal>) {
         let held = self.current(entry.action.account());
-        if due != Some(said) {
+        if due != Some(reason) {
             self.mismatch(entry, MismatchKind::Refused { expected: due, held });
         }
-        let possible = refused_balances(&entry.action, said, |account| self.current(account));
+        let possible = refused_balances(&entry.action, reason, |account| self.current(account));
         if !possible.contains(&i128::from(entry.balance)) {
             self.wrong_balance(entry, possible[0], entry.balance);
         }
@@ -119,7 +119,7 @@ impl<'a> Replay<'a> {
             let paid = self.current(to).unwrap_or(0) + i128::from(*amount);
             self.set(to, position, paid);
             match entry.to_balance {
-                Some(said) if i128::from(said) != paid => self.wrong_balance(entry, paid, said),
+                Some(found) if i128::from(found) != paid => self.wrong_balance(entry, paid, found),
                 _ => {}
             }
         }
@@ -175,9 +175,9 @@ fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<R
 
 /// Balances that a refusal may report: of the action's account, or of the account that caused the refusal. An account that
 /// does not exist reports 0.
-pub(crate) fn refused_balances(action: &Action, said: Refusal, held: impl Fn(&str) -> Option<i128>) -> [i128; 2] {
+pub(crate) fn refused_balances(action: &Action, reason: Refusal, held: impl Fn(&str) -> Option<i128>) -> [i128; 2] {
     let own = held(action.account()).unwrap_or(0);
-    let other = match (said, action) {
+    let other = match (reason, action) {
         (Refusal::Overflow, Action::Transfer { to, .. }) => held(to).unwrap_or(0),
         (Refusal::NoSuchAccount, _) => 0,
         _ => own,

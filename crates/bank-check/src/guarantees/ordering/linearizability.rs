@@ -76,7 +76,7 @@ fn writes<'a>(run: &Run<'a>) -> Vec<Placed<'a>> {
     let placed = run.writes.iter().filter_map(|write| {
         let done = write.decided.map(|decided| decided.completed_us);
         Some(Placed {
-            operation: write.decided.unwrap_or(write.first),
+            operation: write.named_operation(),
             position: run
                 .position_of(write)
                 .or_else(|| write.decided.and_then(|decided| decided.position))?,

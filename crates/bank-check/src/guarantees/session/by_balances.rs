@@ -109,6 +109,12 @@ impl<'a> Deposits<'a> {
         let all = self.by_amount.keys().fold(0, |all, amount| all | amount);
         (held & !all == 0).then_some(held)
     }
+
+    /// The largest deposit in a set of bits.
+    fn largest(&self, set: i64) -> Option<&'a Operation> {
+        let bit = set.cast_unsigned().checked_ilog2()?;
+        self.by_amount.get(&(1 << bit)).copied()
+    }
 }
 
 /// What a session knows about one account. Deposits are one bit each.
@@ -246,13 +252,5 @@ fn case<'a>(read: &'a Operation, before: &'a Operation, promised: bool) -> Case<
         operations: vec![before, read],
         positions: Vec::new(),
         journals: Vec::new(),
-    }
-}
-
-impl<'a> Deposits<'a> {
-    /// The largest deposit in a set of bits.
-    fn largest(&self, set: i64) -> Option<&'a Operation> {
-        let bit = set.cast_unsigned().checked_ilog2()?;
-        self.by_amount.get(&(1 << bit)).copied()
     }
 }
