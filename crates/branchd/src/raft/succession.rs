@@ -262,8 +262,7 @@ impl Watcher {
             // A branch that did not run for a while has not heard what has come meanwhile.
             let late = due.elapsed();
             let overslept = late > self.timing().heartbeat_interval();
-            self.patience
-                .saw_delay(Instant::now(), late, self.timing().heartbeat_interval());
+            self.patience.saw_delay(Instant::now(), late, self.timing());
             let Some(wait) = self.look(overslept).await else {
                 return;
             };

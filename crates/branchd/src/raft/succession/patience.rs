@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::config::Timing;
+
 /// So long after it, a delay or a loss of patience no longer counts.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
@@ -18,9 +20,10 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// This branch ran so much later than it wanted to. `heartbeat`: a quarter of it is long.
-    pub(super) fn saw_delay(&mut self, now: Instant, late: Duration, heartbeat: Duration) {
-        if late > heartbeat / 4 {
+    /// This branch ran so much later than it wanted to. A quarter of a heartbeat is long; past an election timeout it did not
+    /// wait for its turn, but was stopped.
+    pub(super) fn saw_delay(&mut self, now: Instant, late: Duration, timing: Timing) {
+        if late > timing.heartbeat_interval() / 4 && late < timing.election_timeout {
             self.delayed = Some(now);
         }
     }
@@ -54,13 +57,17 @@ mod tests {
         let mut patience = Patience::default();
         // A leader that is gone is no sign of an overload.
         patience.lose(at(0));
-        patience.saw_delay(at(0), ms(25), ms(100));
+        let timing = Timing {
+            election_timeout: ms(300),
+        };
+        patience.saw_delay(at(0), ms(25), timing);
+        patience.saw_delay(at(0), ms(300), timing);
         assert_eq!(now(patience, 0), 1);
-        patience.saw_delay(at(20), ms(26), ms(100));
+        patience.saw_delay(at(20), ms(26), timing);
         assert_eq!([now(patience, 20), now(patience, 29), now(patience, 30)], [2, 2, 1]);
         patience.lose(at(29));
         assert_eq!([now(patience, 29), now(patience, 30)], [4, 1]);
-        patience.saw_delay(at(31), ms(26), ms(100));
+        patience.saw_delay(at(31), ms(26), timing);
         assert_eq!([now(patience, 38), now(patience, 39), now(patience, 41)], [4, 2, 1]);
     }
 }
