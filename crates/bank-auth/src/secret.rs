@@ -31,7 +31,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// The text form, without a newline. Whoever reads it has the secret.
+    /// The text form, without a newline. It is the secret: show it to nobody who must not have it.
     pub fn to_text(&self) -> String {
         let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{PREFIX}{digits}")

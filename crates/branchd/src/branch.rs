@@ -300,6 +300,11 @@ impl Branch {
         self.stopping.send_replace(true);
     }
 
+    /// Whether [`Self::stop`] has been called.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Resolves when [`Self::stop`] is called.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stopping = self.stopping.subscribe();

@@ -1,4 +1,4 @@
-//! Why a branch has to end at once. The first reason stands; whoever serves looks here first.
+//! Why a branch has to end at once. The first reason stands. Each service looks here before it serves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -64,7 +64,7 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Whoever leads after a deposit: its journal is the one that the others follow.
+/// The branch that leads after a deposit: its journal is the one that the others follow.
 async fn leads(cluster: &Cluster) -> Result<u32, Failed> {
     for number in cluster.numbers() {
         let mut status = Command::new(&cluster.programs().branchd);

@@ -1,7 +1,7 @@
 //! Whether this branch's books are the bank's: digests compared with other branches' at the same position, all the time.
 //!
 //! Each branch keeps its newest (position, digest) pairs, at the ends of journal entries ([`ring`]). A follower asks the
-//! leader to compare every [`compare::INTERVAL`] in which something was applied. Whoever decides something from a row that
+//! leader to compare every [`compare::INTERVAL`] in which something was applied. A branch that decides something from a row that
 //! was not in memory compares at once: such a row may have been damaged on the disk, while what is in memory comes from
 //! a state that was compared. A leader holds its answers back until another branch has confirmed what it read from the
 //! file, so that it acknowledges nothing from a damaged row that the others do not have too.

@@ -48,17 +48,17 @@ impl Members {
                 Stepped::Waits
             }
             Step::Change { change, joiner, end } => {
-                // One that has just died would be a dead voter. It holds others up for one timeout, once: then it does not
-                // count as answering any more.
+                // An operator's change that is being made at this moment finishes its own exchange of voters.
+                let Ok(_turn) = self.changing.try_lock() else {
+                    return Stepped::Waits;
+                };
+                // A joiner that has just died would be a dead voter, so it is asked right before. That holds others up for one
+                // timeout, once: then it does not count as answering any more.
                 if let Some(joiner) = joiner
                     && !self.is_reached(&joiner, ANSWER_TIMEOUT).await
                 {
                     return Stepped::Waits;
                 }
-                // A wish that is being fulfilled at this moment finishes its own exchange of voters.
-                let Ok(_turn) = self.changing.try_lock() else {
-                    return Stepped::Waits;
-                };
                 match self.engine.change(&seats, change, STEP_TIMEOUT).await {
                     Ok(()) => {
                         tracing::info!("{end}");

@@ -1,5 +1,5 @@
 //! `branchd join`, at whichever branch is asked: the new branch is looked at and adopted, its join is recorded in the
-//! membership, and followed. Whoever leads carries it on, with or without this call; so it may be cut short at any
+//! membership, and followed. Any leader carries it on, with or without this call; so it may be cut short at any
 //! time, and repeated.
 
 use bank_proto::v1;

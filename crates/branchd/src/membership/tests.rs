@@ -1,4 +1,4 @@
-//! Joins that are cut short at a definite step, on branches in this process: whoever dies there, the bank finishes them.
+//! Joins that are cut short at a definite step, on branches in this process. The bank finishes them, whichever branch dies.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

@@ -229,7 +229,7 @@ impl Machine {
         if let Some(membership) = membership {
             self.membership = membership;
         }
-        // Before the position shows: whoever asks for the digest there finds it.
+        // Before the position shows, so that the digest at a position that shows is always found.
         let agreement = &self.agreement;
         let unconfirmed: Vec<Option<Position>> = effects
             .iter()
@@ -260,7 +260,7 @@ impl Machine {
         };
         let (agreement, stop) = (self.agreement.clone(), self.books.stop.clone());
         tokio::spawn(async move {
-            // At most as long as the branch leads or follows anyone: whoever waits for the answer has a deadline of its own.
+            // At most as long as the branch leads or follows anyone. The caller has a deadline of its own.
             agreement.confirmed(position).await;
             if !stop.is_set() {
                 responder.send(outcomes);

@@ -78,7 +78,7 @@ impl Receiving {
                 }
             }
             Kind::Stream { .. } => {
-                // Complete, and with whoever reads the stream.
+                // Complete, and handed to the reader of the stream.
                 self.held = None;
                 self.counted = self.framing.announced();
                 self.timer = None;

@@ -253,6 +253,10 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let request = request.into_inner();
         let bank = self.greeted(request.peer, sender)?;
+        // The caller takes an answer for a sign that this branch stays.
+        if self.0.is_stopping() {
+            return Err(Status::unavailable("this branch is stopping"));
+        }
         bank.reads
             .wait_for_branch(request.position, deadline)
             .await

@@ -16,7 +16,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two looks at who leads, at the least.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// Attends to whoever leads, as long as the engine runs.
+/// Attends to the leader, whichever branch that is, as long as the engine runs.
 pub(super) async fn attend(engine: Engine) {
     let (signs, timing) = (engine.succession.signs.clone(), engine.succession.timing);
     let me = *engine.raft.node_id();

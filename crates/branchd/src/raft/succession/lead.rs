@@ -50,7 +50,7 @@ pub(super) enum Step {
     Lead,
     /// Makes this voter lead.
     HandOver(u64, Trouble),
-    /// Leads no longer, whoever does: no quorum has answered for so long.
+    /// No quorum has answered for so long: this branch gives the lead up, though no successor is known.
     Resign(Duration),
 }
 
