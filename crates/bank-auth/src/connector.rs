@@ -16,7 +16,7 @@ use crate::handshake::{self, HandshakeError};
 use crate::messages::Party;
 use crate::secret::Secret;
 
-/// Why a branch was not reached, or is not the one that was meant.
+/// Why a branch was not reached, or why another branch answered.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// No connection came about.

@@ -59,10 +59,10 @@ pub enum Verb {
     Token(TokenArguments),
     /// Make a branch that learns a voter, once it has caught up: in the place of one that was removed, say.
     #[command(after_help = PROMOTE_EXAMPLES)]
-    Promote(PromoteArguments),
+    Promote(MemberArguments),
     /// Take a branch out of its bank: a lost one that gets no successor, or one too many.
     #[command(after_help = REMOVE_EXAMPLES)]
-    Remove(RemoveArguments),
+    Remove(MemberArguments),
     /// Show how a branch is: its bank, role, leader, position and fellow branches.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
@@ -267,26 +267,9 @@ pub struct JoinArguments {
     pub json: bool,
 }
 
-/// Of `promote`.
+/// Of `promote` and `remove`, which change one member of the bank.
 #[derive(Debug, Args)]
-pub struct PromoteArguments {
-    /// The number of the branch.
-    #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub branch: u32,
-    /// Any branch of the bank.
-    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
-    pub to: String,
-    /// The secret of the bank.
-    #[command(flatten)]
-    pub secret: SecretArguments,
-    /// Answer as one JSON object.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Of `remove`.
-#[derive(Debug, Args)]
-pub struct RemoveArguments {
+pub struct MemberArguments {
     /// The number of the branch.
     #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub branch: u32,

@@ -11,8 +11,8 @@ use tonic::Extensions;
 
 use crate::customers::Visitor;
 
-/// How often the log says that a connection was refused: often enough to be noticed, and not so often that whoever
-/// connects again and again fills the disk.
+/// How often the log says that a connection was refused: often enough to be noticed, and seldom enough that a
+/// caller that connects again and again does not fill the disk.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Who is at the other end of a connection.

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The mark's file. It holds the line that the branch ended with.
 const FILE: &str = "BOOKS-DIFFER";
 
-/// How much of it is read: more than the longest line, whatever has become of the file.
+/// How many bytes of the mark are read: more than the longest line has, however large the file is.
 const BYTES_MAX: usize = 4096;
 
 /// Marks the directory. Durable when it returns.

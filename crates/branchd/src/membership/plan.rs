@@ -237,7 +237,7 @@ pub(crate) fn enlist(seats: &Seats, new: &Replica, position: u64) -> Result<Plan
 /// See [`Refusal`].
 pub(crate) fn promote(seats: &Seats, branch: u32, progress: &Progress) -> Result<Plan, Refusal> {
     let of_number = of_number(seats, branch)?;
-    // Of a branch that is being replaced, the one that stays.
+    // Where a branch is being replaced, this is its successor.
     let Some(stays) = of_number.iter().copied().find(|replica| !is_replaced(seats, replica)) else {
         return Ok(Plan::Busy);
     };

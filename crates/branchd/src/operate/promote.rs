@@ -4,14 +4,14 @@ use bank_proto::v1;
 use serde_json::json;
 
 use super::{CHANGE_TIMEOUT, Failure, given_secret, on_one_thread, print, reach, refused, within};
-use crate::args::PromoteArguments;
+use crate::args::MemberArguments;
 
 /// Makes a branch that learns a voter.
 ///
 /// # Errors
 /// Exit code 3 where there is no such branch, it does not answer, or 5 branches vote already; 1 where the bank does not
 /// answer, or the branch has not caught up in time.
-pub(super) fn promote(arguments: &PromoteArguments) -> Result<(), Failure> {
+pub(super) fn promote(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
     let secret = given_secret(&arguments.secret.secret_file)?;
     let promoted = on_one_thread(async {

@@ -4,14 +4,14 @@ use bank_proto::v1;
 use serde_json::json;
 
 use super::{CHANGE_TIMEOUT, Failure, given_secret, on_one_thread, print, reach, refused, within};
-use crate::args::RemoveArguments;
+use crate::args::MemberArguments;
 
 /// Takes a branch out of its bank.
 ///
 /// # Errors
 /// Exit code 3 where there is no such branch, or too few of the voters that are left answer; 1 where the bank does not
 /// answer.
-pub(super) fn remove(arguments: &RemoveArguments) -> Result<(), Failure> {
+pub(super) fn remove(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
     let secret = given_secret(&arguments.secret.secret_file)?;
     let removed = on_one_thread(async {
