@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bank_auth::{BranchIdentity, Party, Secret};
-use bank_journal::Journal;
+use bank_wal::Journal;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tonic::Status;
 use uuid::Uuid;
@@ -36,7 +36,7 @@ pub enum BranchError {
     Secret(#[from] BranchSecretError),
     /// Its journal cannot be used.
     #[error("{0} ({remedy})", remedy = remedy(.0))]
-    Journal(#[from] bank_journal::OpenError),
+    Journal(#[from] bank_wal::OpenError),
     /// Its books cannot be used.
     #[error(transparent)]
     Books(#[from] crate::books::BooksError),
@@ -49,15 +49,13 @@ pub enum BranchError {
 }
 
 /// What the operator types, where the journal's own words say what is to be done.
-fn remedy(error: &bank_journal::OpenError) -> &'static str {
+fn remedy(error: &bank_wal::OpenError) -> &'static str {
     match error {
-        bank_journal::OpenError::Copied { .. } => {
-            "`--accept-moved` accepts it; else `branchd join` on an empty directory"
-        }
-        bank_journal::OpenError::Io { source, .. } if is_no_room(source) => {
+        bank_wal::OpenError::Copied { .. } => "`--accept-moved` accepts it; else `branchd join` on an empty directory",
+        bank_wal::OpenError::Io { source, .. } if is_no_room(source) => {
             "make room on its file system, then start the branch again on the same directory"
         }
-        bank_journal::OpenError::Io { .. } => {
+        bank_wal::OpenError::Io { .. } => {
             "see to the cause, then start the branch again on the same directory; if its disk is lost, start it on an empty \
              one, then `branchd join`"
         }
@@ -195,7 +193,7 @@ impl Branch {
         let accept_copy = self.config.accept_moved;
         let files = tokio::task::spawn_blocking(move || {
             // A branch that has joined has promised things; without its journal it no longer knows which.
-            let options = bank_journal::Options {
+            let options = bank_wal::Options {
                 must_exist: joined,
                 accept_copy,
                 ..Default::default()
@@ -377,12 +375,12 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_to_be_emptied_and_a_damaged_journal_to_be_left() {
-        let failed = |kind| bank_journal::OpenError::Io {
+        let failed = |kind| bank_wal::OpenError::Io {
             what: "reserving",
             path: "journal/1".into(),
             source: Error::from(kind),
         };
-        let damaged = bank_journal::OpenError::Damaged {
+        let damaged = bank_wal::OpenError::Damaged {
             path: "journal/1".into(),
             offset: 1,
             what: "its checksum is wrong".to_owned(),

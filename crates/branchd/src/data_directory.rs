@@ -4,7 +4,7 @@
 //! branch.json   format, branch, replica, bank: written once, and once more when the branch gets its bank
 //! secret        the bank's, as text; see `secret`
 //! LOCK          held while a process uses the directory; has its process id in it
-//! journal/      bank-journal
+//! journal/      bank-wal
 //! ledger.db     the books, SQLite
 //! BOOKS-DIFFER  only of a branch whose books were found wrong: it does not start any more
 //! ```

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bank_journal::Journal;
+use bank_wal::Journal;
 
 use crate::disk;
 

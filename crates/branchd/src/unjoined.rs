@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use bank_journal::{Journal, OpenError, Options};
+use bank_wal::{Journal, OpenError, Options};
 use uuid::Uuid;
 
 use crate::books;

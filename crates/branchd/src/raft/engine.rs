@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bank_journal::Journal;
 use bank_ledger::{Applied, Command, DigestRule, Position};
 use bank_proto::v1;
+use bank_wal::Journal;
 use futures::FutureExt;
 use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bank_journal::Journal;
 use bank_ledger::{AccountName, Action, Amount, Command, DigestRule, RequestId};
+use bank_wal::Journal;
 
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{EntryPayload, StorageError};

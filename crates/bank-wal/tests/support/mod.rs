@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use bank_journal::{Bounds, Journal, OpenError, Options};
+use bank_wal::{Bounds, Journal, OpenError, Options};
 use bytes::Bytes;
 use tempfile::TempDir;
 

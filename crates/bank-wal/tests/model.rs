@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use bank_journal::{Journal, Options};
+use bank_wal::{Journal, Options};
 use bytes::Bytes;
 use proptest::prelude::*;
 use support::{Content, STAMP, killed, temp_in_memory};

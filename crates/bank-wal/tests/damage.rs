@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bank_journal::{Journal, OpenError};
+use bank_wal::{Journal, OpenError};
 use bytes::Bytes;
 use proptest::prelude::*;
 use support::{
@@ -193,7 +193,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn a_directory_without_any_file_is_new_unless_the_caller_knows_better() {
     let dir = temp();
-    let options = bank_journal::Options {
+    let options = bank_wal::Options {
         must_exist: true,
         ..small()
     };
@@ -279,7 +279,7 @@ fn damage_found_while_reading_is_an_error_that_names_the_place() {
     let dir = temp();
     let journal = open(
         &dir,
-        bank_journal::Options {
+        bank_wal::Options {
             cache_bytes: 0,
             ..small()
         },

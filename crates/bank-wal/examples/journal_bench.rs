@@ -1,13 +1,13 @@
 //! Appends per second, each acknowledged after its fdatasync, beside a bare loop of write and fdatasync.
 //!
-//! `cargo run --release -p bank-journal --example journal_bench [DIRECTORY]`; the directory should be on the disk of interest.
+//! `cargo run --release -p bank-wal --example journal_bench [DIRECTORY]`; the directory should be on the disk of interest.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
-use bank_journal::{Journal, Options};
+use bank_wal::{Journal, Options};
 use bytes::Bytes;
 
 const ENTRY_BYTES: usize = 200;

@@ -136,7 +136,7 @@ fn segments_rotate_and_purged_ones_are_deleted() {
 fn a_second_open_is_refused_and_names_the_process() {
     let dir = temp();
     let journal = open(&dir, small());
-    let error = bank_journal::Journal::open(dir.path(), STAMP, small()).unwrap_err();
+    let error = bank_wal::Journal::open(dir.path(), STAMP, small()).unwrap_err();
     assert!(
         error.to_string().contains(&format!("process {}", std::process::id())),
         "{error}"

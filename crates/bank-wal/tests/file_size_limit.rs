@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 use std::sync::mpsc;
 
-use bank_journal::{Journal, Options};
+use bank_wal::{Journal, Options};
 use bytes::Bytes;
 use support::{STAMP, temp};
 
