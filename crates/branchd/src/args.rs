@@ -7,9 +7,9 @@ use bank_auth::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::address;
+use crate::callers::{CONNECTIONS_MAX, CONNECTIONS_MIN};
 use crate::config::{Config, Timing};
-use crate::secret::{BANK_SECRET_FILE, SecretSource};
-use crate::server::{CONNECTIONS_MAX, CONNECTIONS_MIN};
+use crate::directory::secret::{BANK_SECRET_FILE, SecretSource};
 
 /// Below this, a busy laptop's own pauses look like a lost leader.
 const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);

@@ -9,19 +9,19 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::agreement::{Agreement, Comparison};
-use crate::books::{BooksFile, Reader};
+use crate::callers::Customers;
+use crate::callers::Share;
 use crate::config::Config;
-use crate::customers::Customers;
-use crate::data_directory::{DataDirectory, DataDirectoryError};
-use crate::membership::{CatchingUp, Members, Standing};
-use crate::peer::{Identity, Peers};
+use crate::directory::secret::{self, BranchSecretError};
+use crate::directory::{DataDirectory, DataDirectoryError};
+use crate::disk::Space;
+use crate::peers::{Identity, Peers};
 use crate::propagation;
-use crate::quota::Share;
-use crate::raft::engine::{Engine, Parts};
 use crate::reads::Reads;
-use crate::secret::{self, BranchSecretError};
-use crate::space::Space;
+use crate::reconfiguration::{CatchingUp, Members, Standing};
+use crate::replication::engine::{Engine, Parts};
 use crate::stop::Stop;
+use crate::store::{BooksFile, Reader};
 use crate::unjoined;
 use crate::writer::Writer;
 
@@ -39,7 +39,7 @@ pub enum BranchError {
     Journal(#[from] bank_wal::OpenError),
     /// Its books cannot be used.
     #[error(transparent)]
-    Books(#[from] crate::books::BooksError),
+    Books(#[from] crate::store::BooksError),
     /// Journal and books do not fit together.
     #[error("the branch's journal and books cannot be taken up: {0}")]
     Engine(std::io::Error),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::SecretSource;
+use crate::directory::secret::SecretSource;
 
 /// A branch to be run.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::error::Error;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, ConnectError, Status};
 
-use crate::raft::engine::ProposeError;
 use crate::reads::ReadError;
+use crate::replication::engine::ProposeError;
 use crate::writer::WriteError;
 
 const FATE: &str = "bank-fate";

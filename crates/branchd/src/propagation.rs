@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::branch::{Bank, Branch};
-use crate::membership::plan::is_joining;
-use crate::quota::Held;
-use crate::raft::engine::Replica;
+use crate::callers::Held;
+use crate::reconfiguration::plan::is_joining;
+use crate::replication::engine::Replica;
 
 /// How many writes may wait at once until every branch has them. Each has a call to every other branch under way: half of those
 /// that a connection may have, so that the engine's own calls never wait for one of them to end.

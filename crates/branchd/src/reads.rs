@@ -7,9 +7,9 @@ use bank_proto::v1;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::peer::{Identity, Peers};
-use crate::quota::{Full, Held, Share};
-use crate::raft::engine::{Engine, ProposeError, Replica};
+use crate::callers::{Full, Held, Share};
+use crate::peers::{Identity, Peers};
+use crate::replication::engine::{Engine, ProposeError, Replica};
 
 /// How long to wait for news of a leader before it is asked again.
 const LEADER_WAIT: Duration = Duration::from_millis(50);
@@ -17,8 +17,6 @@ const LEADER_WAIT: Duration = Duration::from_millis(50);
 /// How many customers' reads may wait at once. Each costs about 9 KB with its stream, so these cost 70 MB; a branch that is
 /// 100 ms behind needs that many for 80,000 reads a second.
 const WAITING_MAX: u32 = 8192;
-/// How many of them may be of one connection: half of the calls that it may have under way.
-pub(crate) const WAITING_PER_CONNECTION_MAX: u32 = 512;
 /// How many waits of other branches there may be at once, apart from the customers': eight branches with all the calls that
 /// a connection may have under way.
 const WAITING_BRANCHES_MAX: u32 = 8192;

@@ -8,9 +8,9 @@ use std::path::Path;
 use bank_wal::{Journal, OpenError, Options};
 use uuid::Uuid;
 
-use crate::books;
 use crate::branch::{BranchError, stamp};
-use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::directory::{DataDirectory, DataDirectoryError};
+use crate::store;
 
 /// Removes what an adoption that was cut short has left. A branch promises something only after its `branch.json` names the
 /// bank, so the journal and the books of such an adoption are empty.
@@ -28,7 +28,7 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
         let why = format!("it names no bank, but {why}");
         BranchError::Directory(DataDirectoryError::Damaged { path, why })
     };
-    let held = if has_ledger { books::held(&ledger)? } else { None };
+    let held = if has_ledger { store::held(&ledger)? } else { None };
     if let Some(held) = held.filter(|held| held.position > 0 || held.marked) {
         let bank = Uuid::from_bytes(held.bank_id);
         return Err(refused(format!(
@@ -90,7 +90,7 @@ fn reading(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::BooksFile;
+    use crate::store::BooksFile;
 
     fn directory(at: &tempfile::TempDir) -> DataDirectory {
         DataDirectory::open(at.path(), 1).expect("a directory")

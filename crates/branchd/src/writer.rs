@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::peer::{Identity, Peers};
-use crate::raft::engine::{Engine, ProposeError, Replica};
+use crate::peers::{Identity, Peers};
+use crate::replication::engine::{Engine, ProposeError, Replica};
 use crate::{fate, outcome};
 
 /// How many writes may wait. More are turned away at once: at 10,000 a second the last would wait for over a second.
@@ -343,7 +343,7 @@ impl Sender {
         let mut client = self.peers.client(leader.branch, &leader.address).map_err(unsent)?;
         let request = v1::ForwardRequest {
             peer: Some(self.identity.greet(leader.id)),
-            commands: commands.iter().map(crate::raft::command_to_wire).collect(),
+            commands: commands.iter().map(crate::replication::command_to_wire).collect(),
         };
         let mut request = tonic::Request::new(request);
         request.set_timeout(ATTEMPT_TIMEOUT);

@@ -12,9 +12,9 @@ use tonic::Status;
 
 use super::Agreement;
 use super::judge::{Count, Verdict};
-use crate::divergence_mark;
-use crate::peer::{Identity, Peers};
-use crate::raft::engine::{Engine, Replica};
+use crate::directory::divergence_mark;
+use crate::peers::{Identity, Peers};
+use crate::replication::engine::{Engine, Replica};
 use crate::stop::Stop;
 
 /// How often a follower that has applied something asks the leader: with 50 branches a hundred small calls a second, and

@@ -6,13 +6,14 @@ use bank_proto::v1;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::change::{PAUSE_MAX, PAUSE_MIN, Wish};
-use super::plan::{is_joining, predecessor};
+use super::branch_calls::{adopt, answered, ask};
 use super::verbs::for_operator;
 use crate::branch::{Bank, Branch};
-use crate::founding::{BRANCH_TIMEOUT, adopt, answered, ask};
-use crate::raft::engine::Replica;
-use crate::raft::membership::{Seats, Version};
+use crate::reconfiguration::BRANCH_TIMEOUT;
+use crate::reconfiguration::plan::{is_joining, predecessor};
+use crate::reconfiguration::{PAUSE_MAX, PAUSE_MIN, Wish};
+use crate::replication::engine::Replica;
+use crate::replication::membership::{Seats, Version};
 
 /// Makes the branch of the request one of this branch's bank.
 ///

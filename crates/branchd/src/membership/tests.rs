@@ -11,14 +11,15 @@ use tokio::sync::MutexGuard;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::change::Wish;
-use super::plan::{has_caught_up, is_joining};
+use super::branch_calls::adopt;
+use super::found;
 use crate::branch::{Bank, Branch};
 use crate::config::{Config, Timing};
-use crate::founding;
-use crate::raft::engine::Replica;
-use crate::raft::membership::{Change, Seats};
-use crate::secret::SecretSource;
+use crate::directory::secret::SecretSource;
+use crate::reconfiguration::Wish;
+use crate::reconfiguration::plan::{has_caught_up, is_joining};
+use crate::replication::engine::Replica;
+use crate::replication::membership::{Change, Seats};
 use crate::server;
 
 /// A state that has not come by then never will.
@@ -122,14 +123,14 @@ impl Cut {
             opening_balance: 7,
             voters: VOTERS,
         };
-        founding::found(&branches[0].branch, request).await.expect("founded");
+        found(&branches[0].branch, request).await.expect("founded");
         let cut = Self {
             branches,
             successor: Running::start(LOST).await,
         };
         cut.lost().die().await;
         let (first, bank_id) = (&cut.branches[0], cut.branches[0].bank().identity.bank_id);
-        founding::adopt(&first.branch, &cut.successor.place(), bank_id)
+        adopt(&first.branch, &cut.successor.place(), bank_id)
             .await
             .expect("adopted");
         cut
@@ -153,7 +154,7 @@ impl Cut {
         let locks = self
             .branches
             .iter()
-            .map(|running| running.bank().members.changing.lock());
+            .map(|running| running.bank().members.hold_changes());
         futures::future::join_all(locks).await
     }
 
@@ -184,9 +185,9 @@ impl Cut {
             return Err("no join".to_owned());
         };
         let seats = leader.bank().engine.seats();
-        match super::plan::enlist(&seats, new, *position) {
-            Ok(super::plan::Plan::Done) => Ok(()),
-            Ok(super::plan::Plan::Change { change, .. }) => {
+        match crate::reconfiguration::plan::enlist(&seats, new, *position) {
+            Ok(crate::reconfiguration::plan::Plan::Done) => Ok(()),
+            Ok(crate::reconfiguration::plan::Plan::Change { change, .. }) => {
                 let changed = leader.bank().engine.change(&seats, change, PATIENCE).await;
                 changed.map_err(|error| error.to_string())
             }
@@ -260,11 +261,7 @@ async fn a_leader_that_dies_at_any_step_is_followed_by_one_that_goes_on() {
     let rows = [At::Enlisted, At::CaughtUp, At::Exchanging].map(|at| async move {
         let cut = Cut::new().await;
         // As if each leader died before it did anything.
-        let held = futures::future::join_all(
-            cut.branches
-                .iter()
-                .map(|running| running.bank().members.changing.lock()),
-        );
+        let held = futures::future::join_all(cut.branches.iter().map(|running| running.bank().members.hold_changes()));
         let held = held.await;
         cut.enlisted().await;
         if at != At::Enlisted {
@@ -342,5 +339,5 @@ async fn a_change_for_another_membership_is_not_made() {
     let old = engine.seats();
     cut.enlisted().await;
     let changed = engine.change(&old, Change::default(), PATIENCE).await;
-    assert_eq!(changed, Err(crate::raft::membership::ChangeError::Overtaken));
+    assert_eq!(changed, Err(crate::replication::membership::ChangeError::Overtaken));
 }

@@ -6,9 +6,9 @@ use bank_proto::v1;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::change::{PAUSE_MAX, PAUSE_MIN, Wish};
-use super::plan::is_joining;
 use crate::branch::Branch;
+use crate::reconfiguration::plan::is_joining;
+use crate::reconfiguration::{PAUSE_MAX, PAUSE_MIN, Wish};
 
 /// How long a removal may take, a change of the leader included.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use tonic::Status;
 
 use super::{FAILED, Failure, USAGE, on_one_thread, print, reach, refused};
+use crate::api::commands;
 use crate::args::ExportArguments;
-use crate::books::BooksFile;
-use crate::data_directory::DataDirectory;
-use crate::peer::Identity;
-use crate::service::journal;
+use crate::directory::DataDirectory;
+use crate::peers::Identity;
+use crate::store::BooksFile;
 
 /// Prints what a branch has applied: of one that runs, or of the directory of one that does not.
 ///
@@ -49,7 +49,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
                     branch: directory.branch(),
                     replica: directory.replica(),
                 };
-                journal::pages(identity, books, None, 0)
+                commands::pages(identity, books, None, 0)
             }
             (None, None) => return Err(Failure::new(USAGE, "give --branch HOST:PORT or --data DIR")),
         };

@@ -12,8 +12,8 @@ use super::{FAILED, Failure, USAGE, given_secret, print};
 use crate::args::StartArguments;
 use crate::branch::BranchError;
 use crate::daemon::{self, DaemonError};
-use crate::data_directory::{self, DataDirectoryError};
-use crate::open_files;
+use crate::directory::{DataDirectoryError, recorded_bank};
+use crate::server::open_files;
 
 /// Runs a branch until it is told to stop.
 ///
@@ -28,7 +28,7 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     }
     open_files::raise();
     #[cfg(feature = "planted-bugs")]
-    crate::books::failing_disk::install();
+    crate::store::failing_disk::install();
     let runtime = match arguments.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
         threads => tokio::runtime::Builder::new_multi_thread()
@@ -44,7 +44,7 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
             .local_addr()
             .map_err(|error| cannot_listen(arguments, &error))?;
         if arguments.announce {
-            let bank_id = data_directory::recorded_bank(Path::new(&arguments.data));
+            let bank_id = recorded_bank(Path::new(&arguments.data));
             let line = json!({
                 "branch": arguments.id, "address": address.to_string(), "pid": std::process::id(), "bank_id": bank_id,
             });

@@ -7,7 +7,7 @@ use bank_auth::{Secret, SecretFileError, file};
 
 use super::{FAILED, Failure, USAGE, print};
 use crate::args::TokenArguments;
-use crate::data_directory::SECRET_FILE;
+use crate::directory::SECRET_FILE;
 
 /// The longest line of stdin that is read for a secret, in bytes.
 const LINE_BYTES_MAX: u64 = 512;

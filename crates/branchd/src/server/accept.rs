@@ -10,12 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::authenticate::Authenticator;
 use super::connection::Connection;
-use super::connections::{Connections, Place, ToClose};
-use super::places::Limits;
 use crate::branch::Branch;
-use crate::caller::Doorkeeper;
-use crate::open_files;
+use crate::callers::{Connections, Limits, Place, ToClose};
+use crate::server::open_files;
 
 /// How long to rest after the system refused to accept a connection: it is out of something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -25,7 +24,7 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
     let (accepted, handed_on) = mpsc::channel(1);
     let connections = branch.config.max_connections.min(open_files::connections());
     let connections = Connections::new(Limits::of(connections));
-    let door = Arc::new(Doorkeeper::new(branch.secret.clone(), branch.myself()));
+    let authenticator = Arc::new(Authenticator::new(branch.secret.clone(), branch.myself()));
     tokio::spawn(async move {
         let mut stopping = std::pin::pin!(branch.stopping());
         let mut close_stuck = std::pin::pin!(connections.close_stuck());
@@ -52,9 +51,9 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
                 patience,
             };
             // On its own task, so that a connection that says nothing holds up no other. There are as many as places.
-            let (branch, door, accepted) = (Arc::clone(&branch), Arc::clone(&door), accepted.clone());
+            let (branch, authenticator, accepted) = (Arc::clone(&branch), Arc::clone(&authenticator), accepted.clone());
             tokio::spawn(async move {
-                match arrival.greet(&branch, &door).await {
+                match arrival.greet(&branch, &authenticator).await {
                     // Without a receiver the server has ended.
                     Ok(connection) => drop(accepted.send(Ok(connection)).await),
                     Err(error) => tracing::debug!(%from, %error, "a connection came to nothing"),
@@ -77,11 +76,11 @@ struct Arrival {
 
 impl Arrival {
     /// Finds out who opened the connection, and whether there is a place.
-    async fn greet(mut self, branch: &Branch, door: &Doorkeeper) -> io::Result<Connection> {
+    async fn greet(mut self, branch: &Branch, authenticator: &Authenticator) -> io::Result<Connection> {
         // Answers are small and waited for.
         self.stream.set_nodelay(true)?;
         let caller = tokio::select! {
-            caller = tokio::time::timeout(self.patience, door.recognise(&mut self.stream)) => caller??,
+            caller = tokio::time::timeout(self.patience, authenticator.authenticate(&mut self.stream)) => caller??,
             () = &mut self.to_close => return Err(io::ErrorKind::ConnectionAborted.into()),
             () = branch.stopping() => return Err(io::ErrorKind::Interrupted.into()),
         };

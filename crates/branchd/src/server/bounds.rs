@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::peer::MESSAGE_BYTES_MAX;
+use crate::peers::MESSAGE_BYTES_MAX;
 
 /// How long the request of a call with one message may take from its head to its end. A message of a few hundred bytes
 /// takes one round trip.

@@ -13,75 +13,10 @@ use tonic::codegen::http::{Request, Response};
 use tower_layer::Layer;
 
 use super::bounds::Bounds;
-use super::connections::Calls;
 use super::receiving::Receiving;
 use super::sending::Sending;
-use crate::caller::Caller;
-use crate::customers::Visitor;
+use crate::callers::{Allowance, Allowances, Calls, ConnectionInfo, Full, Share, caller_of};
 use crate::fate;
-use crate::quota::{Full, Share};
-
-/// What calls may hold: those of one connection, or of all connections of a kind of callers. A call holds about 9 KB with its
-/// stream.
-#[derive(Debug, Clone)]
-pub(crate) struct Allowance {
-    /// Calls under way.
-    calls: Share,
-    /// Bytes of messages that are not complete.
-    receiving: Share,
-    /// Bytes of answers that are not sent.
-    sending: Share,
-}
-
-impl Allowance {
-    fn new(calls: u32, receiving: u32, sending: u32) -> Self {
-        Self {
-            calls: Share::new(calls),
-            receiving: Share::new(receiving),
-            sending: Share::new(sending),
-        }
-    }
-
-    /// Of one connection, which has 1,024 calls under way at the most.
-    ///
-    /// Customers: sixteen of their largest requests, or every call's of the usual size; a hundred pages of accounts.
-    /// Branches: two of the largest messages.
-    pub(crate) fn of_connection(caller: Caller) -> Self {
-        match caller {
-            Caller::Customer => Self::new(1024, 1 << 20, 8 << 20),
-            Caller::Operator => Self::new(64, 2 << 20, 8 << 20),
-            Caller::Branch(_) => Self::new(1024, 32 << 20, 32 << 20),
-        }
-    }
-}
-
-/// What the calls of all connections may hold, by who makes them: none takes the others' share.
-#[derive(Debug)]
-struct Allowances {
-    customers: Allowance,
-    operators: Allowance,
-    branches: Allowance,
-}
-
-impl Allowances {
-    /// Customers: all writes that may wait (`writer::QUEUE_LEN_MAX`) and all reads (`reads::WAITING_MAX`). Branches: sixteen with
-    /// all the calls that a connection may have under way, and four of the largest messages.
-    fn new() -> Self {
-        Self {
-            customers: Allowance::new(24 << 10, 16 << 20, 64 << 20),
-            operators: Allowance::new(256, 4 << 20, 16 << 20),
-            branches: Allowance::new(16 << 10, 64 << 20, 64 << 20),
-        }
-    }
-
-    fn of(&self, caller: Caller) -> &Allowance {
-        match caller {
-            Caller::Customer => &self.customers,
-            Caller::Operator => &self.operators,
-            Caller::Branch(_) => &self.branches,
-        }
-    }
-}
 
 /// Puts the bounds around every service.
 #[derive(Debug, Clone)]
@@ -130,9 +65,9 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let bounds = Bounds::of(request.uri().path());
-        let caller = Caller::of(request.extensions());
+        let caller = caller_of(request.extensions());
         let all = self.all.of(caller);
-        let visitor = request.extensions().get::<Visitor>();
+        let visitor = request.extensions().get::<ConnectionInfo>();
         // A call without a connection is made in this process: by a test.
         let own = visitor.map_or_else(
             || Allowance::of_connection(caller),
@@ -145,7 +80,7 @@ where
                 return Box::pin(std::future::ready(Ok(refused)));
             }
         };
-        let under_way = visitor.and_then(Visitor::calls).map(Calls::begin);
+        let under_way = visitor.and_then(ConnectionInfo::calls).map(Calls::begin);
         let sending = (own.sending, all.sending.clone());
         let request = request.map(|body| Body::new(Receiving::new(body, bounds, own.receiving, all.receiving.clone())));
         let answer = self.inner.call(request);

@@ -8,8 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tonic::transport::server::Connected;
 
-use super::connections::{Place, ToClose};
-use crate::customers::Visitor;
+use crate::callers::{ConnectionInfo, Place, ToClose};
 
 /// What every HTTP/2 connection begins with, in bytes.
 const PREFACE_LEN: usize = 24;
@@ -17,7 +16,7 @@ const PREFACE_LEN: usize = 24;
 /// A connection, and its place among those that may be open.
 pub(super) struct Connection {
     stream: TcpStream,
-    visitor: Visitor,
+    visitor: ConnectionInfo,
     /// Until it has begun.
     preface: Option<Preface>,
     to_close: ToClose,
@@ -36,7 +35,7 @@ impl Connection {
     /// `over`: when it is no longer waited for that it begins.
     pub(super) fn new(
         stream: TcpStream,
-        visitor: Visitor,
+        visitor: ConnectionInfo,
         (place, to_close): (Place, ToClose),
         over: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
@@ -63,9 +62,9 @@ impl Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Visitor;
+    type ConnectInfo = ConnectionInfo;
 
-    fn connect_info(&self) -> Visitor {
+    fn connect_info(&self) -> ConnectionInfo {
         self.visitor.clone()
     }
 }

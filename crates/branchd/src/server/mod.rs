@@ -2,13 +2,13 @@
 //! leave to us set here.
 
 mod accept;
+mod authenticate;
 mod bounds;
 mod calls;
 mod connection;
-mod connections;
-mod flow;
 mod framing;
-mod places;
+pub(crate) mod open_files;
+mod permission;
 mod receiving;
 mod sending;
 
@@ -22,17 +22,13 @@ use tokio::net::TcpListener;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 
+use crate::api::{BankApi, BranchApi, OperatorApi};
 use crate::branch::Branch;
-use crate::customers::welcome;
-use crate::peer::MESSAGE_BYTES_MAX;
-use crate::permission::PermissionLayer;
-use crate::service::{BankApi, BranchApi, OperatorApi};
+use crate::callers::count_customer;
+use crate::peers::MESSAGE_BYTES_MAX;
 use accept::accept;
 use calls::BoundsLayer;
-
-pub(crate) use calls::Allowance;
-pub(crate) use connections::Calls;
-pub(crate) use places::{CONNECTIONS_MAX, CONNECTIONS_MIN};
+use permission::PermissionLayer;
 
 /// How many calls one connection may have under way.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
@@ -73,7 +69,7 @@ pub(crate) async fn serve(
         .initial_connection_window_size(WINDOW_BYTES)
         .layer(PermissionLayer)
         .layer(BoundsLayer::new())
-        .add_service(InterceptedService::new(bank, welcome))
+        .add_service(InterceptedService::new(bank, count_customer))
         .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
         .add_service(
             peer.max_decoding_message_size(MESSAGE_BYTES_MAX)

@@ -13,8 +13,8 @@ use tonic::codegen::Bytes;
 
 use super::bounds::{Bounds, Kind};
 use super::framing::{Framing, HEADER_LEN};
+use crate::callers::{Full, Held, Share};
 use crate::fate;
-use crate::quota::{Full, Held, Share};
 
 /// A request's body. It ends with an error where it passes a bound.
 pub(super) struct Receiving {

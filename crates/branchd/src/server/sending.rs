@@ -11,9 +11,8 @@ use tonic::body::Body;
 use tonic::codegen::Bytes;
 use tonic::codegen::http::HeaderMap;
 
-use super::connections::UnderWay;
-use super::flow::Flow;
-use crate::quota::{Full, Held, Share};
+use crate::callers::{Flow, UnderWay};
+use crate::callers::{Full, Held, Share};
 
 /// An answer's body. It ends with RESOURCE_EXHAUSTED where too much waits for a caller that does not read.
 pub(super) struct Sending {

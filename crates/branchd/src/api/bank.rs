@@ -1,0 +1,460 @@
+//! The customers' service.
+
+use std::sync::Arc;
+
+use bank_ledger::{AccountName, Action, Amount, Command, RequestId};
+use bank_proto::v1;
+use bank_proto::v1::bank_service_server::BankService;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::deadline;
+use crate::branch::{Bank, Branch};
+use crate::callers::Share;
+use crate::callers::waiting_places;
+use crate::reads::Demand;
+use crate::store::{BooksError, Reader};
+use crate::{clock, fate, outcome, propagation};
+
+/// How many accounts one page has at the most.
+const PAGE_LEN_MAX: u32 = 1000;
+/// How many entries one message of a statement has at the most.
+const STATEMENT_PAGE_LEN: usize = 256;
+
+/// Serves customers.
+pub(crate) struct BankApi(pub(crate) Arc<Branch>);
+
+fn invalid(what: &str, why: impl std::fmt::Display) -> Status {
+    Status::invalid_argument(format!("{what}: {why}"))
+}
+
+fn account(field: &str, text: &str) -> Result<AccountName, Status> {
+    if text.is_empty() {
+        Ok(AccountName::main())
+    } else {
+        named_account(field, text)
+    }
+}
+
+fn named_account(field: &str, text: &str) -> Result<AccountName, Status> {
+    AccountName::new(text).map_err(|error| invalid(field, error))
+}
+
+fn amount(minor_units: i64) -> Result<Amount, Status> {
+    Amount::new(minor_units).map_err(|error| invalid("amount", error))
+}
+
+/// A session of another bank is turned away before anything is done for it.
+fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let asked: Uuid = asked
+        .parse()
+        .map_err(|_| invalid("bank_id", format!("{asked:?} is no UUID")))?;
+    let (branch, here) = (bank.identity.branch, bank.identity.bank_id);
+    if asked == here {
+        return Ok(());
+    }
+    Err(Status::failed_precondition(format!(
+        "the session is of bank {asked}, branch {branch} is of bank {here}: use another session, or that bank's branches"
+    )))
+}
+
+fn books_failed(error: &BooksError) -> Status {
+    tracing::error!(%error, "the books cannot be read");
+    match error {
+        BooksError::Full { .. } => Status::resource_exhausted(error.to_string()),
+        _ => Status::internal(error.to_string()),
+    }
+}
+
+fn stopping(bank: &Bank) -> Status {
+    let (branch, at) = (bank.identity.branch, bank.books.position());
+    Status::unavailable(format!(
+        "branch {branch} is stopping, at position {at}: ask another, or this one again once it is back"
+    ))
+}
+
+fn no_such_account(name: &AccountName) -> Status {
+    Status::not_found(format!("no such account: {name}"))
+}
+
+/// A read that the books are ready for.
+struct ReadyRead<'a> {
+    bank: &'a Bank,
+    waited_us: u64,
+}
+
+impl ReadyRead<'_> {
+    fn stamp(&self, position: u64) -> v1::ReadStamp {
+        v1::ReadStamp {
+            bank_id: self.bank.identity.bank_id.to_string(),
+            branch: self.bank.identity.branch,
+            position,
+            waited_us: self.waited_us,
+        }
+    }
+}
+
+impl BankApi {
+    async fn ready(
+        &self,
+        options: Option<v1::ReadOptions>,
+        connection: Share,
+        deadline: Instant,
+    ) -> Result<ReadyRead<'_>, Status> {
+        let bank = self.0.bank()?;
+        let options = options.unwrap_or_default();
+        check_bank(bank, &options.bank_id)?;
+        let member = tokio::time::timeout_at(deadline, bank.standing.check()).await;
+        member.map_err(|_| Status::deadline_exceeded("the branch was just started: try again"))??;
+        let demand = Demand {
+            min_position: options.min_position,
+            linearizable: options.linearizable,
+        };
+        let waited = tokio::select! {
+            biased;
+            waited = bank.reads.wait(demand, &connection, deadline) => waited.map_err(|error| fate::of_read(&error))?,
+            status = bank.standing.lost() => return Err(status),
+            // Whoever waits for what is to come had better ask another branch.
+            () = async { self.0.stopping().await } => return Err(stopping(bank)),
+        };
+        let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        Ok(ReadyRead { bank, waited_us })
+    }
+
+    /// Has one write decided. Whatever is wrong with the request is said before anything is proposed.
+    async fn write(
+        &self,
+        options: Option<v1::WriteOptions>,
+        action: Result<Action, Status>,
+        deadline: Instant,
+    ) -> Result<v1::WriteResult, Status> {
+        let (bank, command, propagation) = self.checked(options, action).map_err(fate::not_applied)?;
+        if let Some(status) = bank.standing.refused() {
+            return Err(fate::not_applied(status));
+        }
+        let request_id = command.request_id;
+        let _place = match propagation {
+            v1::Propagation::All => Some(propagation::place(bank).map_err(fate::not_applied)?),
+            _ => None,
+        };
+        let decided = bank
+            .writer
+            .submit(command, deadline)
+            .await
+            .map_err(|error| fate::of_write(&error))?;
+        let (bank_id, branch) = (bank.identity.bank_id.to_string(), bank.identity.branch);
+        let Some(mut result) = outcome::to_customer(&decided, bank_id, branch) else {
+            let first = decided.position;
+            return Err(fate::not_applied(Status::already_exists(format!(
+                "request id {} was used for another write, at position {first}: give this one its own",
+                Uuid::from_bytes(request_id.0)
+            ))));
+        };
+        if propagation == v1::Propagation::All {
+            result.missing_branches = propagation::everywhere(&self.0, bank, result.position, deadline).await;
+        }
+        Ok(result)
+    }
+
+    fn checked(
+        &self,
+        options: Option<v1::WriteOptions>,
+        action: Result<Action, Status>,
+    ) -> Result<(&Bank, Command, v1::Propagation), Status> {
+        let bank = self.0.bank()?;
+        let options = options.ok_or_else(|| invalid("options", "missing: a write needs a request_id"))?;
+        check_bank(bank, &options.bank_id)?;
+        let id: Uuid = options
+            .request_id
+            .parse()
+            .map_err(|_| invalid("request_id", format!("{:?} is no UUID", shortened(&options.request_id))))?;
+        let propagation = v1::Propagation::try_from(options.propagation)
+            .map_err(|_| invalid("propagation", format!("there is no {}", options.propagation)))?;
+        let action = action?;
+        if bank.books.position() == 0 {
+            // The bank's opening must be the first of all commands.
+            let branch = bank.identity.branch;
+            return Err(Status::unavailable(format!(
+                "branch {branch} has not seen the bank open yet: try again"
+            )));
+        }
+        Ok((
+            bank,
+            Command {
+                request_id: RequestId(*id.as_bytes()),
+                time_us: clock::now_us(),
+                action,
+            },
+            propagation,
+        ))
+    }
+}
+
+/// Enough of a text to recognise it by in a message.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[tonic::async_trait]
+impl BankService for BankApi {
+    async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let connection = waiting_places(request.extensions());
+        let request = request.into_inner();
+        let name = account("account", &request.account)?;
+        #[cfg(feature = "planted-bugs")]
+        let needed = request.options.as_ref().map_or(0, |options| options.min_position);
+        let ready = self.ready(request.options, connection, deadline).await?;
+        let books = ready.bank.books.clone();
+        let (balance, position) = match books.recent_balance(&name) {
+            Some((balance, position)) => (Some(balance), position),
+            None => {
+                let name = name.clone();
+                blocking(deadline, move || books.balance(&name)).await?
+            }
+        };
+        let balance = balance.ok_or_else(|| no_such_account(&name))?;
+        #[cfg(feature = "planted-bugs")]
+        let (balance, position) = crate::planted::told(balance, position, needed);
+        Ok(Response::new(v1::QueryResponse {
+            stamp: Some(ready.stamp(position)),
+            balance,
+        }))
+    }
+
+    async fn deposit(&self, request: Request<v1::DepositRequest>) -> Result<Response<v1::DepositResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let request = request.into_inner();
+        let action = || {
+            Ok(Action::Deposit {
+                account: account("account", &request.account)?,
+                amount: amount(request.amount)?,
+            })
+        };
+        let result = self.write(request.options.clone(), action(), deadline).await?;
+        Ok(Response::new(v1::DepositResponse { result: Some(result) }))
+    }
+
+    async fn withdraw(&self, request: Request<v1::WithdrawRequest>) -> Result<Response<v1::WithdrawResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let request = request.into_inner();
+        let action = || {
+            Ok(Action::Withdraw {
+                account: account("account", &request.account)?,
+                amount: amount(request.amount)?,
+            })
+        };
+        let result = self.write(request.options.clone(), action(), deadline).await?;
+        Ok(Response::new(v1::WithdrawResponse { result: Some(result) }))
+    }
+
+    async fn transfer(&self, request: Request<v1::TransferRequest>) -> Result<Response<v1::TransferResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let request = request.into_inner();
+        let action = || {
+            let from = account("from_account", &request.from_account)?;
+            let to = named_account("to_account", &request.to_account)?;
+            if from == to {
+                return Err(invalid(
+                    "to_account",
+                    format!("{to} is the account that pays: name another one"),
+                ));
+            }
+            Ok(Action::Transfer {
+                from,
+                to,
+                amount: amount(request.amount)?,
+            })
+        };
+        let result = self.write(request.options.clone(), action(), deadline).await?;
+        Ok(Response::new(v1::TransferResponse { result: Some(result) }))
+    }
+
+    async fn open_account(
+        &self,
+        request: Request<v1::OpenAccountRequest>,
+    ) -> Result<Response<v1::OpenAccountResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let request = request.into_inner();
+        let action = named_account("account", &request.account).map(|account| Action::Open { account });
+        let result = self.write(request.options, action, deadline).await?;
+        Ok(Response::new(v1::OpenAccountResponse { result: Some(result) }))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountsResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let connection = waiting_places(request.extensions());
+        let request = request.into_inner();
+        let after = match request.after_account.as_str() {
+            "" => None,
+            text => Some(named_account("after_account", text)?),
+        };
+        let limit = match request.page_size {
+            0 => PAGE_LEN_MAX,
+            given => given.min(PAGE_LEN_MAX),
+        };
+        let ready = self.ready(request.options, connection, deadline).await?;
+        let books = ready.bank.books.clone();
+        let page = blocking(deadline, move || books.accounts(after.as_ref(), limit as usize)).await?;
+        let accounts = page.accounts.into_iter();
+        Ok(Response::new(v1::ListAccountsResponse {
+            stamp: Some(ready.stamp(page.position)),
+            accounts: accounts
+                .map(|(name, balance)| v1::Account {
+                    name: name.to_string(),
+                    balance,
+                })
+                .collect(),
+            more: page.more,
+        }))
+    }
+
+    type ReadStatementStream = BoxStream<'static, Result<v1::ReadStatementResponse, Status>>;
+
+    async fn read_statement(
+        &self,
+        request: Request<v1::ReadStatementRequest>,
+    ) -> Result<Response<Self::ReadStatementStream>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let connection = waiting_places(request.extensions());
+        let request = request.into_inner();
+        let name = account("account", &request.account)?;
+        let ready = self.ready(request.options, connection, deadline).await?;
+        let limit = if request.limit == 0 { u64::MAX } else { request.limit };
+        let statement = Statement {
+            books: ready.bank.books.clone(),
+            name,
+            next: None,
+            left: limit,
+            deadline,
+        };
+        let (first, rest) = statement.page().await?;
+        let stamp = ready.stamp(first.position);
+        let first = v1::ReadStatementResponse {
+            stamp: Some(stamp),
+            entries: first.entries,
+        };
+        let rest = futures::stream::try_unfold(rest, |rest| async move {
+            let Some(statement) = rest else { return Ok(None) };
+            let (page, rest) = statement.page().await?;
+            Ok(Some((
+                v1::ReadStatementResponse {
+                    stamp: None,
+                    entries: page.entries,
+                },
+                rest,
+            )))
+        });
+        let pages = futures::stream::once(async { Ok(first) }).chain(rest.into_stream());
+        Ok(Response::new(pages.boxed()))
+    }
+}
+
+/// What is left of a statement to read.
+struct Statement {
+    books: Reader,
+    name: AccountName,
+    next: Option<u64>,
+    left: u64,
+    deadline: Instant,
+}
+
+struct Page {
+    entries: Vec<v1::Entry>,
+    position: u64,
+}
+
+impl Statement {
+    async fn page(self) -> Result<(Page, Option<Self>), Status> {
+        let Self {
+            books,
+            name,
+            next,
+            left,
+            deadline,
+        } = self;
+        let len = usize::try_from(left).map_or(STATEMENT_PAGE_LEN, |left| left.min(STATEMENT_PAGE_LEN));
+        let (reader, account) = (books.clone(), name.clone());
+        let page = blocking(deadline, move || reader.statement(&account, next, len)).await?;
+        if page.account.is_none() {
+            return Err(no_such_account(&name));
+        }
+        let entries: Vec<v1::Entry> = page.entries.iter().map(|entry| statement_entry(entry, &name)).collect();
+        let left = left.saturating_sub(entries.len() as u64);
+        let rest = page.next.filter(|_| left > 0).map(|next| Self {
+            books,
+            name,
+            next: Some(next),
+            left,
+            deadline,
+        });
+        Ok((
+            Page {
+                entries,
+                position: page.position,
+            },
+            rest,
+        ))
+    }
+}
+
+/// How many reads of the books' file go on at once: as many as the books have connections, so that none waits on a
+/// thread that a batch to be applied needs.
+static FILE_READS: Semaphore = Semaphore::const_new(4);
+
+/// Reads the books' file away from the event loop.
+pub(crate) async fn blocking<T: Send + 'static>(
+    deadline: Instant,
+    read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
+) -> Result<T, Status> {
+    let Ok(place) = tokio::time::timeout_at(deadline, FILE_READS.acquire()).await else {
+        return Err(Status::resource_exhausted(
+            "too many reads are waiting for the books' file: try again",
+        ));
+    };
+    let done = tokio::task::spawn_blocking(read).await;
+    drop(place);
+    match done {
+        Ok(result) => result.map_err(|error| books_failed(&error)),
+        Err(error) => Err(Status::internal(error.to_string())),
+    }
+}
+
+/// An entry as the statement of one of its accounts has it.
+fn statement_entry(entry: &bank_ledger::Entry, of: &AccountName) -> v1::Entry {
+    use v1::EntryKind;
+    let (kind, amount, counter, leg) = match &entry.command.action {
+        Action::Found { opening_balance } => (EntryKind::Open, *opening_balance, None, entry.account),
+        Action::Open { .. } => (EntryKind::Open, 0, None, entry.account),
+        Action::Deposit { amount, .. } => (EntryKind::Deposit, amount.get(), None, entry.account),
+        Action::Withdraw { amount, .. } => (EntryKind::Withdraw, amount.get(), None, entry.account),
+        Action::Transfer { from, to, amount } if from == of => {
+            (EntryKind::TransferOut, amount.get(), Some(to), entry.account)
+        }
+        Action::Transfer { from, amount, .. } => (
+            EntryKind::TransferIn,
+            amount.get(),
+            Some(from),
+            entry.counter_account.unwrap_or(entry.account),
+        ),
+    };
+    v1::Entry {
+        position: entry.position,
+        kind: kind.into(),
+        amount,
+        counter_account: counter.map(ToString::to_string).unwrap_or_default(),
+        balance: leg.balance,
+        request_id: Uuid::from_bytes(entry.command.request_id.0).to_string(),
+        time_us: entry.command.time_us,
+    }
+}

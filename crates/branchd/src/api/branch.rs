@@ -1,0 +1,268 @@
+//! The other branches' service. Who sends is known from the connection; a message of another bank, or one that means
+//! another replica or speaks for another branch, is refused first.
+
+use std::sync::Arc;
+
+use bank_auth::BranchIdentity;
+use bank_ledger::{Command, Digest, Ledger};
+use bank_proto::v1;
+use bank_proto::v1::branch_service_server::BranchService;
+use bank_proto::v1::install_snapshot_request::Part;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+
+use super::deadline;
+use crate::branch::{Bank, Branch};
+use crate::callers::caller_of;
+use crate::peers::FORMAT;
+use crate::reconfiguration::{Wish, membership_of};
+use crate::replication::{Malformed, command_from_wire};
+use crate::writer::BATCH_LEN_MAX;
+use crate::{fate, outcome};
+
+/// Serves the other branches.
+pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
+
+impl BranchApi {
+    /// The bank, for a sender who belongs to it.
+    fn greeted(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<&Bank, Status> {
+        let bank = self.0.bank()?;
+        bank.identity.check(peer, sender)?;
+        Ok(bank)
+    }
+}
+
+/// The branch that sent a request, as its connection proved it. `permission` lets no other caller come this far.
+fn sender<T>(request: &Request<T>) -> Result<BranchIdentity, Status> {
+    let caller = caller_of(request.extensions());
+    caller
+        .branch()
+        .ok_or_else(|| Status::permission_denied("only branches may make this call"))
+}
+
+fn no_part() -> Status {
+    Status::invalid_argument("malformed message: the first part of a snapshot is its header, all others are bytes")
+}
+
+#[tonic::async_trait]
+impl BranchService for BranchApi {
+    async fn adopt(&self, request: Request<v1::AdoptRequest>) -> Result<Response<v1::AdoptResponse>, Status> {
+        let request = request.into_inner();
+        let me = self.0.config.branch;
+        if request.format != FORMAT || request.branch != me {
+            let why = format!(
+                "this is branch {me} with format {FORMAT}, not branch {} with format {}: check the addresses, and run \
+                 the same version on both",
+                request.branch, request.format
+            );
+            return Err(Status::failed_precondition(why));
+        }
+        let bank_id = Uuid::from_slice(&request.bank_id)
+            .map_err(|_| Status::invalid_argument("malformed message: a bank id is not 16 bytes"))?;
+        let _turn = self.0.founding.lock().await;
+        self.0.adopt(bank_id).await?;
+        Ok(Response::new(v1::AdoptResponse {
+            replica: self.0.directory.replica(),
+        }))
+    }
+
+    type AppendStream = BoxStream<'static, Result<v1::AppendResponse, Status>>;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<v1::AppendRequest>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        // The answer's head goes out now, for the leader to begin; its bank and term stand in its first message.
+        let sender = sender(&request)?;
+        let branch = Arc::clone(&self.0);
+        let mut requests = request.into_inner();
+        let responses = async move {
+            let Some(mut first) = requests.message().await? else {
+                return Ok(futures::stream::empty().boxed());
+            };
+            let bank = branch.bank()?;
+            bank.identity.check(first.peer.take(), sender)?;
+            let all = futures::stream::once(async { Ok(first) }).chain(requests);
+            Ok::<_, Status>(bank.engine.append(all, sender.replica, branch.stopping()))
+        };
+        Ok(Response::new(futures::stream::once(responses).try_flatten().boxed()))
+    }
+
+    type AttendStream = BoxStream<'static, Result<v1::AttendResponse, Status>>;
+
+    async fn attend(&self, request: Request<v1::AttendRequest>) -> Result<Response<Self::AttendStream>, Status> {
+        let sender = sender(&request)?;
+        self.greeted(request.into_inner().peer, sender)?;
+        let stopping = self.0.stopping();
+        let silence = futures::stream::once(stopping).filter_map(|()| futures::future::ready(None));
+        Ok(Response::new(silence.boxed()))
+    }
+
+    async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
+        let sender = sender(&request)?;
+        let mut request = request.into_inner();
+        let bank = self.greeted(request.peer.take(), sender)?;
+        bank.engine.vote(request, sender.replica).await.map(Response::new)
+    }
+
+    async fn pre_vote(&self, request: Request<v1::PreVoteRequest>) -> Result<Response<v1::PreVoteResponse>, Status> {
+        let sender = sender(&request)?;
+        let request = request.into_inner().request;
+        let mut request = request.ok_or_else(|| Status::invalid_argument("malformed message: no request"))?;
+        let bank = self.greeted(request.peer.take(), sender)?;
+        let response = bank.engine.pre_vote(request, sender.replica).await?;
+        Ok(Response::new(v1::PreVoteResponse {
+            response: Some(response),
+        }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<v1::TransferLeaderRequest>,
+    ) -> Result<Response<v1::TransferLeaderResponse>, Status> {
+        let sender = sender(&request)?;
+        let mut request = request.into_inner();
+        let bank = self.greeted(request.peer.take(), sender)?;
+        bank.engine
+            .transfer_leader(request, sender.replica)
+            .await
+            .map(Response::new)
+    }
+
+    async fn offer_snapshot(
+        &self,
+        request: Request<v1::OfferSnapshotRequest>,
+    ) -> Result<Response<v1::OfferSnapshotResponse>, Status> {
+        let sender = sender(&request)?;
+        let mut offer = request.into_inner();
+        let bank = self.greeted(offer.peer.take(), sender)?;
+        bank.engine.offer_snapshot(offer, sender.replica).map(Response::new)
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<v1::InstallSnapshotRequest>>,
+    ) -> Result<Response<v1::InstallSnapshotResponse>, Status> {
+        let sender = sender(&request)?;
+        let mut parts = request.into_inner();
+        let Some(Part::Header(mut header)) = parts.message().await?.and_then(|first| first.part) else {
+            return Err(no_part());
+        };
+        let bank = self.greeted(header.peer.take(), sender)?;
+        let chunks = parts.map(|part| match part?.part {
+            Some(Part::Chunk(bytes)) => Ok(bytes),
+            _ => Err(no_part()),
+        });
+        let installed = bank.engine.install_snapshot(header, sender.replica, chunks).await;
+        installed.map(Response::new)
+    }
+
+    async fn forward(&self, request: Request<v1::ForwardRequest>) -> Result<Response<v1::ForwardResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
+        let request = request.into_inner();
+        let checked = || -> Result<(&Bank, Vec<Command>), Status> {
+            let bank = self.greeted(request.peer, sender)?;
+            if request.commands.len() > BATCH_LEN_MAX {
+                let len = request.commands.len();
+                return Err(Status::invalid_argument(format!(
+                    "{len} commands at once: at most {BATCH_LEN_MAX}"
+                )));
+            }
+            let commands: Result<_, Malformed> = request.commands.into_iter().map(command_from_wire).collect();
+            Ok((
+                bank,
+                commands.map_err(|error| Status::invalid_argument(error.to_string()))?,
+            ))
+        };
+        let (bank, commands) = checked().map_err(fate::not_applied)?;
+        let applied = bank.writer.submit_forwarded(commands, deadline).await;
+        let applied = applied.map_err(|error| fate::of_write(&error))?;
+        Ok(Response::new(v1::ForwardResponse {
+            outcomes: applied.iter().map(outcome::to_wire).collect(),
+        }))
+    }
+
+    async fn read_index(
+        &self,
+        request: Request<v1::ReadIndexRequest>,
+    ) -> Result<Response<v1::ReadIndexResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
+        let bank = self.greeted(request.into_inner().peer, sender)?;
+        let _place = bank.reads.place_for_branch().map_err(|error| fate::of_read(&error))?;
+        let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
+        match index {
+            Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
+            Ok(Err(error)) => Err(Status::unavailable(error.to_string())),
+            Err(_) => Err(Status::deadline_exceeded(
+                "no quorum confirmed in time that this branch leads",
+            )),
+        }
+    }
+
+    async fn change_members(
+        &self,
+        request: Request<v1::ChangeMembersRequest>,
+    ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
+        let sender = sender(&request)?;
+        let request = request.into_inner();
+        let bank = self.greeted(request.peer, sender)?;
+        let wish = Wish::from_wire(request.change)?;
+        let membership = bank.members.change(&wish).await?.to_wire();
+        Ok(Response::new(v1::ChangeMembersResponse { membership }))
+    }
+
+    async fn ask_membership(
+        &self,
+        request: Request<v1::AskMembershipRequest>,
+    ) -> Result<Response<v1::AskMembershipResponse>, Status> {
+        let sender = sender(&request)?;
+        let bank = self.greeted(request.into_inner().peer, sender)?;
+        let answer = membership_of(&bank.engine, sender.replica, sender.branch);
+        Ok(Response::new(answer))
+    }
+
+    async fn compare(&self, request: Request<v1::CompareRequest>) -> Result<Response<v1::CompareResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
+        let request = request.into_inner();
+        let bank = self.greeted(request.peer, sender)?;
+        let digest = request.digest.as_slice().try_into();
+        let digest = digest.map_err(|_| Status::invalid_argument("malformed message: a digest is not 32 bytes"))?;
+        // Not one of the waiting reads: an answer to a customer may depend on it.
+        let reached = bank.engine.position().wait_for(request.position);
+        let reached = tokio::time::timeout_at(deadline, reached).await;
+        reached.map_err(|_| Status::deadline_exceeded("the position was not applied here in time"))?;
+        let mine = bank.agreement.compare(Ledger {
+            position: request.position,
+            digest: Digest(digest),
+        });
+        Ok(Response::new(v1::CompareResponse {
+            digest: mine.map(|digest| digest.0.to_vec()).unwrap_or_default(),
+        }))
+    }
+
+    async fn await_position(
+        &self,
+        request: Request<v1::AwaitPositionRequest>,
+    ) -> Result<Response<v1::AwaitPositionResponse>, Status> {
+        let deadline = deadline::of(request.metadata());
+        let sender = sender(&request)?;
+        let request = request.into_inner();
+        let bank = self.greeted(request.peer, sender)?;
+        // The caller takes an answer for a sign that this branch stays.
+        if self.0.is_stopping() {
+            return Err(Status::unavailable("this branch is stopping"));
+        }
+        bank.reads
+            .wait_for_branch(request.position, deadline)
+            .await
+            .map_err(|error| fate::of_read(&error))?;
+        Ok(Response::new(v1::AwaitPositionResponse {
+            position: bank.books.position(),
+        }))
+    }
+}

@@ -1,0 +1,110 @@
+//! All that a branch has decided and applied, as messages.
+
+use std::time::Duration;
+
+use bank_ledger::{Action, Outcome, Position};
+use bank_proto::v1;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::time::{Instant, timeout_at};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::bank::blocking;
+use crate::outcome;
+use crate::peers::Identity;
+use crate::replication::engine::Engine;
+use crate::store::{Cursor, Decided, Reader};
+
+/// How long one page may wait for its turn at the books' file.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is left to read.
+struct Rest {
+    books: Reader,
+    engine: Option<Engine>,
+    cursor: Cursor,
+    up_to: Position,
+}
+
+/// The head, then pages of commands. An engine says when they were applied.
+pub(crate) fn pages(
+    identity: Identity,
+    books: Reader,
+    engine: Option<Engine>,
+    after: Position,
+) -> BoxStream<'static, Result<v1::ReadJournalResponse, Status>> {
+    let ledger = books.ledger();
+    let head = v1::JournalHead {
+        bank_id: identity.bank_id.to_string(),
+        branch: identity.branch,
+        position: ledger.position,
+        digest: ledger.digest.0.to_vec(),
+    };
+    let first = v1::ReadJournalResponse {
+        head: Some(head),
+        applied: Vec::new(),
+    };
+    let rest = Rest {
+        books,
+        engine,
+        cursor: Cursor::after(after),
+        up_to: ledger.position,
+    };
+    let pages = futures::stream::try_unfold(rest, |mut rest| async move {
+        let (books, cursor, up_to) = (rest.books.clone(), rest.cursor, rest.up_to);
+        let deadline = Instant::now() + PAGE_TIMEOUT;
+        if let Some(engine) = &rest.engine {
+            // The books show a command a moment before the engine has noted when it was applied. Without that it is told too.
+            let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
+        }
+        let (page, cursor) = blocking(deadline, move || books.decided(cursor, up_to)).await?;
+        if page.is_empty() {
+            return Ok(None);
+        }
+        rest.cursor = cursor;
+        let applied = page.into_iter().map(|decided| {
+            let applied_us = rest
+                .engine
+                .as_ref()
+                .and_then(|engine| engine.applied_us(decided.position));
+            applied_command(decided, applied_us)
+        });
+        let message = v1::ReadJournalResponse {
+            head: None,
+            applied: applied.collect(),
+        };
+        Ok(Some((message, rest)))
+    });
+    futures::stream::once(async { Ok(first) }).chain(pages).boxed()
+}
+
+fn applied_command(decided: Decided, applied_us: Option<u64>) -> v1::AppliedCommand {
+    use v1::AppliedAction;
+    use v1::applied_command::Outcome as Told;
+    let (action, account, amount, to) = match &decided.action {
+        Action::Found { opening_balance } => (AppliedAction::Open, bank_ledger::MAIN, *opening_balance, None),
+        Action::Open { account } => (AppliedAction::Open, account.as_str(), 0, None),
+        Action::Deposit { account, amount } => (AppliedAction::Deposit, account.as_str(), amount.get(), None),
+        Action::Withdraw { account, amount } => (AppliedAction::Withdraw, account.as_str(), amount.get(), None),
+        Action::Transfer { from, to, amount } => (AppliedAction::Transfer, from.as_str(), amount.get(), Some(to)),
+    };
+    let told = match &decided.outcome {
+        Outcome::Accepted { balance } => Some(Told::Accepted(v1::Accepted { balance: *balance })),
+        Outcome::Refused(refusal) => Some(Told::Refused(outcome::refused(refusal))),
+        // Never kept: a reused id decides nothing.
+        Outcome::IdReused => None,
+    };
+    v1::AppliedCommand {
+        position: decided.position,
+        request_id: Uuid::from_bytes(decided.request_id.0).to_string(),
+        time_us: decided.time_us,
+        action: action.into(),
+        account: account.to_owned(),
+        amount,
+        to_account: to.map(ToString::to_string).unwrap_or_default(),
+        outcome: told,
+        to_balance: decided.to_balance,
+        applied_us: applied_us.unwrap_or(0),
+    }
+}

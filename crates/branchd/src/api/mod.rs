@@ -1,0 +1,14 @@
+//! The three services of a branch. Each call decodes, validates, calls and encodes; no rule about money is here.
+//!
+//! [`bank`] is for customers, [`operator`] for operators, [`branch`] for the other branches. [`deadline`] is how long a
+//! call may take, [`commands`] how all that a branch applied is told.
+
+pub(crate) mod bank;
+pub(crate) mod branch;
+pub(crate) mod commands;
+mod deadline;
+mod operator;
+
+pub(crate) use bank::BankApi;
+pub(crate) use branch::BranchApi;
+pub(crate) use operator::OperatorApi;

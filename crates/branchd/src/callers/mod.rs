@@ -1,0 +1,17 @@
+//! Who is connected to this branch, and how much each connection may hold.
+
+mod allowance;
+mod caller;
+mod connection_info;
+mod connections;
+mod flow;
+mod places;
+mod quota;
+
+pub(crate) use allowance::{Allowance, Allowances};
+pub(crate) use caller::Caller;
+pub(crate) use connection_info::{ConnectionInfo, Customers, caller_of, count_customer, waiting_places};
+pub(crate) use connections::{Calls, Connections, Place, ToClose, UnderWay};
+pub(crate) use flow::Flow;
+pub(crate) use places::{CONNECTIONS_MAX, CONNECTIONS_MIN, Limits};
+pub(crate) use quota::{Full, Held, Share};

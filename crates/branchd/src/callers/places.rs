@@ -1,0 +1,414 @@
+//! Which connections may be open, as plain data: who holds a place, and who gives one up where there are too many.
+//!
+//! A new connection holds one of a few places for those that have not said who they are. Once it has, it holds a place of its
+//! kind. Customers cannot take the places that are kept for branches and operators; those may take a customer's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// The least number of connections that a branch works with.
+pub(crate) const CONNECTIONS_MIN: u32 = 32;
+/// The most: an idle connection costs about 20 KB, so that these cost 80 MB.
+pub(crate) const CONNECTIONS_MAX: u32 = 4096;
+/// Of all places, an eighth is for connections that have not said who they are, a quarter for branches, and so many for
+/// operators at the most. What is left is the customers'.
+const ARRIVING_PART: u32 = 8;
+const BRANCHES_PART: u32 = 4;
+const OPERATORS: u32 = 16;
+
+/// How many connections of each kind there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// That have not said who they are.
+    arriving: u32,
+    /// Of customers.
+    customers: u32,
+    /// That have said who they are, in all.
+    known: u32,
+}
+
+impl Limits {
+    /// For so many connections in all.
+    pub(crate) fn of(connections: u32) -> Self {
+        let connections = connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
+        let arriving = connections / ARRIVING_PART;
+        let known = connections - arriving;
+        let kept = connections / BRANCHES_PART + OPERATORS.min(connections / ARRIVING_PART);
+        Self {
+            arriving,
+            customers: known - kept,
+            known,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn customers(&self) -> u32 {
+        self.customers
+    }
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Customer,
+    /// A branch or an operator, who has proven it.
+    Trusted,
+}
+
+/// Names a connection among those of this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id(u64);
+
+/// A connection that is to be closed to make room. `W` is what closes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed<W> {
+    pub(crate) connection: W,
+    /// How long nothing has been asked on it.
+    pub(crate) idle: Duration,
+}
+
+/// What comes of a connection that has said who it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Settled<W> {
+    Kept,
+    /// It takes the place of this one.
+    InPlaceOf(Closed<W>),
+    /// There is no place for it, and it has none any more.
+    NoRoom,
+}
+
+#[derive(Debug)]
+struct Entry<W> {
+    connection: W,
+    kind: Option<Kind>,
+    /// When it came, or what was asked on it last was answered.
+    since: Instant,
+    calls: u32,
+}
+
+/// Every connection that is open.
+#[derive(Debug)]
+pub(crate) struct Places<W> {
+    limits: Limits,
+    arrivals: u64,
+    all: BTreeMap<Id, Entry<W>>,
+    /// Connections that have not said who they are, oldest first.
+    arriving: BTreeSet<Id>,
+    /// Customers' connections without a call under way, idlest first.
+    idle: BTreeSet<(Instant, Id)>,
+    customers: u32,
+}
+
+impl<W> Places<W> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            arrivals: 0,
+            all: BTreeMap::new(),
+            arriving: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            customers: 0,
+        }
+    }
+
+    /// Gives a place to a new connection. Where too many have not said yet who they are, the first of them gives way.
+    pub(crate) fn arrive(&mut self, connection: W, now: Instant) -> (Id, Option<Closed<W>>) {
+        let full = self.count(self.arriving.len()) >= self.limits.arriving;
+        let first = self.arriving.first().copied().filter(|_| full);
+        let closed = first.and_then(|first| self.close(first, now));
+        let id = Id(self.arrivals);
+        self.arrivals += 1;
+        self.arriving.insert(id);
+        let entry = Entry {
+            connection,
+            kind: None,
+            since: now,
+            calls: 0,
+        };
+        self.all.insert(id, entry);
+        (id, closed)
+    }
+
+    /// Half of the places for connections that have not said who they are, or more, are taken.
+    pub(crate) fn is_crowded(&self) -> bool {
+        2 * self.count(self.arriving.len()) > self.limits.arriving
+    }
+
+    /// Gives a place of its kind to a connection that has said who it is. Where there is none, the idlest customer gives way.
+    pub(crate) fn settle(&mut self, id: Id, kind: Kind, now: Instant) -> Settled<W> {
+        if !self.arriving.remove(&id) {
+            return Settled::NoRoom;
+        }
+        let known = self.count(self.all.len() - self.arriving.len() - 1);
+        let full = match kind {
+            Kind::Customer => self.customers >= self.limits.customers || known >= self.limits.known,
+            Kind::Trusted => known >= self.limits.known,
+        };
+        let mut settled = Settled::Kept;
+        if full {
+            let idlest = self.idle.first().copied();
+            match idlest.and_then(|(_, idlest)| self.close(idlest, now)) {
+                Some(closed) => settled = Settled::InPlaceOf(closed),
+                None => {
+                    self.all.remove(&id);
+                    return Settled::NoRoom;
+                }
+            }
+        }
+        if let Some(entry) = self.all.get_mut(&id) {
+            entry.kind = Some(kind);
+            entry.since = now;
+            if kind == Kind::Customer {
+                self.customers += 1;
+                if entry.calls == 0 {
+                    self.idle.insert((now, id));
+                }
+            }
+        }
+        settled
+    }
+
+    /// A call begins on a connection.
+    pub(crate) fn begin(&mut self, id: Id) {
+        if let Some(entry) = self.all.get_mut(&id) {
+            entry.calls += 1;
+            self.idle.remove(&(entry.since, id));
+        }
+    }
+
+    /// A call has ended on a connection.
+    pub(crate) fn end(&mut self, id: Id, now: Instant) {
+        let Some(entry) = self.all.get_mut(&id).filter(|entry| entry.calls > 0) else {
+            return;
+        };
+        entry.calls -= 1;
+        entry.since = now;
+        if entry.calls == 0 && entry.kind == Some(Kind::Customer) {
+            self.idle.insert((now, id));
+        }
+    }
+
+    /// Closes every connection of which `is_stuck` says so.
+    pub(crate) fn close_stuck(&mut self, now: Instant, mut is_stuck: impl FnMut(&mut W) -> bool) -> Vec<Closed<W>> {
+        let all = self.all.iter_mut();
+        let stuck: Vec<Id> = all
+            .filter_map(|(id, entry)| is_stuck(&mut entry.connection).then_some(*id))
+            .collect();
+        stuck.into_iter().filter_map(|id| self.close(id, now)).collect()
+    }
+
+    /// A connection is closed, for whatever reason.
+    pub(crate) fn leave(&mut self, id: Id) {
+        self.remove(id);
+    }
+
+    fn close(&mut self, id: Id, now: Instant) -> Option<Closed<W>> {
+        let entry = self.remove(id)?;
+        Some(Closed {
+            idle: now.saturating_duration_since(entry.since),
+            connection: entry.connection,
+        })
+    }
+
+    fn remove(&mut self, id: Id) -> Option<Entry<W>> {
+        let entry = self.all.remove(&id)?;
+        self.arriving.remove(&id);
+        self.idle.remove(&(entry.since, id));
+        if entry.kind == Some(Kind::Customer) {
+            self.customers -= 1;
+        }
+        Some(entry)
+    }
+
+    fn count(&self, len: usize) -> u32 {
+        u32::try_from(len).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: Limits = Limits {
+        arriving: 3,
+        customers: 4,
+        known: 8,
+    };
+
+    struct Test {
+        places: Places<&'static str>,
+        began: Instant,
+    }
+
+    impl Test {
+        fn new() -> Self {
+            Self {
+                places: Places::new(LIMITS),
+                began: Instant::now(),
+            }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.began + Duration::from_secs(seconds)
+        }
+
+        /// One that says at once who it is.
+        fn comes(&mut self, name: &'static str, kind: Kind, at: u64) -> (Id, Settled<&'static str>) {
+            let now = self.at(at);
+            let (id, closed) = self.places.arrive(name, now);
+            assert_eq!(closed, None);
+            (id, self.places.settle(id, kind, now))
+        }
+    }
+
+    fn closed(connection: &'static str, seconds: u64) -> Closed<&'static str> {
+        Closed {
+            connection,
+            idle: Duration::from_secs(seconds),
+        }
+    }
+
+    #[test]
+    fn places_are_kept_for_branches_and_operators() {
+        // (connections in all, arriving, customers, known)
+        for (all, arriving, customers, known) in [
+            (0, 4, 16, 28),
+            (32, 4, 16, 28),
+            (900, 112, 547, 788),
+            (4096, 512, 2544, 3584),
+            (u32::MAX, 512, 2544, 3584),
+        ] {
+            let limits = Limits {
+                arriving,
+                customers,
+                known,
+            };
+            assert_eq!(Limits::of(all), limits, "{all}");
+        }
+    }
+
+    #[test]
+    fn the_idlest_customer_makes_room_and_one_with_a_call_does_not() {
+        let mut test = Test::new();
+        let (busy, _) = test.comes("busy", Kind::Customer, 0);
+        test.places.begin(busy);
+        let (asked, _) = test.comes("asked", Kind::Customer, 1);
+        test.comes("idle", Kind::Customer, 2);
+        test.comes("fresh", Kind::Customer, 6);
+        test.places.begin(asked);
+        test.places.end(asked, test.at(5));
+        assert_eq!(
+            test.comes("a", Kind::Customer, 9).1,
+            Settled::InPlaceOf(closed("idle", 7))
+        );
+        assert_eq!(
+            test.comes("b", Kind::Customer, 9).1,
+            Settled::InPlaceOf(closed("asked", 4))
+        );
+        assert_eq!(
+            test.comes("c", Kind::Customer, 9).1,
+            Settled::InPlaceOf(closed("fresh", 3))
+        );
+        test.places.end(busy, test.at(10));
+        assert_eq!(
+            test.comes("d", Kind::Customer, 10).1,
+            Settled::InPlaceOf(closed("a", 1))
+        );
+    }
+
+    #[test]
+    fn where_no_customer_is_idle_a_new_one_finds_no_room_and_a_branch_does() {
+        let mut test = Test::new();
+        for _ in 0..LIMITS.customers {
+            let (id, settled) = test.comes("busy", Kind::Customer, 0);
+            assert_eq!(settled, Settled::Kept);
+            test.places.begin(id);
+        }
+        assert_eq!(test.comes("one more", Kind::Customer, 1).1, Settled::NoRoom);
+        for _ in LIMITS.customers..LIMITS.known {
+            assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Settled::Kept);
+        }
+        assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Settled::NoRoom);
+    }
+
+    #[test]
+    fn branches_take_customers_places_and_never_lose_theirs() {
+        let mut test = Test::new();
+        for _ in 0..LIMITS.customers {
+            test.comes("customer", Kind::Customer, 0);
+        }
+        for _ in LIMITS.customers..LIMITS.known {
+            assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Settled::Kept);
+        }
+        for _ in 0..LIMITS.customers {
+            let taken = test.comes("branch", Kind::Trusted, 2).1;
+            assert_eq!(taken, Settled::InPlaceOf(closed("customer", 2)));
+        }
+        assert_eq!(test.comes("customer", Kind::Customer, 3).1, Settled::NoRoom);
+    }
+
+    #[test]
+    fn those_that_say_nothing_give_way_to_one_another_only() {
+        let mut test = Test::new();
+        for _ in 0..LIMITS.customers {
+            test.comes("customer", Kind::Customer, 0);
+        }
+        let (first, _) = test.places.arrive("first", test.at(1));
+        assert!(!test.places.is_crowded());
+        test.places.arrive("second", test.at(2));
+        assert!(test.places.is_crowded());
+        test.places.arrive("third", test.at(3));
+        let (branch, gone) = test.places.arrive("branch", test.at(4));
+        assert_eq!(gone, Some(closed("first", 3)));
+        assert_eq!(test.places.settle(first, Kind::Trusted, test.at(4)), Settled::NoRoom);
+        assert_eq!(test.places.settle(branch, Kind::Trusted, test.at(4)), Settled::Kept);
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Arrive,
+        Settle(usize, bool),
+        Begin(usize),
+        End(usize),
+        Leave(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let who = || 0..30usize;
+        prop_oneof![
+            3 => Just(Step::Arrive),
+            3 => (who(), any::<bool>()).prop_map(|(id, customer)| Step::Settle(id, customer)),
+            1 => who().prop_map(Step::Begin),
+            1 => who().prop_map(Step::End),
+            1 => who().prop_map(Step::Leave),
+        ]
+    }
+
+    proptest! {
+        /// Whatever happens, in whatever order, no limit is passed, and the books of the places agree with one another.
+        #[test]
+        fn no_limit_is_passed(steps in proptest::collection::vec(step(), 0..300)) {
+            let mut places = Places::new(LIMITS);
+            let now = Instant::now();
+            for (second, step) in steps.into_iter().enumerate() {
+                let now = now + Duration::from_secs(second as u64);
+                let id = |id: usize| Id(id as u64);
+                match step {
+                    Step::Arrive => drop(places.arrive((), now)),
+                    Step::Settle(who, true) => drop(places.settle(id(who), Kind::Customer, now)),
+                    Step::Settle(who, false) => drop(places.settle(id(who), Kind::Trusted, now)),
+                    Step::Begin(who) => places.begin(id(who)),
+                    Step::End(who) => places.end(id(who), now),
+                    Step::Leave(who) => places.leave(id(who)),
+                }
+                let customers = || places.all.values().filter(|entry| entry.kind == Some(Kind::Customer));
+                let known = places.all.len() - places.arriving.len();
+                prop_assert_eq!(customers().count(), places.customers as usize);
+                prop_assert!(places.customers <= LIMITS.customers && known <= LIMITS.known as usize);
+                prop_assert!(places.arriving.len() <= LIMITS.arriving as usize);
+                prop_assert_eq!(places.idle.len(), customers().filter(|entry| entry.calls == 0).count());
+            }
+        }
+    }
+}

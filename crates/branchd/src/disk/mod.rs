@@ -1,0 +1,7 @@
+//! How much room the file system has, and how much a branch keeps free.
+
+mod free;
+mod space;
+
+pub(crate) use free::{free_bytes, mib};
+pub(crate) use space::{RESERVE_BYTES, Space, is_below};

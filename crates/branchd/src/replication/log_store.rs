@@ -1,0 +1,269 @@
+//! openraft's log, in the journal. The journal knows bytes; what they are is said here.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, Range, RangeBounds};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bank_proto::v1;
+use bank_wal::Journal;
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader};
+use prost::Message;
+use tokio::sync::oneshot;
+
+use super::convert::{self, Malformed};
+use super::types::{Entry, LogId, TypeConfig, Vote};
+
+/// The journal's state slots, by number: part of the format on disk.
+const SLOT_VOTE: u8 = 1;
+const SLOT_COMMITTED: u8 = 2;
+
+/// How many of the newest entries are kept decoded, for the followers' streams and for apply, which read what was just
+/// appended. An entry holds at most a batch of commands (`writer::BATCH_LEN_MAX`).
+const RECENT_LEN_MAX: usize = 512;
+
+/// How much one read takes from the journal's files at a time, in bytes.
+const READ_BYTES_MAX: usize = 4 << 20;
+
+/// The journal as openraft wants it. Clones share it.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    journal: Arc<Journal>,
+    recent: Arc<Mutex<BTreeMap<u64, Entry>>>,
+    term: KnownTerm,
+}
+
+/// The highest term that this branch has voted in or heard from a leader, as the log store keeps it. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownTerm(Arc<AtomicU64>);
+
+impl KnownTerm {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn learn(&self, vote: &Vote) {
+        self.0.fetch_max(vote.leader_id.term, Ordering::Relaxed);
+    }
+}
+
+impl LogStore {
+    pub(crate) fn new(journal: Arc<Journal>) -> Self {
+        Self {
+            journal,
+            recent: Arc::default(),
+            term: KnownTerm::default(),
+        }
+    }
+
+    /// The term that this branch knows; right once the vote has been read.
+    pub(super) fn known_term(&self) -> KnownTerm {
+        self.term.clone()
+    }
+
+    fn recent(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Entry>> {
+        // Each change to the map is one call, so a panic elsewhere cannot have left it half done.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Entries from the decoded ones, if all of the range is among them.
+    fn read_recent(&self, range: &Range<u64>) -> Option<Vec<Entry>> {
+        let recent = self.recent();
+        let entries: Vec<Entry> = recent.range(range.clone()).map(|(_, entry)| entry.clone()).collect();
+        (entries.len() as u64 == range.end.saturating_sub(range.start)).then_some(entries)
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Vec<Entry>> {
+        if let Some(entries) = self.read_recent(&range) {
+            return Ok(entries);
+        }
+        let mut entries = Vec::new();
+        let mut next = range.start;
+        while next < range.end {
+            let records = self.journal.read(next..range.end, READ_BYTES_MAX)?;
+            let Some((last, _)) = records.last() else { break };
+            next = last + 1;
+            for (_, bytes) in records {
+                entries.push(decode(&bytes)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn stored_log_id(&self, index: u64) -> io::Result<LogId> {
+        let entries = self.read(index..index + 1)?;
+        let entry = entries.into_iter().next();
+        entry
+            .map(|entry| entry.log_id)
+            .ok_or_else(|| invalid(format!("the journal has no entry {index}")))
+    }
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn decode(bytes: &[u8]) -> io::Result<Entry> {
+    let entry = v1::LogEntry::decode(bytes).map_err(invalid)?;
+    convert::entry_back(entry).map_err(invalid)
+}
+
+fn decode_slot<M: Message + Default, T>(
+    journal: &Journal,
+    slot: u8,
+    back: impl FnOnce(M) -> Result<T, Malformed>,
+) -> io::Result<Option<T>> {
+    let Some(bytes) = journal.state(slot) else {
+        return Ok(None);
+    };
+    let message = M::decode(bytes.as_ref()).map_err(invalid)?;
+    back(message).map(Some).map_err(invalid)
+}
+
+/// The half-open range, from any.
+fn half_open(range: &impl RangeBounds<u64>) -> Range<u64> {
+    let start = match range.start_bound() {
+        Bound::Included(at) => *at,
+        Bound::Excluded(at) => at.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(at) => at.saturating_add(1),
+        Bound::Excluded(at) => *at,
+        Bound::Unbounded => u64::MAX,
+    };
+    start..end.max(start)
+}
+
+/// Runs a journal call that answers through a callback, and waits for the answer.
+async fn durable(call: impl FnOnce(Box<dyn FnOnce(io::Result<()>) + Send>) -> io::Result<()>) -> io::Result<()> {
+    let (done, answer) = oneshot::channel();
+    call(Box::new(move |result| {
+        // Nobody waits where the engine has been stopped.
+        let _ = done.send(result);
+    }))?;
+    answer
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other("the journal has stopped")))
+}
+
+impl RaftLogReader<TypeConfig> for LogStore {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> io::Result<Vec<Entry>> {
+        let mut range = half_open(&range);
+        // Absent entries are no error at either end of the range: purged, or not there yet.
+        let bounds = self.journal.bounds();
+        let end = bounds.last_index.map_or(0, |last| last + 1);
+        range.end = range.end.min(end);
+        range.start = range
+            .start
+            .max(bounds.purged.as_ref().map_or(0, |(purged, _)| purged + 1));
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(entries) = self.read_recent(&range) {
+            return Ok(entries);
+        }
+        // From the files, for a branch that is far behind: not on the event loop.
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.read(range))
+            .await
+            .map_err(io::Error::other)?
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        let vote = decode_slot(&self.journal, SLOT_VOTE, |vote: v1::Vote| {
+            convert::vote_back(Some(vote))
+        })?;
+        vote.iter().for_each(|vote| self.term.learn(vote));
+        Ok(vote)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
+        let bounds = self.journal.bounds();
+        let last_purged_log_id = match &bounds.purged {
+            Some((_, note)) => {
+                let id = v1::LogId::decode(note.as_ref()).map_err(invalid)?;
+                Some(convert::log_id_back(id).map_err(invalid)?)
+            }
+            None => None,
+        };
+        let last_log_id = match bounds.last_index {
+            Some(last) => Some(self.stored_log_id(last)?),
+            None => last_purged_log_id,
+        };
+        Ok(LogState {
+            last_purged_log_id,
+            last_log_id,
+        })
+    }
+
+    async fn get_log_reader(&mut self) -> Self::LogReader {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        self.term.learn(vote);
+        let bytes = convert::vote(vote).encode_to_vec();
+        durable(|done| self.journal.put_state(SLOT_VOTE, bytes.into(), done)).await
+    }
+
+    /// Not durable by itself: what was committed is learnt again from the leader.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        if let Some(committed) = committed {
+            self.journal
+                .put_state_lazily(SLOT_COMMITTED, convert::log_id(&committed).encode_to_vec().into())?;
+        }
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        decode_slot(&self.journal, SLOT_COMMITTED, convert::log_id_back)
+    }
+
+    /// Blocks the event loop only where the disk is so far behind that the journal's queue (64 MiB) is full: nothing
+    /// that this branch could do meanwhile would be acknowledged either.
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        let records = entries
+            .iter()
+            .map(|entry| (entry.log_id.index, convert::entry(entry).encode_to_vec().into()));
+        self.journal
+            .append(records.collect(), move |result| callback.io_completed(result))?;
+        let mut recent = self.recent();
+        recent.extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
+        while recent.len() > RECENT_LEN_MAX {
+            recent.pop_first();
+        }
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> io::Result<()> {
+        let last = last_log_id.map(|id| id.index);
+        // Gone from the decoded ones first, so that no reader finds there what the journal has dropped.
+        self.recent().split_off(&last.map_or(0, |last| last + 1));
+        durable(|done| self.journal.truncate_after(last, done)).await
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
+        let note = convert::log_id(&log_id).encode_to_vec();
+        {
+            let mut recent = self.recent();
+            *recent = recent.split_off(&(log_id.index + 1));
+        }
+        durable(|done| self.journal.purge_to(log_id.index, note.into(), done)).await
+    }
+}

@@ -1,0 +1,134 @@
+//! What the other branches say to the engine, from messages to openraft and back.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bank_proto::v1;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use openraft::error::RaftError;
+use tonic::Status;
+
+use super::convert;
+use super::engine::{Engine, stopped};
+use super::log_store::KnownTerm;
+use super::types::{TypeConfig, Vote};
+use crate::clock::monotonic_us;
+
+impl Engine {
+    /// Serves a leader's stream of entries, until it or `until` ends. Here and below, `sender` is the replica at the other
+    /// end of the connection.
+    pub(crate) fn append(
+        &self,
+        requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
+        sender: u64,
+        until: impl Future<Output = ()> + Send + 'static,
+    ) -> BoxStream<'static, Result<v1::AppendResponse, Status>> {
+        let me = *self.raft.node_id();
+        let term = self.term.clone();
+        let space = self.space.clone();
+        let signs = self.succession.signs.clone();
+        let room = self.space.clone();
+        // A request that is none ends the stream, and the leader opens another. Its sender is told why.
+        let (bad, mut why) = tokio::sync::mpsc::channel(1);
+        let heard_us = Arc::clone(&self.heard_us);
+        let requests = requests
+            .take_until(until)
+            .map(move |request| {
+                let request = request.and_then(|request| {
+                    let request = convert::append_request_back(request).map_err(malformed)?;
+                    convert::sound_append(&request, me).map_err(malformed)?;
+                    admissible(&request.vote, sender, &term)?;
+                    heard_us.store(monotonic_us(), Ordering::Relaxed);
+                    // Not taken, rather than taken and not applied. The leader tries again, and its heartbeats are heard.
+                    if !request.entries.is_empty() && space.is_exhausted() {
+                        return Err(Status::unavailable(
+                            "the disk is full: no entries are taken until there is room",
+                        ));
+                    }
+                    signs.heard_now();
+                    Ok(request)
+                });
+                request.map_err(|status| {
+                    tracing::debug!(reason = status.message(), "a leader's stream of entries broke off");
+                    // Only the first is told, and there is none after it.
+                    let _ = bad.try_send(status);
+                })
+            })
+            .take_while(|request| futures::future::ready(request.is_ok()))
+            .filter_map(|request| futures::future::ready(request.ok()));
+        let results = self.raft.stream_append(requests);
+        let results = results.map(move |result| {
+            let mut response = result.map(convert::append_response).map_err(stopped)?;
+            response.disk_full = room.is_low();
+            Ok(response)
+        });
+        let told = futures::stream::poll_fn(move |cx| why.poll_recv(cx)).map(Err);
+        results.chain(told).boxed()
+    }
+
+    /// Answers a candidate.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    pub(crate) async fn vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
+        let request = convert::vote_request_back(request).map_err(malformed)?;
+        convert::sound_candidate(&request).map_err(malformed)?;
+        admissible(&request.vote, sender, &self.term)?;
+        self.raft
+            .vote(request)
+            .await
+            .map(|response| convert::vote_response(&response))
+            .map_err(unavailable)
+    }
+
+    /// Answers who would be a candidate.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    pub(crate) async fn pre_vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
+        let request = convert::vote_request_back(request).map_err(malformed)?;
+        convert::sound_candidate(&request).map_err(malformed)?;
+        admissible(&request.vote, sender, &self.term)?;
+        self.look_after_leader().await;
+        self.raft
+            .pre_vote(request)
+            .await
+            .map(|response| convert::vote_response(&response))
+            .map_err(unavailable)
+    }
+
+    /// Hears that the leader wants this or another branch to lead.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    pub(crate) async fn transfer_leader(
+        &self,
+        request: v1::TransferLeaderRequest,
+        sender: u64,
+    ) -> Result<v1::TransferLeaderResponse, Status> {
+        let from = convert::vote_back(request.from_leader).map_err(malformed)?;
+        admissible(&from, sender, &self.term)?;
+        let last = convert::log_id_back_opt(request.last_log_id).map_err(malformed)?;
+        let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
+        let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
+        Ok(v1::TransferLeaderResponse {
+            refused: taken.err().map(|error| error.to_string()).unwrap_or_default(),
+        })
+    }
+}
+
+/// A vote is the sender's own, and its term within reach.
+pub(super) fn admissible(vote: &Vote, sender: u64, term: &KnownTerm) -> Result<(), Status> {
+    convert::own(vote, sender).map_err(malformed)?;
+    convert::reachable(vote, term.get()).map_err(malformed)
+}
+
+pub(super) fn malformed(error: convert::Malformed) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+fn unavailable(error: RaftError<TypeConfig>) -> Status {
+    Status::unavailable(error.to_string())
+}
