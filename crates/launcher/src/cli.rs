@@ -1,12 +1,10 @@
 //! The command line: raw arguments, then checked ones, then what they ask for. Exit codes: 0 consistent, 1 not or
 //! failed, 2 wrong input or usage, 128 and its number after a signal.
 
-use crate::cluster::Ports;
 use crate::demo::{self, DemoArgs};
 use crate::input::{self, Input};
 use crate::live::{self, LiveCommand};
 use crate::output::{self, Format};
-use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::recorded::Recorded;
 use crate::run::{self, RunPlan};
@@ -14,6 +12,8 @@ use crate::verdict::{Conclusion, Findings};
 use crate::{duration, machine, report, table};
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
+use bank_cluster::cluster::Ports;
+use bank_cluster::programs::Programs;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

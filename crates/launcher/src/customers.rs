@@ -8,11 +8,11 @@ mod replay;
 pub use record::{Outcome, Record};
 pub use replay::{CutOff, Visited};
 
-use crate::cluster::Positions;
 use crate::faults::Player;
 use crate::input::{Action, Visit};
-use crate::programs::Programs;
 use bank_client::{Level, Propagation};
+use bank_cluster::cluster::Positions;
+use bank_cluster::programs::Programs;
 use futures::StreamExt;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;

@@ -13,11 +13,11 @@ pub mod play;
 mod stage;
 mod telling;
 
-use crate::cluster::ClusterError;
 use crate::interrupts::Interrupts;
-use crate::programs::{Programs, ProgramsError};
 use crate::report;
 use crate::run_folder::RunFolderError;
+use bank_cluster::cluster::ClusterError;
+use bank_cluster::programs::{Programs, ProgramsError};
 use folder::Folder;
 use lesson::{Lesson, Name};
 use play::{Performance, play};

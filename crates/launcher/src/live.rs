@@ -21,9 +21,9 @@ mod words;
 
 pub use args::LiveCommand;
 
-use crate::cluster::ClusterError;
 use crate::input::InputError;
-use crate::programs::ProgramsError;
+use bank_cluster::cluster::ClusterError;
+use bank_cluster::programs::ProgramsError;
 use std::io;
 use thiserror::Error;
 

@@ -1,28 +1,29 @@
 //! One run from start to end: folder, branches, bank, customers, output, stop. However it ends, its processes end
 //! with it, except branches that it was asked to keep.
 
-use crate::clock::{date_and_time, monotonic_us};
-use crate::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 use crate::customers::{self, CustomerConfig, Visited};
+use crate::date::date_and_time;
 use crate::faults::{Befell, Played, Player};
 use crate::history::{self, Terms};
 use crate::input::Input;
 use crate::interrupts::Interrupts;
-use crate::journals::{self, Collected};
 use crate::meta::{self, Meta, Platform};
-use crate::network::Ways;
 use crate::output::{Format, OutputFile, OutputFileError, render};
 use crate::page;
-use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::recorded::{INPUT_FILE, OUTPUT_FILE};
-use crate::relay::Passage;
 use crate::run_folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
 use crate::verdict::Findings;
 use bank_check::History;
 use bank_check::history::{Fault, Journal};
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
+use bank_cluster::clock::monotonic_us;
+use bank_cluster::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
+use bank_cluster::command_log::{self, Collected};
+use bank_cluster::network::Ways;
+use bank_cluster::programs::Programs;
+use bank_cluster::relay::Passage;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -326,7 +327,7 @@ async fn drive(
     let phase = Instant::now();
     let records = visited.iter().flat_map(|visited| &visited.records);
     let position = records.filter_map(|record| record.position).fold(1, u64::max);
-    let collected = journals::collect(cluster, position, origin_us).await;
+    let collected = command_log::collect(cluster, position, origin_us).await;
     timings.journals_us = micros(phase);
     Ok(Driven {
         visited,

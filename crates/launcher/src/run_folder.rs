@@ -1,6 +1,6 @@
 //! The folder of one run: what `docs/RUN_FOLDER.md` describes.
 
-use crate::clock::stamp;
+use crate::date::stamp;
 use crate::meta::Meta;
 use crate::recorded::{HISTORY_FILE, JOURNALS_DIR, META_FILE};
 use bank_check::History;

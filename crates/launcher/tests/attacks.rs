@@ -4,11 +4,11 @@
 mod support;
 
 use bank_auth::{BranchIdentity, Connector, Party};
+use bank_cluster::cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_proto::v1::branch_service_client::BranchServiceClient;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
-use launcher::cluster::{Cluster, ClusterConfig};
 use serde_json::Value;
 use std::path::Path;
 use support::bank::{Bank, branchd, status};

@@ -3,8 +3,8 @@
 mod support;
 
 use bank_client::{Client, ClientOptions, Level, Outcome, PendingWrite, Propagation, Session};
+use bank_cluster::cluster::{Cluster, ClusterConfig};
 use futures::future::join_all;
-use launcher::cluster::{Cluster, ClusterConfig};
 use std::process::Stdio;
 use support::bank::{Bank, Ran, assert_agree, branchd, customer, start_customer, status};
 use support::{PATIENCE, wait_for};

@@ -3,9 +3,9 @@
 
 mod support;
 
+use bank_cluster::cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
-use launcher::cluster::{Cluster, ClusterConfig};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Stdio;

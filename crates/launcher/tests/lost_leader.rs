@@ -4,12 +4,12 @@
 mod support;
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
+use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::network::Ways;
+use bank_cluster::relay::Passage;
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use futures::future::try_join_all;
-use launcher::cluster::{Cluster, ClusterConfig};
-use launcher::network::Ways;
-use launcher::relay::Passage;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;

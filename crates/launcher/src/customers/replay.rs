@@ -1,10 +1,10 @@
 //! One visit as one process, or as several one after the other where faults stand between its events.
 
 use super::{CustomerConfig, Record};
-use crate::clock::monotonic_us;
 use crate::input::{Action, Event, Visit, json};
-use crate::last_line::last_line;
-use crate::process::Process;
+use bank_cluster::clock::monotonic_us;
+use bank_cluster::last_line::last_line;
+use bank_cluster::process::Process;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;

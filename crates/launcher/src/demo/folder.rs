@@ -4,7 +4,7 @@
 use super::lesson::{Lesson, OPENING};
 use super::play::{Act, Performance, STRONG, WEAK};
 use super::{DemoError, Kept, page};
-use crate::clock::date_and_time;
+use crate::date::date_and_time;
 use crate::meta::{self, Meta, Platform};
 use crate::run_folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
 use std::path::Path;

@@ -5,11 +5,11 @@
 use super::dead_branch::DeadBranch;
 use super::lesson::{BRANCHES, Lesson, OPENING, Setting, Step};
 use super::stage::{Stage, Visitor};
-use crate::cluster::ClusterError;
-use crate::programs::Programs;
 use bank_check::history::{Fault, History, Operation};
 use bank_check::verdict::Outcome;
 use bank_check::{Options, Verdict, judge};
+use bank_cluster::cluster::ClusterError;
+use bank_cluster::programs::Programs;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::pin::pin;

@@ -2,15 +2,15 @@
 //! Everything that they do is recorded.
 
 use super::lesson::{Ask, BRANCHES, HELD, OPENING, Setting, Step};
-use crate::clock::monotonic_us;
-use crate::cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports};
 use crate::history::{level, propagation};
-use crate::journals::{self, Collected};
-use crate::network::Ways;
-use crate::programs::Programs;
-use crate::relay::Passage;
 use bank_check::history::{self, Fault, FaultKind, Operation};
 use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
+use bank_cluster::clock::monotonic_us;
+use bank_cluster::cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports};
+use bank_cluster::command_log::{self, Collected};
+use bank_cluster::network::Ways;
+use bank_cluster::programs::Programs;
+use bank_cluster::relay::Passage;
 use std::path::Path;
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ impl Stage {
     /// What each branch has applied. One that has not come to `position` is waited for: what is held back has to go on
     /// before.
     pub(super) async fn journals(&self, position: u64) -> Collected {
-        journals::collect(&self.cluster, position, self.origin_us).await
+        command_log::collect(&self.cluster, position, self.origin_us).await
     }
 
     /// Stops the bank.

@@ -1,6 +1,6 @@
 //! A fault before it happens: what, when, and until when.
 
-use super::Deed;
+use bank_cluster::faults::Deed;
 use std::time::Duration;
 
 /// A fault that is to happen in a run.

@@ -1,10 +1,11 @@
 //! Plays the faults of an input while its customers go about their events: those that hang on an event between that event
 //! and its customer's next, the others by the clock, beside them. Afterwards nothing is left undone.
 
-use super::{Anchor, Begins, Deed, Ends, Injector, Planned};
-use crate::clock::monotonic_us;
-use crate::cluster::Cluster;
+use super::{Anchor, Begins, Ends, Planned};
 use bank_check::history::Fault;
+use bank_cluster::clock::monotonic_us;
+use bank_cluster::cluster::Cluster;
+use bank_cluster::faults::{Deed, Injector};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;

@@ -2,11 +2,11 @@
 
 use super::LiveError;
 use super::home::DEFAULT_DIR;
-use crate::cluster::Ports;
 use crate::duration;
 use crate::input::{BRANCHES_MAX, Input};
-use crate::network::Ways;
-use crate::programs::Programs;
+use bank_cluster::cluster::Ports;
+use bank_cluster::network::Ways;
+use bank_cluster::programs::Programs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;

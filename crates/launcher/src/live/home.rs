@@ -11,9 +11,9 @@
 //! ```
 
 use super::LiveError;
-use crate::cluster::SECRET_FILE;
 use bank_client::durable_file::{self, Durability};
 use bank_client::{BankFile, Branch};
+use bank_cluster::cluster::SECRET_FILE;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};

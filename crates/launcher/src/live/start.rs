@@ -3,8 +3,8 @@
 use super::LiveError;
 use super::args::Wanted;
 use super::home::{Found, Founding, addresses, command};
-use crate::cluster::Ports;
 use bank_client::BankFile;
+use bank_cluster::cluster::Ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -2,11 +2,11 @@
 //! and none is waited for long: one that stands still must not hide how the others are.
 
 use super::words;
-use crate::clock::date_and_time;
-use crate::cluster::Cluster;
-use crate::faults::Injector;
-use crate::relay::Passage;
+use crate::date::date_and_time;
 use bank_client::operator::{self, Role};
+use bank_cluster::cluster::Cluster;
+use bank_cluster::faults::Injector;
+use bank_cluster::relay::Passage;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

@@ -8,11 +8,11 @@ use super::screen::Screen;
 use super::start::{self, Start};
 use super::supervisor::{End, Supervisor};
 use super::{LiveError, welcome};
-use crate::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 use crate::interrupts::Interrupts;
-use crate::network::{self, Ways};
 use crate::progress::Progress;
-use crate::relay::Passage;
+use bank_cluster::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
+use bank_cluster::network::{self, Ways};
+use bank_cluster::relay::Passage;
 
 /// Brings a bank up, keeps it until it is to be stopped, and stops it; the exit code.
 ///

@@ -2,9 +2,9 @@
 
 use super::args::UpPlan;
 use super::home::command;
-use crate::cluster::Cluster;
 use crate::report::shell_word;
 use crate::table::count;
+use bank_cluster::cluster::Cluster;
 use std::path::{Path, PathBuf};
 
 /// All of it, line by line.

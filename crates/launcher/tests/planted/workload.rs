@@ -3,12 +3,12 @@
 
 use crate::credulous::{Counters, Customer};
 use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
-use launcher::cluster::{Cluster, ClusterConfig};
-use launcher::journals;
-use launcher::network::Ways;
-use launcher::programs::Programs;
+use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::command_log;
+use bank_cluster::network::Ways;
+use bank_cluster::programs::Programs;
+use bank_cluster::relay::Passage;
 use launcher::recorded::{HISTORY_FILE, JOURNALS_DIR};
-use launcher::relay::Passage;
 use std::fs;
 use std::path::Path;
 use std::pin::pin;
@@ -168,7 +168,7 @@ impl Play {
             .iter()
             .filter_map(|operation| operation.position);
         let position = told.fold(1, u64::max);
-        let collected = journals::collect(&self.cluster, position, self.counters.origin_us).await;
+        let collected = command_log::collect(&self.cluster, position, self.counters.origin_us).await;
         assert_eq!(collected.missing, [""; 0]);
         self.cluster.stop().await.expect("all drained");
         fs::create_dir_all(folder.join(JOURNALS_DIR)).expect("made");

@@ -1,8 +1,8 @@
 //! A bank as people have it: branches started as programs, founded and asked by programs too.
 
 use super::wait_for;
-use launcher::cluster::{Cluster, ClusterConfig};
-use launcher::programs::Programs;
+use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::programs::Programs;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

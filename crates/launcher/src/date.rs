@@ -1,17 +1,6 @@
-//! The clocks of a run: the host's monotonic one, which customers and branches record by too, and the date.
+//! The date of a run, as its files and its folder have it.
 
-use rustix::time::{ClockId, clock_gettime};
 use std::time::SystemTime;
-
-/// Microseconds of the host's monotonic clock.
-pub fn monotonic_us() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let (seconds, nanos) = (
-        u64::try_from(now.tv_sec).unwrap_or(0),
-        u64::try_from(now.tv_nsec).unwrap_or(0),
-    );
-    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000)
-}
 
 /// `2026-11-23T03:05:12Z`
 pub fn date_and_time(now: SystemTime) -> String {

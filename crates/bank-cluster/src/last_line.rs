@@ -8,7 +8,7 @@ use std::path::Path;
 const TAIL_BYTES: u64 = 4096;
 
 /// The last line of a log that is not blank, cut to what fits an error message; empty where there is none.
-pub(crate) fn last_line(log: &Path) -> String {
+pub fn last_line(log: &Path) -> String {
     let tail = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(log)?;
         let length = file.seek(SeekFrom::End(0))?;
