@@ -5,11 +5,12 @@ use crate::demo::{self, DemoArgs};
 use crate::input::{self, Input};
 use crate::live::{self, LiveCommand};
 use crate::output::{self, Format};
-use crate::progress::Progress;
-use crate::recorded::Recorded;
-use crate::run::{self, RunPlan};
-use crate::verdict::{Conclusion, Findings};
-use crate::{duration, machine, report, table};
+use crate::run::execution::{self, RunPlan};
+use crate::run::recorded::Recorded;
+use crate::terminal::progress::Progress;
+use crate::verdict::run_verdict::{Conclusion, Findings};
+use crate::verdict::{json, report, text};
+use crate::{duration, terminal};
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
 use bank_cluster::cluster::Ports;
@@ -237,20 +238,20 @@ impl RunArgs {
 }
 
 async fn run(args: RunArgs) -> Result<u8, Failure> {
-    let json = args.json;
+    let as_json = args.json;
     let plan = args.plan()?;
-    let progress = if json {
+    let progress = if as_json {
         Progress::hidden()
     } else {
         Progress::on_stderr()
     };
-    let report = run::run(&plan, &progress).await;
+    let report = execution::run(&plan, &progress).await;
     let report = report.map_err(|error| Failure {
         exit_code: error.exit_code(),
         message: error.to_string(),
     })?;
-    report::print(&if json {
-        machine::run_json(&plan, &report)
+    terminal::stdout::print(&if as_json {
+        json::run_json(&plan, &report)
     } else {
         report::run_text(&plan, &report)
     })?;
@@ -271,10 +272,10 @@ fn check(args: &CheckArgs) -> Result<u8, Failure> {
 fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
     let recorded = Recorded::load(&args.path).map_err(Failure::usage)?;
     let findings = Findings::on_recorded(&recorded);
-    report::print(&if args.json {
-        machine::findings_json(&findings)
+    terminal::stdout::print(&if args.json {
+        json::findings_json(&findings)
     } else {
-        table::findings_text(&findings, args.verbose)
+        text::findings_text(&findings, args.verbose)
     })?;
     Ok(match findings.conclusion() {
         Conclusion::Consistent => 0,
@@ -288,16 +289,16 @@ fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
     let output = output::load(&args.path).map_err(Failure::usage)?;
     let findings = Findings::on_output(&input, &output, mode(args.concurrent));
     let mut text = if args.json {
-        machine::findings_json(&findings)
+        json::findings_json(&findings)
     } else {
-        table::findings_text(&findings, args.verbose)
+        text::findings_text(&findings, args.verbose)
     };
     let other = || Findings::on_output(&input, &output, mode(!args.concurrent)).conclusion();
     let wrong = findings.conclusion() == Conclusion::Inconsistent;
     if wrong && !args.json && !args.concurrent && other() == Conclusion::Consistent {
         text += "(as a run of all customers at once it would be consistent; if it was one, say --concurrent)\n";
     }
-    report::print(&text)?;
+    terminal::stdout::print(&text)?;
     Ok(exit_code(&findings))
 }
 
@@ -318,6 +319,6 @@ async fn live(command: LiveCommand) -> Result<u8, Failure> {
 fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "launcher", &mut script);
-    report::print(&String::from_utf8_lossy(&script))?;
+    terminal::stdout::print(&String::from_utf8_lossy(&script))?;
     Ok(0)
 }

@@ -13,9 +13,9 @@ pub mod play;
 mod stage;
 mod telling;
 
-use crate::interrupts::Interrupts;
-use crate::report;
-use crate::run_folder::RunFolderError;
+use crate::run::folder::RunFolderError;
+use crate::terminal::signals::Interrupts;
+use crate::terminal::stdout;
 use bank_cluster::cluster::ClusterError;
 use bank_cluster::programs::{Programs, ProgramsError};
 use folder::Folder;
@@ -193,5 +193,5 @@ async fn demonstrate(
 }
 
 fn print(text: &str) -> Result<(), DemoError> {
-    report::print(text).map_err(|source| DemoError::Io { what: "stdout", source })
+    stdout::print(text).map_err(|source| DemoError::Io { what: "stdout", source })
 }

@@ -6,13 +6,14 @@ mod entry;
 mod fault;
 mod file;
 pub(crate) mod json;
+pub mod planned_fault;
 mod validate;
 
 pub use bank_check::script::{Action, Event, Script, Visit};
 pub(crate) use file::position;
 pub use file::{FILE_BYTES_MAX, FileError, read_text};
 
-use crate::faults::Planned;
+use crate::input::planned_fault::Planned;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 

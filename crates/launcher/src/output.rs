@@ -7,8 +7,8 @@ mod read;
 pub use file::{OutputFile, OutputFileError};
 pub use read::{OutputError, load};
 
-use crate::customers::{Outcome, Record, Visited};
 use crate::input::{Action, Event, Script};
+use crate::run::customers::{Outcome, Record, Visited};
 use serde::Serialize;
 use std::collections::HashMap;
 

@@ -123,7 +123,7 @@ fn check(dir: &Path, act: &str) -> (Option<i32>, String) {
 
 /// An act's history with its journals, as it was kept.
 fn recorded(dir: &Path, act: &str) -> History {
-    let recorded = launcher::recorded::Recorded::load(&dir.join(act)).expect("a run folder");
+    let recorded = launcher::run::recorded::Recorded::load(&dir.join(act)).expect("a run folder");
     let meta = recorded.meta.expect("a meta.json");
     assert_eq!(meta.journals, [1, 2, 3], "{act}");
     recorded.history

@@ -3,8 +3,8 @@
 use super::lesson::{HELD, Lesson};
 use super::play::{Act, Performance};
 use super::telling;
-use crate::meta::Meta;
-use crate::page::made;
+use crate::run::meta::Meta;
+use crate::verdict::html::made;
 use bank_report::{Report, Run};
 
 /// The page's text.

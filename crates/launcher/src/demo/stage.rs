@@ -2,7 +2,7 @@
 //! Everything that they do is recorded.
 
 use super::lesson::{Ask, BRANCHES, HELD, OPENING, Setting, Step};
-use crate::history::{level, propagation};
+use crate::run::history::{level, propagation};
 use bank_check::history::{self, Fault, FaultKind, Operation};
 use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
 use bank_cluster::clock::monotonic_us;

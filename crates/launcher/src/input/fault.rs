@@ -6,7 +6,7 @@ use super::json::{Member, Node, Value};
 use super::validate::{Branches, known_branch};
 use super::{Visit, Wrong};
 use crate::duration;
-use crate::faults::{Anchor, Begins, Ends, Planned};
+use crate::input::planned_fault::{Anchor, Begins, Ends, Planned};
 use bank_cluster::faults::Deed;
 use bank_cluster::network::{self, Ways};
 use std::collections::{HashMap, HashSet};

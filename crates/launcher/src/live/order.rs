@@ -5,7 +5,7 @@ use super::control;
 use super::home::command;
 use super::status::BankStatus;
 use super::{LiveError, table, words};
-use crate::report;
+use crate::terminal::stdout;
 use bank_cluster::faults::Deed;
 use bank_cluster::network::Ways;
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,6 @@ fn other_answer() -> LiveError {
 }
 
 fn print(text: &str) -> Result<u8, LiveError> {
-    report::print(text).map_err(LiveError::io("stdout"))?;
+    stdout::print(text).map_err(LiveError::io("stdout"))?;
     Ok(0)
 }

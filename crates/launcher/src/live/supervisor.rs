@@ -6,7 +6,7 @@ use super::order::{Answer, Order, Told};
 use super::screen::Screen;
 use super::status::{BankStatus, Known, Life};
 use super::{table, words};
-use crate::interrupts::Interrupts;
+use crate::terminal::signals::Interrupts;
 use bank_check::history::FaultKind;
 use bank_cluster::cluster::{Cluster, ClusterError};
 use bank_cluster::faults::{Deed, FaultError, Injector};

@@ -2,8 +2,8 @@
 
 use super::args::UpPlan;
 use super::home::command;
-use crate::report::shell_word;
-use crate::table::count;
+use crate::terminal::words::count;
+use crate::terminal::words::shell_word;
 use bank_cluster::cluster::Cluster;
 use std::path::{Path, PathBuf};
 

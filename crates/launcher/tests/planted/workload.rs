@@ -8,7 +8,7 @@ use bank_cluster::command_log;
 use bank_cluster::network::Ways;
 use bank_cluster::programs::Programs;
 use bank_cluster::relay::Passage;
-use launcher::recorded::{HISTORY_FILE, JOURNALS_DIR};
+use launcher::run::recorded::{HISTORY_FILE, JOURNALS_DIR};
 use std::fs;
 use std::path::Path;
 use std::pin::pin;

@@ -1,9 +1,9 @@
 //! What was found as one line of JSON, for machines.
 
-use crate::faults::Befell;
-use crate::run::{RunPlan, RunReport, Timings};
-use crate::tally::Tally;
-use crate::verdict::{Conclusion, Findings, Judged};
+use crate::run::execution::{RunPlan, RunReport, Timings};
+use crate::run::fault_player::Befell;
+use crate::verdict::run_verdict::{Conclusion, Findings, Judged};
+use crate::verdict::tally::Tally;
 use serde::Serialize;
 use std::path::Path;
 

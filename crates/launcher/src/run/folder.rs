@@ -1,8 +1,8 @@
 //! The folder of one run: what `docs/RUN_FOLDER.md` describes.
 
 use crate::date::stamp;
-use crate::meta::Meta;
-use crate::recorded::{HISTORY_FILE, JOURNALS_DIR, META_FILE};
+use crate::run::meta::Meta;
+use crate::run::recorded::{HISTORY_FILE, JOURNALS_DIR, META_FILE};
 use bank_check::History;
 use std::fs;
 use std::io;

@@ -1,7 +1,7 @@
 //! Plays the faults of an input while its customers go about their events: those that hang on an event between that event
 //! and its customer's next, the others by the clock, beside them. Afterwards nothing is left undone.
 
-use super::{Anchor, Begins, Ends, Planned};
+use crate::input::planned_fault::{Anchor, Begins, Ends, Planned};
 use bank_check::history::Fault;
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::cluster::Cluster;

@@ -74,9 +74,9 @@ fn was_on(fault: &Fault, operation: &Operation) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customers::{Record, Visited};
-    use crate::history::{Terms, operations};
     use crate::input::Input;
+    use crate::run::customers::{Record, Visited};
+    use crate::run::history::{Terms, operations};
     use bank_check::history::FaultKind;
     use bank_client::{Level, Propagation};
     use std::path::Path;

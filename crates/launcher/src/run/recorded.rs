@@ -2,8 +2,8 @@
 //! there is noted, and what is there is understood or refused by file and line.
 
 use crate::input::{Input, InputError};
-use crate::meta::Meta;
 use crate::output::{self, OutputError};
+use crate::run::meta::Meta;
 use bank_check::History;
 use bank_check::history::ParseError;
 use bank_check::output::Output;

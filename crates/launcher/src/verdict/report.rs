@@ -1,23 +1,9 @@
-//! Says how a run went, for people. Colours only where stdout is a terminal and NO_COLOR is
-//! not set; a reader that has gone away is no error.
+//! A run's report for people.
 
-use crate::faults::Befell;
-use crate::run::{RunPlan, RunReport, Timings};
-use crate::table::{count, findings_text, ms};
-use std::io::{self, Write};
-use std::path::Path;
-
-/// Prints, and says whether stdout took it.
-///
-/// # Errors
-/// Stdout is full, say. A closed one is no error.
-pub fn print(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
-    }
-}
+use crate::run::execution::{RunPlan, RunReport, Timings};
+use crate::run::fault_player::Befell;
+use crate::terminal::words::{count, ms, shell_word};
+use crate::verdict::text::findings_text;
 
 /// A run's report for people.
 pub fn run_text(plan: &RunPlan, report: &RunReport) -> String {
@@ -83,15 +69,4 @@ fn kept_text(plan: &RunPlan, report: &RunReport) -> String {
         shell_word(&report.bank),
         pids.join(" ")
     )
-}
-
-/// A path as a shell takes it.
-pub(crate) fn shell_word(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:".contains(c);
-    if text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

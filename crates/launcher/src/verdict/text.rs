@@ -1,8 +1,9 @@
 //! The table that ends a run or a check: each verdict with what was judged, the failures, the operations in numbers,
 //! and the one word.
 
-use crate::tally::Tally;
-use crate::verdict::{Conclusion, Findings, Judged};
+use crate::terminal::words::{count, ms};
+use crate::verdict::run_verdict::{Conclusion, Findings, Judged};
+use crate::verdict::tally::Tally;
 use bank_check::verdict::{Outcome, Verdict};
 
 /// More failures of one guarantee than this are only counted.
@@ -45,11 +46,6 @@ fn last_line(findings: &Findings) -> String {
             count(events, "event was", "events were")
         ),
     }
-}
-
-/// `1 read`, `2 reads`.
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn judged_text(judged: &[Judged]) -> String {
@@ -129,11 +125,6 @@ fn tally_line(tally: &Tally) -> String {
     )
 }
 
-/// `12.3 ms`
-pub(crate) fn ms(us: u64) -> String {
-    format!("{}.{} ms", us / 1000, us % 1000 / 100)
-}
-
 /// How many reads were judged for read-your-writes: by the output, or else by the history.
 fn reads(findings: &Findings) -> usize {
     let by = |by| {
@@ -158,7 +149,7 @@ fn listed(failures: &[String], total: usize) -> String {
     text
 }
 
-/// The word in its colour; `report::print` drops the colour where there is no place for it.
+/// The word in its colour; `terminal::stdout` drops the colour where there is no place for it.
 fn painted(outcome: Outcome) -> String {
     let colour = match outcome {
         Outcome::Pass => 32,

@@ -8,8 +8,8 @@ mod replay;
 pub use record::{Outcome, Record};
 pub use replay::{CutOff, Visited};
 
-use crate::faults::Player;
 use crate::input::{Action, Visit};
+use crate::run::fault_player::Player;
 use bank_client::{Level, Propagation};
 use bank_cluster::cluster::Positions;
 use bank_cluster::programs::Programs;

@@ -1,8 +1,8 @@
 //! `report.html` of a run: its history and verdicts as `bank-report` wants them.
 
-use crate::meta::Meta;
-use crate::table::count;
-use crate::verdict::{Conclusion, Findings};
+use crate::run::meta::Meta;
+use crate::terminal::words::count;
+use crate::verdict::run_verdict::{Conclusion, Findings};
 use bank_check::History;
 use bank_check::verdict::Verdict;
 use bank_report::{Report, Run};

@@ -1,8 +1,8 @@
 //! What customers did and were told, as the history of a run has it: each event that was begun, with its times from the
 //! run's origin.
 
-use crate::customers::{CutOff, Outcome, Record, Visited};
 use crate::input::{Action, Event, Script};
+use crate::run::customers::{CutOff, Outcome, Record, Visited};
 use bank_check::history::{self, Operation};
 use bank_client::{Level, Propagation};
 use std::collections::HashMap;
