@@ -5,23 +5,15 @@
 //! along (a paused one once it is resumed); a cluster that is dropped stops them politely, then kills. Kept branches
 //! ([`Lifetime::Kept`]) are the exception, once [`Cluster::leave`] has been called.
 
-mod branch;
-mod config;
-mod error;
-mod founding;
-mod ports;
-mod positions;
+pub(crate) mod founding;
+pub(crate) mod positions;
 
-pub use config::{ClusterConfig, Lifetime, SECRET_FILE, election_timeout};
-pub use error::ClusterError;
-pub use ports::Ports;
-pub use positions::Positions;
-
+use crate::branch::BranchProcess;
+use crate::config::{ClusterConfig, ELECTION_TIMEOUT_RELAYED, Lifetime};
+use crate::error::ClusterError;
 use crate::network::Network;
 use crate::programs::Programs;
 use bank_client::BankFile;
-use branch::BranchProcess;
-use config::ELECTION_TIMEOUT_RELAYED;
 use futures::future::{join_all, try_join_all};
 use rustix::process::Signal;
 use std::fs;
@@ -32,8 +24,6 @@ use std::time::{Duration, Instant};
 
 /// A branch that has not said where it listens by then is stuck.
 pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A bank that is not founded, or a branch that is not ready by then, is stuck. Many processes on few cores elect slowly.
-pub const FOUND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Branches that drain longer than this are killed.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Whoever waits for a stop longer than this is told for which branches.
@@ -80,26 +70,6 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts, founds and waits until every branch is ready.
-    ///
-    /// # Errors
-    /// Whatever has been started is stopped.
-    pub async fn running(config: ClusterConfig, opening_balance: i64) -> Result<Self, ClusterError> {
-        let mut cluster = Cluster::new(config);
-        cluster.run(opening_balance).await?;
-        Ok(cluster)
-    }
-
-    /// The same of a cluster that is there.
-    ///
-    /// # Errors
-    /// Those that were started are stopped when the cluster is dropped.
-    pub async fn run(&mut self, opening_balance: i64) -> Result<(), ClusterError> {
-        self.start(|| ()).await?;
-        self.found(opening_balance, 0).await?;
-        self.await_position(&self.numbers(), 1, FOUND_TIMEOUT).await
-    }
-
     /// Starts every branch, all at once, and waits until each listens; `listens` is called for each. They have no bank yet, or
     /// the one of before, for [`Cluster::recognise`].
     ///
@@ -132,22 +102,6 @@ impl Cluster {
 
     fn via(&self, number: u32) -> impl Iterator<Item = (u32, SocketAddr)> {
         self.network.iter().flat_map(move |network| network.via(number))
-    }
-
-    /// Answers when each of these branches has applied this many commands; with 1, when it is ready.
-    ///
-    /// # Errors
-    /// Names the branch that has not in time, or does not run.
-    pub async fn await_position(&self, branches: &[u32], position: u64, timeout: Duration) -> Result<(), ClusterError> {
-        self.positions(timeout)?.reached(branches, position).await
-    }
-
-    /// The same for several waits, over the same connections.
-    ///
-    /// # Errors
-    /// The bank has not been founded.
-    pub fn positions(&self, timeout: Duration) -> Result<Positions<'_>, ClusterError> {
-        Positions::of(self, timeout)
     }
 
     /// The branches' numbers, in the order of the config.

@@ -1,7 +1,9 @@
 //! Asks branches for their journals: all that each has decided and applied, over its operator's service. A branch that
 //! does not answer is named, and the others' journals are had all the same.
 
-use crate::cluster::{Cluster, ClusterError, Positions};
+use crate::cluster::Cluster;
+use crate::cluster::positions::Positions;
+use crate::error::ClusterError;
 use bank_check::history::{Action, Applied, Journal, Outcome, Refusal};
 use bank_proto::v1;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
@@ -22,7 +24,7 @@ const PAGES_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why there is no journal of a branch.
 #[derive(Debug, Error)]
-pub enum JournalError {
+pub enum CommandLogError {
     /// It cannot be reached.
     #[error("cannot be reached: {0}")]
     Unreachable(#[from] tonic::transport::Error),
@@ -92,9 +94,9 @@ async fn one(
     branch: u32,
     position: u64,
     origin_us: u64,
-) -> Result<Journal, JournalError> {
+) -> Result<Journal, CommandLogError> {
     if cluster.pid(branch)?.is_none() {
-        return Err(JournalError::Down);
+        return Err(CommandLogError::Down);
     }
     let address = cluster.address(branch)?;
     let journal = read(address, origin_us).await?;
@@ -116,27 +118,27 @@ async fn version(cluster: &Cluster, branches: &[u32]) -> Option<String> {
 ///
 /// # Errors
 /// It cannot be had, or is none.
-pub async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, JournalError> {
+pub async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLogError> {
     let begin = async {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
         let mut client = OperatorServiceClient::new(endpoint.connect().await?);
         let request = v1::ReadJournalRequest { after_position: 0 };
         let mut pages = client.read_journal(request).await?.into_inner();
         let first = pages.message().await?.unwrap_or_default();
-        Ok::<_, JournalError>((first, pages))
+        Ok::<_, CommandLogError>((first, pages))
     };
     let begun = timeout(HEAD_TIMEOUT, begin).await;
-    let (first, mut pages) = begun.map_err(|_| JournalError::TimedOut(HEAD_TIMEOUT))??;
+    let (first, mut pages) = begun.map_err(|_| CommandLogError::TimedOut(HEAD_TIMEOUT))??;
     let head = first
         .head
-        .ok_or_else(|| JournalError::Malformed("it has no head".to_owned()))?;
+        .ok_or_else(|| CommandLogError::Malformed("it has no head".to_owned()))?;
     let mut journal = Journal {
         branch: head.branch,
         position: head.position,
         digest: head.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         applied: Vec::new(),
     };
-    let mut take = |commands: Vec<v1::AppliedCommand>| -> Result<(), JournalError> {
+    let mut take = |commands: Vec<v1::AppliedCommand>| -> Result<(), CommandLogError> {
         for command in commands {
             journal.applied.push(applied(command, origin_us)?);
         }
@@ -147,16 +149,17 @@ pub async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, Journa
         while let Some(page) = pages.message().await? {
             take(page.applied)?;
         }
-        Ok::<_, JournalError>(())
+        Ok::<_, CommandLogError>(())
     };
     let read = timeout(PAGES_TIMEOUT, rest).await;
-    read.map_err(|_| JournalError::TimedOut(PAGES_TIMEOUT))??;
+    read.map_err(|_| CommandLogError::TimedOut(PAGES_TIMEOUT))??;
     Ok(journal)
 }
 
-fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, JournalError> {
+fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, CommandLogError> {
     let position = command.position;
-    let malformed = |what: &str| JournalError::Malformed(format!("the command at position {position} has no {what}"));
+    let malformed =
+        |what: &str| CommandLogError::Malformed(format!("the command at position {position} has no {what}"));
     let (outcome, balance) = match &command.outcome {
         Some(v1::applied_command::Outcome::Accepted(accepted)) => (Outcome::Accepted, accepted.balance),
         Some(v1::applied_command::Outcome::Refused(refused)) => {

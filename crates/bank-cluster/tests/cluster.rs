@@ -2,7 +2,7 @@
 //! `cargo build --workspace`.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};
+use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};
 
 async fn three(dir: &std::path::Path) -> Cluster {
     let config = ClusterConfig::new(dir, 1..=3).expect("the programs are built");

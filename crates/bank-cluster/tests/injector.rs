@@ -1,9 +1,9 @@
 //! Faults on purpose, and the book of them, on real branches. Needs `branchd` beside it: `cargo build --workspace`.
 
 use bank_check::history::{Fault, FaultKind};
-use bank_cluster::cluster::{Cluster, ClusterConfig, ClusterError};
 use bank_cluster::faults::{Deed, FaultError, Injector};
 use bank_cluster::network::Ways;
+use bank_cluster::{Cluster, ClusterConfig, ClusterError};
 use std::time::Duration;
 
 async fn cluster(dir: &tempfile::TempDir, relayed: bool) -> Cluster {

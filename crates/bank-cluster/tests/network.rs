@@ -1,9 +1,9 @@
 //! A bank whose network is bent: real branches behind relays. Needs `branchd` beside it: `cargo build --workspace`.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, ReadError, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT};
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::relay::Passage;
+use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT};
 use std::time::{Duration, Instant};
 
 const DELAY: Duration = Duration::from_millis(60);

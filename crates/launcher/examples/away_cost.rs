@@ -7,7 +7,7 @@
 //! Then nobody writes for some seconds; then a customer deposits; then the branch comes back.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 //! last deposit is acknowledged.
 
 use bank_client::{Client, ClientOptions, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};
 

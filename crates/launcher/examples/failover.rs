@@ -7,7 +7,7 @@
 //! round begins when every branch has applied the deposit. The branches have the launcher's default timeouts.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session, operator};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};
 

@@ -6,9 +6,9 @@
 //! that whatever else the machine does is shared by all of them.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::relay::Passage;
+use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ mod attack;
 use attack::{Call, Failed, Line, QUERY, VOTE, query, resident, unfinished};
 use bank_auth::{BranchIdentity, Connector, Party};
 use bank_client::{Address, Client, ClientOptions, Propagation, Session, operator};
-use bank_cluster::cluster::{Cluster, ClusterConfig, SECRET_FILE};
+use bank_cluster::{Cluster, ClusterConfig, SECRET_FILE};
 use bank_proto::v1;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;

@@ -22,8 +22,7 @@ mod words;
 pub use args::LiveCommand;
 
 use crate::input::InputError;
-use bank_cluster::cluster::ClusterError;
-use bank_cluster::programs::ProgramsError;
+use bank_cluster::{ClusterError, ProgramsError};
 use std::io;
 use thiserror::Error;
 

@@ -4,7 +4,7 @@
 mod support;
 
 use bank_auth::{BranchIdentity, Connector, Party};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_proto::v1::branch_service_client::BranchServiceClient;

@@ -3,7 +3,7 @@
 mod support;
 
 use bank_client::{Client, ClientOptions, Level, Outcome, PendingWrite, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use futures::future::join_all;
 use std::process::Stdio;
 use support::bank::{Bank, Ran, assert_agree, branchd, customer, start_customer, status};

@@ -3,7 +3,7 @@
 
 mod support;
 
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -4,9 +4,9 @@
 mod support;
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::relay::Passage;
+use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use futures::future::try_join_all;

@@ -161,7 +161,7 @@ async fn requests_that_are_never_finished_hold_little_memory_and_end() {
 #[tokio::test]
 async fn a_large_vote_is_refused_before_it_has_arrived() {
     let bank = Bank::new(1).await;
-    let secret = bank.path(bank_cluster::cluster::SECRET_FILE);
+    let secret = bank.path(bank_cluster::SECRET_FILE);
     let connector = Connector {
         address: bank.address(1),
         branch: 1,

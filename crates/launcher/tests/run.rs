@@ -331,7 +331,7 @@ fn kept_branches_answer_until_they_are_told_to_stop() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    let programs = bank_cluster::programs::Programs::beside_this_one().expect("built");
+    let programs = bank_cluster::Programs::beside_this_one().expect("built");
     let bank = launcher.path(report["bank"].as_str().expect("a path"));
     let asked = Command::new(programs.customer_cli)
         .args([

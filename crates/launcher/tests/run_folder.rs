@@ -132,7 +132,7 @@ fn a_run_leaves_all_that_it_is_judged_by() {
     assert_eq!(checked["operations"], 60);
 
     // A branch that has stopped exports what it had answered when it ran.
-    let programs = bank_cluster::programs::Programs::beside_this_one().expect("built");
+    let programs = bank_cluster::Programs::beside_this_one().expect("built");
     let data = run.file("branch-3/data");
     let exported = Command::new(programs.branchd)
         .args(["export", "--data", data.to_str().expect("UTF-8")])

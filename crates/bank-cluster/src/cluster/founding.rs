@@ -1,18 +1,42 @@
 //! How the branches of a cluster come by their bank: it is founded on them, once, or recognised.
 
-use super::branch::BranchProcess;
-use super::{Cluster, ClusterError, FOUND_TIMEOUT};
+use super::Cluster;
+use crate::branch::BranchProcess;
+use crate::config::ClusterConfig;
+use crate::error::ClusterError;
 use bank_client::operator::{self, Founded};
 use bank_client::{Address, BankFile, Branch, Failure};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
+/// A bank that is not founded, or a branch that is not ready by then, is stuck. Many processes on few cores elect slowly.
+pub const FOUND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Founding is asked again where it was cut short, as the bank allows: many processes on few cores are slow to answer.
 const FOUND_ATTEMPTS_MAX: u32 = 10;
 /// Before it is asked again; meanwhile it is noticed that a branch has ended, which says more than that it does not answer.
 const FOUND_AGAIN: Duration = Duration::from_millis(100);
 
 impl Cluster {
+    /// Starts, founds and waits until every branch is ready.
+    ///
+    /// # Errors
+    /// Whatever has been started is stopped.
+    pub async fn running(config: ClusterConfig, opening_balance: i64) -> Result<Self, ClusterError> {
+        let mut cluster = Cluster::new(config);
+        cluster.run(opening_balance).await?;
+        Ok(cluster)
+    }
+
+    /// The same of a cluster that is there.
+    ///
+    /// # Errors
+    /// Those that were started are stopped when the cluster is dropped.
+    pub async fn run(&mut self, opening_balance: i64) -> Result<(), ClusterError> {
+        self.start(|| ()).await?;
+        self.found(opening_balance, 0).await?;
+        self.await_position(&self.numbers(), 1, FOUND_TIMEOUT).await
+    }
+
     /// Founds the bank on all the branches and writes `bank.json` in the cluster's directory. `voters`: how many of
     /// them vote; 0: as many as the bank thinks right.
     ///

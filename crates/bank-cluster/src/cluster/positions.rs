@@ -1,6 +1,7 @@
 //! Waits until branches have applied what they have to, over one set of connections.
 
-use super::{Cluster, ClusterError};
+use super::Cluster;
+use crate::error::ClusterError;
 use bank_client::{Client, ClientOptions, Level, Session};
 use futures::future::try_join_all;
 use std::time::Duration;
@@ -12,9 +13,21 @@ pub struct Positions<'a> {
     client: Client,
 }
 
-impl<'a> Positions<'a> {
-    pub(super) fn of(cluster: &'a Cluster, timeout: Duration) -> Result<Self, ClusterError> {
-        let bank = cluster.bank().ok_or(ClusterError::NotFounded)?;
+impl Cluster {
+    /// Answers when each of these branches has applied this many commands; with 1, when it is ready.
+    ///
+    /// # Errors
+    /// Names the branch that has not in time, or does not run.
+    pub async fn await_position(&self, branches: &[u32], position: u64, timeout: Duration) -> Result<(), ClusterError> {
+        self.positions(timeout)?.reached(branches, position).await
+    }
+
+    /// The same for several waits, over the same connections.
+    ///
+    /// # Errors
+    /// The bank has not been founded.
+    pub fn positions(&self, timeout: Duration) -> Result<Positions<'_>, ClusterError> {
+        let bank = self.bank().ok_or(ClusterError::NotFounded)?;
         let client = Client::of_bank(
             bank,
             ClientOptions {
@@ -22,9 +35,11 @@ impl<'a> Positions<'a> {
                 failover: false,
             },
         );
-        Ok(Positions { cluster, client })
+        Ok(Positions { cluster: self, client })
     }
+}
 
+impl Positions<'_> {
     /// Answers when each of these branches has applied this many commands.
     ///
     /// # Errors

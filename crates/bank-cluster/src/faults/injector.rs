@@ -1,11 +1,11 @@
 //! Does deeds to a cluster, one after the other, and keeps the book of faults: each is open until what it did is undone,
 //! or overruled in each of its directions.
 
-use super::Deed;
+use super::deed::Deed;
 use crate::clock::monotonic_us;
-use crate::cluster::{Cluster, ClusterError};
-use crate::network::{Network, Ways};
-use crate::relay::Passage;
+use crate::cluster::Cluster;
+use crate::error::ClusterError;
+use crate::network::{Network, Passage, Ways};
 use bank_check::history::{Fault, FaultKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -5,8 +5,7 @@ use super::lesson::{Ask, HELD, Setting, Step};
 use super::stage::{Stage, TIMEOUT, Visitor};
 use bank_check::history::{Operation, Outcome};
 use bank_client::{Level, Propagation};
-use bank_cluster::cluster::ClusterError;
-use bank_cluster::programs::Programs;
+use bank_cluster::{ClusterError, Programs};
 use std::path::Path;
 use std::time::Duration;
 

@@ -6,11 +6,10 @@ use crate::run::history::{level, propagation};
 use bank_check::history::{self, Fault, FaultKind, Operation};
 use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
 use bank_cluster::clock::monotonic_us;
-use bank_cluster::cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports};
 use bank_cluster::command_log::{self, Collected};
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::programs::Programs;
-use bank_cluster::relay::Passage;
+use bank_cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports, Programs};
 use std::path::Path;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::LiveError;
 use super::home::command;
 use super::order::{Answer, Order};
 use bank_client::durable_file::read_bounded;
-use bank_cluster::cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
+use bank_cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Write};

@@ -13,7 +13,7 @@
 use super::LiveError;
 use bank_client::durable_file::{self, Durability};
 use bank_client::{BankFile, Branch};
-use bank_cluster::cluster::SECRET_FILE;
+use bank_cluster::SECRET_FILE;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use super::LiveError;
 use super::args::Wanted;
 use super::home::{Found, Founding, addresses, command};
 use bank_client::BankFile;
-use bank_cluster::cluster::Ports;
+use bank_cluster::Ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -4,9 +4,9 @@
 use super::words;
 use crate::date::date_and_time;
 use bank_client::operator::{self, Role};
-use bank_cluster::cluster::Cluster;
+use bank_cluster::Cluster;
 use bank_cluster::faults::Injector;
-use bank_cluster::relay::Passage;
+use bank_cluster::network::Passage;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

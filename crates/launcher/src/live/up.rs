@@ -10,9 +10,9 @@ use super::supervisor::{End, Supervisor};
 use super::{LiveError, welcome};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
-use bank_cluster::cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
+use bank_cluster::network::Passage;
 use bank_cluster::network::{self, Ways};
-use bank_cluster::relay::Passage;
+use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 
 /// Brings a bank up, keeps it until it is to be stopped, and stops it; the exit code.
 ///

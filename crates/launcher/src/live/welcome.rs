@@ -4,7 +4,7 @@ use super::args::UpPlan;
 use super::home::command;
 use crate::terminal::words::count;
 use crate::terminal::words::shell_word;
-use bank_cluster::cluster::Cluster;
+use bank_cluster::Cluster;
 use std::path::{Path, PathBuf};
 
 /// All of it, line by line.

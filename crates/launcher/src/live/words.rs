@@ -1,8 +1,8 @@
 //! What is done to a live bank, in words: said once it is done, and for as long as it lasts.
 
 use bank_cluster::faults::Deed;
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::relay::Passage;
 
 /// What was done, as one sentence without its full stop.
 pub(super) fn done(deed: Deed) -> String {

@@ -3,8 +3,8 @@
 
 use crate::input::planned_fault::{Anchor, Begins, Ends, Planned};
 use bank_check::history::Fault;
+use bank_cluster::Cluster;
 use bank_cluster::clock::monotonic_us;
-use bank_cluster::cluster::Cluster;
 use bank_cluster::faults::{Deed, Injector};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};

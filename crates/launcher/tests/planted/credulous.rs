@@ -4,8 +4,8 @@
 use crate::support::PATIENCE;
 use bank_check::history::{Action, Level, Operation, Outcome, Propagation, Refusal};
 use bank_client::Session;
+use bank_cluster::Cluster;
 use bank_cluster::clock::monotonic_us;
-use bank_cluster::cluster::Cluster;
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_proto::v1::write_result;

@@ -4,7 +4,7 @@
 use crate::planted;
 use crate::support::PATIENCE;
 use crate::support::bank::{Bank, customer};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use std::fs;
 
 /// A few make the write-ahead log grow past the bound that it has here.

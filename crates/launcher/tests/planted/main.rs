@@ -11,9 +11,9 @@ mod stuck;
 mod support;
 mod workload;
 
+use bank_cluster::Programs;
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::programs::Programs;
-use bank_cluster::relay::Passage;
 use serde_json::Value;
 use std::process::Command;
 use support::bank::{branchd, customer, programs};

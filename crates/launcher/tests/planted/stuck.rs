@@ -6,7 +6,7 @@ use crate::support::bank::status;
 use crate::support::lead::{address, make_lead};
 use crate::workload::AFFECTED;
 use bank_client::{Client, ClientOptions, Propagation, Session};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
+use bank_cluster::{Cluster, ClusterConfig};
 use std::fs;
 
 /// The deposit that the books of the affected branch get stuck over.

@@ -3,11 +3,9 @@
 
 use crate::credulous::{Counters, Customer};
 use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
-use bank_cluster::cluster::{Cluster, ClusterConfig};
-use bank_cluster::command_log;
+use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
-use bank_cluster::programs::Programs;
-use bank_cluster::relay::Passage;
+use bank_cluster::{Cluster, ClusterConfig, Programs, command_log};
 use launcher::run::recorded::{HISTORY_FILE, JOURNALS_DIR};
 use std::fs;
 use std::path::Path;

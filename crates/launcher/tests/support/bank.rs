@@ -1,8 +1,7 @@
 //! A bank as people have it: branches started as programs, founded and asked by programs too.
 
 use super::wait_for;
-use bank_cluster::cluster::{Cluster, ClusterConfig};
-use bank_cluster::programs::Programs;
+use bank_cluster::{Cluster, ClusterConfig, Programs};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use super::bank::status;
 use super::{PATIENCE, wait_for};
-use bank_cluster::cluster::Cluster;
+use bank_cluster::Cluster;
 
 /// Where a branch listens.
 pub fn address(cluster: &Cluster, branch: u32) -> String {

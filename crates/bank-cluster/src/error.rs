@@ -143,7 +143,7 @@ pub enum ClusterError {
     /// A bank needs one.
     #[error("there are no branches")]
     NoBranches,
-    /// [`super::Cluster::found`] comes first.
+    /// [`crate::Cluster::found`] comes first.
     #[error("the bank has not been founded")]
     NotFounded,
 }

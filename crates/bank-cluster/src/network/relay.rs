@@ -39,7 +39,7 @@ pub enum Passage {
 
 /// One direction between two places. Clones are the same link.
 #[derive(Debug, Clone, Default)]
-pub struct Link(watch::Sender<State>);
+pub(super) struct Link(watch::Sender<State>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
@@ -50,7 +50,7 @@ struct State {
 
 impl Link {
     /// From now on; what was held or delayed goes as it says.
-    pub fn set(&self, passage: Passage) {
+    pub(super) fn set(&self, passage: Passage) {
         self.0.send_modify(|state| {
             state.passage = passage;
             state.cuts += u64::from(passage == Passage::Cut);
@@ -58,7 +58,7 @@ impl Link {
     }
 
     /// How it is now.
-    pub fn passage(&self) -> Passage {
+    pub(super) fn passage(&self) -> Passage {
         self.0.borrow().passage
     }
 
@@ -74,7 +74,7 @@ impl Link {
 
 /// Listens on the loopback, and carries what comes to where it leads and back.
 #[derive(Debug)]
-pub struct Relay {
+pub(super) struct Relay {
     address: SocketAddr,
     target: watch::Sender<Option<SocketAddr>>,
     serving: JoinHandle<()>,
@@ -86,7 +86,7 @@ impl Relay {
     ///
     /// # Errors
     /// There is no port, or no file descriptor.
-    pub async fn open(forward: Link, backward: Link) -> io::Result<Self> {
+    pub(super) async fn open(forward: Link, backward: Link) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let target = watch::Sender::new(None);
@@ -103,12 +103,12 @@ impl Relay {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Connections lead here from now on.
-    pub fn lead_to(&self, target: SocketAddr) {
+    pub(super) fn lead_to(&self, target: SocketAddr) {
         self.target.send_replace(Some(target));
     }
 }

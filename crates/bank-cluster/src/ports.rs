@@ -1,6 +1,6 @@
 //! Where branches listen, and whether they can, found out before anything starts.
 
-use super::ClusterError;
+use crate::error::ClusterError;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// Where branches listen on the loopback.
@@ -19,7 +19,7 @@ impl Ports {
     ///
     /// # Errors
     /// A port past 65535, by branch; ports that are taken, each by branch.
-    pub(super) fn addresses(&self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
+    pub(crate) fn addresses(&self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
         self.held(branches)?;
         self.chosen(branches)
     }
@@ -28,7 +28,7 @@ impl Ports {
     ///
     /// # Errors
     /// As [`Ports::addresses`].
-    pub(super) fn held(&self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
+    pub(crate) fn held(&self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
         // All are tried, and all are held until then, so that two branches cannot be promised one port.
         let addresses = self.chosen(branches)?;
         let tried: Vec<_> = addresses.iter().map(TcpListener::bind).collect();

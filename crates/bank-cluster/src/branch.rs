@@ -1,6 +1,7 @@
 //! One branch as a process: started, its announcement read, its log kept.
 
-use super::{ClusterConfig, ClusterError, Lifetime};
+use crate::config::{ClusterConfig, Lifetime};
+use crate::error::ClusterError;
 use crate::last_line::last_line;
 use crate::process::Process;
 use rustix::process::Signal;
@@ -21,10 +22,10 @@ const ANNOUNCEMENT_BYTES_MAX: u64 = 4096;
 
 /// One branch, running or ended.
 #[derive(Debug)]
-pub(super) struct BranchProcess {
-    pub(super) number: u32,
+pub(crate) struct BranchProcess {
+    pub(crate) number: u32,
     /// Where it listens; with port 0 until it has announced a better one.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     dir: PathBuf,
     /// The newest of its processes. Whoever waits for an older one goes on waiting for that.
     started: Mutex<Arc<Started>>,
@@ -49,7 +50,7 @@ struct Announcement {
 
 impl BranchProcess {
     /// `via`: where it has to reach other branches, if not where they listen.
-    pub(super) fn spawn(
+    pub(crate) fn spawn(
         config: &ClusterConfig,
         number: u32,
         listen: SocketAddr,
@@ -66,7 +67,7 @@ impl BranchProcess {
     }
 
     /// Starts it again, where it listened before.
-    pub(super) fn respawn(
+    pub(crate) fn respawn(
         &self,
         config: &ClusterConfig,
         via: impl Iterator<Item = (u32, SocketAddr)>,
@@ -80,7 +81,7 @@ impl BranchProcess {
     }
 
     /// Waits for the announcement; the address from it.
-    pub(super) async fn announced(&self, within: Duration) -> Result<SocketAddr, ClusterError> {
+    pub(crate) async fn announced(&self, within: Duration) -> Result<SocketAddr, ClusterError> {
         let started = self.started();
         let mut line = String::new();
         if let Some(stdout) = started.stdout.lock().await.as_mut() {
@@ -126,31 +127,31 @@ impl BranchProcess {
     }
 
     /// The error that it has ended, if it has.
-    pub(super) fn failed(&self) -> Option<ClusterError> {
+    pub(crate) fn failed(&self) -> Option<ClusterError> {
         self.started().process.status().map(|status| self.ended_error(status))
     }
 
     /// The error that it ended otherwise than it was told to, if it did. One that had only just been started may not
     /// have listened to SIGTERM yet.
-    pub(super) fn ended_badly(&self, status: ExitStatus) -> Option<ClusterError> {
+    pub(crate) fn ended_badly(&self, status: ExitStatus) -> Option<ClusterError> {
         let as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
         (!as_told).then(|| self.ended_error(status))
     }
 
-    pub(super) fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.join("data")
     }
 
-    pub(super) fn log_path(&self) -> PathBuf {
+    pub(crate) fn log_path(&self) -> PathBuf {
         self.dir.join("log")
     }
 
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         let process = &self.started().process;
         process.status().is_none().then(|| process.pid())
     }
 
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
         let sent = self.started().process.signal(signal);
         sent.map_err(|source| ClusterError::Signal {
             branch: self.number,
@@ -159,26 +160,26 @@ impl BranchProcess {
     }
 
     /// SIGTERM, and SIGCONT for one that was paused.
-    pub(super) fn ask_to_stop(&self) {
+    pub(crate) fn ask_to_stop(&self) {
         let started = self.started();
         let _ = started.process.signal(Signal::TERM);
         let _ = started.process.signal(Signal::CONT);
     }
 
-    pub(super) fn close_stdin(&self) {
+    pub(crate) fn close_stdin(&self) {
         *self.started().stdin.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub(super) async fn ended(&self) -> ExitStatus {
+    pub(crate) async fn ended(&self) -> ExitStatus {
         self.started().process.ended().await
     }
 
-    pub(super) fn wait_until(&self, deadline: Instant) {
+    pub(crate) fn wait_until(&self, deadline: Instant) {
         self.started().process.wait_until(deadline);
     }
 
     /// Lets it run on; its process's number, if it runs.
-    pub(super) fn leave(self) -> Option<u32> {
+    pub(crate) fn leave(self) -> Option<u32> {
         let pid = self.pid();
         self.started().process.leave();
         pid

@@ -1,6 +1,6 @@
 //! What a cluster is made of: a plain value.
 
-use super::Ports;
+use crate::ports::Ports;
 use crate::programs::{Programs, ProgramsError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const BRANCHES_AT_EASE: usize = 10;
 /// 50 branches they are given about three seconds.
 const ELECTION_TIMEOUT_PER_BRANCH: Duration = Duration::from_millis(65);
 /// Behind a network that can be bent: a leader goes on leading while its round trips take up to a third of this.
-pub(super) const ELECTION_TIMEOUT_RELAYED: Duration = Duration::from_secs(1);
+pub(crate) const ELECTION_TIMEOUT_RELAYED: Duration = Duration::from_secs(1);
 /// Nobody waits longer than this for a new leader, however many branches there are.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
