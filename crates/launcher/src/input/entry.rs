@@ -1,7 +1,7 @@
 //! An entry of an input, or a part of one: an object whose fields are known, each missed or refused by name. Knows JSON and
 //! how an error names its place; what entries mean is for others.
 
-use super::Wrong;
+use super::error::Wrong;
 use super::json::{self, Member, Node, Value, shown};
 
 /// What a check gives.

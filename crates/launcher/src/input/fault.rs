@@ -1,12 +1,13 @@
 //! The faults of an input: what is done to the bank, when, and until when. Whether it can be done at that moment is for the
 //! run to see.
 
+use super::branches::{Branches, known_branch};
 use super::entry::{Checked, Entry, NUMBER_RULE, integer, written};
+use super::error::Wrong;
 use super::json::{Member, Node, Value};
-use super::validate::{Branches, known_branch};
-use super::{Visit, Wrong};
+use super::planned_fault::{Anchor, Begins, Ends, Planned};
 use crate::duration;
-use crate::input::planned_fault::{Anchor, Begins, Ends, Planned};
+use bank_check::script::Visit;
 use bank_cluster::faults::Deed;
 use bank_cluster::network::{self, Ways};
 use std::collections::{HashMap, HashSet};

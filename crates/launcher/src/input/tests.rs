@@ -1,4 +1,5 @@
 use super::*;
+use std::path::Path;
 
 const BRANCH: &str = r#"{"id":1,"type":"branch","balance":0}"#;
 

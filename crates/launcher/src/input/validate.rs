@@ -1,15 +1,58 @@
 //! From JSON to a checked [`Input`]. The first thing that is wrong ends it, by name.
 
+use super::branches::{Branches, known_branch};
 use super::entry::{Checked, Entry, NUMBER_RULE, integer, name, written, wrong};
+use super::error::{InputError, Wrong};
 use super::fault;
+use super::file::read_text;
 use super::json::{self, Inside, Node, SyntaxError, Value};
-use super::{Action, BRANCHES_MAX, Event, Input, Script, Visit, Wrong};
-use std::collections::BTreeMap;
+use super::planned_fault::Planned;
+use bank_check::script::{Action, Event, Script, Visit};
+use std::path::Path;
 
 const AMOUNT_RULE: &str = "an amount is a whole number from 1 to 9223372036854775807, in digits alone";
 
+/// A checked input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The branches' numbers in the order of the file, each once, each at least 1.
+    pub branches: Vec<u32>,
+    /// The opening balance and the customers; every event's branch is one of the above.
+    pub script: Script,
+    /// In the order of the file; their branches and events are some of the above.
+    pub faults: Vec<Planned>,
+}
+
+impl Input {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Each names the file and, where there is one, line, column, customer and event.
+    pub fn load(path: &Path) -> Result<Self, InputError> {
+        Self::parse(path, &read_text(path)?)
+    }
+
+    /// Checks a text; `path` is for the errors.
+    ///
+    /// # Errors
+    /// As [`Input::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, InputError> {
+        validate(text).map_err(|wrong| wrong.in_file(path, text))
+    }
+
+    /// How many events the customers have in all.
+    pub fn event_count(&self) -> usize {
+        self.script.visits.iter().map(|visit| visit.events.len()).sum()
+    }
+
+    /// Whether some fault takes a network that can be bent.
+    pub fn bends_network(&self) -> bool {
+        self.faults.iter().any(|fault| fault.deed.bends_network())
+    }
+}
+
 /// Checks a whole input.
-pub(super) fn validate(text: &str) -> Checked<Input> {
+fn validate(text: &str) -> Checked<Input> {
     let root = json::read(text).map_err(syntax)?;
     let mut branches = Branches::default();
     let (mut customers, mut faults) = (Vec::new(), Vec::new());
@@ -138,69 +181,6 @@ fn entry<'n, 'a>(index: usize, faults: usize, node: &'n Node<'a>) -> Checked<(Ki
     Ok((kind, entry))
 }
 
-/// The branches of an input.
-#[derive(Default)]
-pub(super) struct Branches {
-    /// As the file lists them.
-    pub(super) in_order: Vec<u32>,
-    /// Where each was listed, for the error that it is listed twice.
-    known: BTreeMap<u32, String>,
-    opening_balance: Option<i64>,
-}
-
-impl Branches {
-    fn add(&mut self, entry: &Entry<'_, '_>) -> Checked<()> {
-        let number = branch_number(entry, "id", entry.need("id")?)?;
-        let balance = entry.need("balance")?;
-        let Some(opening) = integer(balance, 0, i64::MAX as u64) else {
-            let rule = "a balance is a whole number from 0 to 9223372036854775807, in digits alone";
-            return Err(entry.wrong(balance.at, format!("\"balance\" is {}; {rule}", written(balance))));
-        };
-        let opening = opening as i64;
-        if self.known.insert(number, entry.name.clone()).is_some() {
-            let what = format!("branch {number} is listed twice; give each branch its own number");
-            return Err(entry.wrong(entry.at, what));
-        }
-        match (self.opening_balance, self.in_order.first()) {
-            (Some(first), Some(branch)) if first != opening => {
-                let what = format!(
-                    "it opens with {opening}, branch {branch} with {first}; branches are copies of one account: give \
-                     all the same balance"
-                );
-                return Err(entry.wrong(balance.at, what));
-            }
-            _ => self.opening_balance = Some(opening),
-        }
-        self.in_order.push(number);
-        if self.in_order.len() > BRANCHES_MAX {
-            let what = format!("more than {BRANCHES_MAX} branches; each is a process of its own: run fewer");
-            return Err(entry.wrong(entry.at, what));
-        }
-        Ok(())
-    }
-
-    fn listed(&self) -> String {
-        const SHOWN_MAX: usize = 12;
-        let mut numbers: Vec<String> = self.known.keys().take(SHOWN_MAX).map(u32::to_string).collect();
-        if self.known.len() > SHOWN_MAX {
-            numbers.push("…".to_owned());
-        }
-        numbers.join(", ")
-    }
-}
-
-fn branch_number(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>) -> Checked<u32> {
-    integer(node, 1, u32::MAX.into())
-        .and_then(|number| u32::try_from(number).ok())
-        .ok_or_else(|| {
-            let what = format!(
-                "\"{key}\" is {}; a branch is a whole number from 1, in digits alone",
-                written(node)
-            );
-            entry.wrong(node.at, what)
-        })
-}
-
 fn visit(entry: &Entry<'_, '_>, branches: &Branches) -> Checked<Visit> {
     let id = entry.need("id")?;
     let Some(customer) = integer(id, 0, u64::MAX) else {
@@ -280,24 +260,9 @@ fn amount(entry: &Entry<'_, '_>) -> Checked<i64> {
     }
 }
 
-/// A branch that there is.
-pub(super) fn known_branch(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>, branches: &Branches) -> Checked<u32> {
-    let number = branch_number(entry, key, node)?;
-    if branches.known.contains_key(&number) {
-        return Ok(number);
-    }
-    let what = format!(
-        "there is no branch {number}; add it, or name one of these: {}",
-        branches.listed()
-    );
-    Err(entry.wrong(node.at, what))
-}
-
 /// The predecessor's form: customer N uses branch N.
 fn own_branch(entry: &Entry<'_, '_>, customer: u64, branches: &Branches) -> Checked<u32> {
-    let own = u32::try_from(customer)
-        .ok()
-        .filter(|number| branches.known.contains_key(number));
+    let own = u32::try_from(customer).ok().filter(|number| branches.contains(*number));
     own.ok_or_else(|| {
         let what = format!(
             "it names no branch, and there is no branch {customer} for customer {customer}; add \"branch\" with one of \
