@@ -1,7 +1,7 @@
 //! What was typed, and what it asks for once it is checked.
 
-use super::LiveError;
-use super::home::DEFAULT_DIR;
+use super::bank_dir::DEFAULT_DIR;
+use super::error::LiveError;
 use crate::duration;
 use crate::input::{BRANCHES_MAX, Input};
 use bank_cluster::network::Ways;

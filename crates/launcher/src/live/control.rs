@@ -3,9 +3,9 @@
 //!
 //! (A Unix socket in the bank's directory would need no token, but a path of at most 104 bytes on macOS.)
 
-use super::LiveError;
-use super::home::command;
-use super::order::{Answer, Order};
+use super::bank_dir::command;
+use super::control_message::{Answer, Order};
+use super::error::LiveError;
 use bank_client::durable_file::read_bounded;
 use bank_cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
 use serde::de::DeserializeOwned;

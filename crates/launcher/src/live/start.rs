@@ -1,8 +1,8 @@
 //! How a bank is brought up: what was asked for, held against what is there.
 
-use super::LiveError;
 use super::args::Wanted;
-use super::home::{Found, Founding, addresses, command};
+use super::bank_dir::{Found, Founding, addresses, command};
+use super::error::LiveError;
 use bank_client::BankFile;
 use bank_cluster::Ports;
 use std::collections::{BTreeMap, BTreeSet};

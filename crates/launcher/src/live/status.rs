@@ -1,7 +1,7 @@
 //! How a live bank is: what each branch says of itself, and what its launcher knows of it. All branches are asked at once,
 //! and none is waited for long: one that stands still must not hide how the others are.
 
-use super::words;
+use super::describe;
 use crate::date::date_and_time;
 use bank_client::operator::{self, Role};
 use bank_cluster::Cluster;
@@ -206,11 +206,11 @@ impl Known<'_> {
                 Passage::Cut => ("cut", None),
             };
             Bent {
-                says: words::bent(ways, passage),
+                says: describe::bent(ways, passage),
                 directions: network.directions(ways).collect(),
                 passage: name.to_owned(),
                 by_ms: by.map(|by| u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
-                heal: words::healing(ways),
+                heal: describe::healing(ways),
             }
         });
         told.collect()

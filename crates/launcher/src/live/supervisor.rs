@@ -2,10 +2,10 @@
 //! themselves are named at once, and stay down; the table is kept true.
 
 use super::control::{Call, Control};
-use super::order::{Answer, Order, Told};
+use super::control_message::{Answer, Order, Told};
 use super::screen::Screen;
 use super::status::{BankStatus, Known, Life};
-use super::{table, words};
+use super::{describe, table};
 use crate::terminal::signals::Interrupts;
 use bank_check::history::FaultKind;
 use bank_cluster::faults::{Deed, FaultError, Injector};
@@ -139,7 +139,7 @@ impl<'a> Supervisor<'a> {
         }
         let answer = match done {
             Ok(()) => {
-                let said = words::done(deed);
+                let said = describe::done(deed);
                 self.screen.say(&said);
                 Answer::Done(said)
             }

@@ -1,6 +1,6 @@
 //! How a live bank is, as a table for people, and what is wrong with it, line by line, each with what to type.
 
-use super::home::command;
+use super::bank_dir::command;
 use super::status::{BankStatus, BranchRow, State};
 use std::path::Path;
 

@@ -1,13 +1,14 @@
 //! `launcher up`, from nothing running to everything stopped again.
 
 use super::args::UpPlan;
+use super::bank_dir::{self, Founding, Home, command};
 use super::control::Control;
-use super::home::{self, Founding, Home, command};
-use super::order::{Answer, Order};
+use super::control_message::{Answer, Order};
+use super::error::LiveError;
+use super::ready;
 use super::screen::Screen;
 use super::start::{self, Start};
 use super::supervisor::{End, Supervisor};
-use super::{LiveError, welcome};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
 use bank_cluster::network::Passage;
@@ -21,9 +22,9 @@ use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, elect
 pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
     // Nothing is made for what cannot be. What counts is what is there once nobody else can change it.
-    start::decide(home::look(&plan.dir)?, &plan.wanted, &plan.dir)?;
+    start::decide(bank_dir::look(&plan.dir)?, &plan.wanted, &plan.dir)?;
     let home = Home::take(&plan.dir).await?;
-    let start = start::decide(home::look(home.dir())?, &plan.wanted, home.dir())?;
+    let start = start::decide(bank_dir::look(home.dir())?, &plan.wanted, home.dir())?;
     let mut cluster = cluster(&plan, &home, &start).await?;
     let progress = Progress::on_stderr();
     progress.count("branches up", cluster.numbers().len());
@@ -46,7 +47,7 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     };
     let mut screen = Screen::on_stdout();
     let mut supervisor = Supervisor::new(&cluster, home.dir(), &mut screen);
-    supervisor.welcome(&welcome::text(&plan, &cluster)).await;
+    supervisor.welcome(&ready::text(&plan, &cluster)).await;
     let end = supervisor.supervise(&mut control, &mut interrupts).await;
     Ok(stop(cluster, home, control, interrupts, screen, end).await)
 }

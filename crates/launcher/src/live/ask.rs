@@ -1,87 +1,20 @@
-//! What another shell asks of a live bank, as it goes over the wire; and the short-lived verbs that ask it.
+//! The short-lived verbs: each asks the launcher that has a live bank, and says what it answers.
 
 use super::args::AskCommand;
+use super::bank_dir::command;
 use super::control;
-use super::home::command;
-use super::status::BankStatus;
-use super::{LiveError, table, words};
+use super::control_message::{Answer, Order, Told};
+use super::error::LiveError;
+use super::{describe, table};
 use crate::terminal::stdout;
-use bank_cluster::faults::Deed;
-use bank_cluster::network::Ways;
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Order {
-    /// How it is.
-    Status,
-    /// To stop.
-    Down,
-    /// To let something be done to it.
-    Do(Told),
-}
-
-/// A deed as it is told: ways are written as people type them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub(super) enum Told {
-    Kill(u32),
-    Restart(u32),
-    Pause(u32),
-    Resume(u32),
-    Hold(u32),
-    Cut(String),
-    Delay(String, Duration),
-    Heal(Option<String>),
-}
-
-/// What comes back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Answer {
-    /// It was done: one line for people.
-    Done(String),
-    /// How the bank is.
-    Status(BankStatus),
-    /// It was not done.
-    Refused {
-        /// As this program exits.
-        exit_code: u8,
-        /// One line for people.
-        message: String,
-    },
-}
-
-impl Told {
-    /// What is to be done.
-    ///
-    /// # Errors
-    /// The ways are none.
-    pub(super) fn deed(&self) -> Result<Deed, String> {
-        Ok(match self {
-            Told::Kill(branch) => Deed::Kill(*branch),
-            Told::Restart(branch) => Deed::Restart(*branch),
-            Told::Pause(branch) => Deed::Pause(*branch),
-            Told::Resume(branch) => Deed::Resume(*branch),
-            Told::Hold(branch) => Deed::Hold(*branch),
-            Told::Cut(ways) => Deed::Cut(ways.parse()?),
-            Told::Delay(ways, by) => Deed::Delay(ways.parse()?, *by),
-            Told::Heal(None) => Deed::Heal(Ways::All),
-            Told::Heal(Some(ways)) => Deed::Heal(ways.parse()?),
-        })
-    }
-}
 
 /// Asks the launcher that has the bank, and says what it answers; the exit code.
 ///
 /// # Errors
 /// It was not done.
 pub(super) async fn execute(command: AskCommand) -> Result<u8, LiveError> {
-    let typed = words::typed_ways;
+    let typed = describe::typed_ways;
     let (told, dir) = match command {
         AskCommand::Status(args) => return status(&args.dir.dir, args.json).await,
         AskCommand::Down(args) => return down(&args.dir.dir).await,
@@ -105,7 +38,7 @@ fn no_ways() -> LiveError {
 
 async fn done(told: Told, dir: PathBuf) -> Result<u8, LiveError> {
     // Ways that were parsed once are so again.
-    let undone = told.deed().ok().and_then(words::undoing);
+    let undone = told.deed().ok().and_then(describe::undoing);
     let Answer::Done(text) = ask(&dir, Order::Do(told)).await? else {
         return Err(other_answer());
     };

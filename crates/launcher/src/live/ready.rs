@@ -1,7 +1,7 @@
 //! What `launcher up` says once the bank is up: what there is, and the lines to copy into another shell.
 
 use super::args::UpPlan;
-use super::home::command;
+use super::bank_dir::command;
 use crate::terminal::words::count;
 use crate::terminal::words::shell_word;
 use bank_cluster::Cluster;

@@ -10,7 +10,7 @@
 //! branch-N/       data and log of branch N
 //! ```
 
-use super::LiveError;
+use super::error::LiveError;
 use bank_client::durable_file::{self, Durability};
 use bank_client::{BankFile, Branch};
 use bank_cluster::SECRET_FILE;
