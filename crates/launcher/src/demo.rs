@@ -2,28 +2,31 @@
 //! that breaks, then under one that holds; the two are shown side by side, with the witness and with what the wait cost.
 //!
 //! In reading order: [`lesson`] (who asks what, and what has to be seen), [`play`] (how it is played), [`dead_branch`],
-//! `stage` (the bank, its network and its customers), `telling` (how it is said), `page` (how it is shown), `folder` (what
+//! `stage` (the bank, its network and its customers), `render` (how it is said), `page` (how it is shown), `folder` (what
 //! is left of it).
 
 pub mod dead_branch;
+mod demonstration;
+mod error;
 mod folder;
 pub mod lesson;
 mod page;
 pub mod play;
+mod render;
 mod stage;
-mod telling;
 
-use crate::run::folder::RunFolderError;
 use crate::terminal::signals::Interrupts;
 use crate::terminal::stdout;
-use bank_cluster::{ClusterError, Programs, ProgramsError};
+use bank_cluster::Programs;
+pub use demonstration::{Demonstration, Kept};
+pub use error::DemoError;
+
 use folder::Folder;
 use lesson::{Lesson, Name};
 use play::{Performance, play};
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use thiserror::Error;
+use std::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,88 +55,13 @@ pub struct DemoArgs {
     dir: Option<PathBuf>,
 }
 
-/// Why nothing was shown.
-#[derive(Debug, Error)]
-pub enum DemoError {
-    /// A program is missing.
-    #[error(transparent)]
-    Programs(#[from] ProgramsError),
-    /// The branches do not do what they have to.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// What is recorded cannot be kept.
-    #[error(transparent)]
-    Folder(#[from] RunFolderError),
-    /// Nothing can be printed, say.
-    #[error("{what}: {source}")]
-    Io {
-        /// What.
-        what: &'static str,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A signal came; everything was stopped.
-    #[error("stopped by a signal; no process is left")]
-    Interrupted {
-        /// 128 and the signal's number.
-        exit_code: u8,
-    },
-}
-
-impl DemoError {
-    /// 2 where other arguments would help, 1 otherwise; 130 and the like after a signal.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            DemoError::Interrupted { exit_code } => *exit_code,
-            DemoError::Folder(_) => 2,
-            DemoError::Programs(_) | DemoError::Cluster(_) | DemoError::Io { .. } => 1,
-        }
-    }
-}
-
-/// A lesson, played as often as was asked.
-#[derive(Debug)]
-pub struct Demonstration {
-    /// Which.
-    pub lesson: &'static Lesson,
-    /// How often it was played.
-    pub runs: u32,
-    /// How often the weak setting broke, with the right witness.
-    pub broken: u32,
-    /// How often the strong one held.
-    pub held: u32,
-    /// The last run, or the first that did not go as it had to.
-    pub shown: Performance,
-    /// What is left of it, if anything is.
-    pub kept: Option<Kept>,
-    /// How long each run took, on average.
-    pub run_time: Duration,
-}
-
-/// Where to look at a run, and judge it again.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Kept {
-    /// Holds a run folder for each act.
-    pub dir: PathBuf,
-    /// Both acts on one page.
-    pub report: PathBuf,
-}
-
-impl Demonstration {
-    /// Every run went as it had to.
-    pub fn is_convincing(&self) -> bool {
-        self.broken == self.runs && self.held == self.runs
-    }
-}
-
 /// Does what was asked; the exit code. `flags`: the command line, for what is kept.
 ///
 /// # Errors
 /// Nothing was shown. No process is left then.
 pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError> {
     let Some(name) = args.lesson else {
-        print(&telling::list(args.json))?;
+        print(&render::list(args.json))?;
         return Ok(0);
     };
     let lesson = name.lesson();
@@ -148,8 +76,8 @@ pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError
         exit_code = interrupts.next() => return Err(DemoError::Interrupted { exit_code }),
     };
     print(&match args.json {
-        true => telling::json(&demonstration),
-        false => telling::text(&demonstration),
+        true => render::json(&demonstration),
+        false => render::text(&demonstration),
     })?;
     Ok(u8::from(!demonstration.is_convincing()))
 }

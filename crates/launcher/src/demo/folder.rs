@@ -1,9 +1,11 @@
 //! Where a demonstration's banks live, and what is left of each run: a run folder for each act, and a page that shows both;
 //! or nothing.
 
+use super::demonstration::Kept;
+use super::error::DemoError;
 use super::lesson::{Lesson, OPENING};
+use super::page;
 use super::play::{Act, Performance, STRONG, WEAK};
-use super::{DemoError, Kept, page};
 use crate::date::date_and_time;
 use crate::run::folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
 use crate::run::meta::{self, Meta, Platform};
@@ -79,7 +81,7 @@ impl Folder {
             folder.inside(name)?.record(&act.history, &self.meta(lesson, act))?;
         }
         let meta = self.meta(lesson, &performance.weak);
-        folder.write(PAGE_FILE, &page::render(lesson, performance, &meta))?;
+        folder.write(PAGE_FILE, &page::html(lesson, performance, &meta))?;
         Ok(Some(Kept {
             dir: folder.path().to_owned(),
             report: folder.path().join(PAGE_FILE),
@@ -92,7 +94,6 @@ impl Folder {
             input: format!("lesson {}", lesson.name),
             started: date_and_time(act.started),
             flags: self.flags.clone(),
-            seed: None,
             level: act.setting.level,
             propagation: act.setting.propagation,
             concurrent: false,

@@ -2,13 +2,13 @@
 
 use super::lesson::{HELD, Lesson};
 use super::play::{Act, Performance};
-use super::telling;
+use super::render;
 use crate::run::meta::Meta;
 use crate::verdict::html::made;
 use bank_report::{Report, Run};
 
 /// The page's text.
-pub(super) fn render(lesson: &Lesson, performance: &Performance, meta: &Meta) -> String {
+pub(super) fn html(lesson: &Lesson, performance: &Performance, meta: &Meta) -> String {
     let Performance {
         weak,
         strong,
@@ -18,7 +18,7 @@ pub(super) fn render(lesson: &Lesson, performance: &Performance, meta: &Meta) ->
         format!("Three branches; the network holds back what is sent to branch {HELD}."),
         lesson.why.replace('\n', " "),
     ];
-    sentences.extend(dead_branch.iter().map(telling::dead));
+    sentences.extend(dead_branch.iter().map(render::dead));
     bank_report::render(&Report {
         title: format!("{}: {}", lesson.name, lesson.question),
         sentences,
@@ -30,9 +30,9 @@ pub(super) fn render(lesson: &Lesson, performance: &Performance, meta: &Meta) ->
 
 fn run(lesson: &Lesson, act: &Act) -> Run {
     Run {
-        name: telling::in_words(lesson, act.setting),
+        name: render::in_words(lesson, act.setting),
         history: act.history.clone(),
         verdicts: act.verdicts.clone(),
-        sentences: act.wait.iter().filter_map(|wait| telling::wait(lesson, wait)).collect(),
+        sentences: act.wait.iter().filter_map(|wait| render::wait(lesson, wait)).collect(),
     }
 }

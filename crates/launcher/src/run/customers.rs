@@ -2,40 +2,22 @@
 //! answers a line each; where the input has a fault between two events, it is one up to there and one from there. A customer
 //! that dies loses only its own results.
 
+mod config;
 mod record;
 mod replay;
 
+pub use config::CustomerConfig;
 pub use record::{Outcome, Record};
 pub use replay::{CutOff, Visited};
 
 use crate::input::{Action, Visit};
 use crate::run::fault_player::Player;
-use bank_client::{Level, Propagation};
-use bank_cluster::{Positions, Programs};
+use bank_cluster::Positions;
 use futures::StreamExt;
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// More customer processes than this never run at once; the others wait for their turn. Each has a few MB.
 pub const AT_ONCE_MAX: usize = 64;
-
-/// How customers go about their events.
-#[derive(Debug, Clone)]
-pub struct CustomerConfig {
-    /// What to start.
-    pub programs: Programs,
-    /// The bank file.
-    pub bank: PathBuf,
-    /// Holds `customer-N.session.json` and `customer-N.log` for each customer.
-    pub dir: PathBuf,
-    /// What reads promise.
-    pub level: Level,
-    /// What writes wait for.
-    pub propagation: Propagation,
-    /// The deadline of each event.
-    pub timeout: Duration,
-}
 
 /// Runs the visits one after the other. Before each, the branches that it queries are waited for until they have
 /// all that the visits before it did: a session speaks for its own customer alone, and the order is the input's. Where

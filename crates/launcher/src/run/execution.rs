@@ -1,19 +1,15 @@
-//! One run from start to end: folder, branches, bank, customers, output, stop. However it ends, its processes end
+//! One run from start to end: folder, branches, bank, customers, command logs, stop. However it ends, its processes end
 //! with it, except branches that it was asked to keep.
 
 use crate::date::date_and_time;
 use crate::input::Input;
-use crate::output::{Format, OutputFile, OutputFileError, render};
 use crate::run::customers::{self, CustomerConfig, Visited};
 use crate::run::fault_player::{Befell, Played, Player};
-use crate::run::folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
+use crate::run::folder::{INPUT_FILE, OUTPUTS, RunFolder, RunFolderError};
 use crate::run::history::{self, Terms};
 use crate::run::meta::{self, Meta, Platform};
-use crate::run::recorded::{INPUT_FILE, OUTPUT_FILE};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
-use crate::verdict::html;
-use crate::verdict::run_verdict::Findings;
 use bank_check::History;
 use bank_check::history::{Fault, Journal};
 use bank_check::output::Mode;
@@ -45,10 +41,6 @@ pub struct RunPlan {
     pub flags: Vec<String>,
     /// Its text, for the run folder.
     pub input_text: String,
-    /// Where the output goes.
-    pub output: PathBuf,
-    /// The output's form.
-    pub format: Format,
     /// Where branches listen.
     pub ports: Ports,
     /// All customers at once, or one after the other.
@@ -69,23 +61,33 @@ pub struct RunPlan {
     pub programs: Programs,
 }
 
-/// What a run came to.
+/// A run that has ended: what happened, before it is judged.
 #[derive(Debug)]
-pub struct RunReport {
-    /// The verdict.
-    pub findings: Findings,
-    /// The input's faults that were played.
-    pub befell: Vec<Befell>,
-    /// Where the time went.
-    pub timings: Timings,
-    /// The run folder.
-    pub dir: PathBuf,
+pub struct Ran {
+    /// The run folder, which holds the input and the processes' files so far.
+    pub folder: RunFolder,
     /// The bank file.
     pub bank: PathBuf,
-    /// The page that shows the run.
-    pub page: PathBuf,
+    /// What customers were told, in the order of the input's visits.
+    pub visited: Vec<Visited>,
+    /// Operations, faults and command logs.
+    pub history: History,
+    /// The input's faults that were done, in its order.
+    pub befell: Vec<Befell>,
+    /// What went wrong in the run that its history cannot show, in words.
+    pub failures: Vec<String>,
+    /// What was not come to and could not be read, in words.
+    pub notes: Vec<String>,
+    /// The version that a branch gives as its own.
+    pub branchd_version: Option<String>,
     /// The processes of the branches that were left running.
     pub kept: Vec<u32>,
+    /// Where the time went so far.
+    pub timings: Timings,
+    /// When the run began, by the calendar.
+    pub started: SystemTime,
+    /// When the run began.
+    pub began: Instant,
 }
 
 /// Where the time went, in microseconds.
@@ -107,12 +109,9 @@ pub struct Timings {
     pub total_us: u64,
 }
 
-/// Why a run has no verdict.
+/// Why a run cannot be judged.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// The output cannot be written.
-    #[error(transparent)]
-    Output(#[from] OutputFileError),
     /// The run folder cannot be made.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
@@ -138,7 +137,7 @@ impl RunError {
         match self {
             RunError::Interrupted { exit_code, .. } => *exit_code,
             RunError::Cluster(error) if error.is_usage() => 2,
-            RunError::Output(_) | RunError::Folder(_) => 2,
+            RunError::Folder(_) => 2,
             RunError::Cluster(_) | RunError::Signals(_) => 1,
         }
     }
@@ -147,13 +146,11 @@ impl RunError {
 /// Runs an input.
 ///
 /// # Errors
-/// No verdict could be reached. No process is left then.
-pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunError> {
+/// The run did not come to its end. No process is left then.
+pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     let (began, started) = (Instant::now(), SystemTime::now());
     let origin_us = monotonic_us();
     let mut interrupts = Interrupts::listen().map_err(RunError::Signals)?;
-    plan.ports.check(&plan.input.branches)?;
-    let output = OutputFile::prepare(&plan.output)?;
     let folder = match &plan.dir {
         Some(dir) => RunFolder::named(dir)?,
         None => fresh_folder(started)?,
@@ -210,28 +207,21 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<RunReport, RunEr
         collected,
     } = ran?;
     timings.stop_us = micros(stopping);
-    let phase = Instant::now();
-    let text = render(plan.format, &plan.input.script, &visited);
-    output.write(&text)?;
-    folder.write(OUTPUT_FILE, &text)?;
-    let history = whole_history(plan, &visited, (played.faults, collected.journals), origin_us);
-    let mut findings = Findings::on_run(&plan.input, &visited, plan.mode, &history);
-    findings.faults.extend(played.failures);
-    findings.faults.extend(stop_fault.map(|fault| fault.to_string()));
-    findings.notes.extend(played.notes.into_iter().chain(collected.missing));
-    let meta = made(plan, &history, &findings, collected.version, started);
-    folder.record(&history, &meta)?;
-    folder.write(PAGE_FILE, &html::render(&meta, history, &findings))?;
-    timings.report_us = micros(phase);
-    timings.total_us = micros(began);
-    Ok(RunReport {
-        findings,
-        befell: played.befell,
-        timings,
-        page: folder.path().join(PAGE_FILE),
-        dir: folder.path().to_owned(),
+    let mut failures = played.failures;
+    failures.extend(stop_fault.map(|fault| fault.to_string()));
+    Ok(Ran {
+        history: whole_history(plan, &visited, (played.faults, collected.journals), origin_us),
+        folder,
         bank,
+        visited,
+        befell: played.befell,
+        failures,
+        notes: played.notes.into_iter().chain(collected.missing).collect(),
+        branchd_version: collected.version,
         kept,
+        timings,
+        started,
+        began,
     })
 }
 
@@ -263,23 +253,24 @@ fn whole_history(
     }
 }
 
-/// How it was made.
-fn made(plan: &RunPlan, history: &History, findings: &Findings, branchd: Option<String>, started: SystemTime) -> Meta {
-    Meta {
-        input: plan.input_name.clone(),
-        started: date_and_time(started),
-        flags: plan.flags.clone(),
-        seed: None,
-        level: plan.level,
-        propagation: plan.propagation,
-        concurrent: plan.mode == Mode::Concurrent,
-        opening_balance: plan.input.script.opening_balance,
-        every_read: false,
-        branches: history.branches.clone(),
-        journals: history.journals.iter().map(|journal| journal.branch).collect(),
-        faults: findings.faults.clone(),
-        versions: meta::versions(branchd),
-        platform: Platform::this(),
+impl Ran {
+    /// How the run was made. `faults`: what went wrong in it that its history cannot show, in words.
+    pub fn meta(&self, plan: &RunPlan, faults: Vec<String>) -> Meta {
+        Meta {
+            input: plan.input_name.clone(),
+            started: date_and_time(self.started),
+            flags: plan.flags.clone(),
+            level: plan.level,
+            propagation: plan.propagation,
+            concurrent: plan.mode == Mode::Concurrent,
+            opening_balance: plan.input.script.opening_balance,
+            every_read: false,
+            branches: self.history.branches.clone(),
+            journals: self.history.journals.iter().map(|journal| journal.branch).collect(),
+            faults,
+            versions: meta::versions(self.branchd_version.clone()),
+            platform: Platform::this(),
+        }
     }
 }
 
@@ -365,6 +356,7 @@ async fn attend(
     Ok((visited, player.finish().await))
 }
 
-fn micros(since: Instant) -> u64 {
+/// The time since then, in microseconds.
+pub(crate) fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,6 @@
 
 use crate::date::stamp;
 use crate::run::meta::Meta;
-use crate::run::recorded::{HISTORY_FILE, JOURNALS_DIR, META_FILE};
 use bank_check::History;
 use std::fs;
 use std::io;
@@ -16,6 +15,16 @@ pub const OUTPUTS: &str = "outputs";
 pub const LATEST: &str = "latest";
 /// The page that shows a run, in its folder.
 pub const PAGE_FILE: &str = "report.html";
+/// The files of a run folder that a run is judged by.
+pub const HISTORY_FILE: &str = "history.jsonl";
+/// Holds a file for each branch whose journal could be had.
+pub const JOURNALS_DIR: &str = "journals";
+/// How the run was made.
+pub const META_FILE: &str = "meta.json";
+/// What was asked.
+pub const INPUT_FILE: &str = "input.json";
+/// What was answered.
+pub const OUTPUT_FILE: &str = "output.json";
 
 /// A run's own folder, new and empty.
 #[derive(Debug, Clone)]

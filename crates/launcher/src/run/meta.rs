@@ -13,9 +13,6 @@ pub struct Meta {
     pub started: String,
     /// The command line that it was started with, without the program.
     pub flags: Vec<String>,
-    /// What chance was drawn from, where any was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
     /// What reads promised.
     pub level: Level,
     /// What writes waited for.

@@ -2,26 +2,14 @@
 //! there is noted, and what is there is understood or refused by file and line.
 
 use crate::input::{Input, InputError};
-use crate::output::{self, OutputError};
+use crate::run::folder::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE};
 use crate::run::meta::Meta;
 use bank_check::History;
 use bank_check::history::ParseError;
-use bank_check::output::Output;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-
-/// The files of a run folder that a run is judged by.
-pub const HISTORY_FILE: &str = "history.jsonl";
-/// Holds a file for each branch whose journal could be had.
-pub const JOURNALS_DIR: &str = "journals";
-/// How the run was made.
-pub const META_FILE: &str = "meta.json";
-/// What was asked.
-pub const INPUT_FILE: &str = "input.json";
-/// What was answered.
-pub const OUTPUT_FILE: &str = "output.json";
 
 /// A finished run.
 #[derive(Debug)]
@@ -30,8 +18,8 @@ pub struct Recorded {
     pub meta: Option<Meta>,
     /// What happened.
     pub history: History,
-    /// What was asked and answered, where both files are there.
-    pub output: Option<(Input, Output)>,
+    /// The input, and the file with the output that answers it, where both files are there.
+    pub answered: Option<(Input, PathBuf)>,
     /// What is not there, and what that means.
     pub notes: Vec<String>,
 }
@@ -72,9 +60,6 @@ pub enum RecordedError {
     /// The input is wrong.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The output is wrong.
-    #[error(transparent)]
-    Output(#[from] OutputError),
 }
 
 impl Recorded {
@@ -111,8 +96,8 @@ impl Recorded {
                 "there are no journals: only what customers were told is judged, not what branches did".to_owned(),
             );
         }
-        let output = output(dir)?;
-        if output.is_none() {
+        let answered = answered(dir)?;
+        if answered.is_none() {
             notes.push(format!(
                 "there is no {INPUT_FILE} with an {OUTPUT_FILE}: the answers are not judged by the input"
             ));
@@ -120,14 +105,14 @@ impl Recorded {
         Ok(Recorded {
             meta,
             history,
-            output,
+            answered,
             notes,
         })
     }
 
     /// What the bank was founded with, in minor units, as far as the folder says.
     pub fn opening(&self) -> Option<i64> {
-        let by_input = || self.output.as_ref().map(|(input, _)| input.script.opening_balance);
+        let by_input = || self.answered.as_ref().map(|(input, _)| input.script.opening_balance);
         self.meta.as_ref().map(|meta| meta.opening_balance).or_else(by_input)
     }
 }
@@ -174,10 +159,10 @@ fn meta(dir: &Path) -> Result<Option<Meta>, RecordedError> {
     Ok(Some(meta))
 }
 
-fn output(dir: &Path) -> Result<Option<(Input, Output)>, RecordedError> {
+fn answered(dir: &Path) -> Result<Option<(Input, PathBuf)>, RecordedError> {
     let (input, output) = (dir.join(INPUT_FILE), dir.join(OUTPUT_FILE));
     if !input.exists() || !output.exists() {
         return Ok(None);
     }
-    Ok(Some((Input::load(&input)?, output::load(&output)?)))
+    Ok(Some((Input::load(&input)?, output)))
 }

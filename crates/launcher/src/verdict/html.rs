@@ -1,8 +1,8 @@
 //! `report.html` of a run: its history and verdicts as `bank-report` wants them.
 
+use super::run_verdict::{Conclusion, Findings};
 use crate::run::meta::Meta;
 use crate::terminal::words::count;
-use crate::verdict::run_verdict::{Conclusion, Findings};
 use bank_check::History;
 use bank_check::verdict::Verdict;
 use bank_report::{Report, Run};
@@ -55,7 +55,7 @@ pub(crate) fn made(meta: &Meta) -> bank_report::Meta {
     bank_report::Meta {
         input: meta.input.clone(),
         date: meta.started.clone(),
-        seed: meta.seed,
+        seed: None,
         flags: meta.flags.clone(),
         versions: meta.versions.clone().into_iter().collect(),
     }

@@ -1,9 +1,10 @@
 //! What was found as one line of JSON, for machines.
 
-use crate::run::execution::{RunPlan, RunReport, Timings};
+use super::report::RunReport;
+use super::run_verdict::{Conclusion, Findings, Judged};
+use super::tally::Tally;
+use crate::run::execution::{RunPlan, Timings};
 use crate::run::fault_player::Befell;
-use crate::verdict::run_verdict::{Conclusion, Findings, Judged};
-use crate::verdict::tally::Tally;
 use serde::Serialize;
 use std::path::Path;
 
@@ -80,11 +81,11 @@ fn json_findings(findings: &Findings) -> JsonFindings<'_> {
 }
 
 /// A run's report as one line of JSON.
-pub fn run_json(plan: &RunPlan, report: &RunReport) -> String {
+pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
     line(&JsonRun {
         branches: plan.input.branches.len(),
         events: plan.input.event_count(),
-        output: &plan.output,
+        output,
         dir: &report.dir,
         bank: &report.bank,
         report: &report.page,

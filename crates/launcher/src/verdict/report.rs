@@ -1,72 +1,74 @@
-//! A run's report for people.
+//! A run's report: the run is judged, and its output, its record and its page are written.
 
-use crate::run::execution::{RunPlan, RunReport, Timings};
+use super::html;
+use super::run_verdict::Findings;
+use crate::output::{Format, OutputFile, OutputFileError, render};
+use crate::run::execution::{Ran, RunPlan, Timings, micros};
 use crate::run::fault_player::Befell;
-use crate::terminal::words::{count, ms, shell_word};
-use crate::verdict::text::findings_text;
+use crate::run::folder::{OUTPUT_FILE, PAGE_FILE, RunFolderError};
+use std::path::PathBuf;
+use std::time::Instant;
+use thiserror::Error;
 
-/// A run's report for people.
-pub fn run_text(plan: &RunPlan, report: &RunReport) -> String {
-    let counts = [
-        count(plan.input.branches.len(), "branch", "branches"),
-        count(
-            plan.input.script.visits.len(),
-            "visit by a customer",
-            "visits by customers",
-        ),
-        count(plan.input.event_count(), "event", "events"),
-    ];
-    let mut text = format!("{}\n", counts.join(", "));
-    text += &format!(
-        "output: {}\nrun folder: {}\nreport: {}\n",
-        plan.output.display(),
-        report.dir.display(),
-        report.page.display()
-    );
-    text += &timings_line(&report.timings);
-    text += &befell_text(&report.befell);
-    text += &findings_text(&report.findings, false);
-    if !report.kept.is_empty() {
-        text += &kept_text(plan, report);
+/// What a run came to.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The verdict.
+    pub findings: Findings,
+    /// The input's faults that were played.
+    pub befell: Vec<Befell>,
+    /// Where the time went.
+    pub timings: Timings,
+    /// The run folder.
+    pub dir: PathBuf,
+    /// The bank file.
+    pub bank: PathBuf,
+    /// The page that shows the run.
+    pub page: PathBuf,
+    /// The processes of the branches that were left running.
+    pub kept: Vec<u32>,
+}
+
+/// Why a run's report cannot be written.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// The output cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputFileError),
+    /// The run folder cannot be written in.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+}
+
+impl RunReport {
+    /// Judges a run. Writes the output in this form, and the record and the page of the run into its folder.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(plan: &RunPlan, ran: Ran, output: &OutputFile, format: Format) -> Result<Self, ReportError> {
+        let phase = Instant::now();
+        let text = render(format, &plan.input.script, &ran.visited);
+        output.write(&text)?;
+        ran.folder.write(OUTPUT_FILE, &text)?;
+        let mut findings = Findings::on_run(&plan.input, &ran.visited, plan.mode, &ran.history);
+        findings.faults.extend(ran.failures.iter().cloned());
+        findings.notes.extend(ran.notes.iter().cloned());
+        let meta = ran.meta(plan, findings.faults.clone());
+        ran.folder.record(&ran.history, &meta)?;
+        let page = html::render(&meta, ran.history, &findings);
+        ran.folder.write(PAGE_FILE, &page)?;
+        Ok(RunReport {
+            findings,
+            befell: ran.befell,
+            timings: Timings {
+                report_us: micros(phase),
+                total_us: micros(ran.began),
+                ..ran.timings
+            },
+            page: ran.folder.path().join(PAGE_FILE),
+            dir: ran.folder.path().to_owned(),
+            bank: ran.bank,
+            kept: ran.kept,
+        })
     }
-    text
-}
-
-fn timings_line(timings: &Timings) -> String {
-    format!(
-        "time: start {}, founding {}, events {}, journals {}, stop {}, report {}; {} in all\n",
-        ms(timings.start_us),
-        ms(timings.founding_us),
-        ms(timings.events_us),
-        ms(timings.journals_us),
-        ms(timings.stop_us),
-        ms(timings.report_us),
-        ms(timings.total_us)
-    )
-}
-
-/// What befell the bank, in the order of the input.
-fn befell_text(befell: &[Befell]) -> String {
-    if befell.is_empty() {
-        return String::new();
-    }
-    let lines = befell.iter().map(|fault| {
-        let when = match fault.until_us {
-            Some(until_us) => format!("from {} to {}", ms(fault.from_us), ms(until_us)),
-            None => format!("at {}", ms(fault.from_us)),
-        };
-        format!("  {}. {}: {when}\n", fault.fault, fault.what)
-    });
-    format!("faults, in time from the start:\n{}", lines.collect::<String>())
-}
-
-fn kept_text(plan: &RunPlan, report: &RunReport) -> String {
-    let branch = plan.input.branches.first().copied().unwrap_or(1);
-    let pids: Vec<String> = report.kept.iter().map(u32::to_string).collect();
-    format!(
-        "the branches are left running; ask them:\n  {} --bank {} --branch {branch} query\nand stop them:\n  kill {}\n",
-        shell_word(&plan.programs.customer_cli),
-        shell_word(&report.bank),
-        pids.join(" ")
-    )
 }

@@ -1,10 +1,10 @@
 //! The verdict on a run, its folder or an output: what `bank-check` found, which of it the run had promised, and the one word.
 
+use super::excused::Unanswered;
+use super::tally::Tally;
 use crate::input::{Input, Script, Visit};
 use crate::run::customers::{Record, Visited};
 use crate::run::recorded::Recorded;
-use crate::verdict::excused::Unanswered;
-use crate::verdict::tally::Tally;
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
 use bank_check::verdict::{Outcome, Verdict};
 use bank_check::{History, Options};
@@ -98,18 +98,18 @@ impl Findings {
         findings
     }
 
-    /// The findings on a folder that a run has left.
-    pub fn on_recorded(recorded: &Recorded) -> Self {
+    /// The findings on a folder that a run has left; `output`: what is in its output file, where it has an input too.
+    pub fn on_recorded(recorded: &Recorded, output: Option<&Output>) -> Self {
         let mode = match &recorded.meta {
             Some(meta) if meta.concurrent => Mode::Concurrent,
             _ => Mode::Sequential,
         };
-        let mut findings = match &recorded.output {
-            Some((input, output)) => {
+        let mut findings = match (&recorded.answered, output) {
+            (Some((input, _)), Some(output)) => {
                 let unanswered = Unanswered::by_faults(&input.script, &recorded.history);
                 Self::on_answers(input, output, mode, unanswered)
             }
-            None => Findings::default(),
+            _ => Findings::default(),
         };
         let options = Options {
             opening: recorded.opening(),
@@ -146,6 +146,14 @@ impl Findings {
             Conclusion::Consistent
         } else {
             Conclusion::Unknown
+        }
+    }
+
+    /// How a program exits with this verdict: 0 unless something was wrong.
+    pub fn exit_code(&self) -> u8 {
+        match self.conclusion() {
+            Conclusion::Consistent | Conclusion::Unknown => 0,
+            Conclusion::Inconsistent => 1,
         }
     }
 }

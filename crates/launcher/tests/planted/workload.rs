@@ -6,7 +6,7 @@ use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
 use bank_cluster::network::Passage;
 use bank_cluster::network::Ways;
 use bank_cluster::{Cluster, ClusterConfig, Programs, command_log};
-use launcher::run::recorded::{HISTORY_FILE, JOURNALS_DIR};
+use launcher::run::folder::{HISTORY_FILE, JOURNALS_DIR};
 use std::fs;
 use std::path::Path;
 use std::pin::pin;

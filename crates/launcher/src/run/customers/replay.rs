@@ -1,6 +1,7 @@
 //! One visit as one process, or as several one after the other where faults stand between its events.
 
-use super::{CustomerConfig, Record};
+use super::config::CustomerConfig;
+use super::record::Record;
 use crate::input::{Action, Event, Visit, json};
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::last_line::last_line;

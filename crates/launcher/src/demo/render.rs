@@ -1,9 +1,9 @@
 //! Says what was seen: for people, the two runs side by side and a few sentences; or as one line of JSON.
 
 use super::dead_branch::{DeadBranch, took};
+use super::demonstration::{Demonstration, Kept};
 use super::lesson::{ALL, Ask, HELD, Lesson, Setting, Step};
 use super::play::{Act, STRONG, WEAK, Wait};
-use super::{Demonstration, Kept};
 use bank_check::history::{Operation, Outcome as Came};
 use bank_check::verdict::Outcome;
 use serde::Serialize;

@@ -1,0 +1,28 @@
+//! How a command fails: with an exit code and a line on stderr.
+
+/// How a command ends that has no verdict.
+pub(super) struct Failure {
+    /// The exit code.
+    pub(super) exit_code: u8,
+    /// One line for stderr.
+    pub(super) message: String,
+}
+
+impl Failure {
+    /// Wrong input or usage.
+    pub(super) fn usage(error: impl ToString) -> Self {
+        Failure {
+            exit_code: 2,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure {
+            exit_code: 1,
+            message: format!("stdout: {error}"),
+        }
+    }
+}

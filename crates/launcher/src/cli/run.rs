@@ -1,0 +1,135 @@
+//! `launcher run`: its arguments, checked, and what they ask for.
+
+use super::args::{command_line, mode};
+use super::failure::Failure;
+use crate::duration;
+use crate::input::{self, Input};
+use crate::output::{Format, OutputFile};
+use crate::run::execution::{self, RunError, RunPlan};
+use crate::terminal::progress::Progress;
+use crate::terminal::stdout;
+use crate::verdict::report::RunReport;
+use crate::verdict::{json, text};
+use bank_client::{Level, Propagation};
+use bank_cluster::{Ports, Programs};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The arguments of `launcher run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Customers, branches and faults, as JSON (docs/INPUT.md)
+    input: PathBuf,
+    /// Where the output goes
+    #[arg(long, value_name = "FILE", default_value = "outputs/output.json")]
+    output: PathBuf,
+    /// The output's form: an entry for each event, for each customer, or each customer's last balance
+    #[arg(long, value_enum, default_value_t = Format::Events)]
+    output_format: Format,
+    /// Branch N listens on this port and N; auto: on any free one
+    #[arg(long, value_name = "N|auto", default_value = "50000")]
+    base_port: Ports,
+    /// Run all customers at once instead of one after the other in the input's order
+    #[arg(long)]
+    concurrent: bool,
+    /// What reads promise: eventual, read-your-writes, monotonic-reads, session or strong
+    #[arg(long, default_value = "session", value_parser = clap::builder::PossibleValuesParser::new(Level::ALL.map(Level::as_str)))]
+    level: String,
+    /// What writes wait for: a quorum, or all branches
+    #[arg(long, default_value = "quorum", value_parser = clap::builder::PossibleValuesParser::new(Propagation::ALL.map(Propagation::as_str)))]
+    propagation: String,
+    /// How many branches vote, 1 to 5 [default: as many as the bank thinks right]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
+    voters: Option<u32>,
+    /// Leave the branches running, and say how to reach and stop them
+    #[arg(long)]
+    keep: bool,
+    /// The run folder, new or empty [default: a fresh one in outputs/]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The deadline of each event, such as 10s or 500ms
+    #[arg(long, value_name = "D", default_value = "10s", value_parser = duration::parse)]
+    timeout: Duration,
+    /// Print the report as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Failure {
+            exit_code: error.exit_code(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl RunArgs {
+    /// Reads the input and checks all that can be checked before anything is made.
+    fn plan(self) -> Result<RunPlan, Failure> {
+        let input_text = input::read_text(&self.input).map_err(Failure::usage)?;
+        let input = Input::parse(&self.input, &input_text).map_err(Failure::usage)?;
+        self.base_port.chosen(&input.branches).map_err(Failure::usage)?;
+        if self.keep && input.bends_network() {
+            return Err(Failure::usage(
+                "--keep: the input bends the network between the branches, which is a part of this program and ends with it; \
+                 run it without --keep, or without its hold, delay, cut and heal",
+            ));
+        }
+        let voters = self.voters.unwrap_or(0);
+        if voters as usize > input.branches.len() {
+            return Err(Failure::usage(format!(
+                "--voters {voters}: no more can vote than there are branches, and the input has {}",
+                input.branches.len()
+            )));
+        }
+        let input_name = self
+            .input
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let programs = Programs::beside_this_one().map_err(|error| Failure {
+            exit_code: 1,
+            message: error.to_string(),
+        })?;
+        Ok(RunPlan {
+            input,
+            input_name,
+            flags: command_line(),
+            input_text,
+            ports: self.base_port,
+            mode: mode(self.concurrent),
+            level: self.level.parse().map_err(Failure::usage)?,
+            propagation: self.propagation.parse().map_err(Failure::usage)?,
+            voters,
+            keep: self.keep,
+            dir: self.dir,
+            timeout: self.timeout,
+            programs,
+        })
+    }
+}
+
+/// Runs the input, writes the output and the report, and prints the report; the exit code.
+pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
+    let (as_json, format, output) = (args.json, args.output_format, args.output.clone());
+    let plan = args.plan()?;
+    let progress = if as_json {
+        Progress::hidden()
+    } else {
+        Progress::on_stderr()
+    };
+    // All that can be wrong is found before a folder is made or a process started.
+    plan.ports.check(&plan.input.branches).map_err(RunError::from)?;
+    let file = OutputFile::prepare(&output).map_err(Failure::usage)?;
+    let ran = execution::run(&plan, &progress).await?;
+    let report = RunReport::write(&plan, ran, &file, format).map_err(Failure::usage)?;
+    stdout::print(&if as_json {
+        json::run_json(&plan, &output, &report)
+    } else {
+        text::run_text(&plan, &output, &report)
+    })?;
+    Ok(report.findings.exit_code())
+}
