@@ -1,4 +1,4 @@
-//! The network between the branches of a cluster, made of relays so that it can be bent: one for each branch that opens
+//! The network between the branches of a cluster, made of relays so that it can be degraded: one for each branch that opens
 //! connections and each that it opens them to. Customers reach branches directly. Branches know nothing of it but the
 //! addresses at which they reach each other.
 //!
@@ -7,8 +7,8 @@
 mod link_set;
 mod relay;
 
-pub use link_set::Ways;
-pub use relay::Passage;
+pub use link_set::LinkSet;
+pub use relay::LinkState;
 
 use relay::{Link, Relay};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -76,55 +76,55 @@ impl Network {
         }
     }
 
-    /// From now on, bytes that go these ways fare so.
-    pub fn bend(&self, ways: Ways, passage: Passage) {
+    /// Puts these links into a state, from now on.
+    pub fn apply(&self, links: LinkSet, state: LinkState) {
         for (&(from, to), direction) in &self.directions {
-            if ways.include(from, to) {
-                direction.link.set(passage);
+            if links.contains(from, to) {
+                direction.link.set(state);
             }
         }
     }
 
-    /// What does not simply pass, in as few words as are true; each direction stands in one of them.
-    pub fn bent(&self) -> Vec<(Ways, Passage)> {
-        let passages = self
+    /// The links on which bytes do not simply pass, in as few sets as are true; each direction is in one of them.
+    pub fn degraded(&self) -> Vec<(LinkSet, LinkState)> {
+        let states = self
             .directions
             .iter()
-            .map(|(&pair, direction)| (pair, direction.link.passage()));
-        let mut left: BTreeMap<_, _> = passages.filter(|(_, passage)| *passage != Passage::Pass).collect();
+            .map(|(&pair, direction)| (pair, direction.link.state()));
+        let mut left: BTreeMap<_, _> = states.filter(|(_, state)| *state != LinkState::Pass).collect();
         let mut told = Vec::new();
-        for ways in self.wide_first() {
-            let pairs: Vec<(u32, u32)> = self.directions(ways).collect();
-            let Some(&passage) = pairs.first().and_then(|first| left.get(first)) else {
+        for links in self.widest_first() {
+            let pairs: Vec<(u32, u32)> = self.directions(links).collect();
+            let Some(&state) = pairs.first().and_then(|first| left.get(first)) else {
                 continue;
             };
-            if pairs.iter().all(|pair| left.get(pair) == Some(&passage)) {
+            if pairs.iter().all(|pair| left.get(pair) == Some(&state)) {
                 left.retain(|pair, _| !pairs.contains(pair));
-                told.push((ways, passage));
+                told.push((links, state));
             }
         }
         told
     }
 
-    fn wide_first(&self) -> Vec<Ways> {
+    fn widest_first(&self) -> Vec<LinkSet> {
         let pairs = || self.directions.keys().copied();
         let branches: BTreeSet<u32> = pairs().map(|(from, _)| from).collect();
-        let each = |way: fn(u32) -> Ways| branches.iter().copied().map(way);
+        let each = |way: fn(u32) -> LinkSet| branches.iter().copied().map(way);
         let both_ways = pairs().filter(|(from, to)| from < to);
-        [Ways::All]
+        [LinkSet::All]
             .into_iter()
-            .chain(each(Ways::Around))
-            .chain(each(Ways::To))
-            .chain(each(Ways::From))
-            .chain(both_ways.map(|(one, other)| Ways::Between(one, other)))
-            .chain(pairs().map(|(from, to)| Ways::OneWay(from, to)))
+            .chain(each(LinkSet::Around))
+            .chain(each(LinkSet::To))
+            .chain(each(LinkSet::From))
+            .chain(both_ways.map(|(one, other)| LinkSet::Between(one, other)))
+            .chain(pairs().map(|(from, to)| LinkSet::OneWay(from, to)))
             .collect()
     }
 
-    /// The directions that there are, from one branch to another, of these ways.
-    pub fn directions(&self, ways: Ways) -> impl Iterator<Item = (u32, u32)> {
+    /// The directions that there are, from one branch to another, of these links.
+    pub fn directions(&self, links: LinkSet) -> impl Iterator<Item = (u32, u32)> {
         let all = self.directions.keys().copied();
-        all.filter(move |&(from, to)| ways.include(from, to))
+        all.filter(move |&(from, to)| links.contains(from, to))
     }
 }
 
@@ -147,12 +147,12 @@ fn allow_open_files() {
 mod tests {
     use super::*;
 
-    fn bent(network: &Network) -> Vec<(u32, u32)> {
-        let bent = network
+    fn degraded(network: &Network) -> Vec<(u32, u32)> {
+        let degraded = network
             .directions
             .iter()
-            .filter(|(_, direction)| direction.link.passage() != Passage::Pass);
-        bent.map(|(pair, _)| *pair).collect()
+            .filter(|(_, direction)| direction.link.state() != LinkState::Pass);
+        degraded.map(|(pair, _)| *pair).collect()
     }
 
     #[tokio::test]
@@ -160,52 +160,52 @@ mod tests {
         let network = Network::between(&[1, 2, 7]).await.expect("ports");
         assert_eq!(network.via(2).map(|(to, _)| to).collect::<Vec<_>>(), [1, 7]);
         let every = vec![(1, 2), (1, 7), (2, 1), (2, 7), (7, 1), (7, 2)];
-        for (ways, directions) in [
-            (Ways::To(7), vec![(1, 7), (2, 7)]),
-            (Ways::From(7), vec![(7, 1), (7, 2)]),
-            (Ways::Around(2), vec![(1, 2), (2, 1), (2, 7), (7, 2)]),
-            (Ways::OneWay(2, 1), vec![(2, 1)]),
-            (Ways::Between(7, 1), vec![(1, 7), (7, 1)]),
-            (Ways::Around(9), vec![]),
-            (Ways::All, every),
+        for (links, directions) in [
+            (LinkSet::To(7), vec![(1, 7), (2, 7)]),
+            (LinkSet::From(7), vec![(7, 1), (7, 2)]),
+            (LinkSet::Around(2), vec![(1, 2), (2, 1), (2, 7), (7, 2)]),
+            (LinkSet::OneWay(2, 1), vec![(2, 1)]),
+            (LinkSet::Between(7, 1), vec![(1, 7), (7, 1)]),
+            (LinkSet::Around(9), vec![]),
+            (LinkSet::All, every),
         ] {
-            network.bend(ways, Passage::Cut);
-            assert_eq!(bent(&network), directions, "{ways:?}");
-            assert_eq!(network.directions(ways).collect::<Vec<_>>(), directions);
-            network.bend(ways, Passage::Pass);
-            assert_eq!(bent(&network), []);
+            network.apply(links, LinkState::Cut);
+            assert_eq!(degraded(&network), directions, "{links:?}");
+            assert_eq!(network.directions(links).collect::<Vec<_>>(), directions);
+            network.apply(links, LinkState::Pass);
+            assert_eq!(degraded(&network), []);
         }
         // The last word counts, for each direction.
-        network.bend(Ways::Around(7), Passage::Hold);
-        network.bend(Ways::Between(1, 7), Passage::Pass);
-        assert_eq!(bent(&network), [(2, 7), (7, 2)]);
+        network.apply(LinkSet::Around(7), LinkState::Hold);
+        network.apply(LinkSet::Between(1, 7), LinkState::Pass);
+        assert_eq!(degraded(&network), [(2, 7), (7, 2)]);
     }
 
     #[tokio::test]
-    async fn what_is_bent_is_told_in_few_words() {
+    async fn what_is_degraded_is_told_in_few_sets() {
         let network = Network::between(&[1, 2, 3, 4]).await.expect("ports");
-        assert_eq!(network.bent(), []);
-        let late = Passage::Delay(std::time::Duration::from_millis(5));
-        for (ways, passage) in [
-            (Ways::Around(2), Passage::Cut),
-            (Ways::To(3), Passage::Hold),
-            (Ways::Between(1, 4), late),
-            (Ways::OneWay(4, 3), late),
+        assert_eq!(network.degraded(), []);
+        let late = LinkState::Delay(std::time::Duration::from_millis(5));
+        for (links, state) in [
+            (LinkSet::Around(2), LinkState::Cut),
+            (LinkSet::To(3), LinkState::Hold),
+            (LinkSet::Between(1, 4), late),
+            (LinkSet::OneWay(4, 3), late),
         ] {
-            network.bend(Ways::All, Passage::Pass);
-            network.bend(ways, passage);
-            assert_eq!(network.bent(), [(ways, passage)]);
+            network.apply(LinkSet::All, LinkState::Pass);
+            network.apply(links, state);
+            assert_eq!(network.degraded(), [(links, state)]);
         }
         // In part healed, in part overruled.
-        network.bend(Ways::All, Passage::Cut);
-        network.bend(Ways::Around(4), Passage::Pass);
-        network.bend(Ways::OneWay(1, 2), Passage::Hold);
+        network.apply(LinkSet::All, LinkState::Cut);
+        network.apply(LinkSet::Around(4), LinkState::Pass);
+        network.apply(LinkSet::OneWay(1, 2), LinkState::Hold);
         let told = [
-            (Ways::Between(1, 3), Passage::Cut),
-            (Ways::Between(2, 3), Passage::Cut),
-            (Ways::OneWay(1, 2), Passage::Hold),
-            (Ways::OneWay(2, 1), Passage::Cut),
+            (LinkSet::Between(1, 3), LinkState::Cut),
+            (LinkSet::Between(2, 3), LinkState::Cut),
+            (LinkSet::OneWay(1, 2), LinkState::Hold),
+            (LinkSet::OneWay(2, 1), LinkState::Cut),
         ];
-        assert_eq!(network.bent(), told);
+        assert_eq!(network.degraded(), told);
     }
 }

@@ -1,8 +1,8 @@
 //! Faults on purpose, and the book of them, on real branches. Needs `branchd` beside it: `cargo build --workspace`.
 
 use bank_check::history::{Fault, FaultKind};
-use bank_cluster::faults::{Deed, FaultError, Injector};
-use bank_cluster::network::Ways;
+use bank_cluster::faults::{FaultAction, FaultError, Injector};
+use bank_cluster::network::LinkSet;
 use bank_cluster::{Cluster, ClusterConfig, ClusterError};
 use std::time::Duration;
 
@@ -35,16 +35,16 @@ async fn each_fault_is_in_the_book_from_when_it_began_until_it_is_undone() {
     let mut cluster = cluster(&dir, true).await;
     let mut injector = Injector::new(0);
     let ms = Duration::from_millis(1);
-    for deed in [
-        Deed::Hold(3),
-        Deed::Delay(Ways::Around(3), ms),
-        Deed::Cut(Ways::Between(1, 2)),
-        Deed::Heal(Ways::To(3)),
-        Deed::Pause(2),
-        Deed::Pause(2),
-        Deed::Kill(2),
+    for action in [
+        FaultAction::Hold(3),
+        FaultAction::Delay(LinkSet::Around(3), ms),
+        FaultAction::Cut(LinkSet::Between(1, 2)),
+        FaultAction::Heal(LinkSet::To(3)),
+        FaultAction::Pause(2),
+        FaultAction::Pause(2),
+        FaultAction::Kill(2),
     ] {
-        injector.perform(&cluster, deed).await.expect("done");
+        injector.perform(&cluster, action).await.expect("done");
     }
     let delay = |from, to| FaultKind::Delay { from, to, by_us: 1000 };
     let cut = |from, to| FaultKind::Cut {
@@ -66,8 +66,8 @@ async fn each_fault_is_in_the_book_from_when_it_began_until_it_is_undone() {
     assert_eq!(book(&injector), expected);
     assert_eq!(injector.open().count(), 5);
 
-    for deed in [Deed::Restart(2), Deed::Heal(Ways::All)] {
-        injector.perform(&cluster, deed).await.expect("done");
+    for action in [FaultAction::Restart(2), FaultAction::Heal(LinkSet::All)] {
+        injector.perform(&cluster, action).await.expect("done");
     }
     assert_eq!(injector.open().count(), 0);
     cluster.stop().await.expect("all drained");
@@ -79,13 +79,13 @@ async fn where_there_is_only_one_branch_nothing_is_bent() {
     let mut cluster = cluster_of(&dir, 1, true).await;
     let mut injector = Injector::new(0);
     let ms = Duration::from_millis(1);
-    for deed in [
-        Deed::Hold(1),
-        Deed::Cut(Ways::Around(1)),
-        Deed::Delay(Ways::All, ms),
-        Deed::Heal(Ways::All),
+    for action in [
+        FaultAction::Hold(1),
+        FaultAction::Cut(LinkSet::Around(1)),
+        FaultAction::Delay(LinkSet::All, ms),
+        FaultAction::Heal(LinkSet::All),
     ] {
-        injector.perform(&cluster, deed).await.expect("done");
+        injector.perform(&cluster, action).await.expect("done");
     }
     assert_eq!(book(&injector), []);
     cluster.stop().await.expect("all drained");
@@ -96,34 +96,35 @@ async fn what_cannot_be_done_is_told_and_changes_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut cluster = cluster(&dir, false).await;
     let mut injector = Injector::new(0);
-    let refused = async |injector: &mut Injector, deed| injector.perform(&cluster, deed).await.expect_err("refused");
-    for deed in [
-        Deed::Kill(4),
-        Deed::Hold(4),
-        Deed::Cut(Ways::Between(1, 4)),
-        Deed::Restart(4),
+    let refused =
+        async |injector: &mut Injector, action| injector.perform(&cluster, action).await.expect_err("refused");
+    for action in [
+        FaultAction::Kill(4),
+        FaultAction::Hold(4),
+        FaultAction::Cut(LinkSet::Between(1, 4)),
+        FaultAction::Restart(4),
     ] {
-        let error = refused(&mut injector, deed).await;
+        let error = refused(&mut injector, action).await;
         assert!(
             matches!(error, FaultError::Cluster(ClusterError::NoSuchBranch(4))),
             "{error:?}"
         );
     }
-    let error = refused(&mut injector, Deed::Cut(Ways::All)).await;
+    let error = refused(&mut injector, FaultAction::Cut(LinkSet::All)).await;
     assert!(matches!(error, FaultError::NoNetwork), "{error:?}");
-    let error = refused(&mut injector, Deed::Restart(1)).await;
+    let error = refused(&mut injector, FaultAction::Restart(1)).await;
     assert!(
         matches!(error, FaultError::Cluster(ClusterError::StillRuns(1))),
         "{error:?}"
     );
     assert_eq!(book(&injector), []);
 
-    injector.perform(&cluster, Deed::Kill(1)).await.expect("killed");
-    for deed in [Deed::Kill(1), Deed::Pause(1), Deed::Resume(1)] {
-        let error = refused(&mut injector, deed).await;
+    injector.perform(&cluster, FaultAction::Kill(1)).await.expect("killed");
+    for action in [FaultAction::Kill(1), FaultAction::Pause(1), FaultAction::Resume(1)] {
+        let error = refused(&mut injector, action).await;
         assert!(matches!(error, FaultError::Down(1)), "{error:?}");
     }
-    injector.perform(&cluster, Deed::Restart(1)).await.expect("back");
+    injector.perform(&cluster, FaultAction::Restart(1)).await.expect("back");
     assert_eq!(book(&injector), [(FaultKind::Kill { branch: 1 }, true)]);
     cluster.stop().await.expect("all drained");
 }

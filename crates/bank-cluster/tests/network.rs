@@ -1,8 +1,8 @@
 //! A bank whose network is bent: real branches behind relays. Needs `branchd` beside it: `cargo build --workspace`.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, ReadError, Session};
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT};
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_hea
     let network = cluster.network().expect("relayed");
     let mut session = Session::default();
 
-    network.bend(Ways::Around(3), Passage::Cut);
+    network.apply(LinkSet::Around(3), LinkState::Cut);
     let deposited = client
         .deposit(Some(1), &mut session, Propagation::Quorum, "main", 7)
         .await;
@@ -39,14 +39,14 @@ async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_hea
         matches!(&read, Err(ReadError::NotInTime { position: 1, needed, .. }) if *needed == position),
         "{read:?}"
     );
-    network.bend(Ways::All, Passage::Pass);
+    network.apply(LinkSet::All, LinkState::Pass);
     cluster
         .await_position(&[3], position, FOUND_TIMEOUT)
         .await
         .expect("caught up");
 
     // A write at branch 3 goes to the leader and back, and is slow by what is slow on the way there.
-    network.bend(Ways::From(3), Passage::Delay(DELAY));
+    network.apply(LinkSet::From(3), LinkState::Delay(DELAY));
     let began = Instant::now();
     let deposited = client.deposit(Some(3), &mut session, Propagation::All, "main", 7).await;
     assert!(deposited.expect("only slow").value.missing_branches.is_empty());

@@ -6,8 +6,8 @@
 //! that whatever else the machine does is shared by all of them.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ async fn measure(setup: &Setup, rounds: usize) -> Result<Vec<Measured>, Failed> 
     };
     cluster.run(0).await?;
     if let (Some(network), Some(delay)) = (cluster.network(), setup.delay) {
-        network.bend(Ways::All, Passage::Delay(delay));
+        network.apply(LinkSet::All, LinkState::Delay(delay));
     }
     let options = ClientOptions {
         failover: false,

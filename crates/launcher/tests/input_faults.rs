@@ -239,13 +239,13 @@ fn without_a_quorum_writes_are_unknown_and_the_session_goes_on_afterwards() {
     let report: serde_json::Value = serde_json::from_str(&run.said).expect("one JSON object");
     assert_eq!(report["conclusion"], "consistent");
     assert!(report["kept_back"].as_u64() >= Some(2), "{report}");
-    let befell: Vec<_> = report["befell"]
+    let injected: Vec<_> = report["befell"]
         .as_array()
         .expect("faults")
         .iter()
         .map(|one| &one["what"])
         .collect();
-    assert_eq!(befell, ["kill branch 2", "kill branch 3"]);
+    assert_eq!(injected, ["kill branch 2", "kill branch 3"]);
     let history = run.history();
     assert_eq!(event(&history, 1, 2).outcome, Outcome::Unknown);
     let never_sent = event(&history, 1, 3);

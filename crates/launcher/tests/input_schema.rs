@@ -227,7 +227,8 @@ fn what_a_schema_cannot_say() {
         customer(&format!(r#"{{"interface":"deposit","branch":1,"money":{money}}}"#))
     });
     let kill = |times: &str| format!(r#"{{"type":"fault",{times},"kill":{{"branch":1}}}}"#);
-    let anchor = |key: &str, customer: u32, event: u32| format!(r#""{key}":{{"customer":{customer},"event":{event}}}"#);
+    let trigger =
+        |key: &str, customer: u32, event: u32| format!(r#""{key}":{{"customer":{customer},"event":{event}}}"#);
     let many: Vec<String> = (1..=17).map(|id| branch(id, 0)).collect();
     let table = [
         format!("{one},{}", customer(&query(1, 2))),
@@ -237,17 +238,17 @@ fn what_a_schema_cannot_say() {
         ),
         format!("{one},{one}"),
         format!("{one},{}", branch(2, 5)),
-        format!("{one},{}", kill(&anchor("after", 1, 1))),
-        format!("{one},{},{}", customer(&here), kill(&anchor("after", 1, 2))),
+        format!("{one},{}", kill(&trigger("after", 1, 1))),
+        format!("{one},{},{}", customer(&here), kill(&trigger("after", 1, 2))),
         format!(
             "{one},{},{}",
             customer(&format!("{here},{here}")),
-            kill(&anchor("after", 1, 1))
+            kill(&trigger("after", 1, 1))
         ),
         format!(
             "{one},{},{}",
             customer(&here),
-            kill(&format!("{},{}", anchor("after", 1, 1), anchor("until", 1, 1)))
+            kill(&format!("{},{}", trigger("after", 1, 1), trigger("until", 1, 1)))
         ),
         format!(r#"{three},{{"type":"fault","at":"0s","cut":{{"from":2,"to":2}}}}"#),
         format!(r#"{},{{"type":"fault","at":"0s","hold":{{"to":2}}}}"#, many.join(",")),

@@ -4,8 +4,8 @@
 mod support;
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
@@ -101,7 +101,7 @@ async fn a_leader_that_hears_nobody_gives_up_the_lead_and_the_others_go_on() {
     let old = leader(&cluster, &[1, 2, 3]);
     let network = cluster.network().expect("relayed");
     // It is heard, and hears nobody.
-    network.bend(Ways::To(old), Passage::Cut);
+    network.apply(LinkSet::To(old), LinkState::Cut);
     let mut session = Session::default();
     let deposited = client(&cluster, DEADLINE)
         .deposit(Some(old % 3 + 1), &mut session, Propagation::Quorum, "main", 7)
@@ -112,7 +112,7 @@ async fn a_leader_that_hears_nobody_gives_up_the_lead_and_the_others_go_on() {
     });
     let said = log(&cluster, old);
     assert_eq!(said.matches("gives up the lead").count(), 1, "{said}");
-    network.bend(Ways::All, Passage::Pass);
+    network.apply(LinkSet::All, LinkState::Pass);
     let reached = cluster
         .await_position(&[1, 2, 3], session.write_position, PATIENCE)
         .await;
@@ -190,8 +190,8 @@ async fn a_branch_that_reaches_no_leader_says_so_at_once_and_another_is_asked() 
     let lonely = leader(&cluster, &[1, 2, 3]) % 3 + 1;
     let network = cluster.network().expect("relayed");
     // Heard by nobody and hearing nobody; then hearing the leader, and not reaching it.
-    for ways in [Ways::Around(lonely), Ways::From(lonely)] {
-        network.bend(ways, Passage::Cut);
+    for links in [LinkSet::Around(lonely), LinkSet::From(lonely)] {
+        network.apply(links, LinkState::Cut);
         // What was under way when the connections broke is in doubt; what comes later is not.
         let early = tokio::time::timeout(PATIENCE / 4, deposit(&cluster, lonely, PATIENCE)).await;
         early
@@ -219,7 +219,7 @@ async fn a_branch_that_reaches_no_leader_says_so_at_once_and_another_is_asked() 
             .deposit(Some(lonely), &mut session, Propagation::Quorum, "main", 1)
             .await;
         assert_ne!(deposited.expect("the others take it").served_by, lonely);
-        network.bend(Ways::All, Passage::Pass);
+        network.apply(LinkSet::All, LinkState::Pass);
         let reached = cluster
             .await_position(&[lonely], session.write_position, PATIENCE)
             .await;

@@ -1,11 +1,11 @@
-//! Does deeds to a cluster, one after the other, and keeps the book of faults: each is open until what it did is undone,
-//! or overruled in each of its directions.
+//! Performs fault actions on a cluster, one after the other, and records the faults: each is open until it is undone, or
+//! overruled in each of its directions.
 
-use super::deed::Deed;
+use super::action::FaultAction;
 use crate::clock::monotonic_us;
 use crate::cluster::Cluster;
 use crate::error::ClusterError;
-use crate::network::{Network, Passage, Ways};
+use crate::network::{LinkSet, LinkState, Network};
 use bank_check::history::{Fault, FaultKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -25,14 +25,14 @@ pub enum FaultError {
     Cluster(#[from] ClusterError),
 }
 
-/// Does deeds and keeps the book of them.
+/// Performs fault actions and records them.
 #[derive(Debug)]
 pub struct Injector {
     /// Times count from here, in microseconds of the host's monotonic clock.
     origin_us: u64,
     faults: Vec<Fault>,
     /// The network's faults that are not over, by place in `faults`, with the directions in which they still hold.
-    bent: Vec<(usize, BTreeSet<(u32, u32)>)>,
+    degraded: Vec<(usize, BTreeSet<(u32, u32)>)>,
 }
 
 impl Injector {
@@ -41,7 +41,7 @@ impl Injector {
         Injector {
             origin_us,
             faults: Vec::new(),
-            bent: Vec::new(),
+            degraded: Vec::new(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Injector {
                 self.faults.push(fault);
             }
         }
-        for (place, _) in &mut self.bent {
+        for (place, _) in &mut self.degraded {
             *place = places.get(place).copied().unwrap_or(*place);
         }
     }
@@ -78,33 +78,33 @@ impl Injector {
     ///
     /// # Errors
     /// It cannot be done, and nothing was changed.
-    pub async fn perform(&mut self, cluster: &Cluster, deed: Deed) -> Result<(), FaultError> {
-        for branch in deed.named() {
+    pub async fn perform(&mut self, cluster: &Cluster, action: FaultAction) -> Result<(), FaultError> {
+        for branch in action.branches() {
             cluster.address(branch)?;
         }
         let from_us = self.now_us();
-        match deed {
-            Deed::Hold(branch) => self.bend(cluster, deed, Ways::To(branch), Passage::Hold)?,
-            Deed::Delay(ways, by) => self.bend(cluster, deed, ways, Passage::Delay(by))?,
-            Deed::Cut(ways) => self.bend(cluster, deed, ways, Passage::Cut)?,
-            Deed::Heal(ways) => self.bend(cluster, deed, ways, Passage::Pass)?,
-            Deed::Pause(branch) => {
+        match action {
+            FaultAction::Hold(branch) => self.set_links(cluster, action, LinkSet::To(branch), LinkState::Hold)?,
+            FaultAction::Delay(links, by) => self.set_links(cluster, action, links, LinkState::Delay(by))?,
+            FaultAction::Cut(links) => self.set_links(cluster, action, links, LinkState::Cut)?,
+            FaultAction::Heal(links) => self.set_links(cluster, action, links, LinkState::Pass)?,
+            FaultAction::Pause(branch) => {
                 running(cluster, branch)?;
                 cluster.pause(branch)?;
                 self.begin(FaultKind::Pause { branch }, from_us);
             }
-            Deed::Resume(branch) => {
+            FaultAction::Resume(branch) => {
                 running(cluster, branch)?;
                 cluster.resume(branch)?;
                 self.end(&FaultKind::Pause { branch });
             }
-            Deed::Kill(branch) => {
+            FaultAction::Kill(branch) => {
                 running(cluster, branch)?;
                 cluster.kill(branch).await?;
                 self.end(&FaultKind::Pause { branch });
                 self.begin(FaultKind::Kill { branch }, from_us);
             }
-            Deed::Restart(branch) => {
+            FaultAction::Restart(branch) => {
                 cluster.restart(branch).await?;
                 self.end(&FaultKind::Kill { branch });
                 // One that ended by itself while it was paused is not any more.
@@ -121,38 +121,46 @@ impl Injector {
     /// The first of those that cannot be undone; the others are all the same.
     pub async fn undo(&mut self, cluster: &Cluster, places: Range<usize>) -> Result<(), FaultError> {
         if let Some(network) = cluster.network() {
-            let bent = self.bent.iter().filter(|(place, _)| places.contains(place));
-            let directions: Vec<_> = bent.flat_map(|(_, directions)| directions.iter().copied()).collect();
+            let degraded = self.degraded.iter().filter(|(place, _)| places.contains(place));
+            let directions: Vec<_> = degraded
+                .flat_map(|(_, directions)| directions.iter().copied())
+                .collect();
             for (from, to) in directions {
-                network.bend(Ways::OneWay(from, to), Passage::Pass);
-                self.overrule(network, Ways::OneWay(from, to));
+                network.apply(LinkSet::OneWay(from, to), LinkState::Pass);
+                self.overrule(network, LinkSet::OneWay(from, to));
             }
         }
         let mut undone = Ok(());
         for place in places {
             let open = self.faults.get(place).filter(|fault| fault.until_us.is_none());
-            let deed = match open.map(|fault| &fault.kind) {
-                Some(FaultKind::Pause { branch }) => Deed::Resume(*branch),
-                Some(FaultKind::Kill { branch }) => Deed::Restart(*branch),
+            let action = match open.map(|fault| &fault.kind) {
+                Some(FaultKind::Pause { branch }) => FaultAction::Resume(*branch),
+                Some(FaultKind::Kill { branch }) => FaultAction::Restart(*branch),
                 Some(FaultKind::Hold { .. } | FaultKind::Delay { .. } | FaultKind::Cut { .. }) | None => continue,
             };
-            undone = undone.and(self.perform(cluster, deed).await);
+            undone = undone.and(self.perform(cluster, action).await);
         }
         undone
     }
 
-    fn bend(&mut self, cluster: &Cluster, deed: Deed, ways: Ways, passage: Passage) -> Result<(), FaultError> {
+    fn set_links(
+        &mut self,
+        cluster: &Cluster,
+        action: FaultAction,
+        links: LinkSet,
+        state: LinkState,
+    ) -> Result<(), FaultError> {
         let network = cluster.network().ok_or(FaultError::NoNetwork)?;
         let from_us = self.now_us();
-        network.bend(ways, passage);
-        self.overrule(network, ways);
-        for (kind, ways) in deed.bent(&cluster.numbers()) {
-            let directions: BTreeSet<_> = network.directions(ways).collect();
+        network.apply(links, state);
+        self.overrule(network, links);
+        for (kind, links) in action.network_faults(&cluster.numbers()) {
+            let directions: BTreeSet<_> = network.directions(links).collect();
             if directions.is_empty() {
                 // A bank of one branch: nothing is bent, and nothing would ever end it.
                 continue;
             }
-            self.bent.push((self.faults.len(), directions));
+            self.degraded.push((self.faults.len(), directions));
             self.faults.push(Fault {
                 kind,
                 from_us,
@@ -163,16 +171,16 @@ impl Injector {
     }
 
     /// These ways fare otherwise now; a fault that holds in no direction any more is over.
-    fn overrule(&mut self, network: &Network, ways: Ways) {
+    fn overrule(&mut self, network: &Network, links: LinkSet) {
         let until_us = self.now_us();
-        let overruled: BTreeSet<_> = network.directions(ways).collect();
-        for (place, directions) in &mut self.bent {
+        let overruled: BTreeSet<_> = network.directions(links).collect();
+        for (place, directions) in &mut self.degraded {
             directions.retain(|direction| !overruled.contains(direction));
             if let (true, Some(fault)) = (directions.is_empty(), self.faults.get_mut(*place)) {
                 fault.until_us = Some(until_us);
             }
         }
-        self.bent.retain(|(_, directions)| !directions.is_empty());
+        self.degraded.retain(|(_, directions)| !directions.is_empty());
     }
 
     fn begin(&mut self, kind: FaultKind, from_us: u64) {

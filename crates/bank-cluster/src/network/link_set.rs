@@ -1,8 +1,11 @@
-//! Names some of the directions between branches, and reads them as people type them.
+//! Names some of the directions between branches, and reads and writes them as people type them.
+
+use serde::{Deserialize, Serialize};
 
 /// Some of the directions between branches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ways {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkSet {
     /// All of them.
     All,
     /// From and to this branch.
@@ -11,38 +14,48 @@ pub enum Ways {
     To(u32),
     /// From this branch, to all others.
     From(u32),
-    /// From the one to the other; the other way is another way.
+    /// From the one to the other, and not back.
     OneWay(u32, u32),
     /// Between two branches, both ways.
     Between(u32, u32),
 }
 
-impl Ways {
-    /// Whether what goes from the one to the other goes one of these ways.
-    pub fn include(self, from: u32, to: u32) -> bool {
+impl LinkSet {
+    /// Whether the direction from the one to the other is one of these.
+    pub fn contains(self, from: u32, to: u32) -> bool {
         match self {
-            Ways::All => true,
-            Ways::Around(branch) => from == branch || to == branch,
-            Ways::To(branch) => to == branch,
-            Ways::From(branch) => from == branch,
-            Ways::OneWay(one, other) => (from, to) == (one, other),
-            Ways::Between(one, other) => (from, to) == (one, other) || (from, to) == (other, one),
+            LinkSet::All => true,
+            LinkSet::Around(branch) => from == branch || to == branch,
+            LinkSet::To(branch) => to == branch,
+            LinkSet::From(branch) => from == branch,
+            LinkSet::OneWay(one, other) => (from, to) == (one, other),
+            LinkSet::Between(one, other) => (from, to) == (one, other) || (from, to) == (other, one),
         }
     }
 
     /// The branches that are named.
-    pub fn named(self) -> impl Iterator<Item = u32> {
+    pub fn branches(self) -> impl Iterator<Item = u32> {
         let (one, other) = match self {
-            Ways::All => (None, None),
-            Ways::Around(branch) | Ways::To(branch) | Ways::From(branch) => (Some(branch), None),
-            Ways::OneWay(one, other) | Ways::Between(one, other) => (Some(one), Some(other)),
+            LinkSet::All => (None, None),
+            LinkSet::Around(branch) | LinkSet::To(branch) | LinkSet::From(branch) => (Some(branch), None),
+            LinkSet::OneWay(one, other) | LinkSet::Between(one, other) => (Some(one), Some(other)),
         };
         one.into_iter().chain(other)
+    }
+
+    /// The word that people type for these links, or for more where there is none for them alone. `None` for all of them.
+    pub fn typed(self) -> Option<String> {
+        match self {
+            LinkSet::All => None,
+            LinkSet::Around(branch) | LinkSet::To(branch) | LinkSet::From(branch) => Some(branch.to_string()),
+            LinkSet::OneWay(from, to) => Some(format!("{from}>{to}")),
+            LinkSet::Between(one, other) => Some(format!("{one}-{other}")),
+        }
     }
 }
 
 /// `2`: from and to branch 2; `1-3`: both ways between branches 1 and 3; `1>3`: from 1 to 3 only.
-impl std::str::FromStr for Ways {
+impl std::str::FromStr for LinkSet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -50,31 +63,34 @@ impl std::str::FromStr for Ways {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             text.parse().ok().filter(|number| digits && *number > 0)
         };
-        let pair = |separator: char| {
-            let (one, other) = text.split_once(separator)?;
-            Some((number(one)?, number(other)?)).filter(|(one, other)| one != other)
+        let one_way = |from: &str, to: &str| two(number(from), number(to)).map(|(from, to)| LinkSet::OneWay(from, to));
+        let links = match (text.split_once('-'), text.split_once('>')) {
+            (Some((one, other)), _) => two(number(one), number(other)).map(|(one, other)| LinkSet::Between(one, other)),
+            (None, Some((from, to))) => one_way(from, to),
+            (None, None) => number(text).map(LinkSet::Around),
         };
-        let ways = number(text)
-            .map(Ways::Around)
-            .or_else(|| pair('-').map(|(one, other)| Ways::Between(one, other)))
-            .or_else(|| pair('>').map(|(one, other)| Ways::OneWay(one, other)));
-        ways.ok_or_else(|| {
+        links.ok_or_else(|| {
             "write 2 (all that goes to and from branch 2), 1-3 (both ways between two) or, in quotes, '1>3' (one way)"
                 .to_owned()
         })
     }
 }
 
+/// Both, where they differ.
+fn two(one: Option<u32>, other: Option<u32>) -> Option<(u32, u32)> {
+    one.zip(other).filter(|(one, other)| one != other)
+}
+
 /// `branch 2`, `branches 1 and 3`, `branch 1 to branch 3`.
-impl std::fmt::Display for Ways {
+impl std::fmt::Display for LinkSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Ways::All => f.write_str("all branches"),
-            Ways::Around(branch) => write!(f, "branch {branch}"),
-            Ways::To(branch) => write!(f, "to branch {branch}"),
-            Ways::From(branch) => write!(f, "from branch {branch}"),
-            Ways::OneWay(one, other) => write!(f, "branch {one} to branch {other}"),
-            Ways::Between(one, other) => write!(f, "branches {one} and {other}"),
+            LinkSet::All => f.write_str("all branches"),
+            LinkSet::Around(branch) => write!(f, "branch {branch}"),
+            LinkSet::To(branch) => write!(f, "to branch {branch}"),
+            LinkSet::From(branch) => write!(f, "from branch {branch}"),
+            LinkSet::OneWay(one, other) => write!(f, "branch {one} to branch {other}"),
+            LinkSet::Between(one, other) => write!(f, "branches {one} and {other}"),
         }
     }
 }
@@ -84,11 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ways_in_words() {
+    fn links_as_people_type_them() {
         for (text, expected) in [
-            ("2", Some(Ways::Around(2))),
-            ("1-3", Some(Ways::Between(1, 3))),
-            ("1>3", Some(Ways::OneWay(1, 3))),
+            ("2", Some(LinkSet::Around(2))),
+            ("1-3", Some(LinkSet::Between(1, 3))),
+            ("1>3", Some(LinkSet::OneWay(1, 3))),
             ("3-3", None),
             ("0", None),
             ("+1", None),
@@ -99,6 +115,9 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(text.parse().ok(), expected, "{text}");
+            if let Some(links) = expected {
+                assert_eq!(links.typed().as_deref(), Some(text));
+            }
         }
     }
 }

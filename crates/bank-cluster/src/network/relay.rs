@@ -24,7 +24,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// What becomes of bytes that go one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Passage {
+pub enum LinkState {
     /// They pass.
     #[default]
     Pass,
@@ -39,35 +39,36 @@ pub enum Passage {
 
 /// One direction between two places. Clones are the same link.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Link(watch::Sender<State>);
+pub(super) struct Link(watch::Sender<Watched>);
 
+/// What the connections of a link follow.
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
-    passage: Passage,
+struct Watched {
+    state: LinkState,
     /// How often it has been cut: a cut that is healed at once closes connections too.
     cuts: u64,
 }
 
 impl Link {
     /// From now on; what was held or delayed goes as it says.
-    pub(super) fn set(&self, passage: Passage) {
-        self.0.send_modify(|state| {
-            state.passage = passage;
-            state.cuts += u64::from(passage == Passage::Cut);
+    pub(super) fn set(&self, state: LinkState) {
+        self.0.send_modify(|watched| {
+            watched.state = state;
+            watched.cuts += u64::from(state == LinkState::Cut);
         });
     }
 
     /// How it is now.
-    pub(super) fn passage(&self) -> Passage {
-        self.0.borrow().passage
+    pub(super) fn state(&self) -> LinkState {
+        self.0.borrow().state
     }
 
     /// Answers at the first cut past this many, or where it is cut now.
     async fn is_cut(&self, cuts: u64) {
-        let mut states = self.0.subscribe();
+        let mut watched = self.0.subscribe();
         // The sender lives as long as self: there is no error.
-        let _ = states
-            .wait_for(|state| state.passage == Passage::Cut || state.cuts > cuts)
+        let _ = watched
+            .wait_for(|watched| watched.state == LinkState::Cut || watched.cuts > cuts)
             .await;
     }
 }
@@ -199,9 +200,9 @@ async fn take_in(mut read: OwnedReadHalf, chunks: mpsc::Sender<Chunk>) -> io::Re
 }
 
 async fn give_out(mut chunks: mpsc::Receiver<Chunk>, mut write: OwnedWriteHalf, link: &Link) -> io::Result<()> {
-    let mut states = link.0.subscribe();
+    let mut watched = link.0.subscribe();
     while let Some(chunk) = chunks.recv().await {
-        may_pass(&mut states, chunk.taken).await;
+        may_pass(&mut watched, chunk.taken).await;
         if chunk.bytes.is_empty() {
             return write.shutdown().await;
         }
@@ -211,16 +212,16 @@ async fn give_out(mut chunks: mpsc::Receiver<Chunk>, mut write: OwnedWriteHalf, 
 }
 
 /// Answers when bytes that were taken in then may go on. Each word that the link is given is heeded at once.
-async fn may_pass(states: &mut watch::Receiver<State>, taken: Instant) {
+async fn may_pass(watched: &mut watch::Receiver<Watched>, taken: Instant) {
     loop {
-        let passage = states.borrow_and_update().passage;
-        let changed = match passage {
-            Passage::Pass => return,
-            Passage::Hold | Passage::Cut => states.changed().await,
-            Passage::Delay(by) => tokio::select! {
+        let state = watched.borrow_and_update().state;
+        let changed = match state {
+            LinkState::Pass => return,
+            LinkState::Hold | LinkState::Cut => watched.changed().await,
+            LinkState::Delay(by) => tokio::select! {
                 biased;
                 () = sleep_until(taken + by) => return,
-                changed = states.changed() => changed,
+                changed = watched.changed() => changed,
             },
         };
         if changed.is_err() {

@@ -6,7 +6,7 @@ use crate::input::Input;
 use crate::output;
 use crate::run::recorded::Recorded;
 use crate::terminal::stdout;
-use crate::verdict::run_verdict::{Conclusion, Findings};
+use crate::verdict::run_verdict::{Conclusion, RunVerdict};
 use crate::verdict::{json, text};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -47,13 +47,13 @@ fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
     let recorded = Recorded::load(&args.path).map_err(Failure::usage)?;
     let output = recorded.answered.as_ref().map(|(_, path)| output::load(path));
     let output = output.transpose().map_err(Failure::usage)?;
-    let findings = Findings::on_recorded(&recorded, output.as_ref());
+    let verdict = RunVerdict::on_recorded(&recorded, output.as_ref());
     stdout::print(&if args.json {
-        json::findings_json(&findings)
+        json::verdict_json(&verdict)
     } else {
-        text::findings_text(&findings, args.verbose)
+        text::verdict_text(&verdict, args.verbose)
     })?;
-    Ok(match findings.conclusion() {
+    Ok(match verdict.conclusion() {
         Conclusion::Consistent => 0,
         Conclusion::Inconsistent => 1,
         Conclusion::Unknown => 2,
@@ -63,17 +63,17 @@ fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
 fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
     let input = Input::load(input).map_err(Failure::usage)?;
     let output = output::load(&args.path).map_err(Failure::usage)?;
-    let findings = Findings::on_output(&input, &output, mode(args.concurrent));
+    let verdict = RunVerdict::on_output(&input, &output, mode(args.concurrent));
     let mut text = if args.json {
-        json::findings_json(&findings)
+        json::verdict_json(&verdict)
     } else {
-        text::findings_text(&findings, args.verbose)
+        text::verdict_text(&verdict, args.verbose)
     };
-    let other = || Findings::on_output(&input, &output, mode(!args.concurrent)).conclusion();
-    let wrong = findings.conclusion() == Conclusion::Inconsistent;
+    let other = || RunVerdict::on_output(&input, &output, mode(!args.concurrent)).conclusion();
+    let wrong = verdict.conclusion() == Conclusion::Inconsistent;
     if wrong && !args.json && !args.concurrent && other() == Conclusion::Consistent {
         text += "(as a run of all customers at once it would be consistent; if it was one, say --concurrent)\n";
     }
     stdout::print(&text)?;
-    Ok(findings.exit_code())
+    Ok(verdict.exit_code())
 }

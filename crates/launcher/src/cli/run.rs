@@ -71,7 +71,7 @@ impl RunArgs {
         let input_text = input::read_text(&self.input).map_err(Failure::usage)?;
         let input = Input::parse(&self.input, &input_text).map_err(Failure::usage)?;
         self.base_port.chosen(&input.branches).map_err(Failure::usage)?;
-        if self.keep && input.bends_network() {
+        if self.keep && input.needs_relays() {
             return Err(Failure::usage(
                 "--keep: the input bends the network between the branches, which is a part of this program and ends with it; \
                  run it without --keep, or without its hold, delay, cut and heal",
@@ -131,5 +131,5 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     } else {
         text::run_text(&plan, &output, &report)
     })?;
-    Ok(report.findings.exit_code())
+    Ok(report.verdict.exit_code())
 }

@@ -7,8 +7,8 @@ use bank_check::history::{self, Fault, FaultKind, Operation};
 use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::command_log::{self, Collected};
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use bank_cluster::{Cluster, ClusterConfig, ClusterError, Lifetime, Ports, Programs};
 use std::path::Path;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Stage {
     /// What is sent to the held branch is held back.
     pub(super) fn hold(&self) -> Fault {
         if let Some(network) = self.cluster.network() {
-            network.bend(Ways::To(HELD), Passage::Hold);
+            network.apply(LinkSet::To(HELD), LinkState::Hold);
         }
         Fault {
             kind: FaultKind::Hold { to: HELD },
@@ -81,7 +81,7 @@ impl Stage {
     pub(super) fn release(&self, fault: &mut Fault) {
         fault.until_us = Some(self.now_us());
         if let Some(network) = self.cluster.network() {
-            network.bend(Ways::To(HELD), Passage::Pass);
+            network.apply(LinkSet::To(HELD), LinkState::Pass);
         }
     }
 

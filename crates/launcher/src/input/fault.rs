@@ -5,11 +5,11 @@ use super::branches::{Branches, known_branch};
 use super::entry::{Checked, Entry, NUMBER_RULE, integer, written};
 use super::error::Wrong;
 use super::json::{Member, Node, Value};
-use super::planned_fault::{Anchor, Begins, Ends, Planned};
+use super::planned_fault::{FaultEnd, FaultStart, PlannedFault, Trigger};
 use crate::duration;
 use bank_check::script::Visit;
-use bank_cluster::faults::Deed;
-use bank_cluster::network::{self, Ways};
+use bank_cluster::faults::FaultAction;
+use bank_cluster::network::{self, LinkSet};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ pub(super) const FIELDS: [&str; 13] = [
     "type", "at", "after", "hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart", "for", "until",
 ];
 /// Those of them that say what is done.
-const DEEDS: [&str; 8] = ["hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart"];
+const ACTIONS: [&str; 8] = ["hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart"];
 /// The fields of what has ways.
-const WAYS: [&str; 4] = ["branch", "between", "from", "to"];
+const LINKS: [&str; 4] = ["branch", "between", "from", "to"];
 
 /// Checks every fault of an input.
-pub(super) fn faults(entries: &[Entry<'_, '_>], branches: &Branches, visits: &[Visit]) -> Checked<Vec<Planned>> {
+pub(super) fn faults(entries: &[Entry<'_, '_>], branches: &Branches, visits: &[Visit]) -> Checked<Vec<PlannedFault>> {
     if let Some(entry) = entries.get(FAULTS_MAX) {
         return Err(entry.wrong(entry.at, format!("more than {FAULTS_MAX} faults; remove some")));
     }
@@ -37,14 +37,14 @@ pub(super) fn faults(entries: &[Entry<'_, '_>], branches: &Branches, visits: &[V
     entries.iter().map(|entry| fault(entry, branches, &events)).collect()
 }
 
-fn fault(entry: &Entry<'_, '_>, branches: &Branches, events: &Events) -> Checked<Planned> {
-    let done = one_of(entry, &DEEDS)?.ok_or_else(|| {
-        let what = format!("it does nothing; add one of {}", DEEDS.join(", "));
+fn fault(entry: &Entry<'_, '_>, branches: &Branches, events: &Events) -> Checked<PlannedFault> {
+    let done = one_of(entry, &ACTIONS)?.ok_or_else(|| {
+        let what = format!("it does nothing; add one of {}", ACTIONS.join(", "));
         entry.wrong(entry.at, what)
     })?;
-    let deed = deed(entry, done, branches)?;
+    let action = action(entry, done, branches)?;
     let count = branches.in_order.len();
-    if deed.bends_network() && count > network::BRANCHES_MAX {
+    if action.needs_relays() && count > network::BRANCHES_MAX {
         let what = format!(
             "\"{}\" takes a relay for each way between two branches, so at most {} branches; here are {count}",
             done.key,
@@ -53,15 +53,15 @@ fn fault(entry: &Entry<'_, '_>, branches: &Branches, events: &Events) -> Checked
         return Err(entry.wrong(done.key_at, what));
     }
     let begins = begins(entry, events)?;
-    let ends = ends(entry, done, deed, events)?;
-    if let (Begins::After(after), Ends::After(until), Some(node)) = (begins, ends, entry.get("until"))
+    let ends = ends(entry, done, action, events)?;
+    if let (FaultStart::After(after), FaultEnd::After(until), Some(node)) = (begins, ends, entry.get("until"))
         && after.customer == until.customer
         && until <= after
     {
         let what = "\"until\" names no later event than \"after\": it would be over before it began";
         return Err(entry.wrong(node.at, what));
     }
-    Ok(Planned { deed, begins, ends })
+    Ok(PlannedFault { action, begins, ends })
 }
 
 /// The one of these fields that it has; it is an error to have two.
@@ -91,7 +91,7 @@ fn object<'n, 'a>(entry: &Entry<'_, '_>, member: &'n Member<'a>, example: &str) 
     })
 }
 
-fn deed(entry: &Entry<'_, '_>, done: &Member<'_>, branches: &Branches) -> Checked<Deed> {
+fn action(entry: &Entry<'_, '_>, done: &Member<'_>, branches: &Branches) -> Checked<FaultAction> {
     let example = match done.key.as_str() {
         "hold" => r#"{"to":2}, the branch to which nothing arrives"#,
         "delay" => r#"the ways and how long, such as {"branch":2,"by":"20ms"}"#,
@@ -104,28 +104,28 @@ fn deed(entry: &Entry<'_, '_>, done: &Member<'_>, branches: &Branches) -> Checke
         known_branch(&object, key, object.need(key)?, branches)
     };
     Ok(match done.key.as_str() {
-        "hold" => Deed::Hold(branch("to")?),
+        "hold" => FaultAction::Hold(branch("to")?),
         "delay" => {
-            object.only(&[&WAYS[..], &["by"]].concat())?;
-            Deed::Delay(ways(&object, branches)?, duration(&object, "by", object.need("by")?)?)
+            object.only(&[&LINKS[..], &["by"]].concat())?;
+            FaultAction::Delay(links(&object, branches)?, duration(&object, "by", object.need("by")?)?)
         }
         "cut" | "heal" => {
-            object.only(&WAYS)?;
-            let ways = ways(&object, branches)?;
+            object.only(&LINKS)?;
+            let links = links(&object, branches)?;
             if done.key == "cut" {
-                Deed::Cut(ways)
+                FaultAction::Cut(links)
             } else {
-                Deed::Heal(ways)
+                FaultAction::Heal(links)
             }
         }
-        "pause" => Deed::Pause(branch("branch")?),
-        "resume" => Deed::Resume(branch("branch")?),
-        "kill" => Deed::Kill(branch("branch")?),
-        _ => Deed::Restart(branch("branch")?),
+        "pause" => FaultAction::Pause(branch("branch")?),
+        "resume" => FaultAction::Resume(branch("branch")?),
+        "kill" => FaultAction::Kill(branch("branch")?),
+        _ => FaultAction::Restart(branch("branch")?),
     })
 }
 
-fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
+fn links(object: &Entry<'_, '_>, branches: &Branches) -> Checked<LinkSet> {
     let one = |key: &str| {
         let node = object.get(key);
         node.map(|node| known_branch(object, key, node, branches)).transpose()
@@ -136,7 +136,7 @@ fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
             return Err(object.wrong(end.key_at, what));
         }
         return match &whole.value.value {
-            Value::String(word) if whole.key == "branch" && word == "all" => Ok(Ways::All),
+            Value::String(word) if whole.key == "branch" && word == "all" => Ok(LinkSet::All),
             Value::String(_) if whole.key == "branch" => {
                 let what = format!(
                     "\"branch\" is {}; write a branch's number, or \"all\"",
@@ -144,15 +144,15 @@ fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
                 );
                 Err(object.wrong(whole.value.at, what))
             }
-            _ if whole.key == "branch" => Ok(Ways::Around(known_branch(object, "branch", &whole.value, branches)?)),
+            _ if whole.key == "branch" => Ok(LinkSet::Around(known_branch(object, "branch", &whole.value, branches)?)),
             _ => between(object, &whole.value, branches),
         };
     }
     match (one("from")?, one("to")?) {
         (Some(from), Some(to)) if from == to => Err(itself(object, object.at, from)),
-        (Some(from), Some(to)) => Ok(Ways::OneWay(from, to)),
-        (Some(from), None) => Ok(Ways::From(from)),
-        (None, Some(to)) => Ok(Ways::To(to)),
+        (Some(from), Some(to)) => Ok(LinkSet::OneWay(from, to)),
+        (Some(from), None) => Ok(LinkSet::From(from)),
+        (None, Some(to)) => Ok(LinkSet::To(to)),
         (None, None) => {
             let what = "it names no way; add \"branch\":2 (to and from it), \"branch\":\"all\", \"between\":[1,3] (both \
                         ways), \"from\":1 and \"to\":3 (one way), or one of these two";
@@ -161,7 +161,7 @@ fn ways(object: &Entry<'_, '_>, branches: &Branches) -> Checked<Ways> {
     }
 }
 
-fn between(object: &Entry<'_, '_>, node: &Node<'_>, branches: &Branches) -> Checked<Ways> {
+fn between(object: &Entry<'_, '_>, node: &Node<'_>, branches: &Branches) -> Checked<LinkSet> {
     let pair = match &node.value {
         Value::Array(pair) => pair.as_slice(),
         _ => &[],
@@ -175,7 +175,7 @@ fn between(object: &Entry<'_, '_>, node: &Node<'_>, branches: &Branches) -> Chec
     if one == other {
         return Err(itself(object, second.at, one));
     }
-    Ok(Ways::Between(one, other))
+    Ok(LinkSet::Between(one, other))
 }
 
 fn itself(object: &Entry<'_, '_>, at: usize, branch: u32) -> Wrong {
@@ -185,27 +185,27 @@ fn itself(object: &Entry<'_, '_>, at: usize, branch: u32) -> Wrong {
     )
 }
 
-fn begins(entry: &Entry<'_, '_>, events: &Events) -> Checked<Begins> {
+fn begins(entry: &Entry<'_, '_>, events: &Events) -> Checked<FaultStart> {
     let Some(when) = one_of(entry, &["at", "after"])? else {
         let what = "it has no time; add \"at\":\"500ms\", from when customers begin, or \
                     \"after\":{\"customer\":1,\"event\":3}";
         return Err(entry.wrong(entry.at, what));
     };
     if when.key == "after" {
-        return anchor(entry, when, events).map(Begins::After);
+        return trigger(entry, when, events).map(FaultStart::After);
     }
     let at = text(&when.value).and_then(duration::parse_moment);
-    at.map(Begins::At).map_err(|rule| {
+    at.map(FaultStart::At).map_err(|rule| {
         let what = format!("\"at\" is {}; {rule}", written(&when.value));
         entry.wrong(when.value.at, what)
     })
 }
 
-fn ends(entry: &Entry<'_, '_>, done: &Member<'_>, deed: Deed, events: &Events) -> Checked<Ends> {
+fn ends(entry: &Entry<'_, '_>, done: &Member<'_>, action: FaultAction, events: &Events) -> Checked<FaultEnd> {
     let Some(end) = one_of(entry, &["for", "until"])? else {
-        return Ok(Ends::Open);
+        return Ok(FaultEnd::Open);
     };
-    if deed.undone_by().is_none() {
+    if action.undone_by().is_none() {
         let what = format!(
             "\"{}\" lasts for no time, so \"{}\" has no place here; remove it",
             done.key, end.key
@@ -213,8 +213,8 @@ fn ends(entry: &Entry<'_, '_>, done: &Member<'_>, deed: Deed, events: &Events) -
         return Err(entry.wrong(end.key_at, what));
     }
     match end.key.as_str() {
-        "for" => duration(entry, "for", &end.value).map(Ends::In),
-        _ => anchor(entry, end, events).map(Ends::After),
+        "for" => duration(entry, "for", &end.value).map(FaultEnd::In),
+        _ => trigger(entry, end, events).map(FaultEnd::After),
     }
 }
 
@@ -232,7 +232,7 @@ fn duration(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>) -> Checked<Durati
     })
 }
 
-fn anchor(entry: &Entry<'_, '_>, member: &Member<'_>, events: &Events) -> Checked<Anchor> {
+fn trigger(entry: &Entry<'_, '_>, member: &Member<'_>, events: &Events) -> Checked<Trigger> {
     let object = object(entry, member, r#"{"customer":1,"event":3}"#)?;
     object.only(&["customer", "event"])?;
     let number = |key: &str| {
@@ -244,7 +244,7 @@ fn anchor(entry: &Entry<'_, '_>, member: &Member<'_>, events: &Events) -> Checke
     };
     let (customer, event) = (number("customer")?, number("event")?);
     let what = match events.by_label.get(&(customer, event)) {
-        Some(Some(anchor)) => return Ok(*anchor),
+        Some(Some(trigger)) => return Ok(*trigger),
         Some(None) => {
             format!("customer {customer} has more than one event {event}; give each its own \"id\" to name one here")
         }
@@ -261,7 +261,7 @@ fn anchor(entry: &Entry<'_, '_>, member: &Member<'_>, events: &Events) -> Checke
 struct Events {
     customers: HashSet<u64>,
     /// By customer and id; none: there is more than one.
-    by_label: HashMap<(u64, u64), Option<Anchor>>,
+    by_label: HashMap<(u64, u64), Option<Trigger>>,
 }
 
 impl Events {
@@ -271,13 +271,13 @@ impl Events {
             events.customers.insert(visit.customer);
             for (event, done) in visit.events.iter().zip(1..) {
                 let Some(id) = event.id else { continue };
-                let anchor = Anchor {
+                let trigger = Trigger {
                     visit: place,
                     done,
                     customer: visit.customer,
                 };
                 let known = events.by_label.entry((visit.customer, id));
-                known.and_modify(|known| *known = None).or_insert(Some(anchor));
+                known.and_modify(|known| *known = None).or_insert(Some(trigger));
             }
         }
         events

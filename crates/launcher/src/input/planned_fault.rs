@@ -1,42 +1,57 @@
 //! A fault before it happens: what, when, and until when.
 
-use bank_cluster::faults::Deed;
+use bank_cluster::faults::FaultAction;
 use std::time::Duration;
 
 /// A fault that is to happen in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Planned {
+pub struct PlannedFault {
     /// What is done.
-    pub deed: Deed,
+    pub action: FaultAction,
     /// When.
-    pub begins: Begins,
+    pub begins: FaultStart,
     /// Until when.
-    pub ends: Ends,
+    pub ends: FaultEnd,
+}
+
+impl PlannedFault {
+    /// The events that it waits for: to begin, and to end.
+    pub fn triggers(&self) -> impl Iterator<Item = Trigger> {
+        let begins = match self.begins {
+            FaultStart::After(trigger) => Some(trigger),
+            FaultStart::At(_) => None,
+        };
+        let ends = match self.ends {
+            FaultEnd::After(trigger) => Some(trigger),
+            FaultEnd::Open | FaultEnd::In(_) => None,
+        };
+        begins.into_iter().chain(ends)
+    }
 }
 
 /// When a fault begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begins {
+pub enum FaultStart {
     /// So long after customers have begun; at zero, before the first event.
     At(Duration),
     /// When this event is done, and before its customer begins another.
-    After(Anchor),
+    After(Trigger),
 }
 
 /// When a fault is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ends {
+pub enum FaultEnd {
     /// By another fault, or when all customers are done.
     Open,
     /// So long after it has begun.
     In(Duration),
     /// When this event is done, and before its customer begins another.
-    After(Anchor),
+    After(Trigger),
 }
 
-/// An event that something hangs on. Of one customer's, the earlier is the lesser.
+/// An event that a fault begins or ends after. Of two events of one customer, the earlier is the lesser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Anchor {
+pub struct Trigger {
     /// The visit, by its place in the input.
     pub visit: usize,
     /// How many of the visit's events are done then.

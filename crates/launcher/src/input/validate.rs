@@ -6,7 +6,7 @@ use super::error::{InputError, Wrong};
 use super::fault;
 use super::file::read_text;
 use super::json::{self, Inside, Node, SyntaxError, Value};
-use super::planned_fault::Planned;
+use super::planned_fault::PlannedFault;
 use bank_check::script::{Action, Event, Script, Visit};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub struct Input {
     /// The opening balance and the customers; every event's branch is one of the above.
     pub script: Script,
     /// In the order of the file; their branches and events are some of the above.
-    pub faults: Vec<Planned>,
+    pub faults: Vec<PlannedFault>,
 }
 
 impl Input {
@@ -46,8 +46,8 @@ impl Input {
     }
 
     /// Whether some fault takes a network that can be bent.
-    pub fn bends_network(&self) -> bool {
-        self.faults.iter().any(|fault| fault.deed.bends_network())
+    pub fn needs_relays(&self) -> bool {
+        self.faults.iter().any(|fault| fault.action.needs_relays())
     }
 }
 

@@ -4,7 +4,7 @@ use super::bank_dir::DEFAULT_DIR;
 use super::error::LiveError;
 use crate::duration;
 use crate::input::{BRANCHES_MAX, Input};
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
 use bank_cluster::{Ports, Programs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -160,8 +160,9 @@ fn branch_number(text: &str) -> Result<u32, String> {
 #[derive(Debug, Args)]
 pub struct CutArgs {
     /// Which ways: 2, 1-3 or, in quotes, '1>3'
-    // Asked for by our own words: unquoted, 1>3 is no argument but a redirection.
-    pub(super) ways: Option<Ways>,
+    // Optional, so that its absence is explained in `ask`: unquoted, 1>3 is no argument but a redirection.
+    #[arg(value_name = "WAYS")]
+    pub(super) links: Option<LinkSet>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
@@ -170,7 +171,8 @@ pub struct CutArgs {
 #[derive(Debug, Args)]
 pub struct DelayArgs {
     /// Which ways: 2, 1-3 or, in quotes, '1>3'
-    pub(super) ways: Ways,
+    #[arg(value_name = "WAYS")]
+    pub(super) links: LinkSet,
     /// By how much, 1ms to 60s
     #[arg(value_name = "DURATION", value_parser = duration::parse)]
     pub(super) by: Duration,
@@ -182,7 +184,8 @@ pub struct DelayArgs {
 #[derive(Debug, Args)]
 pub struct HealArgs {
     /// Which ways: 2, 1-3 or, in quotes, '1>3' [default: all]
-    pub(super) ways: Option<Ways>,
+    #[arg(value_name = "WAYS")]
+    pub(super) links: Option<LinkSet>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }

@@ -3,10 +3,12 @@
 use super::args::AskCommand;
 use super::bank_dir::command;
 use super::control;
-use super::control_message::{Answer, Order, Told};
+use super::control_message::{ControlRequest, ControlResponse};
 use super::error::LiveError;
 use super::{describe, table};
 use crate::terminal::stdout;
+use bank_cluster::faults::FaultAction;
+use bank_cluster::network::LinkSet;
 use std::path::{Path, PathBuf};
 
 /// Asks the launcher that has the bank, and says what it answers; the exit code.
@@ -14,35 +16,32 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// It was not done.
 pub(super) async fn execute(command: AskCommand) -> Result<u8, LiveError> {
-    let typed = describe::typed_ways;
-    let (told, dir) = match command {
+    let (action, dir) = match command {
         AskCommand::Status(args) => return status(&args.dir.dir, args.json).await,
         AskCommand::Down(args) => return down(&args.dir.dir).await,
-        AskCommand::Kill(args) => (Told::Kill(args.branch), args.dir),
-        AskCommand::Restart(args) => (Told::Restart(args.branch), args.dir),
-        AskCommand::Pause(args) => (Told::Pause(args.branch), args.dir),
-        AskCommand::Resume(args) => (Told::Resume(args.branch), args.dir),
-        AskCommand::Hold(args) => (Told::Hold(args.branch), args.dir),
-        AskCommand::Cut(args) => (Told::Cut(typed(args.ways.ok_or_else(no_ways)?)), args.dir),
-        AskCommand::Delay(args) => (Told::Delay(typed(args.ways), args.by), args.dir),
-        AskCommand::Heal(args) => (Told::Heal(args.ways.map(typed)), args.dir),
+        AskCommand::Kill(args) => (FaultAction::Kill(args.branch), args.dir),
+        AskCommand::Restart(args) => (FaultAction::Restart(args.branch), args.dir),
+        AskCommand::Pause(args) => (FaultAction::Pause(args.branch), args.dir),
+        AskCommand::Resume(args) => (FaultAction::Resume(args.branch), args.dir),
+        AskCommand::Hold(args) => (FaultAction::Hold(args.branch), args.dir),
+        AskCommand::Cut(args) => (FaultAction::Cut(args.links.ok_or_else(no_links)?), args.dir),
+        AskCommand::Delay(args) => (FaultAction::Delay(args.links, args.by), args.dir),
+        AskCommand::Heal(args) => (FaultAction::Heal(args.links.unwrap_or(LinkSet::All)), args.dir),
     };
-    done(told, dir.dir).await
+    done(action, dir.dir).await
 }
 
-fn no_ways() -> LiveError {
+fn no_links() -> LiveError {
     let how =
         "write 2 (all that goes to and from branch 2), 1-3 (both ways between two) or, in quotes, '1>3' (one way)";
     LiveError::Usage(format!("cut what? {how}"))
 }
 
-async fn done(told: Told, dir: PathBuf) -> Result<u8, LiveError> {
-    // Ways that were parsed once are so again.
-    let undone = told.deed().ok().and_then(describe::undoing);
-    let Answer::Done(text) = ask(&dir, Order::Do(told)).await? else {
+async fn done(action: FaultAction, dir: PathBuf) -> Result<u8, LiveError> {
+    let ControlResponse::Done(text) = ask(&dir, ControlRequest::Do(action)).await? else {
         return Err(other_answer());
     };
-    let hint = match undone {
+    let hint = match describe::undo_hint(action) {
         Some((verb, words)) => format!("; {verb} with: {}", command(&words, &dir)),
         None => String::new(),
     };
@@ -50,7 +49,7 @@ async fn done(told: Told, dir: PathBuf) -> Result<u8, LiveError> {
 }
 
 async fn status(dir: &Path, json: bool) -> Result<u8, LiveError> {
-    let Answer::Status(status) = ask(dir, Order::Status).await? else {
+    let ControlResponse::Status(status) = ask(dir, ControlRequest::Status).await? else {
         return Err(other_answer());
     };
     if json {
@@ -62,17 +61,17 @@ async fn status(dir: &Path, json: bool) -> Result<u8, LiveError> {
 }
 
 async fn down(dir: &Path) -> Result<u8, LiveError> {
-    let Answer::Done(text) = ask(dir, Order::Down).await? else {
+    let ControlResponse::Done(text) = ask(dir, ControlRequest::Down).await? else {
         return Err(other_answer());
     };
     let again = command("up", dir);
     print(&format!("{text}; its books stay, start it again with: {again}\n"))
 }
 
-async fn ask(dir: &Path, order: Order) -> Result<Answer, LiveError> {
-    match control::ask(dir, order).await? {
-        Answer::Refused { exit_code: 2, message } => Err(LiveError::Usage(message)),
-        Answer::Refused { message, .. } => Err(LiveError::Failed(message)),
+async fn ask(dir: &Path, request: ControlRequest) -> Result<ControlResponse, LiveError> {
+    match control::ask(dir, request).await? {
+        ControlResponse::Refused { exit_code: 2, message } => Err(LiveError::Usage(message)),
+        ControlResponse::Refused { message, .. } => Err(LiveError::Failed(message)),
         answer => Ok(answer),
     }
 }

@@ -39,7 +39,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The directory, which this process has to itself.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct BankDir {
     dir: PathBuf,
     _lock: File,
 }
@@ -65,7 +65,7 @@ pub(super) struct Founding {
     pub(super) branches: BTreeMap<u32, SocketAddr>,
 }
 
-impl Home {
+impl BankDir {
     /// Takes the directory; makes it where there is none. The branches of a launcher that was killed hold it on, until they
     /// have noticed: they are waited for.
     ///
@@ -100,14 +100,14 @@ impl Home {
             .and_then(|()| lock.rewind())
             .and_then(|()| write!(lock, "{}", std::process::id()));
         written.map_err(failed)?;
-        Ok(Home {
+        Ok(BankDir {
             dir: dir.to_owned(),
             _lock: lock,
         })
     }
 
     /// The directory.
-    pub(super) fn dir(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.dir
     }
 
@@ -284,8 +284,8 @@ mod tests {
     #[tokio::test]
     async fn one_launcher_has_it_and_what_is_in_it_is_told_apart() {
         let dir = tempfile::tempdir().expect("a directory");
-        let home = Home::take(dir.path()).await.expect("free");
-        let refused = Home::take(dir.path()).await.expect_err("taken").to_string();
+        let bank_dir = BankDir::take(dir.path()).await.expect("free");
+        let refused = BankDir::take(dir.path()).await.expect_err("taken").to_string();
         let pid = format!("process {}", std::process::id());
         assert!(
             refused.contains(&pid) && refused.contains("launcher status --dir"),
@@ -299,7 +299,7 @@ mod tests {
             address: address.parse().expect("an address"),
         };
         let branches = vec![branch(1, "127.0.0.1:4001"), branch(2, "127.0.0.1:4002")];
-        home.begin(7, &branches).expect("written");
+        bank_dir.begin(7, &branches).expect("written");
         assert!(matches!(look(dir.path()), Ok(Found::Begun(begun)) if begun == founding()));
         let bank = BankFile::new(uuid::Uuid::from_u128(7), branches).expect("a bank");
         bank.save(&dir.path().join("bank.json")).expect("saved");
@@ -336,13 +336,13 @@ mod tests {
         let mut launcher = std::process::Command::new("true").spawn().expect("true runs");
         fs::write(dir.path().join(LOCK_FILE), launcher.id().to_string()).expect("written");
         launcher.wait().expect("ended");
-        let (home, ()) = tokio::join!(Home::take(dir.path()), async {
+        let (bank_dir, ()) = tokio::join!(BankDir::take(dir.path()), async {
             tokio::task::yield_now().await;
             drop(lock);
         });
-        let _home = home.expect("gone");
+        let _bank_dir = bank_dir.expect("gone");
         // The next one is told of this launcher, not of that.
-        let refused = Home::take(dir.path()).await.expect_err("taken").to_string();
+        let refused = BankDir::take(dir.path()).await.expect_err("taken").to_string();
         assert!(
             refused.contains(&format!("process {}", std::process::id())),
             "{refused}"

@@ -1,10 +1,10 @@
 //! The wire between a launcher that has a bank and the other shells: a port on the loopback, and a token that only those
-//! can read who may read the launcher's own files. One connection carries one order and its answer, each a line of JSON.
+//! can read who may read the launcher's own files. One connection carries one request and its response, each a line of JSON.
 //!
 //! (A Unix socket in the bank's directory would need no token, but a path of at most 104 bytes on macOS.)
 
 use super::bank_dir::command;
-use super::control_message::{Answer, Order};
+use super::control_message::{ControlRequest, ControlResponse};
 use super::error::LiveError;
 use bank_client::durable_file::read_bounded;
 use bank_cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
@@ -30,14 +30,14 @@ const FILE_BYTES_MAX: u64 = 4096;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// So many shells are listened to at once; a further one is turned away, and says so.
 const CONNECTIONS_MAX: usize = 8;
-/// An order is one short line.
-const ORDER_BYTES_MAX: u64 = 4096;
-/// The longest answer is the status of 512 branches, some 400 bytes each.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// A request is one short line.
+const REQUEST_BYTES_MAX: u64 = 4096;
+/// The longest response is the status of 512 branches, some 400 bytes each.
+const RESPONSE_BYTES_MAX: u64 = 1 << 20;
 /// Programs write their line at once, and read as fast; whoever does not is no program of ours.
 const LINE_TIMEOUT: Duration = Duration::from_secs(5);
-/// For an order that waits for another's restart, and then for its own.
-const ORDER_TIMEOUT: Duration = Duration::from_secs(2 * ANNOUNCE_TIMEOUT.as_secs() + 5);
+/// For an action that waits for another's restart, and then for its own.
+const ACTION_TIMEOUT: Duration = Duration::from_secs(2 * ANNOUNCE_TIMEOUT.as_secs() + 5);
 /// For a look, which waits for little.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a stop, until the last branch has been killed.
@@ -54,9 +54,10 @@ struct Reached {
 /// What goes over the wire to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Request {
+struct Envelope {
     token: String,
-    order: Order,
+    #[serde(rename = "order")]
+    request: ControlRequest,
 }
 
 /// The launcher's end.
@@ -68,17 +69,17 @@ pub(super) struct Control {
     serving: JoinHandle<()>,
 }
 
-/// An order that waits for its answer.
+/// A request that waits for its response.
 #[derive(Debug)]
 pub(super) struct Call {
     /// What is asked.
-    pub(super) order: Order,
-    answer: oneshot::Sender<Answer>,
+    pub(super) request: ControlRequest,
+    answer: oneshot::Sender<ControlResponse>,
 }
 
 impl Call {
     /// Answers it. A shell that has gone away misses it.
-    pub(super) fn answer(self, answer: Answer) {
+    pub(super) fn answer(self, answer: ControlResponse) {
         let _ = self.answer.send(answer);
     }
 }
@@ -114,7 +115,7 @@ impl Control {
         })
     }
 
-    /// The next order.
+    /// The next request.
     pub(super) async fn next(&mut self) -> Call {
         match self.calls.recv().await {
             Some(call) => call,
@@ -172,22 +173,22 @@ async fn serve(listener: TcpListener, places: Arc<Semaphore>, token: Arc<str>, c
     }
 }
 
-async fn hear(stream: &mut BufReader<TcpStream>, token: &str, calls: &mpsc::Sender<Call>) -> Answer {
-    let refused = |message: &str| Answer::Refused {
+async fn hear(stream: &mut BufReader<TcpStream>, token: &str, calls: &mpsc::Sender<Call>) -> ControlResponse {
+    let refused = |message: &str| ControlResponse::Refused {
         exit_code: 1,
         message: message.to_owned(),
     };
-    let request: Request = match timeout(LINE_TIMEOUT, read_line(stream, ORDER_BYTES_MAX)).await {
-        Ok(Ok(request)) => request,
+    let envelope: Envelope = match timeout(LINE_TIMEOUT, read_line(stream, REQUEST_BYTES_MAX)).await {
+        Ok(Ok(envelope)) => envelope,
         Ok(Err(error)) => return refused(&format!("the order was not understood: {error}")),
         Err(_) => return refused("no order came"),
     };
-    if request.token != token {
+    if envelope.token != token {
         return refused("the token is not this bank's");
     }
     let (answer, answered) = oneshot::channel();
-    let order = request.order;
-    let heard = calls.send(Call { order, answer }).await;
+    let request = envelope.request;
+    let heard = calls.send(Call { request, answer }).await;
     let stopped = || refused("the bank has stopped");
     match heard {
         Ok(()) => answered.await.unwrap_or_else(|_| stopped()),
@@ -215,7 +216,7 @@ async fn write_line<T: Serialize>(stream: &mut TcpStream, value: &T) -> io::Resu
 ///
 /// # Errors
 /// There is none, or it does not answer: with what to do.
-pub(super) async fn ask(dir: &Path, order: Order) -> Result<Answer, LiveError> {
+pub(super) async fn ask(dir: &Path, request: ControlRequest) -> Result<ControlResponse, LiveError> {
     let up = command("up", dir);
     let (path, dir) = (dir.join(FILE), dir.display());
     let reached: Reached = match read_bounded(&path, FILE_BYTES_MAX) {
@@ -239,19 +240,19 @@ pub(super) async fn ask(dir: &Path, order: Order) -> Result<Answer, LiveError> {
     let Ok(Ok(stream)) = stream else {
         return Err(LiveError::Failed(gone()));
     };
-    let within = match order {
-        Order::Status => STATUS_TIMEOUT,
-        Order::Down => DOWN_TIMEOUT,
-        Order::Do(_) => ORDER_TIMEOUT,
+    let within = match request {
+        ControlRequest::Status => STATUS_TIMEOUT,
+        ControlRequest::Down => DOWN_TIMEOUT,
+        ControlRequest::Do(_) => ACTION_TIMEOUT,
     };
     let mut stream = BufReader::new(stream);
-    let request = Request {
+    let envelope = Envelope {
         token: reached.token,
-        order,
+        request,
     };
     let asked = async {
-        write_line(stream.get_mut(), &request).await?;
-        read_line(&mut stream, ANSWER_BYTES_MAX).await
+        write_line(stream.get_mut(), &envelope).await?;
+        read_line(&mut stream, RESPONSE_BYTES_MAX).await
     };
     match timeout(within, asked).await {
         Ok(Ok(answer)) => Ok(answer),
@@ -275,26 +276,29 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    async fn raw(port: u16, line: &[u8]) -> Answer {
+    async fn raw(port: u16, line: &[u8]) -> ControlResponse {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .await
             .expect("it listens");
         let mut stream = BufReader::new(stream);
         stream.get_mut().write_all(line).await.expect("taken");
-        read_line(&mut stream, ANSWER_BYTES_MAX).await.expect("an answer")
+        read_line(&mut stream, RESPONSE_BYTES_MAX).await.expect("an answer")
     }
 
-    fn message(answer: Answer) -> String {
+    fn message(answer: ControlResponse) -> String {
         match answer {
-            Answer::Refused { exit_code: 1, message } => message,
+            ControlResponse::Refused { exit_code: 1, message } => message,
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn an_order_is_answered_and_strangers_are_not() {
+    async fn a_request_is_answered_and_strangers_are_not() {
         let dir = tempfile::tempdir().expect("a directory");
-        let none = ask(dir.path(), Order::Status).await.expect_err("nobody").to_string();
+        let none = ask(dir.path(), ControlRequest::Status)
+            .await
+            .expect_err("nobody")
+            .to_string();
         assert!(
             none.contains("no bank runs in") && none.contains("launcher up --dir"),
             "{none}"
@@ -303,12 +307,12 @@ mod tests {
         let path = dir.path().join(FILE);
         let mode = std::fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let (answer, ()) = tokio::join!(ask(dir.path(), Order::Down), async {
+        let (answer, ()) = tokio::join!(ask(dir.path(), ControlRequest::Down), async {
             let call = control.next().await;
-            assert_eq!(call.order, Order::Down);
-            call.answer(Answer::Done("done".to_owned()));
+            assert_eq!(call.request, ControlRequest::Down);
+            call.answer(ControlResponse::Done("done".to_owned()));
         });
-        assert_eq!(answer.expect("answered"), Answer::Done("done".to_owned()));
+        assert_eq!(answer.expect("answered"), ControlResponse::Done("done".to_owned()));
 
         let reached: Reached = serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("JSON");
         let wrong = br#"{"token":"0","order":"down"}"#;
@@ -327,11 +331,17 @@ mod tests {
         });
         assert!(message(answer).contains("stopped"));
         write_private(&path, &reached).expect("as a launcher that was killed leaves it");
-        let gone = ask(dir.path(), Order::Status).await.expect_err("nobody").to_string();
+        let gone = ask(dir.path(), ControlRequest::Status)
+            .await
+            .expect_err("nobody")
+            .to_string();
         let pid = format!("its launcher, process {}, is gone", std::process::id());
         assert!(gone.contains(&pid), "{gone}");
         std::fs::write(&path, "x").expect("written");
-        let damaged = ask(dir.path(), Order::Status).await.expect_err("nothing").to_string();
+        let damaged = ask(dir.path(), ControlRequest::Status)
+            .await
+            .expect_err("nothing")
+            .to_string();
         assert!(damaged.contains("was not written by a launcher"), "{damaged}");
     }
 
@@ -339,18 +349,18 @@ mod tests {
     async fn one_shell_too_many_is_turned_away() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut control = Control::open(dir.path()).await.expect("a port");
-        let asked = (0..CONNECTIONS_MAX).map(|_| ask(dir.path(), Order::Status));
+        let asked = (0..CONNECTIONS_MAX).map(|_| ask(dir.path(), ControlRequest::Status));
         let all = async {
             while control.places.available_permits() > 0 {
                 tokio::task::yield_now().await;
             }
-            let refused = ask(dir.path(), Order::Down)
+            let refused = ask(dir.path(), ControlRequest::Down)
                 .await
                 .expect_err("one too many")
                 .to_string();
             assert!(refused.contains("busy"), "{refused}");
             for _ in 0..CONNECTIONS_MAX {
-                control.next().await.answer(Answer::Done(String::new()));
+                control.next().await.answer(ControlResponse::Done(String::new()));
             }
         };
         let (answers, ()) = tokio::join!(futures::future::join_all(asked), all);

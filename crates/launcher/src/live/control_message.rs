@@ -1,42 +1,25 @@
 //! What another shell asks of a live bank and what it is answered, as both go over the wire.
 
 use super::status::BankStatus;
-use bank_cluster::faults::Deed;
-use bank_cluster::network::Ways;
+use bank_cluster::faults::FaultAction;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-/// What is asked.
+/// What is asked of a live bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Order {
-    /// How it is.
+pub(super) enum ControlRequest {
+    /// How the bank is.
     Status,
-    /// To stop.
+    /// Stop the bank.
     Down,
-    /// To let something be done to it.
-    Do(Told),
+    /// Perform this action on the bank.
+    Do(FaultAction),
 }
 
-/// A deed as it is told: ways are written as people type them.
+/// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub(super) enum Told {
-    Kill(u32),
-    Restart(u32),
-    Pause(u32),
-    Resume(u32),
-    Hold(u32),
-    Cut(String),
-    Delay(String, Duration),
-    Heal(Option<String>),
-}
-
-/// What comes back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Answer {
+pub(super) enum ControlResponse {
     /// It was done: one line for people.
     Done(String),
     /// How the bank is.
@@ -48,24 +31,4 @@ pub(super) enum Answer {
         /// One line for people.
         message: String,
     },
-}
-
-impl Told {
-    /// What is to be done.
-    ///
-    /// # Errors
-    /// The ways are none.
-    pub(super) fn deed(&self) -> Result<Deed, String> {
-        Ok(match self {
-            Told::Kill(branch) => Deed::Kill(*branch),
-            Told::Restart(branch) => Deed::Restart(*branch),
-            Told::Pause(branch) => Deed::Pause(*branch),
-            Told::Resume(branch) => Deed::Resume(*branch),
-            Told::Hold(branch) => Deed::Hold(*branch),
-            Told::Cut(ways) => Deed::Cut(ways.parse()?),
-            Told::Delay(ways, by) => Deed::Delay(ways.parse()?, *by),
-            Told::Heal(None) => Deed::Heal(Ways::All),
-            Told::Heal(Some(ways)) => Deed::Heal(ways.parse()?),
-        })
-    }
 }

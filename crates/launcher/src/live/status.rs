@@ -6,7 +6,7 @@ use crate::date::date_and_time;
 use bank_client::operator::{self, Role};
 use bank_cluster::Cluster;
 use bank_cluster::faults::Injector;
-use bank_cluster::network::Passage;
+use bank_cluster::network::LinkState;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -30,10 +30,12 @@ pub(super) struct BankStatus {
     pub(super) position: u64,
     /// In the order in which they were started.
     pub(super) branches: Vec<BranchRow>,
-    /// Whether what is between branches can be bent.
-    pub(super) can_be_bent: bool,
-    /// What does not simply pass.
-    pub(super) bent: Vec<Bent>,
+    /// Whether links between branches can be degraded: whether they lead through relays.
+    #[serde(rename = "can_be_bent")]
+    pub(super) has_relays: bool,
+    /// The links on which bytes do not simply pass.
+    #[serde(rename = "bent")]
+    pub(super) degraded: Vec<DegradedLinks>,
 }
 
 /// A branch of it.
@@ -78,15 +80,16 @@ pub(super) enum State {
     Down,
 }
 
-/// Some ways between branches that are bent.
+/// Some links that are in one state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Bent {
+pub(super) struct DegradedLinks {
     /// In words.
     pub(super) says: String,
     /// Each from one branch to another.
     pub(super) directions: Vec<(u32, u32)>,
     /// `held`, `delayed` or `cut`.
-    pub(super) passage: String,
+    #[serde(rename = "passage")]
+    pub(super) state: String,
     /// Of what is delayed.
     pub(super) by_ms: Option<u64>,
     /// The words that undo it, after `launcher`.
@@ -159,8 +162,8 @@ impl Known<'_> {
             launcher_pid: std::process::id(),
             position,
             branches,
-            can_be_bent: network.is_some(),
-            bent: self.bent(),
+            has_relays: network.is_some(),
+            degraded: self.degraded(),
         }
     }
 
@@ -194,23 +197,23 @@ impl Known<'_> {
         Some(row)
     }
 
-    fn bent(&self) -> Vec<Bent> {
+    fn degraded(&self) -> Vec<DegradedLinks> {
         let Some(network) = self.cluster.network() else {
             return Vec::new();
         };
-        let told = network.bent().into_iter().map(|(ways, passage)| {
-            let (name, by) = match passage {
-                Passage::Pass => ("passes", None),
-                Passage::Hold => ("held", None),
-                Passage::Delay(by) => ("delayed", Some(by)),
-                Passage::Cut => ("cut", None),
+        let told = network.degraded().into_iter().map(|(links, state)| {
+            let (name, by) = match state {
+                LinkState::Pass => ("passes", None),
+                LinkState::Hold => ("held", None),
+                LinkState::Delay(by) => ("delayed", Some(by)),
+                LinkState::Cut => ("cut", None),
             };
-            Bent {
-                says: describe::bent(ways, passage),
-                directions: network.directions(ways).collect(),
-                passage: name.to_owned(),
+            DegradedLinks {
+                says: describe::links(links, state),
+                directions: network.directions(links).collect(),
+                state: name.to_owned(),
                 by_ms: by.map(|by| u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
-                heal: describe::healing(ways),
+                heal: describe::heal_command(links),
             }
         });
         told.collect()

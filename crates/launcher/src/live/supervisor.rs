@@ -2,13 +2,13 @@
 //! themselves are named at once, and stay down; the table is kept true.
 
 use super::control::{Call, Control};
-use super::control_message::{Answer, Order, Told};
+use super::control_message::{ControlRequest, ControlResponse};
 use super::screen::Screen;
 use super::status::{BankStatus, Known, Life};
 use super::{describe, table};
 use crate::terminal::signals::Interrupts;
 use bank_check::history::FaultKind;
-use bank_cluster::faults::{Deed, FaultError, Injector};
+use bank_cluster::faults::{FaultAction, FaultError, Injector};
 use bank_cluster::{Cluster, ClusterError, network};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
@@ -73,7 +73,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Says that the bank is up, and how it is.
-    pub(super) async fn welcome(&mut self, text: &str) {
+    pub(super) async fn announce(&mut self, text: &str) {
         self.screen.say(text);
         let status = self.look().await;
         if !self.screen.refreshes() {
@@ -90,13 +90,12 @@ impl<'a> Supervisor<'a> {
         loop {
             tokio::select! {
                 _ = interrupts.next() => return End::Signal,
-                call = control.next() => match call.order {
-                    Order::Down => return End::Down(call),
-                    Order::Status => call.answer(Answer::Status(self.refresh().await)),
-                    Order::Do(ref told) => {
-                        let told = told.clone();
+                call = control.next() => match call.request {
+                    ControlRequest::Down => return End::Down(call),
+                    ControlRequest::Status => call.answer(ControlResponse::Status(self.refresh().await)),
+                    ControlRequest::Do(action) => {
                         tokio::select! {
-                            answer = self.carry_out(&told) => call.answer(answer),
+                            answer = self.carry_out(action) => call.answer(answer),
                             // Whoever asked finds out that the bank ends.
                             _ = interrupts.next() => return End::Signal,
                         }
@@ -120,28 +119,24 @@ impl<'a> Supervisor<'a> {
         status
     }
 
-    async fn carry_out(&mut self, told: &Told) -> Answer {
-        let refused = |exit_code, message| Answer::Refused { exit_code, message };
-        let deed = match told.deed() {
-            Ok(deed) => deed,
-            Err(message) => return refused(2, message),
-        };
-        if let Some(unknown) = deed
-            .named()
+    async fn carry_out(&mut self, action: FaultAction) -> ControlResponse {
+        let refused = |exit_code, message| ControlResponse::Refused { exit_code, message };
+        if let Some(unknown) = action
+            .branches()
             .find_map(|branch| self.cluster.bank()?.address(branch).err())
         {
             return refused(2, unknown.to_string());
         }
-        let done = self.injector.perform(self.cluster, deed).await;
+        let done = self.injector.perform(self.cluster, action).await;
         self.injector.forget_over();
-        if let Deed::Restart(branch) = deed {
+        if let FaultAction::Restart(branch) = action {
             self.restarted(branch, &done);
         }
         let answer = match done {
             Ok(()) => {
-                let said = describe::done(deed);
+                let said = describe::action(action);
                 self.screen.say(&said);
-                Answer::Done(said)
+                ControlResponse::Done(said)
             }
             Err(error) => refused(1, self.explained(&error)),
         };

@@ -2,14 +2,15 @@
 
 use super::bank_dir::command;
 use super::status::{BankStatus, BranchRow, State};
+use crate::terminal::colours::Colour;
 use std::path::Path;
 
 /// The table and the lines below it. Lines have colours, which whoever prints them may have to drop.
 pub(super) fn lines(status: &BankStatus, dir: &Path) -> Vec<String> {
     let mut lines = table(status);
     let mut troubles: Vec<String> = status.branches.iter().filter_map(|row| trouble(row, dir)).collect();
-    let bent = status.bent.iter();
-    troubles.extend(bent.map(|bent| format!("{} ({})", bent.says, command(&bent.heal, dir))));
+    let degraded = status.degraded.iter();
+    troubles.extend(degraded.map(|links| format!("{} ({})", links.says, command(&links.heal, dir))));
     if !troubles.is_empty() {
         lines.push(String::new());
         lines.append(&mut troubles);
@@ -52,7 +53,7 @@ fn shown(number: Option<impl ToString>) -> String {
 }
 
 /// Numbers to the right, words to the left; the role in its colour.
-fn line(cells: &[String; 8], widths: &[usize], role: Option<u8>) -> String {
+fn line(cells: &[String; 8], widths: &[usize], role: Option<Colour>) -> String {
     let mut text = String::new();
     for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
         let padded = match column {
@@ -61,18 +62,18 @@ fn line(cells: &[String; 8], widths: &[usize], role: Option<u8>) -> String {
         };
         let gap = if column == 0 { "" } else { "  " };
         match role.filter(|_| column == 2) {
-            Some(colour) => text += &format!("{gap}\u{1b}[{colour}m{padded}\u{1b}[0m"),
+            Some(colour) => text += &format!("{gap}{}", colour.paint(&padded)),
             None => text += &format!("{gap}{padded}"),
         }
     }
     text
 }
 
-fn colour(state: State) -> Option<u8> {
+fn colour(state: State) -> Option<Colour> {
     match state {
-        State::Leader => Some(32),
-        State::Paused | State::Candidate | State::Other => Some(33),
-        State::Silent | State::Down => Some(31),
+        State::Leader => Some(Colour::Green),
+        State::Paused | State::Candidate | State::Other => Some(Colour::Yellow),
+        State::Silent | State::Down => Some(Colour::Red),
         State::Follower | State::Learner => None,
     }
 }
@@ -123,7 +124,7 @@ pub(super) fn news(before: &BankStatus, now: &BankStatus) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::status::Bent;
+    use super::super::status::DegradedLinks;
     use super::*;
     use std::path::PathBuf;
 
@@ -151,8 +152,8 @@ mod tests {
             launcher_pid: 4700,
             position: 120,
             branches,
-            can_be_bent: true,
-            bent: Vec::new(),
+            has_relays: true,
+            degraded: Vec::new(),
         }
     }
 
@@ -175,10 +176,10 @@ mod tests {
             row(5, State::Paused, None),
             row(10, State::Silent, None),
         ]);
-        status.bent.push(Bent {
+        status.degraded.push(DegradedLinks {
             says: "nothing goes to and from branch 2".to_owned(),
             directions: vec![(1, 2), (2, 1)],
-            passage: "cut".to_owned(),
+            state: "cut".to_owned(),
             by_ms: None,
             heal: "heal 2".to_owned(),
         });

@@ -1,9 +1,9 @@
 //! `launcher up`, from nothing running to everything stopped again.
 
 use super::args::UpPlan;
-use super::bank_dir::{self, Founding, Home, command};
+use super::bank_dir::{self, BankDir, Founding, command};
 use super::control::Control;
-use super::control_message::{Answer, Order};
+use super::control_message::{ControlRequest, ControlResponse};
 use super::error::LiveError;
 use super::ready;
 use super::screen::Screen;
@@ -11,8 +11,8 @@ use super::start::{self, Start};
 use super::supervisor::{End, Supervisor};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
-use bank_cluster::network::Passage;
-use bank_cluster::network::{self, Ways};
+use bank_cluster::network::LinkState;
+use bank_cluster::network::{self, LinkSet};
 use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 
 /// Brings a bank up, keeps it until it is to be stopped, and stops it; the exit code.
@@ -23,14 +23,14 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
     // Nothing is made for what cannot be. What counts is what is there once nobody else can change it.
     start::decide(bank_dir::look(&plan.dir)?, &plan.wanted, &plan.dir)?;
-    let home = Home::take(&plan.dir).await?;
-    let start = start::decide(bank_dir::look(home.dir())?, &plan.wanted, home.dir())?;
-    let mut cluster = cluster(&plan, &home, &start).await?;
+    let bank_dir = BankDir::take(&plan.dir).await?;
+    let start = start::decide(bank_dir::look(bank_dir.path())?, &plan.wanted, bank_dir.path())?;
+    let mut cluster = cluster(&plan, &bank_dir, &start).await?;
     let progress = Progress::on_stderr();
     progress.count("branches up", cluster.numbers().len());
     let opened = async {
-        bring_up(&mut cluster, start, &home, &progress).await?;
-        Control::open(home.dir()).await
+        bring_up(&mut cluster, start, &bank_dir, &progress).await?;
+        Control::open(bank_dir.path()).await
     };
     let opened = tokio::select! {
         opened = opened => opened,
@@ -46,18 +46,18 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
         }
     };
     let mut screen = Screen::on_stdout();
-    let mut supervisor = Supervisor::new(&cluster, home.dir(), &mut screen);
-    supervisor.welcome(&ready::text(&plan, &cluster)).await;
+    let mut supervisor = Supervisor::new(&cluster, bank_dir.path(), &mut screen);
+    supervisor.announce(&ready::text(&plan, &cluster)).await;
     let end = supervisor.supervise(&mut control, &mut interrupts).await;
-    Ok(stop(cluster, home, control, interrupts, screen, end).await)
+    Ok(stop(cluster, bank_dir, control, interrupts, screen, end).await)
 }
 
-async fn cluster(plan: &UpPlan, home: &Home, start: &Start) -> Result<Cluster, LiveError> {
+async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Cluster, LiveError> {
     let branches = start.branches();
     let relayed = branches.len() <= network::BRANCHES_MAX;
     let config = ClusterConfig {
         programs: plan.programs.clone(),
-        dir: home.dir().to_owned(),
+        dir: bank_dir.path().to_owned(),
         secret_file: None,
         ports: match start {
             Start::New { ports, .. } => ports.clone(),
@@ -77,11 +77,16 @@ async fn cluster(plan: &UpPlan, home: &Home, start: &Start) -> Result<Cluster, L
     Ok(Cluster::relayed(config).await?)
 }
 
-async fn bring_up(cluster: &mut Cluster, start: Start, home: &Home, progress: &Progress) -> Result<(), LiveError> {
+async fn bring_up(
+    cluster: &mut Cluster,
+    start: Start,
+    bank_dir: &BankDir,
+    progress: &Progress,
+) -> Result<(), LiveError> {
     match start {
         Start::New { opening_balance, .. } => {
             cluster.start(|| progress.one()).await?;
-            home.begin(opening_balance, &cluster.listening())?;
+            bank_dir.begin(opening_balance, &cluster.listening())?;
             cluster.found(opening_balance, 0).await?;
         }
         Start::Begun(founding) => {
@@ -99,7 +104,7 @@ async fn bring_up(cluster: &mut Cluster, start: Start, home: &Home, progress: &P
 /// Stops everything, politely unless a signal comes meanwhile, and says so; the exit code.
 async fn stop(
     mut cluster: Cluster,
-    home: Home,
+    bank_dir: BankDir,
     mut control: Control,
     mut interrupts: Interrupts,
     mut screen: Screen,
@@ -108,7 +113,7 @@ async fn stop(
     screen.clear();
     screen.say("stopping the bank; Ctrl-C again stops it at once");
     if let Some(network) = cluster.network() {
-        network.bend(Ways::All, Passage::Pass);
+        network.apply(LinkSet::All, LinkState::Pass);
     }
     let mut told = Vec::new();
     if let End::Down(call) = end {
@@ -121,10 +126,10 @@ async fn stop(
             tokio::select! {
                 failed = &mut ended => break Ok(failed),
                 exit_code = interrupts.next() => break Err(exit_code),
-                call = control.next() => match call.order {
-                    Order::Down => told.push(call),
+                call = control.next() => match call.request {
+                    ControlRequest::Down => told.push(call),
                     // Answered by being dropped: the bank has stopped.
-                    Order::Status | Order::Do(_) => drop(call),
+                    ControlRequest::Status | ControlRequest::Do(_) => drop(call),
                 },
             }
         }
@@ -139,10 +144,10 @@ async fn stop(
             (exit_code, "a second signal came: the branches were killed".to_owned())
         }
     };
-    let dir = home.dir().to_owned();
+    let dir = bank_dir.path().to_owned();
     control.withdraw();
     // From here on another launcher may have the directory.
-    drop((cluster, home));
+    drop((cluster, bank_dir));
     if !trouble.is_empty() {
         screen.say(&trouble);
     }
@@ -153,8 +158,8 @@ async fn stop(
     ));
     for call in told {
         call.answer(match trouble.as_str() {
-            "" => Answer::Done(down.clone()),
-            trouble => Answer::Refused {
+            "" => ControlResponse::Done(down.clone()),
+            trouble => ControlResponse::Refused {
                 exit_code: 1,
                 message: format!("{down}, but not as it was told to: {trouble}"),
             },

@@ -11,7 +11,7 @@ pub use record::{Outcome, Record};
 pub use replay::{CutOff, Visited};
 
 use crate::input::{Action, Visit};
-use crate::run::fault_player::Player;
+use crate::run::fault_player::FaultPlayer;
 use bank_cluster::Positions;
 use futures::StreamExt;
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +27,7 @@ pub async fn run_in_order(
     config: &CustomerConfig,
     positions: &Positions<'_>,
     visits: &[Visit],
-    player: &Player<'_>,
+    player: &FaultPlayer<'_>,
     event_done: &impl Fn(),
 ) -> Vec<Visited> {
     // The opening of the account.
@@ -57,7 +57,7 @@ pub async fn run_in_order(
 pub async fn run_at_once(
     config: &CustomerConfig,
     visits: &[Visit],
-    player: &Player<'_>,
+    player: &FaultPlayer<'_>,
     event_done: &impl Fn(),
 ) -> Vec<Visited> {
     let mut chains: Vec<Vec<usize>> = Vec::new();
@@ -84,7 +84,7 @@ pub async fn run_at_once(
 async fn one(
     config: &CustomerConfig,
     (place, visit): (usize, &Visit),
-    player: &Player<'_>,
+    player: &FaultPlayer<'_>,
     event_done: &impl Fn(),
 ) -> Visited {
     let stopped = async |done| player.reached(place, done).await;

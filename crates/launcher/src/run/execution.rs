@@ -4,7 +4,7 @@
 use crate::date::date_and_time;
 use crate::input::Input;
 use crate::run::customers::{self, CustomerConfig, Visited};
-use crate::run::fault_player::{Befell, Played, Player};
+use crate::run::fault_player::{FaultPlayer, InjectedFault, Played};
 use crate::run::folder::{INPUT_FILE, OUTPUTS, RunFolder, RunFolderError};
 use crate::run::history::{self, Terms};
 use crate::run::meta::{self, Meta, Platform};
@@ -16,8 +16,8 @@ use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::command_log::{self, Collected};
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, Programs, election_timeout};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ pub struct Ran {
     /// Operations, faults and command logs.
     pub history: History,
     /// The input's faults that were done, in its order.
-    pub befell: Vec<Befell>,
+    pub injected: Vec<InjectedFault>,
     /// What went wrong in the run that its history cannot show, in words.
     pub failures: Vec<String>,
     /// What was not come to and could not be read, in words.
@@ -171,7 +171,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         election_timeout: election_timeout(plan.input.branches.len()),
         branch_args: Vec::new(),
     };
-    let mut cluster = match plan.input.bends_network() {
+    let mut cluster = match plan.input.needs_relays() {
         true => Cluster::relayed(config).await?,
         false => Cluster::new(config),
     };
@@ -183,7 +183,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     progress.end();
     if let Some(network) = cluster.network() {
         // Branches that cannot hear each other drain slowly.
-        network.bend(Ways::All, Passage::Pass);
+        network.apply(LinkSet::All, LinkState::Pass);
     }
     let stopping = Instant::now();
     let mut stop_fault = None;
@@ -214,7 +214,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         folder,
         bank,
         visited,
-        befell: played.befell,
+        injected: played.injected,
         failures,
         notes: played.notes.into_iter().chain(collected.missing).collect(),
         branchd_version: collected.version,
@@ -335,7 +335,7 @@ async fn attend(
     event_done: &impl Fn(),
 ) -> Result<(Vec<Visited>, Played), ClusterError> {
     let visits = &plan.input.script.visits;
-    let player = Player::new(cluster, &plan.input.faults, origin_us);
+    let player = FaultPlayer::new(cluster, &plan.input.faults, origin_us);
     let visited = match plan.mode {
         Mode::Sequential => {
             let patience = match player.is_idle() {

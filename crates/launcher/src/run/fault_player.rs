@@ -1,11 +1,11 @@
 //! Plays the faults of an input while its customers go about their events: those that hang on an event between that event
 //! and its customer's next, the others by the clock, beside them. Afterwards nothing is left undone.
 
-use crate::input::planned_fault::{Anchor, Begins, Ends, Planned};
+use crate::input::planned_fault::{FaultEnd, FaultStart, PlannedFault, Trigger};
 use bank_check::history::Fault;
 use bank_cluster::Cluster;
 use bank_cluster::clock::monotonic_us;
-use bank_cluster::faults::{Deed, Injector};
+use bank_cluster::faults::{FaultAction, Injector};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,38 +14,38 @@ use tokio::time::{Instant, sleep_until};
 
 /// Plays faults on a cluster.
 #[derive(Debug)]
-pub struct Player<'a> {
+pub struct FaultPlayer<'a> {
     cluster: &'a Cluster,
-    planned: &'a [Planned],
+    planned: &'a [PlannedFault],
     /// Of each visit on which something hangs: after how many of its events.
     stops: HashMap<usize, BTreeSet<usize>>,
-    stage: Mutex<Stage>,
-    /// The timetable has a new line.
+    state: Mutex<PlayerState>,
+    /// There is a new timer.
     due: Notify,
 }
 
-/// How far the play is.
+/// How far the faults of a run have come.
 #[derive(Debug)]
-struct Stage {
+struct PlayerState {
     injector: Injector,
     origin_us: u64,
-    /// What is done by the clock.
-    timetable: BTreeSet<(Instant, Turn)>,
-    /// Of each fault.
-    courses: Vec<Course>,
+    /// What is to be done by the clock, the earliest first.
+    timers: BTreeSet<(Instant, TimerEvent)>,
+    /// The state of each fault, by its place in the input.
+    faults: Vec<FaultState>,
     failures: Vec<String>,
 }
 
-/// What is done at some moment to a fault, by its place. At one moment, what ends comes first.
+/// What a timer does to a fault, by the fault's place. Of two timers at one moment, the one that ends a fault comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum TimerEvent {
     End(usize),
     Begin(usize),
 }
 
-/// What has become of a fault.
+/// The state of one fault of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Course {
+enum FaultState {
     /// It has not begun.
     Due,
     /// The event that ends it came first, so it never begins.
@@ -62,7 +62,7 @@ pub struct Played {
     /// The faults as a history has them.
     pub faults: Vec<Fault>,
     /// Those of the input that were done, in its order.
-    pub befell: Vec<Befell>,
+    pub injected: Vec<InjectedFault>,
     /// What could not be done, in words.
     pub failures: Vec<String>,
     /// What was not come to, in words.
@@ -71,7 +71,7 @@ pub struct Played {
 
 /// One fault of an input, done. Times are microseconds from the run's origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Befell {
+pub struct InjectedFault {
     /// 1 for the first fault of the input.
     pub fault: usize,
     /// What was done, in words.
@@ -82,22 +82,22 @@ pub struct Befell {
     pub until_us: Option<u64>,
 }
 
-impl<'a> Player<'a> {
+impl<'a> FaultPlayer<'a> {
     /// Nothing has been done yet. Times count from the origin.
-    pub fn new(cluster: &'a Cluster, planned: &'a [Planned], origin_us: u64) -> Self {
+    pub fn new(cluster: &'a Cluster, planned: &'a [PlannedFault], origin_us: u64) -> Self {
         let mut stops: HashMap<usize, BTreeSet<usize>> = HashMap::new();
-        for anchor in planned.iter().flat_map(Planned::anchors) {
-            stops.entry(anchor.visit).or_default().insert(anchor.done);
+        for trigger in planned.iter().flat_map(PlannedFault::triggers) {
+            stops.entry(trigger.visit).or_default().insert(trigger.done);
         }
-        Player {
+        FaultPlayer {
             cluster,
             planned,
             stops,
-            stage: Mutex::new(Stage {
+            state: Mutex::new(PlayerState {
                 injector: Injector::new(origin_us),
                 origin_us,
-                timetable: BTreeSet::new(),
-                courses: vec![Course::Due; planned.len()],
+                timers: BTreeSet::new(),
+                faults: vec![FaultState::Due; planned.len()],
                 failures: Vec::new(),
             }),
             due: Notify::new(),
@@ -111,26 +111,26 @@ impl<'a> Player<'a> {
 
     /// Whether something is out of order right now.
     pub async fn is_on(&self) -> bool {
-        self.stage.lock().await.injector.open().next().is_some()
+        self.state.lock().await.injector.open().next().is_some()
     }
 
-    /// After how many of a visit's events its customer has to wait for [`Player::reached`].
+    /// After how many of a visit's events its customer has to wait for [`FaultPlayer::reached`].
     pub fn stops(&self, visit: usize) -> BTreeSet<usize> {
         self.stops.get(&visit).cloned().unwrap_or_default()
     }
 
     /// So many of a visit's events are done: answers when all that hangs on the last of them is done too.
     pub async fn reached(&self, visit: usize, done: usize) {
-        let here = |anchor: Anchor| (anchor.visit, anchor.done) == (visit, done);
-        let mut stage = self.stage.lock().await;
+        let here = |trigger: Trigger| (trigger.visit, trigger.done) == (visit, done);
+        let mut state = self.state.lock().await;
         for (place, fault) in self.planned.iter().enumerate() {
-            if matches!(fault.ends, Ends::After(anchor) if here(anchor)) {
-                self.end(place, &mut stage).await;
+            if matches!(fault.ends, FaultEnd::After(trigger) if here(trigger)) {
+                self.end(place, &mut state).await;
             }
         }
         for (place, fault) in self.planned.iter().enumerate() {
-            if matches!(fault.begins, Begins::After(anchor) if here(anchor)) {
-                self.begin(place, None, &mut stage).await;
+            if matches!(fault.begins, FaultStart::After(trigger) if here(trigger)) {
+                self.begin(place, None, &mut state).await;
             }
         }
     }
@@ -149,17 +149,17 @@ impl<'a> Player<'a> {
     }
 
     async fn set_clock(&self) {
-        let mut stage = self.stage.lock().await;
+        let mut state = self.state.lock().await;
         for (place, fault) in self.planned.iter().enumerate() {
-            if matches!(fault.begins, Begins::At(at) if at.is_zero()) {
-                self.begin(place, None, &mut stage).await;
+            if matches!(fault.begins, FaultStart::At(at) if at.is_zero()) {
+                self.begin(place, None, &mut state).await;
             }
         }
         let begun = Instant::now();
         for (place, fault) in self.planned.iter().enumerate() {
             match fault.begins {
-                Begins::At(at) if !at.is_zero() => stage.timetable.insert((begun + at, Turn::Begin(place))),
-                Begins::At(_) | Begins::After(_) => false,
+                FaultStart::At(at) if !at.is_zero() => state.timers.insert((begun + at, TimerEvent::Begin(place))),
+                FaultStart::At(_) | FaultStart::After(_) => false,
             };
         }
     }
@@ -167,7 +167,7 @@ impl<'a> Player<'a> {
     /// What was begun is brought to its end even if the customers are done meanwhile.
     async fn keep_time(&self, mut all_done: oneshot::Receiver<()>) {
         loop {
-            let next = self.stage.lock().await.timetable.first().copied();
+            let next = self.state.lock().await.timers.first().copied();
             let wait = async {
                 match next {
                     Some((at, _)) => sleep_until(at).await,
@@ -179,10 +179,10 @@ impl<'a> Player<'a> {
                 _ = &mut all_done => return,
                 () = self.due.notified() => {}
                 () = wait => {
-                    let mut stage = self.stage.lock().await;
-                    match stage.timetable.pop_first() {
-                        Some((due, Turn::Begin(place))) => self.begin(place, Some(due), &mut stage).await,
-                        Some((_, Turn::End(place))) => self.end(place, &mut stage).await,
+                    let mut state = self.state.lock().await;
+                    match state.timers.pop_first() {
+                        Some((due, TimerEvent::Begin(place))) => self.begin(place, Some(due), &mut state).await,
+                        Some((_, TimerEvent::End(place))) => self.end(place, &mut state).await,
                         None => {}
                     }
                 }
@@ -192,65 +192,65 @@ impl<'a> Player<'a> {
 
     /// `due`: when the clock says that it begins. Its end is counted from there, so that what begins at that very moment finds
     /// it undone; where an event says when, from when it has been done.
-    async fn begin(&self, place: usize, due: Option<Instant>, stage: &mut Stage) {
-        if stage.courses[place] != Course::Due {
+    async fn begin(&self, place: usize, due: Option<Instant>, state: &mut PlayerState) {
+        if state.faults[place] != FaultState::Due {
             return;
         }
-        let Planned { deed, ends, .. } = self.planned[place];
-        let at_us = monotonic_us().saturating_sub(stage.origin_us);
-        let known = stage.injector.faults().len();
-        if let Err(error) = stage.injector.perform(self.cluster, deed).await {
-            let called = called(place, deed);
-            stage.failures.push(format!("{called} could not be played: {error}"));
-            stage.courses[place] = Course::Failed;
+        let PlannedFault { action, ends, .. } = self.planned[place];
+        let at_us = monotonic_us().saturating_sub(state.origin_us);
+        let known = state.injector.faults().len();
+        if let Err(error) = state.injector.perform(self.cluster, action).await {
+            let called = called(place, action);
+            state.failures.push(format!("{called} could not be played: {error}"));
+            state.faults[place] = FaultState::Failed;
             return;
         }
-        let book = known..stage.injector.faults().len();
-        stage.courses[place] = Course::Done { at_us, book };
-        if let Ends::In(time) = ends {
+        let book = known..state.injector.faults().len();
+        state.faults[place] = FaultState::Done { at_us, book };
+        if let FaultEnd::In(time) = ends {
             let begun = due.unwrap_or_else(Instant::now);
-            stage.timetable.insert((begun + time, Turn::End(place)));
+            state.timers.insert((begun + time, TimerEvent::End(place)));
             self.due.notify_one();
         }
     }
 
-    async fn end(&self, place: usize, stage: &mut Stage) {
-        let book = match &stage.courses[place] {
-            Course::Done { book, .. } => book.clone(),
-            Course::Due => {
-                stage.courses[place] = Course::Missed;
+    async fn end(&self, place: usize, state: &mut PlayerState) {
+        let book = match &state.faults[place] {
+            FaultState::Done { book, .. } => book.clone(),
+            FaultState::Due => {
+                state.faults[place] = FaultState::Missed;
                 return;
             }
-            Course::Missed | Course::Failed => return,
+            FaultState::Missed | FaultState::Failed => return,
         };
-        if let Err(error) = stage.injector.undo(self.cluster, book).await {
-            let called = called(place, self.planned[place].deed);
-            stage.failures.push(format!("{called} could not be undone: {error}"));
+        if let Err(error) = state.injector.undo(self.cluster, book).await {
+            let called = called(place, self.planned[place].action);
+            state.failures.push(format!("{called} could not be undone: {error}"));
         }
     }
 
     /// Undoes all that is left: branches go on, and the killed ones are started again, so that all can be asked for their
     /// journals.
     pub async fn finish(self) -> Played {
-        let mut stage = self.stage.into_inner();
-        let all = 0..stage.injector.faults().len();
-        if let Err(error) = stage.injector.undo(self.cluster, all).await {
-            stage
+        let mut state = self.state.into_inner();
+        let all = 0..state.injector.faults().len();
+        if let Err(error) = state.injector.undo(self.cluster, all).await {
+            state
                 .failures
                 .push(format!("not all faults could be undone at the end: {error}"));
         }
         let mut played = Played {
-            faults: stage.injector.faults().to_vec(),
-            failures: stage.failures,
+            faults: state.injector.faults().to_vec(),
+            failures: state.failures,
             ..Played::default()
         };
-        for (place, (fault, course)) in self.planned.iter().zip(&stage.courses).enumerate() {
-            let why = match course {
-                Course::Done { at_us, book } => {
+        for (place, (fault, state)) in self.planned.iter().zip(&state.faults).enumerate() {
+            let why = match state {
+                FaultState::Done { at_us, book } => {
                     let ends = played.faults[book.clone()].iter().map(|fault| fault.until_us);
-                    played.befell.push(Befell {
+                    played.injected.push(InjectedFault {
                         fault: place + 1,
-                        what: fault.deed.to_string(),
+                        what: fault.action.to_string(),
                         from_us: *at_us,
                         until_us: ends
                             .collect::<Option<Vec<u64>>>()
@@ -258,35 +258,21 @@ impl<'a> Player<'a> {
                     });
                     continue;
                 }
-                Course::Failed => continue,
-                Course::Missed => "the event that was to end it came first",
-                Course::Due => match fault.begins {
-                    Begins::At(_) => "the customers were done before its time",
-                    Begins::After(_) => "its customer did not come to that event",
+                FaultState::Failed => continue,
+                FaultState::Missed => "the event that was to end it came first",
+                FaultState::Due => match fault.begins {
+                    FaultStart::At(_) => "the customers were done before its time",
+                    FaultStart::After(_) => "its customer did not come to that event",
                 },
             };
-            let called = called(place, fault.deed);
+            let called = called(place, fault.action);
             played.notes.push(format!("{called} was not played: {why}"));
         }
         played
     }
 }
 
-impl Planned {
-    fn anchors(&self) -> impl Iterator<Item = Anchor> {
-        let begins = match self.begins {
-            Begins::After(anchor) => Some(anchor),
-            Begins::At(_) => None,
-        };
-        let ends = match self.ends {
-            Ends::After(anchor) => Some(anchor),
-            Ends::Open | Ends::In(_) => None,
-        };
-        begins.into_iter().chain(ends)
-    }
-}
-
 /// `fault no. 2 (kill branch 1)`
-fn called(place: usize, deed: Deed) -> String {
-    format!("fault no. {} ({deed})", place + 1)
+fn called(place: usize, action: FaultAction) -> String {
+    format!("fault no. {} ({action})", place + 1)
 }

@@ -1,28 +1,28 @@
-//! Events that were not answered: whether a fault that the input asked for kept them from it. Then nobody broke a promise:
-//! a bank that is cut off, paused or killed need not answer, only never answer wrongly.
+//! Which events without an answer are excused: those that a fault of the input kept from it. They break no promise: a bank
+//! that is cut off, paused or killed need not answer, only never answer wrongly.
 
 use crate::input::Script;
 use bank_check::history::{Fault, History, Operation, Outcome};
 use std::collections::{BTreeSet, HashMap};
 
-/// More of them than this are only counted in words.
-const TOLD_MAX: usize = 10;
+/// Only so many get a note each.
+const NOTES_MAX: usize = 10;
 
-/// The events that a fault kept from an answer.
+/// The events without an answer that faults excuse.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unanswered {
+pub struct Excused {
     /// By their places in [`Script::steps`].
     pub places: BTreeSet<usize>,
-    /// The first of them, in words, and how many more there are.
-    pub words: Vec<String>,
+    /// One note for each of the first events, and one with the number of the others.
+    pub notes: Vec<String>,
 }
 
-impl Unanswered {
-    /// Finds them in a history: those that a fault was on with, and what their customer did not send any more after them.
+impl Excused {
+    /// Finds them in a history: events during which a fault was on, and those that their customer did not send after such an event.
     pub fn by_faults(script: &Script, history: &History) -> Self {
-        let mut unanswered = Unanswered::default();
+        let mut excused = Excused::default();
         if history.faults.is_empty() {
-            return unanswered;
+            return excused;
         }
         let operations = history.operations.iter();
         let operations: HashMap<_, _> = operations.map(|one| ((one.customer, one.sequence), one)).collect();
@@ -42,21 +42,21 @@ impl Unanswered {
             if !*after_one {
                 continue;
             }
-            unanswered.places.insert(place);
-            if unanswered.places.len() <= TOLD_MAX {
+            excused.places.insert(place);
+            if excused.places.len() <= NOTES_MAX {
                 let why = operation.error.as_deref().unwrap_or("no more is known");
-                unanswered.words.push(format!(
+                excused.notes.push(format!(
                     "a fault was on, and customer {}'s {step} was not answered: {why}",
                     step.customer
                 ));
             }
         }
-        if let Some(more) = unanswered.places.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
-            unanswered
-                .words
+        if let Some(more) = excused.places.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
+            excused
+                .notes
                 .push(format!("a fault was on, and {more} more events were not answered"));
         }
-        unanswered
+        excused
     }
 }
 
@@ -130,9 +130,9 @@ mod tests {
             faults: faults.iter().map(fault).collect(),
             ..History::default()
         };
-        let unanswered = Unanswered::by_faults(&script, &history);
-        assert_eq!(unanswered.places.len(), unanswered.words.len());
-        unanswered.places.into_iter().map(|place| place - 4).collect()
+        let excused = Excused::by_faults(&script, &history);
+        assert_eq!(excused.places.len(), excused.notes.len());
+        excused.places.into_iter().map(|place| place - 4).collect()
     }
 
     #[test]

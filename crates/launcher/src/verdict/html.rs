@@ -1,6 +1,6 @@
 //! `report.html` of a run: its history and verdicts as `bank-report` wants them.
 
-use super::run_verdict::{Conclusion, Findings};
+use super::run_verdict::{Conclusion, RunVerdict};
 use crate::run::meta::Meta;
 use crate::terminal::words::count;
 use bank_check::History;
@@ -8,11 +8,11 @@ use bank_check::verdict::Verdict;
 use bank_report::{Report, Run};
 
 /// The page's text.
-pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
-    let by_history = findings.judged.iter().filter(|judged| judged.by == "history");
+pub fn render(meta: &Meta, history: History, verdict: &RunVerdict) -> String {
+    let by_history = verdict.judged.iter().filter(|judged| judged.by == "history");
     bank_report::render(&Report {
         title: format!("A run of {}", meta.input),
-        sentences: sentences(meta, findings),
+        sentences: sentences(meta, verdict),
         meta: made(meta),
         run: Run {
             name: format!("reads: {}, writes: {}", meta.level, meta.propagation),
@@ -29,8 +29,8 @@ pub fn render(meta: &Meta, history: History, findings: &Findings) -> String {
     })
 }
 
-fn sentences(meta: &Meta, findings: &Findings) -> Vec<String> {
-    let word = match findings.conclusion() {
+fn sentences(meta: &Meta, verdict: &RunVerdict) -> Vec<String> {
+    let word = match verdict.conclusion() {
         Conclusion::Consistent => "consistent",
         Conclusion::Inconsistent => "not consistent",
         Conclusion::Unknown => "not judged: there was nothing to judge",
@@ -39,14 +39,14 @@ fn sentences(meta: &Meta, findings: &Findings) -> Vec<String> {
         "Reads were made at level {}; writes waited for {}. The run is {word}.",
         meta.level, meta.propagation
     );
-    let kept_back = match findings.kept_back {
+    let kept_back = match verdict.kept_back {
         0 => None,
         events => Some(format!(
             "{} not answered while a fault was on.",
             count(events, "event was", "events were")
         )),
     };
-    let went_wrong = findings.faults.iter().cloned();
+    let went_wrong = verdict.faults.iter().cloned();
     [how].into_iter().chain(kept_back).chain(went_wrong).collect()
 }
 

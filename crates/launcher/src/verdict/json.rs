@@ -1,10 +1,10 @@
 //! What was found as one line of JSON, for machines.
 
 use super::report::RunReport;
-use super::run_verdict::{Conclusion, Findings, Judged};
+use super::run_verdict::{Conclusion, Judged, RunVerdict};
 use super::tally::Tally;
 use crate::run::execution::{RunPlan, Timings};
-use crate::run::fault_player::Befell;
+use crate::run::fault_player::InjectedFault;
 use serde::Serialize;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ struct JsonVerdict<'a> {
 }
 
 #[derive(Serialize)]
-struct JsonFindings<'a> {
+struct JsonRunVerdict<'a> {
     conclusion: Conclusion,
     verdicts: Vec<JsonVerdict<'a>>,
     faults: &'a [String],
@@ -48,14 +48,15 @@ struct JsonRun<'a> {
     report: &'a Path,
     timings: Timings,
     /// The input's faults that were played.
-    befell: &'a [Befell],
+    #[serde(rename = "befell")]
+    injected: &'a [InjectedFault],
     kept: &'a [u32],
     #[serde(flatten)]
-    findings: JsonFindings<'a>,
+    verdict: JsonRunVerdict<'a>,
 }
 
-fn json_findings(findings: &Findings) -> JsonFindings<'_> {
-    let verdicts = findings
+fn json_run_verdict(verdict: &RunVerdict) -> JsonRunVerdict<'_> {
+    let verdicts = verdict
         .judged
         .iter()
         .map(|Judged { by, promised, verdict }| JsonVerdict {
@@ -69,14 +70,14 @@ fn json_findings(findings: &Findings) -> JsonFindings<'_> {
             failures: &verdict.failures,
             note: verdict.note,
         });
-    JsonFindings {
-        conclusion: findings.conclusion(),
+    JsonRunVerdict {
+        conclusion: verdict.conclusion(),
         verdicts: verdicts.collect(),
-        faults: &findings.faults,
-        notes: &findings.notes,
-        kept_back: findings.kept_back,
-        tally: findings.tally,
-        cross_branch: findings.pairs.as_ref().map(ToString::to_string),
+        faults: &verdict.faults,
+        notes: &verdict.notes,
+        kept_back: verdict.kept_back,
+        tally: verdict.tally,
+        cross_branch: verdict.pairs.as_ref().map(ToString::to_string),
     }
 }
 
@@ -90,15 +91,15 @@ pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
         bank: &report.bank,
         report: &report.page,
         timings: report.timings,
-        befell: &report.befell,
+        injected: &report.injected,
         kept: &report.kept,
-        findings: json_findings(&report.findings),
+        verdict: json_run_verdict(&report.verdict),
     })
 }
 
 /// The verdict as one line of JSON.
-pub fn findings_json(findings: &Findings) -> String {
-    line(&json_findings(findings))
+pub fn verdict_json(verdict: &RunVerdict) -> String {
+    line(&json_run_verdict(verdict))
 }
 
 fn line(value: &impl Serialize) -> String {

@@ -1,10 +1,10 @@
 //! A run's report: the run is judged, and its output, its record and its page are written.
 
 use super::html;
-use super::run_verdict::Findings;
+use super::run_verdict::RunVerdict;
 use crate::output::{Format, OutputFile, OutputFileError, render};
 use crate::run::execution::{Ran, RunPlan, Timings, micros};
-use crate::run::fault_player::Befell;
+use crate::run::fault_player::InjectedFault;
 use crate::run::folder::{OUTPUT_FILE, PAGE_FILE, RunFolderError};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,9 +14,9 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct RunReport {
     /// The verdict.
-    pub findings: Findings,
+    pub verdict: RunVerdict,
     /// The input's faults that were played.
-    pub befell: Vec<Befell>,
+    pub injected: Vec<InjectedFault>,
     /// Where the time went.
     pub timings: Timings,
     /// The run folder.
@@ -50,16 +50,16 @@ impl RunReport {
         let text = render(format, &plan.input.script, &ran.visited);
         output.write(&text)?;
         ran.folder.write(OUTPUT_FILE, &text)?;
-        let mut findings = Findings::on_run(&plan.input, &ran.visited, plan.mode, &ran.history);
-        findings.faults.extend(ran.failures.iter().cloned());
-        findings.notes.extend(ran.notes.iter().cloned());
-        let meta = ran.meta(plan, findings.faults.clone());
+        let mut verdict = RunVerdict::on_run(&plan.input, &ran.visited, plan.mode, &ran.history);
+        verdict.faults.extend(ran.failures.iter().cloned());
+        verdict.notes.extend(ran.notes.iter().cloned());
+        let meta = ran.meta(plan, verdict.faults.clone());
         ran.folder.record(&ran.history, &meta)?;
-        let page = html::render(&meta, ran.history, &findings);
+        let page = html::render(&meta, ran.history, &verdict);
         ran.folder.write(PAGE_FILE, &page)?;
         Ok(RunReport {
-            findings,
-            befell: ran.befell,
+            verdict,
+            injected: ran.injected,
             timings: Timings {
                 report_us: micros(phase),
                 total_us: micros(ran.began),

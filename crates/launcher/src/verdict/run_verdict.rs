@@ -1,6 +1,6 @@
 //! The verdict on a run, its folder or an output: what `bank-check` found, which of it the run had promised, and the one word.
 
-use super::excused::Unanswered;
+use super::excused::Excused;
 use super::tally::Tally;
 use crate::input::{Input, Script, Visit};
 use crate::run::customers::{Record, Visited};
@@ -21,9 +21,9 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
-/// Everything that was found.
+/// Everything that was found about a run, its folder or an output.
 #[derive(Debug, Clone, Default)]
-pub struct Findings {
+pub struct RunVerdict {
     /// Each guarantee.
     pub judged: Vec<Judged>,
     /// What went wrong apart from them: events without an answer, customers that died.
@@ -50,20 +50,20 @@ pub enum Conclusion {
     Unknown,
 }
 
-impl Findings {
-    /// The findings on an output file. It does not show what a fault kept from an answer.
+impl RunVerdict {
+    /// The verdict on an output file. It does not show what a fault kept from an answer.
     pub fn on_output(input: &Input, output: &Output, mode: Mode) -> Self {
-        Self::on_answers(input, output, mode, Unanswered::default())
+        Self::on_answers(input, output, mode, Excused::default())
     }
 
-    fn on_answers(input: &Input, output: &Output, mode: Mode, unanswered: Unanswered) -> Self {
+    fn on_answers(input: &Input, output: &Output, mode: Mode, excused: Excused) -> Self {
         // Where there are faults, nobody waits until a branch has what the customers before did.
         let mode = if input.faults.is_empty() {
             mode
         } else {
             Mode::Concurrent
         };
-        let verdicts = output::judge_excusing(&input.script, output, mode, &unanswered.places).into_iter();
+        let verdicts = output::judge_excusing(&input.script, output, mode, &excused.places).into_iter();
         let judged = verdicts.map(|verdict| Judged {
             by: "output",
             promised: true,
@@ -73,53 +73,53 @@ impl Findings {
             Output::Events(reported) => Pairs::of(reported),
             Output::Balances(_) => Pairs::of(&[]),
         };
-        Findings {
+        RunVerdict {
             judged: judged.collect(),
-            kept_back: unanswered.places.len(),
-            notes: unanswered.words,
+            kept_back: excused.places.len(),
+            notes: excused.notes,
             pairs: Some(pairs),
-            ..Findings::default()
+            ..RunVerdict::default()
         }
     }
 
-    /// The findings on a run: on its output, on its history, and what went wrong apart from those.
+    /// The verdict on a run: on its output, on its history, and what went wrong apart from those.
     pub fn on_run(input: &Input, visited: &[Visited], mode: Mode, history: &History) -> Self {
         let script = &input.script;
-        let unanswered = Unanswered::by_faults(script, history);
-        let faults = faults(script, visited, &unanswered);
+        let excused = Excused::by_faults(script, history);
+        let faults = faults(script, visited, &excused);
         let output = Output::Events(reported(script, visited));
-        let mut findings = Self::on_answers(input, &output, mode, unanswered);
+        let mut verdict = Self::on_answers(input, &output, mode, excused);
         let options = Options {
             opening: Some(script.opening_balance),
             ..Options::default()
         };
-        findings.add_history(history, &options);
-        findings.faults = faults;
-        findings
+        verdict.add_history(history, &options);
+        verdict.faults = faults;
+        verdict
     }
 
-    /// The findings on a folder that a run has left; `output`: what is in its output file, where it has an input too.
+    /// The verdict on a folder that a run has left; `output`: what is in its output file, where it has an input too.
     pub fn on_recorded(recorded: &Recorded, output: Option<&Output>) -> Self {
         let mode = match &recorded.meta {
             Some(meta) if meta.concurrent => Mode::Concurrent,
             _ => Mode::Sequential,
         };
-        let mut findings = match (&recorded.answered, output) {
+        let mut verdict = match (&recorded.answered, output) {
             (Some((input, _)), Some(output)) => {
-                let unanswered = Unanswered::by_faults(&input.script, &recorded.history);
-                Self::on_answers(input, output, mode, unanswered)
+                let excused = Excused::by_faults(&input.script, &recorded.history);
+                Self::on_answers(input, output, mode, excused)
             }
-            _ => Findings::default(),
+            _ => RunVerdict::default(),
         };
         let options = Options {
             opening: recorded.opening(),
             every_read: recorded.meta.as_ref().is_some_and(|meta| meta.every_read),
             ..Options::default()
         };
-        findings.add_history(&recorded.history, &options);
-        findings.faults = recorded.meta.as_ref().map_or(Vec::new(), |meta| meta.faults.clone());
-        findings.notes.extend(recorded.notes.iter().cloned());
-        findings
+        verdict.add_history(&recorded.history, &options);
+        verdict.faults = recorded.meta.as_ref().map_or(Vec::new(), |meta| meta.faults.clone());
+        verdict.notes.extend(recorded.notes.iter().cloned());
+        verdict
     }
 
     fn add_history(&mut self, history: &History, options: &Options) {
@@ -187,11 +187,11 @@ fn reported(script: &Script, visited: &[Visited]) -> Vec<Reported> {
     reported
 }
 
-fn faults(script: &Script, visited: &[Visited], unanswered: &Unanswered) -> Vec<String> {
+fn faults(script: &Script, visited: &[Visited], excused: &Excused) -> Vec<String> {
     let mut faults: Vec<String> = visited.iter().filter_map(|visited| visited.failure.clone()).collect();
     let records = told(script, visited).flat_map(|(_, records)| records);
     let steps = script.steps().into_iter().zip(records).enumerate();
-    for (_, (step, record)) in steps.filter(|(place, _)| !unanswered.places.contains(place)) {
+    for (_, (step, record)) in steps.filter(|(place, _)| !excused.places.contains(place)) {
         if let Some(Record { error: Some(error), .. }) = record.filter(|record| record.answer() == Answer::Unknown) {
             faults.push(format!("customer {}'s {step}: {error}", step.customer));
         }

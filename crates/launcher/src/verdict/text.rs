@@ -2,10 +2,11 @@
 //! failures, the operations in numbers, and the one word.
 
 use super::report::RunReport;
-use super::run_verdict::{Conclusion, Findings, Judged};
+use super::run_verdict::{Conclusion, Judged, RunVerdict};
 use super::tally::Tally;
 use crate::run::execution::{RunPlan, Timings};
-use crate::run::fault_player::Befell;
+use crate::run::fault_player::InjectedFault;
+use crate::terminal::colours::Colour;
 use crate::terminal::words::{count, ms, shell_word};
 use bank_check::verdict::{Outcome, Verdict};
 use std::path::Path;
@@ -32,8 +33,8 @@ pub fn run_text(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
         report.page.display()
     );
     text += &timings_line(&report.timings);
-    text += &befell_text(&report.befell);
-    text += &findings_text(&report.findings, false);
+    text += &injected_text(&report.injected);
+    text += &verdict_text(&report.verdict, false);
     if !report.kept.is_empty() {
         text += &kept_text(plan, report);
     }
@@ -54,11 +55,11 @@ fn timings_line(timings: &Timings) -> String {
 }
 
 /// What befell the bank, in the order of the input.
-fn befell_text(befell: &[Befell]) -> String {
-    if befell.is_empty() {
+fn injected_text(injected: &[InjectedFault]) -> String {
+    if injected.is_empty() {
         return String::new();
     }
-    let lines = befell.iter().map(|fault| {
+    let lines = injected.iter().map(|fault| {
         let when = match fault.until_us {
             Some(until_us) => format!("from {} to {}", ms(fault.from_us), ms(until_us)),
             None => format!("at {}", ms(fault.from_us)),
@@ -79,27 +80,27 @@ fn kept_text(plan: &RunPlan, report: &RunReport) -> String {
     )
 }
 
-/// The findings for people; every pair of adjacent queries too, where `verbose`.
-pub fn findings_text(findings: &Findings, verbose: bool) -> String {
-    let mut text = judged_text(&findings.judged);
-    text += &listed(&findings.faults, findings.faults.len());
-    if let Some(tally) = &findings.tally {
+/// A verdict for people; every pair of adjacent queries too, where `verbose`.
+pub fn verdict_text(verdict: &RunVerdict, verbose: bool) -> String {
+    let mut text = judged_text(&verdict.judged);
+    text += &listed(&verdict.faults, verdict.faults.len());
+    if let Some(tally) = &verdict.tally {
         text += &tally_line(tally);
     }
-    for note in &findings.notes {
+    for note in &verdict.notes {
         text += &format!("note: {note}\n");
     }
-    if let Some(pairs) = &findings.pairs {
+    if let Some(pairs) = &verdict.pairs {
         if verbose {
             pairs.0.iter().for_each(|pair| text += &format!("{pair}\n"));
         }
         text += &format!("{pairs}\n");
     }
-    text + &last_line(findings) + "\n"
+    text + &last_line(verdict) + "\n"
 }
 
-fn last_line(findings: &Findings) -> String {
-    let consistent = match (findings.conclusion(), reads(findings)) {
+fn last_line(verdict: &RunVerdict) -> String {
+    let consistent = match (verdict.conclusion(), reads(verdict)) {
         (Conclusion::Inconsistent, _) => return "NOT consistent: see above".to_owned(),
         (Conclusion::Unknown, _) => return "unknown: there was nothing to judge".to_owned(),
         (Conclusion::Consistent, 0) => {
@@ -109,7 +110,7 @@ fn last_line(findings: &Findings) -> String {
             format!("consistent: read-your-writes held in {}", count(reads, "read", "reads"))
         }
     };
-    match findings.kept_back {
+    match verdict.kept_back {
         0 => consistent,
         events => format!(
             "{consistent}; {} not answered while a fault was on",
@@ -196,9 +197,9 @@ fn tally_line(tally: &Tally) -> String {
 }
 
 /// How many reads were judged for read-your-writes: by the output, or else by the history.
-fn reads(findings: &Findings) -> usize {
+fn reads(verdict: &RunVerdict) -> usize {
     let by = |by| {
-        let judged = findings.judged.iter().filter(move |judged| judged.by == by);
+        let judged = verdict.judged.iter().filter(move |judged| judged.by == by);
         let reads = judged.filter(|judged| judged.verdict.guarantee == "read-your-writes");
         reads.map(|judged| judged.verdict.judged).sum::<usize>()
     };
@@ -219,12 +220,12 @@ fn listed(failures: &[String], total: usize) -> String {
     text
 }
 
-/// The word in its colour; `terminal::stdout` drops the colour where there is no place for it.
+/// The word for an outcome, in its colour.
 fn painted(outcome: Outcome) -> String {
     let colour = match outcome {
-        Outcome::Pass => 32,
-        Outcome::Fail => 31,
-        Outcome::Unknown => 33,
+        Outcome::Pass => Colour::Green,
+        Outcome::Fail => Colour::Red,
+        Outcome::Unknown => Colour::Yellow,
     };
-    format!("\u{1b}[{colour}m{:<7}\u{1b}[0m", outcome.word())
+    colour.paint(&format!("{:<7}", outcome.word()))
 }

@@ -12,8 +12,8 @@ mod support;
 mod workload;
 
 use bank_cluster::Programs;
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use serde_json::Value;
 use std::process::Command;
 use support::bank::{branchd, customer, programs};
@@ -262,7 +262,7 @@ async fn the_customers_own_program_refuses_what_it_can_see() {
         cluster
             .network()
             .expect("relayed")
-            .bend(Ways::To(AFFECTED), Passage::Hold);
+            .apply(LinkSet::To(AFFECTED), LinkState::Hold);
         let ask = |branch: u32, asked: &str| {
             let address = cluster.address(branch).expect("known");
             let session = dir.path().join("session.json");
@@ -275,7 +275,7 @@ async fn the_customers_own_program_refuses_what_it_can_see() {
         let ran = ask(branch, asked);
         assert_eq!(ran.code, Some(code), "{bug}: {ran:?}");
         assert!(format!("{}{}", ran.stdout, ran.stderr).contains(said), "{bug}: {ran:?}");
-        cluster.network().expect("relayed").bend(Ways::All, Passage::Pass);
+        cluster.network().expect("relayed").apply(LinkSet::All, LinkState::Pass);
         cluster.stop().await.expect("all drained");
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::credulous::{Counters, Customer};
 use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
-use bank_cluster::network::Passage;
-use bank_cluster::network::Ways;
+use bank_cluster::network::LinkSet;
+use bank_cluster::network::LinkState;
 use bank_cluster::{Cluster, ClusterConfig, Programs, command_log};
 use launcher::run::folder::{HISTORY_FILE, JOURNALS_DIR};
 use std::fs;
@@ -79,7 +79,7 @@ impl Play {
         self.cluster
             .network()
             .expect("relayed")
-            .bend(Ways::To(AFFECTED), Passage::Hold);
+            .apply(LinkSet::To(AFFECTED), LinkState::Hold);
         let from_us = self.counters.now_us();
         self.deposit(ann, 1, 32).await;
         self.query(ann, 1, Level::Session, MAIN).await;
@@ -105,7 +105,7 @@ impl Play {
         self.cluster
             .network()
             .expect("relayed")
-            .bend(Ways::To(AFFECTED), Passage::Pass);
+            .apply(LinkSet::To(AFFECTED), LinkState::Pass);
         match early {
             Some(answered) => answered,
             None => asked.await,

@@ -60,7 +60,7 @@ async fn bytes_pass_both_ways_and_one_side_may_end_first() {
 #[tokio::test]
 async fn what_is_held_is_released_in_order_with_its_end_and_the_other_way_goes_on() {
     let mut line = line().await;
-    line.forward.set(Passage::Hold);
+    line.forward.set(LinkState::Hold);
     line.near.write_all(b"one ").await.expect("written");
     line.near.write_all(b"two").await.expect("written");
     line.near.shutdown().await.expect("shut down");
@@ -69,7 +69,7 @@ async fn what_is_held_is_released_in_order_with_its_end_and_the_other_way_goes_o
     read(&mut line.near, "back").await;
     let nothing = line.far.try_read(&mut [0; 16]).expect_err("held");
     assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
-    line.forward.set(Passage::Pass);
+    line.forward.set(LinkState::Pass);
     read(&mut line.far, "one two").await;
     ended(&mut line.far).await;
 }
@@ -83,7 +83,7 @@ async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
         mut far,
         ..
     } = line().await;
-    forward.set(Passage::Hold);
+    forward.set(LinkState::Hold);
     let sent: Vec<u8> = (0..16 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
     let expected = sent.clone();
     let (_keep, mut writer) = near.into_split();
@@ -91,7 +91,7 @@ async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
     // 16 MiB are more than the relay and two sockets' buffers hold.
     let early = timeout(Duration::from_millis(100), &mut writing).await;
     assert!(early.is_err(), "all of it went somewhere");
-    forward.set(Passage::Pass);
+    forward.set(LinkState::Pass);
     let mut received = vec![0; expected.len()];
     let read = timeout(PATIENCE, far.read_exact(&mut received)).await;
     read.expect("in time").expect("read");
@@ -103,14 +103,14 @@ async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
 async fn what_is_delayed_keeps_its_order_and_a_shorter_delay_overtakes_nothing() {
     let mut line = line().await;
     let delay = Duration::from_millis(40);
-    line.forward.set(Passage::Delay(delay));
+    line.forward.set(LinkState::Delay(delay));
     let began = Instant::now();
     line.near.write_all(b"slow ").await.expect("written");
     read(&mut line.far, "slow ").await;
     assert!(began.elapsed() >= delay);
-    line.forward.set(Passage::Delay(PATIENCE * 2));
+    line.forward.set(LinkState::Delay(PATIENCE * 2));
     line.near.write_all(b"slower ").await.expect("written");
-    line.forward.set(Passage::Delay(Duration::ZERO));
+    line.forward.set(LinkState::Delay(Duration::ZERO));
     line.near.write_all(b"fast").await.expect("written");
     read(&mut line.far, "slower fast").await;
 }
@@ -118,17 +118,17 @@ async fn what_is_delayed_keeps_its_order_and_a_shorter_delay_overtakes_nothing()
 #[tokio::test]
 async fn a_cut_closes_what_is_open_and_what_is_opened_until_it_is_healed() {
     let mut line = line().await;
-    line.forward.set(Passage::Cut);
+    line.forward.set(LinkState::Cut);
     ended(&mut line.near).await;
     ended(&mut line.far).await;
     let mut refused = TcpStream::connect(line.relay.address()).await.expect("accepted");
     ended(&mut refused).await;
-    line.forward.set(Passage::Pass);
+    line.forward.set(LinkState::Pass);
     let mut again = TcpStream::connect(line.relay.address()).await.expect("accepted");
     let (mut far, _) = line.listener.accept().await.expect("relayed");
     // Healed before anyone looked: it was a cut all the same.
-    line.forward.set(Passage::Cut);
-    line.forward.set(Passage::Pass);
+    line.forward.set(LinkState::Cut);
+    line.forward.set(LinkState::Pass);
     ended(&mut again).await;
     ended(&mut far).await;
 }
@@ -136,13 +136,13 @@ async fn a_cut_closes_what_is_open_and_what_is_opened_until_it_is_healed() {
 #[tokio::test]
 async fn a_cut_the_other_way_keeps_replies_only() {
     let mut line = line().await;
-    line.backward.set(Passage::Cut);
+    line.backward.set(LinkState::Cut);
     line.far.write_all(b"reply").await.expect("written");
     line.near.write_all(b"request").await.expect("written");
     read(&mut line.far, "request").await;
     let nothing = line.near.try_read(&mut [0; 16]).expect_err("kept");
     assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
-    line.backward.set(Passage::Pass);
+    line.backward.set(LinkState::Pass);
     read(&mut line.near, "reply").await;
 }
 
@@ -159,11 +159,11 @@ async fn nobody_there_closes_the_connection() {
     let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
     ended(&mut near).await;
     // But not while nothing passes: a host that is gone does not say so.
-    forward.set(Passage::Hold);
+    forward.set(LinkState::Hold);
     let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
     let early = timeout(Duration::from_millis(50), near.read(&mut [0; 16])).await;
     assert!(early.is_err(), "{early:?}");
-    forward.set(Passage::Pass);
+    forward.set(LinkState::Pass);
     ended(&mut near).await;
     let address = relay.address();
     drop(relay);

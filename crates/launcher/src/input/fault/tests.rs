@@ -9,75 +9,82 @@ const BANK: &str = r#"{"id":1,"type":"branch","balance":0},{"id":2,"type":"branc
 {"id":2,"type":"customer","events":[{"interface":"query","branch":1}]},
 {"id":1,"type":"customer","events":[{"id":4,"interface":"query","branch":1},{"id":8,"interface":"query","branch":1}]}"#;
 
-fn parse(faults: &str) -> Result<Vec<Planned>, String> {
+fn parse(faults: &str) -> Result<Vec<PlannedFault>, String> {
     // The faults come first: what they name may stand behind them.
     let input = Input::parse(Path::new("in.json"), &format!("[{faults},\n{BANK}]"));
     input.map(|input| input.faults).map_err(|error| error.to_string())
 }
 
 /// A fault right at the beginning that does this.
-fn at_once(deed: &str) -> String {
-    format!(r#"{{"type":"fault","at":"0ms",{deed}}}"#)
+fn at_once(action: &str) -> String {
+    format!(r#"{{"type":"fault","at":"0ms",{action}}}"#)
 }
 
 #[test]
 fn what_can_be_done() {
     let ms = Duration::from_millis;
-    for (deed, expected) in [
-        (r#""hold":{"to":2}"#, Deed::Hold(2)),
-        (r#""delay":{"to":3,"by":"20ms"}"#, Deed::Delay(Ways::To(3), ms(20))),
+    for (action, expected) in [
+        (r#""hold":{"to":2}"#, FaultAction::Hold(2)),
+        (
+            r#""delay":{"to":3,"by":"20ms"}"#,
+            FaultAction::Delay(LinkSet::To(3), ms(20)),
+        ),
         (
             r#""delay":{"branch":"all","by":"1s"}"#,
-            Deed::Delay(Ways::All, ms(1000)),
+            FaultAction::Delay(LinkSet::All, ms(1000)),
         ),
         (
             r#""delay":{"by":"1m","between":[3,1]}"#,
-            Deed::Delay(Ways::Between(3, 1), ms(60_000)),
+            FaultAction::Delay(LinkSet::Between(3, 1), ms(60_000)),
         ),
-        (r#""cut":{"branch":2}"#, Deed::Cut(Ways::Around(2))),
-        (r#""cut":{"from":1,"to":3}"#, Deed::Cut(Ways::OneWay(1, 3))),
-        (r#""cut":{"to":3}"#, Deed::Cut(Ways::To(3))),
-        (r#""heal":{"from":3}"#, Deed::Heal(Ways::From(3))),
-        (r#""heal":{"branch":"all"}"#, Deed::Heal(Ways::All)),
-        (r#""pause":{"branch":1}"#, Deed::Pause(1)),
-        (r#""resume":{"branch":1}"#, Deed::Resume(1)),
-        (r#""kill":{"branch":1}"#, Deed::Kill(1)),
-        (r#""restart":{"branch":1}"#, Deed::Restart(1)),
+        (r#""cut":{"branch":2}"#, FaultAction::Cut(LinkSet::Around(2))),
+        (r#""cut":{"from":1,"to":3}"#, FaultAction::Cut(LinkSet::OneWay(1, 3))),
+        (r#""cut":{"to":3}"#, FaultAction::Cut(LinkSet::To(3))),
+        (r#""heal":{"from":3}"#, FaultAction::Heal(LinkSet::From(3))),
+        (r#""heal":{"branch":"all"}"#, FaultAction::Heal(LinkSet::All)),
+        (r#""pause":{"branch":1}"#, FaultAction::Pause(1)),
+        (r#""resume":{"branch":1}"#, FaultAction::Resume(1)),
+        (r#""kill":{"branch":1}"#, FaultAction::Kill(1)),
+        (r#""restart":{"branch":1}"#, FaultAction::Restart(1)),
     ] {
-        let planned = Planned {
-            deed: expected,
-            begins: Begins::At(Duration::ZERO),
-            ends: Ends::Open,
+        let planned = PlannedFault {
+            action: expected,
+            begins: FaultStart::At(Duration::ZERO),
+            ends: FaultEnd::Open,
         };
-        assert_eq!(parse(&at_once(deed)), Ok(vec![planned]), "{deed}");
+        assert_eq!(parse(&at_once(action)), Ok(vec![planned]), "{action}");
     }
 }
 
 #[test]
 fn when_and_until_when() {
-    let anchor = |visit, done| Anchor {
+    let trigger = |visit, done| Trigger {
         visit,
         done,
         customer: 1,
     };
     let ms = Duration::from_millis;
     for (times, begins, ends) in [
-        (r#""at":"0s""#, Begins::At(ms(0)), Ends::Open),
-        (r#""at":"1500ms","for":"2s""#, Begins::At(ms(1500)), Ends::In(ms(2000))),
+        (r#""at":"0s""#, FaultStart::At(ms(0)), FaultEnd::Open),
+        (
+            r#""at":"1500ms","for":"2s""#,
+            FaultStart::At(ms(1500)),
+            FaultEnd::In(ms(2000)),
+        ),
         (
             r#""after":{"customer":1,"event":2},"until":{"customer":1,"event":4}"#,
-            Begins::After(anchor(0, 2)),
-            Ends::After(anchor(2, 1)),
+            FaultStart::After(trigger(0, 2)),
+            FaultEnd::After(trigger(2, 1)),
         ),
         (
             r#""until":{"event":3,"customer":1},"at":"1ms""#,
-            Begins::At(ms(1)),
-            Ends::After(anchor(0, 3)),
+            FaultStart::At(ms(1)),
+            FaultEnd::After(trigger(0, 3)),
         ),
     ] {
         let fault = format!(r#"{{"type":"fault",{times},"kill":{{"branch":2}}}}"#);
-        let planned = Planned {
-            deed: Deed::Kill(2),
+        let planned = PlannedFault {
+            action: FaultAction::Kill(2),
             begins,
             ends,
         };
@@ -86,7 +93,7 @@ fn when_and_until_when() {
 }
 
 #[test]
-fn wrong_deeds() {
+fn wrong_actions() {
     let table = [
         (
             r#""hold":{"to":9}"#,
@@ -184,11 +191,11 @@ fn wrong_deeds() {
             "so \"until\" has no place here",
         ),
     ];
-    for (deed, expected) in table {
-        let faults = format!("{},\n  {}", at_once(r#""kill":{"branch":3}"#), at_once(deed));
-        let error = parse(&faults).expect_err(deed);
+    for (action, expected) in table {
+        let faults = format!("{},\n  {}", at_once(r#""kill":{"branch":3}"#), at_once(action));
+        let error = parse(&faults).expect_err(action);
         let placed = error.starts_with("in.json:2:");
-        assert!(placed && error.contains(expected), "{deed}\n  {error}\n  {expected}");
+        assert!(placed && error.contains(expected), "{action}\n  {error}\n  {expected}");
     }
 }
 
