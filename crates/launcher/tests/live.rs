@@ -188,6 +188,13 @@ fn a_read_waits_at_a_branch_that_is_cut_off_and_is_served_once_it_is_healed() {
     }
     assert!(up.done("heal").contains("everything goes between the branches again"));
     assert_eq!(up.status()["bent"], json!([]));
+
+    // The hint to heal undoes what was done, and leaves what was done besides.
+    up.done("cut 3>1");
+    assert!(up.done("hold 3").ends_with("heal it with: launcher heal 'all>3'\n"));
+    up.done("heal all>3");
+    assert_eq!(up.status()["bent"][0]["directions"], json!([[3, 1]]));
+    up.done("heal");
     up.down();
 }
 

@@ -43,18 +43,21 @@ impl LinkSet {
         one.into_iter().chain(other)
     }
 
-    /// The word that people type for these links, or for more where there is none for them alone. `None` for all of them.
+    /// The word that people type for exactly these links. `None` for all of them: no word means all.
     pub fn typed(self) -> Option<String> {
         match self {
             LinkSet::All => None,
-            LinkSet::Around(branch) | LinkSet::To(branch) | LinkSet::From(branch) => Some(branch.to_string()),
+            LinkSet::Around(branch) => Some(branch.to_string()),
+            LinkSet::To(branch) => Some(format!("all>{branch}")),
+            LinkSet::From(branch) => Some(format!("{branch}>all")),
             LinkSet::OneWay(from, to) => Some(format!("{from}>{to}")),
             LinkSet::Between(one, other) => Some(format!("{one}-{other}")),
         }
     }
 }
 
-/// `2`: from and to branch 2; `1-3`: both ways between branches 1 and 3; `1>3`: from 1 to 3 only.
+/// `2`: from and to branch 2; `1-3`: both ways between branches 1 and 3; `1>3`: from 1 to 3 only; `all>3`: from all others to
+/// branch 3; `3>all`: from branch 3 to all others. [`LinkSet::typed`] is the inverse.
 impl std::str::FromStr for LinkSet {
     type Err = String;
 
@@ -63,7 +66,11 @@ impl std::str::FromStr for LinkSet {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             text.parse().ok().filter(|number| digits && *number > 0)
         };
-        let one_way = |from: &str, to: &str| two(number(from), number(to)).map(|(from, to)| LinkSet::OneWay(from, to));
+        let one_way = |from: &str, to: &str| match (from, to) {
+            ("all", to) => number(to).map(LinkSet::To),
+            (from, "all") => number(from).map(LinkSet::From),
+            (from, to) => two(number(from), number(to)).map(|(from, to)| LinkSet::OneWay(from, to)),
+        };
         let links = match (text.split_once('-'), text.split_once('>')) {
             (Some((one, other)), _) => two(number(one), number(other)).map(|(one, other)| LinkSet::Between(one, other)),
             (None, Some((from, to))) => one_way(from, to),
@@ -105,6 +112,12 @@ mod tests {
             ("2", Some(LinkSet::Around(2))),
             ("1-3", Some(LinkSet::Between(1, 3))),
             ("1>3", Some(LinkSet::OneWay(1, 3))),
+            ("all>3", Some(LinkSet::To(3))),
+            ("3>all", Some(LinkSet::From(3))),
+            ("all>all", None),
+            ("all", None),
+            ("all-3", None),
+            ("all>0", None),
             ("3-3", None),
             ("0", None),
             ("+1", None),

@@ -38,8 +38,9 @@ Examples:
 Exit codes: 0 done, 1 cannot be done now, 2 there is no such branch.";
 
 const WAYS_EXAMPLES: &str = "\
-Ways between branches: 2 (all that goes to and from branch 2), 1-3 (both ways between two), '1>3' (from 1 to 3 only).
-The last one needs its quotes: without them the shell takes it for the name of a file to write to.
+Ways between branches: 2 (all that goes to and from branch 2), 1-3 (both ways between two), '1>3' (from 1 to 3 only),
+'all>3' (from all others to 3), '3>all' (from 3 to all others). Those with > need their quotes: without them the shell
+takes what follows for the name of a file to write to.
 
 Examples:
   launcher cut 2

@@ -38,7 +38,7 @@ pub(super) fn undo_hint(action: FaultAction) -> Option<(&'static str, String)> {
     }
 }
 
-/// The words to type after `launcher`, so that these links pass again.
+/// The words to type after `launcher`, so that these links pass again, and no others.
 pub(super) fn heal_command(links: LinkSet) -> String {
     match links.typed() {
         None => "heal".to_owned(),
@@ -70,7 +70,11 @@ mod tests {
         for (action, said, undo) in [
             (FaultAction::Kill(2), "branch 2 killed", "restart 2"),
             (FaultAction::Pause(2), "branch 2 paused", "resume 2"),
-            (FaultAction::Hold(3), "what goes to branch 3 is held back", "heal 3"),
+            (
+                FaultAction::Hold(3),
+                "what goes to branch 3 is held back",
+                "heal 'all>3'",
+            ),
             (
                 FaultAction::Cut(LinkSet::Around(2)),
                 "nothing goes to and from branch 2",
@@ -95,6 +99,23 @@ mod tests {
         ] {
             assert_eq!(super::action(action), said);
             assert_eq!(undo_hint(action).map(|(_, words)| words).unwrap_or_default(), undo);
+        }
+    }
+
+    #[test]
+    fn a_hint_heals_what_was_done_and_no_more() {
+        for done in [
+            FaultAction::Hold(3),
+            FaultAction::Cut(LinkSet::To(3)),
+            FaultAction::Cut(LinkSet::From(3)),
+            FaultAction::Cut(LinkSet::Around(3)),
+            FaultAction::Cut(LinkSet::OneWay(3, 1)),
+            FaultAction::Cut(LinkSet::Between(3, 1)),
+        ] {
+            let (_, typed) = undo_hint(done).expect("it can be undone");
+            let word = typed.strip_prefix("heal ").expect("a heal").trim_matches('\'');
+            let healed = FaultAction::Heal(word.parse().expect("links"));
+            assert_eq!(Some(healed), done.undone_by(), "{typed}");
         }
     }
 }
