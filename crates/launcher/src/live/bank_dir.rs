@@ -208,7 +208,7 @@ pub(super) fn command(words: &str, dir: &Path) -> String {
     if dir == Path::new(DEFAULT_DIR) {
         format!("launcher {words}")
     } else {
-        format!("launcher {words} --dir {}", crate::terminal::words::shell_word(dir))
+        format!("launcher {words} --dir {}", crate::terminal::format::shell_word(dir))
     }
 }
 

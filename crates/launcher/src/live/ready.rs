@@ -2,8 +2,8 @@
 
 use super::args::UpPlan;
 use super::bank_dir::command;
-use crate::terminal::words::count;
-use crate::terminal::words::shell_word;
+use crate::terminal::format::count;
+use crate::terminal::format::shell_word;
 use bank_cluster::Cluster;
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 
 use super::run_verdict::{Conclusion, RunVerdict};
 use crate::run::meta::Meta;
-use crate::terminal::words::count;
+use crate::terminal::format::count;
 use bank_check::History;
 use bank_check::verdict::Verdict;
 use bank_report::{Report, Run};

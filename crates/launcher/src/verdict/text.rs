@@ -7,7 +7,7 @@ use super::tally::Tally;
 use crate::run::execution::{RunPlan, Timings};
 use crate::run::fault_player::InjectedFault;
 use crate::terminal::colours::Colour;
-use crate::terminal::words::{count, ms, shell_word};
+use crate::terminal::format::{count, ms, shell_word};
 use bank_check::verdict::{Outcome, Verdict};
 use std::path::Path;
 
