@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What docs/MEASUREMENTS.md reports, measured here and now: medians of five. Takes a few minutes.
-#   scripts/bench.sh            all but the cold build
-#   scripts/bench.sh --cold     the cold release build too, in a target directory of its own
+# Measures on this machine what docs/MEASUREMENTS.md reports. Takes a few minutes.
+#   scripts/bench.sh            everything except the cold build
+#   scripts/bench.sh --cold     also the cold release build, in a target directory of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,10 +15,10 @@ target=$(cargo metadata --format-version 1 --no-deps --locked | sed -n 's/.*"tar
 
 median() { sort -n | sed -n 3p; }
 
-# One number out of a launcher report on stdin: field NAME
+# field NAME: prints one number of the launcher report on stdin
 field() { grep -o "\"$1\":[0-9.]*" | head -n 1 | cut -d: -f2; }
 
-run() { # INPUT NAME [FLAGS]: five runs, their reports in $work/NAME-1..5
+run() { # INPUT NAME [FLAGS]: runs the input five times; the reports go to $work/NAME-1..5
     local input=$1 name=$2
     shift 2
     for i in 1 2 3 4 5; do
@@ -27,7 +27,7 @@ run() { # INPUT NAME [FLAGS]: five runs, their reports in $work/NAME-1..5
     done
 }
 
-show() { # NAME LABEL: medians of the phases
+show() { # NAME LABEL: prints the median of each phase
     printf '%s\n' "$2"
     for phase in start_us founding_us events_us stop_us total_us; do
         printf '  %-12s %8.1f ms\n' "${phase%_us}" \
@@ -38,7 +38,7 @@ show() { # NAME LABEL: medians of the phases
 run inputs/input_big.json big
 show big "launcher run inputs/input_big.json (10 branches, 60 events)"
 
-# Fifty branches, one event: how long until all are ready.
+# Fifty branches and one event show how long it takes until all are ready.
 {
     printf '[{"id":1,"type":"customer","events":[{"id":1,"interface":"query","branch":50}]}'
     for b in $(seq 50); do printf ',{"id":%d,"type":"branch","balance":0}' "$b"; done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Passbook and runs an input file: scripts/run.sh inputs/input_big.json [launcher flags]
+# Builds Passbook, then runs an input file: scripts/run.sh inputs/input_big.json [launcher flags]
 set -euo pipefail
 
 if [ $# -eq 0 ]; then
@@ -7,7 +7,7 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 root=$(cd "$(dirname "$0")/.." && pwd)
-# Cargo finds its settings (.cargo/config.toml) from the current directory, so it is run in the project's.
+# Cargo looks for its settings (.cargo/config.toml) in the current directory, so it must run in the project's directory.
 in_root() { (cd "$root" && "$@"); }
 in_root cargo build --release --locked --workspace --bins
 target=$(in_root cargo metadata --format-version 1 --no-deps --locked |

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that CI runs. Needs the Rust toolchain with its C compiler, and nothing else.
+# Runs every check of continuous integration. Needs only the Rust toolchain and a C compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,15 +13,15 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo clippy --workspace --all-targets --locked --features branchd/planted-bugs -- -D warnings
 
 step "tests"
-# The end-to-end tests start the real programs, so these are built first.
+# The end-to-end tests start the real programs, so the programs are built first.
 cargo build --workspace --bins --locked
-# So is the one with bugs on purpose, which shows that they are caught. No other command builds it; it stands beside the
-# sound `branchd`, and neither replaces the other.
+# Some tests need `branchd-planted`, which has bugs on purpose, to show that the judge catches them. No other command builds
+# it. It is a second file beside `branchd`.
 cargo build --workspace --bin branchd-planted --features branchd/planted-bugs --locked
 cargo test --workspace --locked
 
 step "one real run"
-# In a folder of its own and on free ports, so that two of these can go on at once.
+# The run has a folder of its own and free ports, so that two of these scripts can run at once.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 scripts/run.sh inputs/input_big.json --base-port auto --dir "$folder/run" --output "$folder/output.json"
