@@ -16,14 +16,14 @@ use crate::directory::secret::{self, BranchSecretError};
 use crate::directory::{DataDirectory, DataDirectoryError};
 use crate::disk::Space;
 use crate::peers::{Identity, Peers};
-use crate::propagation;
 use crate::reads::Reads;
 use crate::reconfiguration::{CatchingUp, Members, Standing};
 use crate::replication::engine::{Engine, Parts};
 use crate::stop::Stop;
 use crate::store::{BooksFile, Reader};
 use crate::unjoined;
-use crate::writer::Writer;
+use crate::writes::propagation;
+use crate::writes::writer::Writer;
 
 /// Why a branch cannot take part in its bank.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use tonic::{Code, ConnectError, Status};
 
 use crate::reads::ReadError;
 use crate::replication::engine::ProposeError;
-use crate::writer::WriteError;
+use crate::writes::writer::WriteError;
 
 const FATE: &str = "bank-fate";
 const NOT_APPLIED: &str = "not-applied";

@@ -5,9 +5,9 @@
 //! - [`daemon`]: one branch, run from start to end
 //! - `server`: the listener, with every limit on what comes in, and the check of who may make which call
 //! - `api`: the three gRPC services; they decode, validate, call and encode. `fate` and `outcome` turn results into messages
-//! - `membership`: what an operator asks about the bank's members; `propagation`: writes that wait for every branch
+//! - `membership`: what an operator asks about the bank's members
 //! - `branch`: what the services of one branch share; `unjoined`: clears files of an adoption that was cut short
-//! - `writer`: writes, batched on their way to the leader; `reads`: reads that wait for a position
+//! - `writes`: writes, batched on their way to the leader; `reads`: reads that wait for a position
 //! - `reconfiguration`: changes of the members, carried on by the leader
 //! - `replication`: the replication engine, and everything that names openraft
 //! - `agreement`: the books compared with those of other branches
@@ -36,7 +36,6 @@ mod outcome;
 mod peers;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
-mod propagation;
 mod reads;
 mod reconfiguration;
 mod replication;
@@ -44,7 +43,7 @@ mod server;
 mod stop;
 mod store;
 mod unjoined;
-mod writer;
+mod writes;
 
 pub use branch::BranchError;
 pub use directory::{DataDirectoryError, secret};

@@ -18,7 +18,8 @@ use crate::callers::Share;
 use crate::callers::waiting_places;
 use crate::reads::Demand;
 use crate::store::{BooksError, Reader};
-use crate::{clock, fate, outcome, propagation};
+use crate::writes::propagation;
+use crate::{clock, fate, outcome};
 
 /// How many accounts one page has at the most.
 const PAGE_LEN_MAX: u32 = 1000;
