@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bank_auth::{BranchIdentity, Party, Secret};
 use bank_wal::Journal;
 use tokio::sync::{Mutex, OnceCell, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -110,7 +112,10 @@ pub(crate) struct Branch {
     pub(crate) founding: Mutex<()>,
     /// Why it has to end at once, if it has to.
     pub(crate) stop: Stop,
-    stopping: watch::Sender<bool>,
+    /// Cancelled when the branch begins to stop.
+    stopping: CancellationToken,
+    /// The tasks of this branch, which end after `stopping`.
+    tasks: TaskTracker,
     opened: watch::Sender<bool>,
 }
 
@@ -137,7 +142,8 @@ impl Branch {
             bank: OnceCell::new(),
             founding: Mutex::new(()),
             stop: Stop::default(),
-            stopping: watch::Sender::new(false),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             opened: watch::Sender::new(false),
         };
         match branch.directory.bank_id() {
@@ -231,7 +237,7 @@ impl Branch {
         tokio::spawn(followed.follow(identity, engine.clone(), self.peers.clone(), window, self.stopping()));
         let catching_up = CatchingUp::new(&engine, !joined);
         tokio::spawn(catching_up.clone().follow(engine.clone(), self.stopping()));
-        let writer = Writer::start(identity, engine.clone(), self.peers.clone());
+        let writer = Writer::start(identity, &engine, &self.peers, &self.tasks, &self.stopping);
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
         self.compare_books(identity, engine.clone(), agreement.clone());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
@@ -295,21 +301,17 @@ impl Branch {
 
     /// Says to every stream and task of this branch that it is about to stop.
     pub(crate) fn stop(&self) {
-        self.stopping.send_replace(true);
+        self.stopping.cancel();
     }
 
     /// Whether [`Self::stop`] has been called.
     pub(crate) fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
+        self.stopping.is_cancelled()
     }
 
     /// Resolves when [`Self::stop`] is called.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut stopping = self.stopping.subscribe();
-        async move {
-            // The sender going away means the same.
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        }
+        self.stopping.clone().cancelled_owned()
     }
 
     /// Resolves, with the reason, if this branch cannot go on.

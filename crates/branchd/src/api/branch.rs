@@ -19,7 +19,7 @@ use crate::callers::caller_of;
 use crate::peers::FORMAT;
 use crate::reconfiguration::{Wish, membership_of};
 use crate::replication::{Malformed, command_from_wire};
-use crate::writes::writer::BATCH_LEN_MAX;
+use crate::writes::queue::BATCH_LEN_MAX;
 use crate::{fate, outcome};
 
 /// Serves the other branches.

@@ -46,7 +46,7 @@ pub(crate) struct Allowances {
 }
 
 impl Allowances {
-    /// Customers: all writes that may wait (`writes::writer::QUEUE_LEN_MAX`) and all reads (`reads::WAITING_MAX`). Branches: sixteen with
+    /// Customers: all writes that may wait (`writes::queue::QUEUE_LEN_MAX`) and all reads (`reads::WAITING_MAX`). Branches: sixteen with
     /// all the calls that a connection may have under way, and four of the largest messages.
     pub(crate) fn new() -> Self {
         Self {

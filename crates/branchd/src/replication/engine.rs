@@ -158,10 +158,10 @@ impl Engine {
     ///
     /// # Errors
     /// See [`ProposeError`].
-    pub(crate) async fn propose(&self, commands: Vec<Command>) -> Result<Vec<Applied>, ProposeError> {
+    pub(crate) async fn propose(&self, commands: Arc<[Command]>) -> Result<Vec<Applied>, ProposeError> {
         let batch = Batch {
             rule: DigestRule::NEWEST,
-            commands: commands.into(),
+            commands,
         };
         match self.raft.client_write(batch).await {
             Ok(response) => Ok(response.data),

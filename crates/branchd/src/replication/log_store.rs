@@ -22,7 +22,7 @@ const SLOT_VOTE: u8 = 1;
 const SLOT_COMMITTED: u8 = 2;
 
 /// How many of the newest entries are kept decoded, for the followers' streams and for apply, which read what was just
-/// appended. An entry holds at most a batch of commands (`writes::writer::BATCH_LEN_MAX`).
+/// appended. An entry holds at most a batch of commands (`writes::queue::BATCH_LEN_MAX`).
 const RECENT_LEN_MAX: usize = 512;
 
 /// How much one read takes from the journal's files at a time, in bytes.

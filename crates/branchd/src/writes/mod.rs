@@ -1,5 +1,13 @@
-//! The path of a write from the service to its outcome: [`writer`] queues writes and has them decided in batches,
-//! [`propagation`] waits until every branch has applied one.
+//! The path of a write from the service to its outcome.
+//!
+//! [`writer`] is the way in. [`queue`] decides what is sent when, and what each caller is told, as a pure state machine;
+//! [`shared`] holds it, [`worker`] performs what it decides, [`forward`] reaches the branch that leads, [`error`] is why a write
+//! has no outcome. [`propagation`] waits until every branch has applied a write.
 
+pub(crate) mod error;
+mod forward;
 pub(crate) mod propagation;
+pub(crate) mod queue;
+mod shared;
+mod worker;
 pub(crate) mod writer;

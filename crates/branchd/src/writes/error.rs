@@ -1,0 +1,36 @@
+//! Why a write has no outcome.
+
+/// Why a write was not answered with an outcome. All but `Unknown` and `InDoubt` say that it was not, and will not be, applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error("too many writes are waiting at branch {branch} (over {max}): try again, with the same request id")]
+    Overloaded { branch: u32, max: usize },
+    /// Only a forwarded write ends in this.
+    #[error("branch {branch} does not lead")]
+    NotLeader { branch: u32 },
+    #[error(
+        "the disk of branch {branch}, which leads, is full: make room there, then try again with the same request id"
+    )]
+    DiskFull { branch: u32 },
+    #[error("no leader took the write in time: try again, or at another branch")]
+    NotApplied,
+    /// The branch is cut off from the leader, or the bank has none.
+    #[error("branch {branch} reaches no leader: try another branch, or this one again later")]
+    NoLeader { branch: u32 },
+    #[error("branch {branch} is stopping: ask another, or this one again once it is back")]
+    Stopping { branch: u32 },
+    #[error("the write may have been applied: ask again with the same request id")]
+    Unknown,
+    /// This is known before the deadline.
+    #[error(
+        "the write may have been applied, and branch {branch} cannot find out: ask another branch with the same request id"
+    )]
+    InDoubt { branch: u32 },
+}
+
+impl WriteError {
+    /// Whether the write may have been applied, or may still be.
+    pub(crate) fn may_be_applied(&self) -> bool {
+        matches!(self, Self::Unknown | Self::InDoubt { .. })
+    }
+}

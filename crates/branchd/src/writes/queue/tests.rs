@@ -1,0 +1,99 @@
+//! The write queue: one table of every state and event, random histories, and bounds.
+
+mod model;
+mod table;
+
+use super::*;
+use bank_ledger::{AccountName, Action, Amount, Outcome, RequestId};
+
+const BRANCH: u32 = 7;
+/// For writes that outlive some attempts.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// A deposit that bears the number of its write.
+fn command(number: usize) -> Command {
+    Command {
+        request_id: RequestId((number as u128).to_be_bytes()),
+        time_us: 0,
+        action: Action::Deposit {
+            account: AccountName::main(),
+            amount: Amount::new(1).expect("an amount"),
+        },
+    }
+}
+
+fn number(command: &Command) -> usize {
+    usize::try_from(u128::from_be_bytes(command.request_id.0)).expect("a number")
+}
+
+fn outcomes(len: usize) -> Vec<Applied> {
+    let applied = Applied {
+        position: 1,
+        outcome: Outcome::Accepted { balance: 1 },
+        repeated: false,
+    };
+    vec![applied; len]
+}
+
+/// Submits writes whose callers are their numbers.
+fn submit(
+    queue: &mut Queue<usize>,
+    numbers: Range<usize>,
+    deadline: Instant,
+    origin: Origin,
+) -> Result<Submitted, WriteError> {
+    queue.submit(numbers.map(|number| (command(number), number)), deadline, origin)
+}
+
+#[test]
+fn a_batch_that_goes_out_again_leaves_out_what_nobody_waits_for() {
+    let now = Instant::now();
+    let mut queue = Queue::new(BRANCH);
+    submit(&mut queue, 0..4, now + PATIENT, Origin::Customer).expect("taken");
+    queue.forget(1..2);
+    let sent = |step: Step<usize>| match step.next {
+        Next::Attempt { commands, .. } => commands.iter().map(number).collect::<Vec<_>>(),
+        next => panic!("no attempt: {next:?}"),
+    };
+    assert_eq!(sent(queue.handle(0, Event::Ready(Lead::Here), now)), [0, 2, 3]);
+    queue.handle(0, Event::LeaderChanged, now);
+    queue.expire(2..3);
+    assert_eq!(sent(queue.handle(0, Event::Ready(Lead::Elsewhere), now)), [0, 3]);
+    let answers = queue.handle(0, Event::Ended(Ok(outcomes(2))), now).answers;
+    assert_eq!(answers.iter().map(|(caller, _)| *caller).collect::<Vec<_>>(), [0, 3]);
+}
+
+#[test]
+fn a_full_queue_refuses_all_of_what_does_not_fit() {
+    let now = Instant::now();
+    let mut queue = Queue::new(BRANCH);
+    let mut submit = |numbers, origin| submit(&mut queue, numbers, now + PATIENT, origin);
+    let overloaded = || {
+        let (branch, max) = (BRANCH, QUEUE_LEN_MAX);
+        Err(WriteError::Overloaded { branch, max })
+    };
+    submit(0..QUEUE_LEN_MAX - 1, Origin::Customer).expect("there is room");
+    assert_eq!(submit(0..2, Origin::Branch), overloaded());
+    submit(0..1, Origin::Branch).expect("there is room for one");
+    assert_eq!(submit(0..1, Origin::Customer), overloaded());
+    for slot in 0..SLOTS {
+        let step = queue.handle(slot, Event::Ready(Lead::Here), now);
+        let Next::Attempt { commands, .. } = step.next else {
+            panic!("{:?}", step.next);
+        };
+        assert_eq!(commands.len(), BATCH_LEN_MAX);
+        assert_eq!(step.call, slot + 1 < SLOTS, "another slot is called while one rests");
+    }
+}
+
+#[test]
+fn waits_for_a_leader_grow_up_to_a_bound() {
+    let now = Instant::now();
+    let mut queue = Queue::new(BRANCH);
+    submit(&mut queue, 0..1, now + PATIENT, Origin::Customer).expect("taken");
+    let waits = [(); 7].map(|()| match queue.handle(0, Event::Ready(Lead::Unknown), now).next {
+        Next::AwaitLeader { until } => until.duration_since(now).as_millis(),
+        next => panic!("{next:?}"),
+    });
+    assert_eq!(waits, [2, 4, 8, 16, 32, 50, 50]);
+}
