@@ -8,6 +8,7 @@
 //! Invariants:
 //! - A write that may have been proposed is never answered with an error that says it was not applied.
 //! - A write is answered once. Its caller is taken out of the queue with the answer.
+//! - A batch that this branch proposed as the leader is not proposed again while this branch leads.
 //! - Where something waits and a slot is free, that slot reports `Ready`, or a slot is to be called.
 
 mod batch;
@@ -33,7 +34,8 @@ pub(super) const QUEUE_LEN_MAX: usize = 16 * 1024;
 pub(crate) const BATCH_LEN_MAX: usize = 1024;
 /// How many batches are under way at once: one on the disks while the next one is on its way there.
 pub(super) const SLOTS: usize = 2;
-/// How long one attempt may take before the batch goes out again.
+/// How long another branch may take over a batch before it goes out again, and how often a leader looks whether anyone
+/// still waits for the batch that it proposed.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an attempt may still take once the branch is stopping: a batch on its way to the disks takes milliseconds.
 pub(super) const STOPPING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -156,8 +158,8 @@ impl<C> Queue<C> {
             }
             (Slot::Attempting { batch, .. }, Event::Ended(result)) => self.ended(batch, result, now, &mut answers),
             (Slot::Attempting { batch, .. }, Event::LeaderChanged) => self.failed(batch, true, now, &mut answers),
-            (Slot::Attempting { batch, until, .. }, Event::TimedOut) if until <= now => {
-                self.failed(batch, true, now, &mut answers)
+            (Slot::Attempting { batch, route, until }, Event::TimedOut) if until <= now => {
+                self.timed_out(batch, route, now, &mut answers)
             }
             (Slot::Attempting { batch, route, until }, Event::Stopping) => Slot::Attempting {
                 batch,
@@ -249,6 +251,19 @@ impl<C> Queue<C> {
             Err(ProposeError::Overloaded { branch }) => self.refuse(batch, &overloaded(branch), answers),
             Ok(_) | Err(ProposeError::Unknown(_)) => self.failed(batch, true, now, answers),
         }
+    }
+
+    fn timed_out(&mut self, batch: Batch<C>, route: Route, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
+        if self.stopping || route == Route::Forward {
+            return self.failed(batch, true, now, answers);
+        }
+        // Its entry is in this leader's journal already: another one would be as slow.
+        let awaited = |write: &Write<C>| write.caller.is_some();
+        if batch.writes.iter().any(awaited) {
+            let until = now + ATTEMPT_TIMEOUT;
+            return Slot::Attempting { batch, route, until };
+        }
+        Slot::Idle
     }
 
     /// An attempt failed. `in_doubt`: it may have proposed the batch.

@@ -46,6 +46,39 @@ fn submit(
 }
 
 #[test]
+fn a_leader_on_a_slow_quorum_goes_on_waiting_for_the_batch_that_it_proposed() {
+    let began = Instant::now();
+    let mut queue = Queue::new(BRANCH);
+    submit(&mut queue, 0..3, began + PATIENT, Origin::Customer).expect("taken");
+    let step = queue.handle(0, Event::Ready(Lead::Here), began);
+    assert!(matches!(step.next, Next::Attempt { .. }), "{step:?}");
+    let mut until = began + ATTEMPT_TIMEOUT;
+    while until < began + PATIENT {
+        let step = queue.handle(0, Event::TimedOut, until);
+        until += ATTEMPT_TIMEOUT;
+        assert_eq!((step.answers, step.next), (vec![], Next::Continue { until }));
+    }
+    let applied = queue.handle(0, Event::Ended(Ok(outcomes(3))), until);
+    assert!(applied.answers.iter().all(|(_, answer)| answer.is_ok()));
+    assert_eq!((applied.answers.len(), applied.next), (3, Next::Rest));
+}
+
+#[test]
+fn a_proposed_batch_is_let_go_once_nobody_waits_for_it() {
+    let now = Instant::now();
+    let mut queue = Queue::new(BRANCH);
+    let Submitted { tickets, .. } = submit(&mut queue, 0..3, now + PATIENT, Origin::Customer).expect("taken");
+    queue.handle(0, Event::Ready(Lead::Here), now);
+    queue.forget(0..2);
+    let later = now + ATTEMPT_TIMEOUT;
+    let next = queue.handle(0, Event::TimedOut, later).next;
+    assert!(matches!(next, Next::Continue { .. }), "one still waits: {next:?}");
+    assert_eq!(queue.expire(tickets), [(2, Err(WriteError::Unknown))]);
+    let next = queue.handle(0, Event::TimedOut, later + ATTEMPT_TIMEOUT).next;
+    assert_eq!(next, Next::Rest);
+}
+
+#[test]
 fn a_batch_that_goes_out_again_leaves_out_what_nobody_waits_for() {
     let now = Instant::now();
     let mut queue = Queue::new(BRANCH);

@@ -27,7 +27,11 @@ impl Known {
 enum Doing {
     Rest,
     Take,
-    Attempt { numbers: Vec<usize>, until: Instant },
+    Attempt {
+        numbers: Vec<usize>,
+        route: Route,
+        until: Instant,
+    },
     AwaitLeader,
     End,
 }
@@ -175,10 +179,12 @@ impl World {
         let Step { answers, next, call } = self.queue.handle(slot, event, self.now);
         self.called |= call;
         self.hear(answers);
-        if let Doing::Attempt { numbers, .. } = &doing
+        if let Doing::Attempt { numbers, route, .. } = &doing
             && may_go_on
             && !matches!(next, Next::Continue { .. })
         {
+            let let_go = matches!(next, Next::Take | Next::Rest) || self.stopping;
+            assert!(let_go || *route == Route::Forward, "a leader gives up what it proposed");
             self.attempt_is_over(numbers, true);
         }
         self.slots[slot] = match (next, doing) {
@@ -186,9 +192,11 @@ impl World {
             (Next::Take, _) => Doing::Take,
             (Next::AwaitLeader { .. }, _) => Doing::AwaitLeader,
             (Next::End, _) => Doing::End,
-            (Next::Continue { until }, Doing::Attempt { numbers, .. }) => Doing::Attempt { numbers, until },
+            (Next::Continue { until }, Doing::Attempt { numbers, route, .. }) => {
+                Doing::Attempt { numbers, route, until }
+            }
             (Next::Continue { .. }, doing) => panic!("no attempt to go on with: {doing:?}"),
-            (Next::Attempt { commands, until, .. }, _) => {
+            (Next::Attempt { commands, route, until }, _) => {
                 let numbers: Vec<usize> = commands.iter().map(number).collect();
                 assert!((1..=BATCH_LEN_MAX).contains(&numbers.len()));
                 for &number in &numbers {
@@ -199,7 +207,7 @@ impl World {
                 for &number in &numbers {
                     self.writes[number].attempted = true;
                 }
-                Doing::Attempt { numbers, until }
+                Doing::Attempt { numbers, route, until }
             }
         };
     }
