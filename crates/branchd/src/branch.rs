@@ -304,11 +304,6 @@ impl Branch {
         self.stopping.cancel();
     }
 
-    /// Whether [`Self::stop`] has been called.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.is_cancelled()
-    }
-
     /// Resolves when [`Self::stop`] is called.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         self.stopping.clone().cancelled_owned()

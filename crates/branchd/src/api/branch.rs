@@ -254,13 +254,13 @@ impl BranchService for BranchApi {
         let request = request.into_inner();
         let bank = self.greeted(request.peer, sender)?;
         // The caller takes an answer for a sign that this branch stays.
-        if self.0.is_stopping() {
-            return Err(Status::unavailable("this branch is stopping"));
+        tokio::select! {
+            biased;
+            () = self.0.stopping() => return Err(Status::unavailable("this branch is stopping")),
+            reached = bank.reads.wait_for_branch(request.position, deadline) => {
+                reached.map_err(|error| fate::of_read(&error))?;
+            }
         }
-        bank.reads
-            .wait_for_branch(request.position, deadline)
-            .await
-            .map_err(|error| fate::of_read(&error))?;
         Ok(Response::new(v1::AwaitPositionResponse {
             position: bank.books.position(),
         }))
