@@ -102,7 +102,7 @@ pub(crate) struct Branch {
     pub(crate) config: Config,
     /// Where it listens, as bound.
     pub(crate) address: String,
-    pub(crate) directory: DataDirectory,
+    pub(crate) directory: Arc<DataDirectory>,
     /// Of its bank, or of the bank that it is to have.
     pub(crate) secret: Secret,
     pub(crate) peers: Peers,
@@ -125,9 +125,17 @@ impl Branch {
     /// # Errors
     /// See [`BranchError`].
     pub(crate) async fn open(config: Config, address: String) -> Result<Self, BranchError> {
-        let directory = DataDirectory::open(&config.data, config.branch)?;
-        directory.remove_strays();
-        let secret = secret::settle(&directory, &config.secret)?;
+        let (data, branch, source) = (config.data.clone(), config.branch, config.secret.clone());
+        let taken = tokio::task::spawn_blocking(move || {
+            let directory = DataDirectory::open(&data, branch)?;
+            directory.remove_strays();
+            let secret = secret::settle(&directory, &source)?;
+            if directory.bank_id().is_none() {
+                unjoined::clear(&directory)?;
+            }
+            Ok::<_, BranchError>((Arc::new(directory), secret))
+        });
+        let (directory, secret) = taken.await??;
         let me = BranchIdentity {
             branch: config.branch,
             replica: directory.replica(),
@@ -146,9 +154,8 @@ impl Branch {
             tasks: TaskTracker::new(),
             opened: watch::Sender::new(false),
         };
-        match branch.directory.bank_id() {
-            Some(bank_id) => branch.open_bank(bank_id).await?,
-            None => unjoined::clear(&branch.directory)?,
+        if let Some(bank_id) = branch.directory.bank_id() {
+            branch.open_bank(bank_id).await?;
         }
         Ok(branch)
     }
@@ -192,26 +199,26 @@ impl Branch {
         };
         let stamp = stamp(bank_id, replica);
         let joined = self.directory.bank_id().is_some();
-        if !joined {
-            unjoined::clear(&self.directory)?;
-        }
-        let (journal_path, ledger_path) = (self.directory.journal(), self.directory.ledger());
+        let directory = Arc::clone(&self.directory);
         let accept_copy = self.config.accept_moved;
         let files = tokio::task::spawn_blocking(move || {
+            if !joined {
+                unjoined::clear(&directory)?;
+            }
             // A branch that has joined has promised things; without its journal it no longer knows which.
             let options = bank_wal::Options {
                 must_exist: joined,
                 accept_copy,
                 ..Default::default()
             };
-            let journal = Journal::open(&journal_path, stamp, options)?;
-            let (file, books) = BooksFile::open(&ledger_path, *bank_id.as_bytes())?;
+            let journal = Journal::open(&directory.journal(), stamp, options)?;
+            let (file, books) = BooksFile::open(&directory.ledger(), *bank_id.as_bytes())?;
+            if !joined {
+                directory.join(bank_id)?;
+            }
             Ok::<_, BranchError>((Arc::new(journal), file, books))
         });
         let (journal, file, books) = files.await??;
-        if !joined {
-            self.directory.join(bank_id)?;
-        }
         let agreement = Agreement::new(books.ledger());
         let parts = Parts {
             identity,
