@@ -1,6 +1,7 @@
 //! One branch, from the start of its process to the end: first without a bank, then, for good, with one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bank_auth::{BranchIdentity, Party, Secret};
 use bank_wal::Journal;
@@ -26,6 +27,9 @@ use crate::store::{BooksFile, Reader};
 use crate::unjoined;
 use crate::writes::propagation;
 use crate::writes::writer::Writer;
+
+/// How long the tasks of a branch may take to end once it is stopping: longer than a batch of writes may.
+const TASKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a branch cannot take part in its bank.
 #[derive(Debug, thiserror::Error)]
@@ -238,15 +242,23 @@ impl Branch {
         let window = self.config.timing.election_timeout_max();
         let members = Members::new(identity, engine.clone(), self.peers.clone(), window);
         let members = Arc::new(members);
-        tokio::spawn(Arc::clone(&members).drive());
+        self.spawn(Arc::clone(&members).drive());
         let standing = Standing::new(!joined);
         let followed = standing.clone();
-        tokio::spawn(followed.follow(identity, engine.clone(), self.peers.clone(), window, self.stopping()));
+        self.spawn(followed.follow(identity, engine.clone(), self.peers.clone(), window));
         let catching_up = CatchingUp::new(&engine, !joined);
-        tokio::spawn(catching_up.clone().follow(engine.clone(), self.stopping()));
+        self.spawn(catching_up.clone().follow(engine.clone()));
         let writer = Writer::start(identity, &engine, &self.peers, &self.tasks, &self.stopping);
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
-        self.compare_books(identity, engine.clone(), agreement.clone());
+        let comparison = Comparison {
+            identity,
+            engine: engine.clone(),
+            peers: self.peers.clone(),
+            agreement: agreement.clone(),
+            stop: self.stop.clone(),
+            directory: self.directory.path().to_owned(),
+        };
+        self.spawn(comparison.run());
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
         Ok(Bank {
             identity,
@@ -263,23 +275,11 @@ impl Branch {
         })
     }
 
-    /// Starts the comparing of the books with the other branches'; it ends with the branch.
-    fn compare_books(&self, identity: Identity, engine: Engine, agreement: Agreement) {
-        let comparison = Comparison {
-            identity,
-            engine,
-            peers: self.peers.clone(),
-            agreement,
-            stop: self.stop.clone(),
-            directory: self.directory.path().to_owned(),
-        };
-        let stopping = self.stopping();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = comparison.run() => {}
-                () = stopping => {}
-            }
-        });
+    /// Runs a task until it is over or the branch stops.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        self.tasks
+            .spawn(async move { stopping.run_until_cancelled_owned(task).await });
     }
 
     /// The bank, if this branch has one.
@@ -353,8 +353,16 @@ impl Branch {
         }
     }
 
-    /// Ends the branch's part in its bank, and closes its files.
+    /// Waits for the tasks of a branch that is stopping, ends its part in its bank and closes its files.
     pub(crate) async fn close(&self) {
+        self.tasks.close();
+        if tokio::time::timeout(TASKS_TIMEOUT, self.tasks.wait()).await.is_err() {
+            let tasks = self.tasks.len();
+            tracing::warn!(
+                tasks,
+                "tasks were still under way after {TASKS_TIMEOUT:?}: they are cut off"
+            );
+        }
         let Some(bank) = self.bank_if_any() else { return };
         bank.engine.shutdown().await;
         let journal = Arc::clone(&bank.journal);

@@ -50,8 +50,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let number = config.branch;
     let branch = Arc::new(Branch::open(config, address).await?);
     started(&branch);
-    let serving = tokio::spawn(server::serve(Arc::clone(&branch), listener, branch.stopping()));
-    let mut serving = std::pin::pin!(serving);
+    let mut serving = tokio::spawn(server::serve(Arc::clone(&branch), listener, branch.stopping()));
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
@@ -59,36 +58,33 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
             Ending::Said(reason) => DaemonError::Stopped { reason },
             Ending::Engine(reason) => DaemonError::Failed { branch: number, reason },
         }),
-        served = &mut serving => match served {
-            Ok(Err(error)) => return Err(error.into()),
-            Ok(Ok(())) => {
-                let reason = "its server has ended by itself".to_owned();
-                return Err(DaemonError::Failed { branch: number, reason });
-            }
-            Err(panicked) => return Err(DaemonError::Failed { branch: number, reason: panicked.to_string() }),
-        },
+        served = &mut serving => Err(match served {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) => DaemonError::Failed { branch: number, reason: "its server has ended by itself".to_owned() },
+            Err(panicked) => DaemonError::Failed { branch: number, reason: panicked.to_string() },
+        }),
     };
-    match ended {
-        Ok(()) => {
-            tracing::info!(branch = number, "stopping");
-            // The lead is handed over while calls are still answered, then the server drains.
-            branch.close_lead().await;
-            branch.stop();
-            if tokio::time::timeout(DRAIN_TIMEOUT, serving).await.is_err() {
-                tracing::warn!(
-                    branch = number,
-                    "calls were still under way after {DRAIN_TIMEOUT:?}: they are cut off"
-                );
-            }
-            if tokio::time::timeout(DRAIN_TIMEOUT, branch.close()).await.is_err() {
-                // What was acknowledged is on the disk already.
-                tracing::warn!(branch = number, "the files were not closed within {DRAIN_TIMEOUT:?}");
-            }
-            tracing::info!(branch = number, "stopped");
-            Ok(())
-        }
-        Err(error) => Err(error),
+    if let Err(error) = ended {
+        branch.stop();
+        return Err(error);
     }
+    tracing::info!(branch = number, "stopping");
+    // The lead is handed over while calls are still answered, then the server drains.
+    branch.close_lead().await;
+    branch.stop();
+    if tokio::time::timeout(DRAIN_TIMEOUT, &mut serving).await.is_err() {
+        tracing::warn!(
+            branch = number,
+            "calls were still under way after {DRAIN_TIMEOUT:?}: they are cut off"
+        );
+        serving.abort();
+    }
+    if tokio::time::timeout(DRAIN_TIMEOUT, branch.close()).await.is_err() {
+        // What was acknowledged is on the disk already.
+        tracing::warn!(branch = number, "the files were not closed within {DRAIN_TIMEOUT:?}");
+    }
+    tracing::info!(branch = number, "stopped");
+    Ok(())
 }
 
 /// The one line on start: who, where, with what.

@@ -51,15 +51,14 @@ impl CatchingUp {
         }
     }
 
-    /// Says so in the log, until it is current or `until`.
-    pub(crate) async fn follow(self, engine: Engine, until: impl Future<Output = ()>) {
+    /// Says so in the log, until it is current.
+    pub(crate) async fn follow(self, engine: Engine) {
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
         if acknowledged == CURRENT {
             return;
         }
         let applied_before = engine.reach().applied;
         let (mut said, mut told) = (false, false);
-        let mut until = std::pin::pin!(until);
         loop {
             let reach = engine.reach();
             let left = behind(acknowledged, reach);
@@ -77,10 +76,7 @@ impl CatchingUp {
             }
             // Without a word of a leader nobody knows what was decided meanwhile. What it says is known by the next look.
             told = engine.hears_a_leader(HEARD_WINDOW) && reach.decided > 0;
-            tokio::select! {
-                () = &mut until => return,
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
-            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 }

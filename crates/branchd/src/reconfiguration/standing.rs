@@ -85,16 +85,8 @@ impl Standing {
         }
     }
 
-    /// Finds out, and keeps finding out while no leader is heard within the window, until `until`.
-    pub(crate) async fn follow(
-        self,
-        identity: Identity,
-        engine: Engine,
-        peers: Peers,
-        window: Duration,
-        until: impl Future<Output = ()>,
-    ) {
-        let mut until = std::pin::pin!(until);
+    /// Finds out, and keeps finding out while no leader is heard within the window.
+    pub(crate) async fn follow(self, identity: Identity, engine: Engine, peers: Peers, window: Duration) {
         let mut round = 0;
         loop {
             let seats = engine.seats();
@@ -106,10 +98,7 @@ impl Standing {
                 found
             };
             self.learn(&found, &seats, &engine, identity);
-            tokio::select! {
-                () = &mut until => return,
-                () = tokio::time::sleep(ASK_INTERVAL) => {}
-            }
+            tokio::time::sleep(ASK_INTERVAL).await;
         }
     }
 
