@@ -4,7 +4,7 @@
 //! - [`operate`]: the verbs of the command line; [`args`] and [`config`]: the command line, raw and checked
 //! - [`daemon`]: one branch, run from start to end
 //! - `server`: the listener, with every limit on what comes in, and the check of who may make which call
-//! - `api`: the three gRPC services; they decode, validate, call and encode. `fate` and `outcome` turn results into messages
+//! - `api`: the three gRPC services; they decode, validate, call and encode
 //! - `membership`: what an operator asks about the bank's members
 //! - `branch`: what the services of one branch share; `unjoined`: clears files of an adoption that was cut short
 //! - `writes`: writes, batched on their way to the leader; `reads`: reads that wait for a position
@@ -29,10 +29,8 @@ pub mod config;
 pub mod daemon;
 mod directory;
 mod disk;
-mod fate;
 mod membership;
 pub mod operate;
-mod outcome;
 mod peers;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;

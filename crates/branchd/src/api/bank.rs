@@ -13,13 +13,15 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::deadline;
+use super::error;
 use crate::branch::{Bank, Branch};
 use crate::callers::Share;
 use crate::callers::waiting_places;
+use crate::clock;
 use crate::reads::Demand;
 use crate::store::{BooksError, Reader};
+use crate::writes::convert;
 use crate::writes::propagation;
-use crate::{clock, fate, outcome};
 
 /// How many accounts one page has at the most.
 const PAGE_LEN_MAX: u32 = 1000;
@@ -120,7 +122,7 @@ impl BankApi {
         };
         let waited = tokio::select! {
             biased;
-            waited = bank.reads.wait(demand, &connection, deadline) => waited.map_err(|error| fate::of_read(&error))?,
+            waited = bank.reads.wait(demand, &connection, deadline) => waited.map_err(|error| error::of_read(&error))?,
             status = bank.standing.lost() => return Err(status),
             // Whoever waits for what is to come had better ask another branch.
             () = async { self.0.stopping().await } => return Err(stopping(bank)),
@@ -136,24 +138,24 @@ impl BankApi {
         action: Result<Action, Status>,
         deadline: Instant,
     ) -> Result<v1::WriteResult, Status> {
-        let (bank, command, propagation) = self.checked(options, action).map_err(fate::not_applied)?;
+        let (bank, command, propagation) = self.checked(options, action).map_err(error::not_applied)?;
         if let Some(status) = bank.standing.refused() {
-            return Err(fate::not_applied(status));
+            return Err(error::not_applied(status));
         }
         let request_id = command.request_id;
         let _place = match propagation {
-            v1::Propagation::All => Some(propagation::place(bank).map_err(fate::not_applied)?),
+            v1::Propagation::All => Some(propagation::place(bank).map_err(error::not_applied)?),
             _ => None,
         };
         let decided = bank
             .writer
             .submit(command, deadline)
             .await
-            .map_err(|error| fate::of_write(&error))?;
+            .map_err(|error| error::of_write(&error))?;
         let (bank_id, branch) = (bank.identity.bank_id.to_string(), bank.identity.branch);
-        let Some(mut result) = outcome::to_customer(&decided, bank_id, branch) else {
+        let Some(mut result) = convert::to_customer(&decided, bank_id, branch) else {
             let first = decided.position;
-            return Err(fate::not_applied(Status::already_exists(format!(
+            return Err(error::not_applied(Status::already_exists(format!(
                 "request id {} was used for another write, at position {first}: give this one its own",
                 Uuid::from_bytes(request_id.0)
             ))));

@@ -14,13 +14,14 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::deadline;
+use super::error;
 use crate::branch::{Bank, Branch};
 use crate::callers::caller_of;
 use crate::peers::FORMAT;
 use crate::reconfiguration::{Wish, membership_of};
 use crate::replication::{Malformed, command_from_wire};
+use crate::writes::convert;
 use crate::writes::queue::BATCH_LEN_MAX;
-use crate::{fate, outcome};
 
 /// Serves the other branches.
 pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
@@ -177,11 +178,11 @@ impl BranchService for BranchApi {
                 commands.map_err(|error| Status::invalid_argument(error.to_string()))?,
             ))
         };
-        let (bank, commands) = checked().map_err(fate::not_applied)?;
+        let (bank, commands) = checked().map_err(error::not_applied)?;
         let applied = bank.writer.submit_forwarded(commands, deadline).await;
-        let applied = applied.map_err(|error| fate::of_write(&error))?;
+        let applied = applied.map_err(|error| error::of_write(&error))?;
         Ok(Response::new(v1::ForwardResponse {
-            outcomes: applied.iter().map(outcome::to_wire).collect(),
+            outcomes: applied.iter().map(convert::to_wire).collect(),
         }))
     }
 
@@ -192,7 +193,7 @@ impl BranchService for BranchApi {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;
         let bank = self.greeted(request.into_inner().peer, sender)?;
-        let _place = bank.reads.place_for_branch().map_err(|error| fate::of_read(&error))?;
+        let _place = bank.reads.place_for_branch().map_err(|error| error::of_read(&error))?;
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
             Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
@@ -258,7 +259,7 @@ impl BranchService for BranchApi {
             biased;
             () = self.0.stopping() => return Err(Status::unavailable("this branch is stopping")),
             reached = bank.reads.wait_for_branch(request.position, deadline) => {
-                reached.map_err(|error| fate::of_read(&error))?;
+                reached.map_err(|error| error::of_read(&error))?;
             }
         }
         Ok(Response::new(v1::AwaitPositionResponse {

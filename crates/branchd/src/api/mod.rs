@@ -7,6 +7,7 @@ pub(crate) mod bank;
 pub(crate) mod branch;
 pub(crate) mod commands;
 mod deadline;
+pub(crate) mod error;
 mod operator;
 
 pub(crate) use bank::BankApi;

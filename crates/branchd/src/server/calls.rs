@@ -15,8 +15,8 @@ use tower_layer::Layer;
 use super::bounds::Bounds;
 use super::receiving::Receiving;
 use super::sending::Sending;
+use crate::api::error;
 use crate::callers::{Allowance, Allowances, Calls, ConnectionInfo, Full, Share, caller_of};
-use crate::fate;
 
 /// Puts the bounds around every service.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ where
         let place = match Share::take_both(&own.calls, &all.calls, 1) {
             Ok(place) => place,
             Err(full) => {
-                let refused = fate::not_applied(too_many(full)).into_http();
+                let refused = error::not_applied(too_many(full)).into_http();
                 return Box::pin(std::future::ready(Ok(refused)));
             }
         };

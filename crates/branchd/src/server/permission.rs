@@ -9,8 +9,8 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tower_layer::Layer;
 
+use crate::api::error;
 use crate::callers::{Caller, caller_of};
-use crate::fate;
 
 const BRANCH_SERVICE: &str = "/bank.v1.BranchService/";
 const OPERATOR_SERVICE: &str = "/bank.v1.OperatorService/";
@@ -78,7 +78,7 @@ where
             Ok(()) => Either::Right(self.inner.call(request)),
             Err(denied) => {
                 // Of a write that a branch of an older version sent on: it was not applied, and can be asked elsewhere.
-                let status = fate::not_applied(Status::permission_denied(denied.to_string()));
+                let status = error::not_applied(Status::permission_denied(denied.to_string()));
                 Either::Left(ready(Ok(status.into_http())))
             }
         }

@@ -13,8 +13,8 @@ use tonic::codegen::Bytes;
 
 use super::bounds::{Bounds, Kind};
 use super::framing::{Framing, HEADER_LEN};
+use crate::api::error;
 use crate::callers::{Full, Held, Share};
-use crate::fate;
 
 /// A request's body. It ends with an error where it passes a bound.
 pub(super) struct Receiving {
@@ -176,7 +176,7 @@ impl http_body::Body for Receiving {
 /// A call with one message has not begun when that fails to arrive.
 fn refused(status: Status, kind: Kind) -> Status {
     match kind {
-        Kind::Single { .. } => fate::not_applied(status),
+        Kind::Single { .. } => error::not_applied(status),
         Kind::Stream { .. } => status,
     }
 }

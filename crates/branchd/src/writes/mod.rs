@@ -4,6 +4,7 @@
 //! [`shared`] holds it, [`worker`] performs what it decides, [`forward`] reaches the branch that leads, [`error`] is why a write
 //! has no outcome. [`propagation`] waits until every branch has applied a write.
 
+pub(crate) mod convert;
 pub(crate) mod error;
 mod forward;
 pub(crate) mod propagation;
