@@ -10,7 +10,7 @@ use bank_ledger::{Applied, Command, DigestRule, Position};
 use bank_proto::v1;
 use bank_wal::Journal;
 use futures::FutureExt;
-use openraft::error::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
+use openraft::error::{ClientWriteError, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;
 use openraft::{Config, RaftMetrics, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::sync::Mutex;
@@ -21,7 +21,6 @@ use uuid::Uuid;
 use super::convert;
 use super::log_store::{KnownTerm, LogStore};
 use super::peer_client::NetworkFactory;
-use super::peer_server::malformed;
 use super::state_machine::{AppliedTo, ApplyTimes, Machine, entries_up_to};
 use super::succession::{self, Succession};
 use super::types::{Batch, LogId, Raft, TypeConfig};
@@ -275,7 +274,7 @@ impl Engine {
     /// # Errors
     /// INVALID_ARGUMENT where the index is none. `false`: not in time.
     pub(crate) async fn await_applied(&self, index: v1::LogId, deadline: Instant) -> Result<bool, Status> {
-        let log_id = convert::log_id_back(index).map_err(malformed)?;
+        let log_id = convert::log_id_back(index)?;
         // The index alone decides: all that was acknowledged before the read began has it or a lower one, in every log.
         let applied = self.applied_to.entries.wait_for(entries_up_to(Some(log_id)));
         Ok(tokio::time::timeout_at(deadline, applied).await.is_ok())
@@ -346,10 +345,6 @@ impl Engine {
             tracing::warn!(%error, "the replication engine ended badly");
         }
     }
-}
-
-pub(super) fn stopped(fatal: Fatal<TypeConfig>) -> Status {
-    Status::unavailable(format!("the branch is stopping: {fatal}"))
 }
 
 fn config(identity: &Identity, timing: Timing, checkpoint_entries: u64) -> Result<Config, openraft::ConfigError> {

@@ -4,13 +4,15 @@
 //! - [`types`] fixes what openraft replicates; [`convert`] turns its types into messages and back
 //! - [`log_store`] keeps its log in the write-ahead log; [`state_machine`] applies it to the store, and [`progress`] wakes up
 //!   those who wait for a position
-//! - [`peer_client`] sends its messages over gRPC; [`peer_server`] takes those of other branches
+//! - [`peer_client`] sends its messages over gRPC; [`peer_server`] takes those of other branches; [`error`]: what these are told
+//!   of a failure
 //! - [`sending`] and [`receiving`] carry a whole copy of the books, within the bounds of [`copying`]
 //! - [`succession`] decides when another branch should lead
 
 mod convert;
 mod copying;
 pub(crate) mod engine;
+mod error;
 mod log_store;
 pub(crate) mod membership;
 mod peer_client;

@@ -1,4 +1,4 @@
-//! What the other branches say to the engine, from messages to openraft and back.
+//! The engine's side of the calls that other branches make: their messages are checked before the engine sees them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::sync::atomic::Ordering;
 use bank_proto::v1;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use openraft::error::RaftError;
 use tonic::Status;
 
 use super::convert;
-use super::engine::{Engine, stopped};
+use super::engine::Engine;
+use super::error::{stopped, unavailable};
 use super::log_store::KnownTerm;
-use super::types::{TypeConfig, Vote};
+use super::types::Vote;
 use crate::clock::monotonic_us;
 
 impl Engine {
-    /// Serves a leader's stream of entries, until it or `until` ends. Here and below, `sender` is the replica at the other
-    /// end of the connection.
+    /// Serves a leader's stream of entries, until the stream or `until` ends. Here and below, `sender` is the replica at the
+    /// other end of the connection.
     pub(crate) fn append(
         &self,
         requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
@@ -30,18 +30,18 @@ impl Engine {
         let space = self.space.clone();
         let signs = self.succession.signs.clone();
         let room = self.space.clone();
-        // A request that is none ends the stream, and the leader opens another. Its sender is told why.
+        // A malformed request ends the stream with INVALID_ARGUMENT. The leader opens another stream.
         let (bad, mut why) = tokio::sync::mpsc::channel(1);
         let heard_us = Arc::clone(&self.heard_us);
         let requests = requests
             .take_until(until)
             .map(move |request| {
                 let request = request.and_then(|request| {
-                    let request = convert::append_request_back(request).map_err(malformed)?;
-                    convert::sound_append(&request, me).map_err(malformed)?;
+                    let request = convert::append_request_back(request)?;
+                    convert::sound_append(&request, me)?;
                     admissible(&request.vote, sender, &term)?;
                     heard_us.store(monotonic_us(), Ordering::Relaxed);
-                    // Not taken, rather than taken and not applied. The leader tries again, and its heartbeats are heard.
+                    // Entries that could not be applied are not taken. The leader tries again, and its heartbeats are heard.
                     if !request.entries.is_empty() && space.is_exhausted() {
                         return Err(Status::unavailable(
                             "the disk is full: no entries are taken until there is room",
@@ -52,7 +52,7 @@ impl Engine {
                 });
                 request.map_err(|status| {
                     tracing::debug!(reason = status.message(), "a leader's stream of entries broke off");
-                    // Only the first is told, and there is none after it.
+                    // The channel holds one status. The stream ends with the first.
                     let _ = bad.try_send(status);
                 })
             })
@@ -73,8 +73,8 @@ impl Engine {
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
-        let request = convert::vote_request_back(request).map_err(malformed)?;
-        convert::sound_candidate(&request).map_err(malformed)?;
+        let request = convert::vote_request_back(request)?;
+        convert::sound_candidate(&request)?;
         admissible(&request.vote, sender, &self.term)?;
         self.raft
             .vote(request)
@@ -83,13 +83,13 @@ impl Engine {
             .map_err(unavailable)
     }
 
-    /// Answers who would be a candidate.
+    /// Answers a branch that asks whether it would be voted for.
     ///
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn pre_vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
-        let request = convert::vote_request_back(request).map_err(malformed)?;
-        convert::sound_candidate(&request).map_err(malformed)?;
+        let request = convert::vote_request_back(request)?;
+        convert::sound_candidate(&request)?;
         admissible(&request.vote, sender, &self.term)?;
         self.look_after_leader().await;
         self.raft
@@ -99,7 +99,7 @@ impl Engine {
             .map_err(unavailable)
     }
 
-    /// Hears that the leader wants this or another branch to lead.
+    /// Takes up that the leader hands over to this or another branch.
     ///
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
@@ -108,9 +108,9 @@ impl Engine {
         request: v1::TransferLeaderRequest,
         sender: u64,
     ) -> Result<v1::TransferLeaderResponse, Status> {
-        let from = convert::vote_back(request.from_leader).map_err(malformed)?;
+        let from = convert::vote_back(request.from_leader)?;
         admissible(&from, sender, &self.term)?;
-        let last = convert::log_id_back_opt(request.last_log_id).map_err(malformed)?;
+        let last = convert::log_id_back_opt(request.last_log_id)?;
         let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
         let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
         Ok(v1::TransferLeaderResponse {
@@ -119,16 +119,11 @@ impl Engine {
     }
 }
 
-/// A vote is the sender's own, and its term within reach.
+/// Checks that a vote is the sender's own, and that its term is within reach.
+///
+/// # Errors
+/// INVALID_ARGUMENT.
 pub(super) fn admissible(vote: &Vote, sender: u64, term: &KnownTerm) -> Result<(), Status> {
-    convert::own(vote, sender).map_err(malformed)?;
-    convert::reachable(vote, term.get()).map_err(malformed)
-}
-
-pub(super) fn malformed(error: convert::Malformed) -> Status {
-    Status::invalid_argument(error.to_string())
-}
-
-fn unavailable(error: RaftError<TypeConfig>) -> Status {
-    Status::unavailable(error.to_string())
+    convert::own(vote, sender)?;
+    Ok(convert::reachable(vote, term.get())?)
 }

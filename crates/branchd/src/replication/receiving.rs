@@ -11,8 +11,9 @@ use tonic::Status;
 
 use super::convert;
 use super::copying::{CHUNK_TIMEOUT, travel_timeout};
-use super::engine::{Engine, stopped};
-use super::peer_server::{admissible, malformed};
+use super::engine::Engine;
+use super::error::stopped;
+use super::peer_server::admissible;
 use super::state_machine::{BooksCopy, TemporaryFile, decode};
 use super::types::{Snapshot, SnapshotMeta, Vote};
 use crate::disk;
@@ -29,7 +30,7 @@ impl Engine {
         offer: v1::OfferSnapshotRequest,
         sender: u64,
     ) -> Result<v1::OfferSnapshotResponse, Status> {
-        let vote = convert::vote_back(offer.vote).map_err(malformed)?;
+        let vote = convert::vote_back(offer.vote)?;
         admissible(&vote, sender, &self.term)?;
         let refused = if self.receiving.try_lock().is_err() {
             Some(TAKING_ANOTHER.to_owned())
@@ -54,9 +55,9 @@ impl Engine {
         sender: u64,
         chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
     ) -> Result<v1::InstallSnapshotResponse, Status> {
-        let meta = convert::snapshot_meta_back(&header).map_err(malformed)?;
-        let vote = convert::vote_back(header.vote).map_err(malformed)?;
-        convert::sound_snapshot(&vote, &meta, *self.raft.node_id()).map_err(malformed)?;
+        let meta = convert::snapshot_meta_back(&header)?;
+        let vote = convert::vote_back(header.vote)?;
+        convert::sound_snapshot(&vote, &meta, *self.raft.node_id())?;
         admissible(&vote, sender, &self.term)?;
         let _turn = self
             .receiving
