@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use super::deadline;
 use super::error;
+use super::outcome::Decision;
 use crate::branch::{Bank, Branch};
 use crate::callers::Share;
 use crate::callers::waiting_places;
 use crate::clock;
 use crate::reads::Demand;
 use crate::store::{BooksError, Reader};
-use crate::writes::convert;
 use crate::writes::propagation;
 
 /// How many accounts one page has at the most.
@@ -66,14 +66,6 @@ fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
     Err(Status::failed_precondition(format!(
         "the session is of bank {asked}, branch {branch} is of bank {here}: use another session, or that bank's branches"
     )))
-}
-
-fn books_failed(error: &BooksError) -> Status {
-    tracing::error!(%error, "the books cannot be read");
-    match error {
-        BooksError::Full { .. } => Status::resource_exhausted(error.to_string()),
-        _ => Status::internal(error.to_string()),
-    }
 }
 
 fn stopping(bank: &Bank) -> Status {
@@ -122,7 +114,7 @@ impl BankApi {
         };
         let waited = tokio::select! {
             biased;
-            waited = bank.reads.wait(demand, &connection, deadline) => waited.map_err(|error| error::of_read(&error))?,
+            waited = bank.reads.wait(demand, &connection, deadline) => waited?,
             status = bank.standing.lost() => return Err(status),
             // Whoever waits for what is to come had better ask another branch.
             () = async { self.0.stopping().await } => return Err(stopping(bank)),
@@ -147,19 +139,13 @@ impl BankApi {
             v1::Propagation::All => Some(propagation::place(bank).map_err(error::not_applied)?),
             _ => None,
         };
-        let decided = bank
-            .writer
-            .submit(command, deadline)
-            .await
-            .map_err(|error| error::of_write(&error))?;
-        let (bank_id, branch) = (bank.identity.bank_id.to_string(), bank.identity.branch);
-        let Some(mut result) = convert::to_customer(&decided, bank_id, branch) else {
-            let first = decided.position;
-            return Err(error::not_applied(Status::already_exists(format!(
-                "request id {} was used for another write, at position {first}: give this one its own",
-                Uuid::from_bytes(request_id.0)
-            ))));
+        let applied = bank.writer.submit(command, deadline).await?;
+        let decision = Decision {
+            answers: bank.identity,
+            request_id,
+            applied,
         };
+        let mut result = v1::WriteResult::try_from(decision)?;
         if propagation == v1::Propagation::All {
             result.missing_branches = propagation::everywhere(&self.0, bank, result.position, deadline).await;
         }
@@ -428,7 +414,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(read).await;
     drop(place);
     match done {
-        Ok(result) => result.map_err(|error| books_failed(&error)),
+        Ok(result) => result.map_err(|error| {
+            tracing::error!(%error, "the books cannot be read");
+            error.into()
+        }),
         Err(error) => Err(Status::internal(error.to_string())),
     }
 }

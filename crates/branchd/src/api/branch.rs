@@ -20,7 +20,7 @@ use crate::callers::caller_of;
 use crate::peers::FORMAT;
 use crate::reconfiguration::{Wish, membership_of};
 use crate::replication::{Malformed, command_from_wire};
-use crate::writes::convert;
+use crate::writes::convert::outcome_to_wire;
 use crate::writes::queue::BATCH_LEN_MAX;
 
 /// Serves the other branches.
@@ -173,16 +173,12 @@ impl BranchService for BranchApi {
                 )));
             }
             let commands: Result<_, Malformed> = request.commands.into_iter().map(command_from_wire).collect();
-            Ok((
-                bank,
-                commands.map_err(|error| Status::invalid_argument(error.to_string()))?,
-            ))
+            Ok((bank, commands?))
         };
         let (bank, commands) = checked().map_err(error::not_applied)?;
-        let applied = bank.writer.submit_forwarded(commands, deadline).await;
-        let applied = applied.map_err(|error| error::of_write(&error))?;
+        let applied = bank.writer.submit_forwarded(commands, deadline).await?;
         Ok(Response::new(v1::ForwardResponse {
-            outcomes: applied.iter().map(convert::to_wire).collect(),
+            outcomes: applied.iter().map(outcome_to_wire).collect(),
         }))
     }
 
@@ -193,11 +189,11 @@ impl BranchService for BranchApi {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;
         let bank = self.greeted(request.into_inner().peer, sender)?;
-        let _place = bank.reads.place_for_branch().map_err(|error| error::of_read(&error))?;
+        let _place = bank.reads.place_for_branch()?;
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
             Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
-            Ok(Err(error)) => Err(Status::unavailable(error.to_string())),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Status::deadline_exceeded(
                 "no quorum confirmed in time that this branch leads",
             )),
@@ -259,7 +255,7 @@ impl BranchService for BranchApi {
             biased;
             () = self.0.stopping() => return Err(Status::unavailable("this branch is stopping")),
             reached = bank.reads.wait_for_branch(request.position, deadline) => {
-                reached.map_err(|error| error::of_read(&error))?;
+                reached?;
             }
         }
         Ok(Response::new(v1::AwaitPositionResponse {

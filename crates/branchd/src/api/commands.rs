@@ -11,10 +11,10 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::bank::blocking;
+use super::outcome::refused;
 use crate::peers::Identity;
 use crate::replication::engine::Engine;
 use crate::store::{Cursor, Decided, Reader};
-use crate::writes::convert;
 
 /// How long one page may wait for its turn at the books' file.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,7 +91,7 @@ fn applied_command(decided: Decided, applied_us: Option<u64>) -> v1::AppliedComm
     };
     let told = match &decided.outcome {
         Outcome::Accepted { balance } => Some(Told::Accepted(v1::Accepted { balance: *balance })),
-        Outcome::Refused(refusal) => Some(Told::Refused(convert::refused(refusal))),
+        Outcome::Refused(refusal) => Some(Told::Refused(refused(refusal))),
         // Never kept: a reused id decides nothing.
         Outcome::IdReused => None,
     };

@@ -1,13 +1,17 @@
-//! What a failed call says, beside its status, of what became of it. The keys are those of `bank.proto`.
+//! Errors of the rooms below as gRPC statuses. Beside the code, a failed write says whether it may have been applied, and a
+//! read how far the branch is. The keys are those of `bank.proto`.
 
 use bank_proto::metadata::{DISK_FULL, FATE, NOT_APPLIED, POSITION, POSITION_NEEDED, UNKNOWN};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
+use super::outcome::IdReused;
 use crate::reads::ReadError;
+use crate::replication::engine::ProposeError;
+use crate::store::BooksError;
 use crate::writes::error::WriteError;
 
-/// The status says that the write was not, and will not be, applied.
+/// Says with a status that the write was not, and will not be, applied.
 pub(crate) fn not_applied(mut status: Status) -> Status {
     status
         .metadata_mut()
@@ -15,39 +19,93 @@ pub(crate) fn not_applied(mut status: Status) -> Status {
     status
 }
 
-/// A failed write, as its caller hears of it.
-pub(crate) fn of_write(error: &WriteError) -> Status {
-    let code = match error {
-        WriteError::Overloaded { .. } | WriteError::DiskFull { .. } => Code::ResourceExhausted,
-        WriteError::NotLeader { .. }
-        | WriteError::NotApplied
-        | WriteError::NoLeader { .. }
-        | WriteError::Stopping { .. }
-        | WriteError::InDoubt { .. } => Code::Unavailable,
-        WriteError::Unknown => Code::DeadlineExceeded,
-    };
-    let mut status = Status::new(code, error.to_string());
-    let fate = if error.may_be_applied() { UNKNOWN } else { NOT_APPLIED };
-    status.metadata_mut().insert(FATE, MetadataValue::from_static(fate));
-    if matches!(error, WriteError::DiskFull { .. }) {
+impl From<WriteError> for Status {
+    fn from(error: WriteError) -> Self {
+        let code = match error {
+            WriteError::Overloaded { .. } | WriteError::DiskFull { .. } => Code::ResourceExhausted,
+            WriteError::NotLeader { .. }
+            | WriteError::NotApplied
+            | WriteError::NoLeader { .. }
+            | WriteError::Stopping { .. }
+            | WriteError::InDoubt { .. } => Code::Unavailable,
+            WriteError::Unknown => Code::DeadlineExceeded,
+        };
+        let mut status = Self::new(code, error.to_string());
+        let fate = if error.may_be_applied() { UNKNOWN } else { NOT_APPLIED };
+        let metadata = status.metadata_mut();
+        metadata.insert(FATE, MetadataValue::from_static(fate));
+        if matches!(error, WriteError::DiskFull { .. }) {
+            metadata.insert(DISK_FULL, MetadataValue::from_static("true"));
+        }
         status
-            .metadata_mut()
-            .insert(DISK_FULL, MetadataValue::from_static("true"));
     }
-    status
 }
 
-/// A read that was not served in time.
-pub(crate) fn of_read(error: &ReadError) -> Status {
-    let code = match error {
-        ReadError::Behind { .. } | ReadError::Applying { .. } => Code::DeadlineExceeded,
-        ReadError::Unconfirmed { .. } => Code::Unavailable,
-        ReadError::TooManyOfConnection { .. } | ReadError::TooMany { .. } => Code::ResourceExhausted,
-    };
-    let mut status = Status::new(code, error.to_string());
-    if let ReadError::Behind { at, needed, .. } = error {
-        status.metadata_mut().insert(POSITION, (*at).into());
-        status.metadata_mut().insert(POSITION_NEEDED, (*needed).into());
+impl From<IdReused> for Status {
+    fn from(error: IdReused) -> Self {
+        not_applied(Self::already_exists(error.to_string()))
     }
-    status
+}
+
+impl From<ReadError> for Status {
+    fn from(error: ReadError) -> Self {
+        let code = match error {
+            ReadError::Behind { .. } | ReadError::Applying { .. } => Code::DeadlineExceeded,
+            ReadError::Unconfirmed { .. } => Code::Unavailable,
+            ReadError::TooManyOfConnection { .. } | ReadError::TooMany { .. } => Code::ResourceExhausted,
+        };
+        let mut status = Self::new(code, error.to_string());
+        if let ReadError::Behind { at, needed, .. } = error {
+            status.metadata_mut().insert(POSITION, at.into());
+            status.metadata_mut().insert(POSITION_NEEDED, needed.into());
+        }
+        status
+    }
+}
+
+impl From<BooksError> for Status {
+    fn from(error: BooksError) -> Self {
+        match error {
+            BooksError::Full { .. } => Self::resource_exhausted(error.to_string()),
+            _ => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// A read index that the engine did not give.
+impl From<ProposeError> for Status {
+    fn from(error: ProposeError) -> Self {
+        Self::unavailable(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_says_whether_it_may_have_been_applied() {
+        let branch = 7;
+        for (error, code, fate) in [
+            (
+                WriteError::Overloaded { branch, max: 1 },
+                Code::ResourceExhausted,
+                NOT_APPLIED,
+            ),
+            (WriteError::DiskFull { branch }, Code::ResourceExhausted, NOT_APPLIED),
+            (WriteError::NotLeader { branch }, Code::Unavailable, NOT_APPLIED),
+            (WriteError::NotApplied, Code::Unavailable, NOT_APPLIED),
+            (WriteError::NoLeader { branch }, Code::Unavailable, NOT_APPLIED),
+            (WriteError::Stopping { branch }, Code::Unavailable, NOT_APPLIED),
+            (WriteError::InDoubt { branch }, Code::Unavailable, UNKNOWN),
+            (WriteError::Unknown, Code::DeadlineExceeded, UNKNOWN),
+        ] {
+            let disk_full = matches!(error, WriteError::DiskFull { .. });
+            let status = Status::from(error);
+            let metadata = status.metadata();
+            assert_eq!(status.code(), code, "{status:?}");
+            assert_eq!(metadata.get(FATE).expect("a fate"), fate, "{status:?}");
+            assert_eq!(metadata.contains_key(DISK_FULL), disk_full, "{status:?}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The three services of a branch. Each call decodes, validates, calls and encodes; no rule about money is here.
 //!
 //! [`bank`] is for customers, [`operator`] for operators, [`branch`] for the other branches. [`deadline`] is how long a
-//! call may take, [`commands`] how all that a branch applied is told.
+//! call may take. [`error`] turns the errors of all rooms below into statuses, [`outcome`] and [`commands`] what was decided and
+//! applied into messages.
 
 pub(crate) mod bank;
 pub(crate) mod branch;
@@ -9,6 +10,7 @@ pub(crate) mod commands;
 mod deadline;
 pub(crate) mod error;
 mod operator;
+mod outcome;
 
 pub(crate) use bank::BankApi;
 pub(crate) use branch::BranchApi;

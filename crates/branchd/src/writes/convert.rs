@@ -1,15 +1,15 @@
-//! What the ledger decided, as messages: to customers, and between branches.
+//! Outcomes of forwarded commands as messages between branches. Both types are of other crates, so these are functions.
 
 use bank_ledger::{AccountName, Applied, Outcome, Refusal};
 use bank_proto::v1;
 
-/// For the branch that sent the command here.
-pub(crate) fn to_wire(applied: &Applied) -> v1::Outcome {
+/// An outcome for the branch that forwarded the command.
+pub(crate) fn outcome_to_wire(applied: &Applied) -> v1::Outcome {
     use v1::outcome::Result;
     let result = match &applied.outcome {
         Outcome::Accepted { balance } => Result::AcceptedBalance(*balance),
         Outcome::Refused(refusal) => Result::Refused(v1::RefusedOutcome {
-            reason: reason(refusal).into(),
+            reason: refusal_reason(refusal).into(),
             balance: refusal.balance(),
             account: refusal.account().to_string(),
         }),
@@ -22,8 +22,8 @@ pub(crate) fn to_wire(applied: &Applied) -> v1::Outcome {
     }
 }
 
-/// From the branch that had the command decided; `None` where the message is malformed.
-pub(crate) fn from_wire(outcome: v1::Outcome) -> Option<Applied> {
+/// An outcome from the branch that leads; `None` where the message is malformed.
+pub(super) fn outcome_from_wire(outcome: v1::Outcome) -> Option<Applied> {
     use v1::outcome::Result;
     let decided = match outcome.result? {
         Result::AcceptedBalance(balance) => Outcome::Accepted { balance },
@@ -37,34 +37,8 @@ pub(crate) fn from_wire(outcome: v1::Outcome) -> Option<Applied> {
     })
 }
 
-/// For a customer; `None` where the request id belongs to another write, which is an error, not a result.
-pub(crate) fn to_customer(applied: &Applied, bank_id: String, branch: u32) -> Option<v1::WriteResult> {
-    use v1::write_result;
-    let outcome = match &applied.outcome {
-        Outcome::Accepted { balance } => write_result::Outcome::Accepted(v1::Accepted { balance: *balance }),
-        Outcome::Refused(refusal) => write_result::Outcome::Refused(refused(refusal)),
-        Outcome::IdReused => return None,
-    };
-    Some(v1::WriteResult {
-        bank_id,
-        branch,
-        position: applied.position,
-        outcome: Some(outcome),
-        repeated: applied.repeated,
-        missing_branches: Vec::new(),
-    })
-}
-
-/// A refusal in words and numbers.
-pub(crate) fn refused(refusal: &Refusal) -> v1::Refused {
-    v1::Refused {
-        reason: reason(refusal).into(),
-        message: refusal.to_string(),
-        balance: refusal.balance(),
-    }
-}
-
-fn reason(refusal: &Refusal) -> v1::Refusal {
+/// Why the ledger refused a command.
+pub(crate) fn refusal_reason(refusal: &Refusal) -> v1::Refusal {
     match refusal {
         Refusal::InsufficientFunds { .. } => v1::Refusal::InsufficientFunds,
         Refusal::NoSuchAccount { .. } => v1::Refusal::NoSuchAccount,
@@ -120,8 +94,8 @@ mod tests {
                 outcome,
                 repeated: at % 2 == 0,
             };
-            assert_eq!(from_wire(to_wire(&applied)), Some(applied));
+            assert_eq!(outcome_from_wire(outcome_to_wire(&applied)), Some(applied));
         }
-        assert_eq!(from_wire(v1::Outcome::default()), None);
+        assert_eq!(outcome_from_wire(v1::Outcome::default()), None);
     }
 }

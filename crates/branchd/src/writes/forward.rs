@@ -8,7 +8,7 @@ use bank_proto::metadata::{DISK_FULL, FATE, NOT_APPLIED};
 use bank_proto::v1;
 use tonic::{Code, ConnectError, Status};
 
-use super::convert;
+use super::convert::outcome_from_wire;
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{ProposeError, Replica};
 
@@ -33,7 +33,7 @@ pub(super) async fn forward(
     request.set_timeout(timeout);
     match client.forward(request).await {
         Ok(response) => {
-            let outcomes = response.into_inner().outcomes.into_iter().map(convert::from_wire);
+            let outcomes = response.into_inner().outcomes.into_iter().map(outcome_from_wire);
             let outcomes: Option<Vec<Applied>> = outcomes.collect();
             outcomes.ok_or_else(|| ProposeError::Unknown("the leader's answer is malformed".to_owned()))
         }
