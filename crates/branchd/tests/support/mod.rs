@@ -1,0 +1,211 @@
+//! Banks whose branches run in the test's own process, each on a port and a directory of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use bank_auth::{Connector, Party, Secret};
+use bank_client::operator::{self, BranchStatus};
+use bank_client::{Address, BankFile, Branch, Client, ClientOptions};
+use bank_proto::v1;
+use bank_proto::v1::bank_service_client::BankServiceClient;
+use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use branchd::config::{Config, Timing};
+use branchd::daemon::{self, DaemonError};
+use branchd::secret::SecretSource;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+/// A state that has not come by then never will.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// What `main` has when a bank is founded.
+pub(crate) const OPENING_BALANCE: i64 = 1000;
+/// Long enough that a busy machine starts no election by itself.
+const ELECTION_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// What all branches of a bank are started with.
+pub(crate) struct Setup {
+    pub(crate) secret: Secret,
+    /// A leader that stops makes another branch lead first.
+    pub(crate) hand_over: bool,
+}
+
+/// A branch that runs in this process.
+pub(crate) struct Daemon {
+    pub(crate) number: u32,
+    pub(crate) address: Address,
+    data: TempDir,
+    shutdown: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), DaemonError>>,
+}
+
+/// What is left of a branch that was stopped.
+pub(crate) struct Stopped {
+    number: u32,
+    address: Address,
+    data: TempDir,
+}
+
+impl Daemon {
+    pub(crate) async fn start(number: u32, setup: &Setup) -> Self {
+        let data = tempfile::tempdir().expect("a directory");
+        Self::run(number, setup, "127.0.0.1:0", data).await
+    }
+
+    async fn run(number: u32, setup: &Setup, listen: &str, data: TempDir) -> Self {
+        let listener = TcpListener::bind(listen).await.expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let (shutdown, told) = oneshot::channel();
+        let told = async {
+            // A test that ends tells it too.
+            let _ = told.await;
+        };
+        let running = tokio::spawn(daemon::run(config(number, setup, data.path()), listener, told));
+        Self {
+            number,
+            address: address.parse().expect("an address"),
+            data,
+            shutdown,
+            running,
+        }
+    }
+
+    /// Tells the branch to stop, and waits until it has.
+    pub(crate) async fn stop(self) -> Stopped {
+        let _ = self.shutdown.send(());
+        let ended = timeout(PATIENCE, self.running).await.expect("it ends");
+        ended.expect("no panic").expect("a clean end");
+        Stopped {
+            number: self.number,
+            address: self.address,
+            data: self.data,
+        }
+    }
+
+    pub(crate) async fn status(&self) -> BranchStatus {
+        operator::status(&self.address, PATIENCE).await.expect("a status")
+    }
+
+    /// Waits until the branch is in a state, by asking again and again.
+    pub(crate) async fn until(&self, what: &str, is: impl Fn(&BranchStatus) -> bool) -> BranchStatus {
+        let began = Instant::now();
+        loop {
+            let status = self.status().await;
+            if is(&status) {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "{what} never came: {status:?}");
+        }
+    }
+
+    /// A client of this branch alone, which asks once.
+    pub(crate) fn raw(&self) -> BankServiceClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
+        BankServiceClient::new(endpoint.connect_lazy())
+    }
+}
+
+impl Stopped {
+    /// Starts the branch again, on its directory and its port.
+    pub(crate) async fn start(self, setup: &Setup) -> Daemon {
+        Daemon::run(self.number, setup, self.address.as_str(), self.data).await
+    }
+}
+
+fn config(branch: u32, setup: &Setup, data: &Path) -> Config {
+    Config {
+        branch,
+        data: data.to_owned(),
+        secret: SecretSource::Given {
+            secret: setup.secret.clone(),
+            from: "a test".to_owned(),
+        },
+        timing: Timing {
+            election_timeout: ELECTION_TIMEOUT,
+        },
+        insecure: false,
+        via: BTreeMap::new(),
+        accept_moved: false,
+        max_connections: 100,
+        hand_over: setup.hand_over,
+        checkpoint_entries: 8192,
+    }
+}
+
+/// A bank of three branches, all of whom vote.
+pub(crate) struct Bank {
+    pub(crate) setup: Setup,
+    pub(crate) daemons: Vec<Daemon>,
+    pub(crate) file: BankFile,
+}
+
+impl Bank {
+    pub(crate) async fn found(hand_over: bool) -> Self {
+        let secret = Secret::random().expect("randomness");
+        let setup = Setup { secret, hand_over };
+        let mut daemons = Vec::new();
+        for number in 1..=3 {
+            daemons.push(Daemon::start(number, &setup).await);
+        }
+        let branches: Vec<Branch> = daemons.iter().map(place).collect();
+        let first = &daemons[0].address;
+        let founded = operator::init(first, &setup.secret, &branches, OPENING_BALANCE, 0, PATIENCE).await;
+        let file = BankFile::new(founded.expect("a bank").bank_id, branches).expect("a bank file");
+        for daemon in &daemons {
+            daemon.until("the opening", |status| status.position > 0).await;
+        }
+        Self { setup, daemons, file }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let options = ClientOptions {
+            timeout: PATIENCE,
+            failover: true,
+        };
+        Client::of_bank(&self.file, options)
+    }
+
+    /// Takes the branch that leads out of the list.
+    pub(crate) async fn take_leader(&mut self) -> Daemon {
+        let status = self.daemons[0]
+            .until("a leader", |status| status.leader.is_some())
+            .await;
+        let leads = |daemon: &Daemon| Some(daemon.number) == status.leader;
+        let at = self.daemons.iter().position(leads).expect("a branch of the bank");
+        self.daemons.remove(at)
+    }
+
+    /// Has a branch join the bank, and returns what the first one says of it.
+    pub(crate) async fn join(&self, daemon: &Daemon) -> Result<v1::JoinResponse, Status> {
+        let to = &self.daemons[0].address;
+        let endpoint = Endpoint::from_shared(format!("http://{to}")).expect("an address");
+        let channel = endpoint.connect_with_connector_lazy(Connector {
+            address: to.to_string(),
+            branch: 0,
+            me: Party::Operator,
+            secret: self.setup.secret.clone(),
+            connect_timeout: PATIENCE,
+            observer: None,
+        });
+        let branch = v1::BranchAddress {
+            branch: daemon.number,
+            address: daemon.address.to_string(),
+        };
+        let mut request = tonic::Request::new(v1::JoinRequest { branch: Some(branch) });
+        request.set_timeout(PATIENCE);
+        let joined = OperatorServiceClient::new(channel).join(request).await?;
+        Ok(joined.into_inner())
+    }
+}
+
+pub(crate) fn place(daemon: &Daemon) -> Branch {
+    Branch {
+        branch: daemon.number,
+        address: daemon.address.clone(),
+    }
+}
