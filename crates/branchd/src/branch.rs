@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::agreement::{Agreement, Comparison};
 use crate::callers::Customers;
-use crate::callers::Share;
 use crate::config::Config;
 use crate::directory::secret::{self, BranchSecretError};
 use crate::directory::{DataDirectory, DataDirectoryError};
@@ -25,7 +24,7 @@ use crate::replication::engine::{Engine, Parts};
 use crate::stop::Stop;
 use crate::store::{BooksFile, Reader};
 use crate::unjoined;
-use crate::writes::propagation;
+use crate::writes::propagation::Propagation;
 use crate::writes::writer::Writer;
 
 /// How long the tasks of a branch may take to end once it is stopping: longer than a batch of writes may.
@@ -91,8 +90,7 @@ pub(crate) struct Bank {
     pub(crate) engine: Engine,
     pub(crate) writer: Writer,
     pub(crate) reads: Reads,
-    /// Places of writes that wait until every branch has them.
-    pub(crate) propagating: Share,
+    pub(crate) propagation: Propagation,
     pub(crate) books: Reader,
     pub(crate) journal: Arc<Journal>,
     pub(crate) members: Arc<Members>,
@@ -250,6 +248,7 @@ impl Branch {
         self.spawn(catching_up.clone().follow(engine.clone()));
         let writer = Writer::start(identity, &engine, &self.peers, &self.tasks, &self.stopping);
         let reads = Reads::new(identity, engine.clone(), self.peers.clone());
+        let propagation = Propagation::new(identity, engine.clone(), reads.clone(), self.peers.clone());
         let comparison = Comparison {
             identity,
             engine: engine.clone(),
@@ -265,7 +264,7 @@ impl Branch {
             engine,
             writer,
             reads,
-            propagating: Share::new(propagation::PROPAGATING_MAX),
+            propagation,
             books,
             journal,
             members,

@@ -21,7 +21,6 @@ use crate::callers::waiting_places;
 use crate::clock;
 use crate::reads::Demand;
 use crate::store::{BooksError, Reader};
-use crate::writes::propagation;
 
 /// How many accounts one page has at the most.
 const PAGE_LEN_MAX: u32 = 1000;
@@ -136,7 +135,7 @@ impl BankApi {
         }
         let request_id = command.request_id;
         let _place = match propagation {
-            v1::Propagation::All => Some(propagation::place(bank).map_err(error::not_applied)?),
+            v1::Propagation::All => Some(bank.propagation.place()?),
             _ => None,
         };
         let applied = bank.writer.submit(command, deadline).await?;
@@ -147,7 +146,7 @@ impl BankApi {
         };
         let mut result = v1::WriteResult::try_from(decision)?;
         if propagation == v1::Propagation::All {
-            result.missing_branches = propagation::everywhere(&self.0, bank, result.position, deadline).await;
+            result.missing_branches = bank.propagation.everywhere(result.position, deadline).await;
         }
         Ok(result)
     }

@@ -22,7 +22,9 @@ pub(crate) fn not_applied(mut status: Status) -> Status {
 impl From<WriteError> for Status {
     fn from(error: WriteError) -> Self {
         let code = match error {
-            WriteError::Overloaded { .. } | WriteError::DiskFull { .. } => Code::ResourceExhausted,
+            WriteError::Overloaded { .. } | WriteError::Propagating { .. } | WriteError::DiskFull { .. } => {
+                Code::ResourceExhausted
+            }
             WriteError::NotLeader { .. }
             | WriteError::NotApplied
             | WriteError::NoLeader { .. }
@@ -89,6 +91,11 @@ mod tests {
         for (error, code, fate) in [
             (
                 WriteError::Overloaded { branch, max: 1 },
+                Code::ResourceExhausted,
+                NOT_APPLIED,
+            ),
+            (
+                WriteError::Propagating { branch, max: 1 },
                 Code::ResourceExhausted,
                 NOT_APPLIED,
             ),

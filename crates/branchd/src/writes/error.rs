@@ -5,6 +5,10 @@
 pub(crate) enum WriteError {
     #[error("too many writes are waiting at branch {branch} (over {max}): try again, with the same request id")]
     Overloaded { branch: u32, max: usize },
+    #[error(
+        "{max} writes are waiting at branch {branch} until every branch has them: try again in a moment, with the same request id"
+    )]
+    Propagating { branch: u32, max: u32 },
     /// Only a forwarded write ends in this.
     #[error("branch {branch} does not lead")]
     NotLeader { branch: u32 },

@@ -1,8 +1,9 @@
 //! The path of a write from the service to its outcome.
 //!
-//! [`writer`] is the way in. [`queue`] decides what is sent when, and what each caller is told, as a pure state machine;
-//! [`shared`] holds it, [`worker`] performs what it decides, [`forward`] reaches the branch that leads,
-//! [`convert`] turns its outcomes into messages and back, [`error`] is why a write has no outcome. [`propagation`] waits until every branch has applied a write.
+//! - [`writer`] is the way in. [`queue`] decides what is sent when, and what each caller is told, as a pure state machine
+//! - [`shared`] holds the queue for the callers and for [`worker`], the tasks that perform what it decides
+//! - [`forward`] reaches the branch that leads; [`convert`] turns its outcomes into messages and back
+//! - [`error`] is why a write has no outcome; [`propagation`] waits until every branch has applied a write
 
 pub(crate) mod convert;
 pub(crate) mod error;

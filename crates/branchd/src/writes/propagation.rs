@@ -5,71 +5,133 @@ use std::time::Duration;
 use bank_ledger::Position;
 use bank_proto::v1;
 use tokio::time::Instant;
-use tonic::Status;
 
-use crate::branch::{Bank, Branch};
-use crate::callers::Held;
+use super::error::WriteError;
+use crate::callers::{Held, Share};
+use crate::peers::{Identity, Peers};
+use crate::reads::Reads;
 use crate::reconfiguration::plan::is_joining;
-use crate::replication::engine::Replica;
+use crate::replication::engine::{Engine, Replica};
+use crate::replication::membership::Seats;
 
 /// How many writes may wait at once until every branch has them. Each has a call to every other branch under way: half of those
 /// that a connection may have, so that the engine's own calls never wait for one of them to end.
-pub(crate) const PROPAGATING_MAX: u32 = 512;
+const PROPAGATING_MAX: u32 = 512;
 
 /// How soon a branch that could not be asked is asked again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A place for a write that is to reach every branch.
-///
-/// # Errors
-/// RESOURCE_EXHAUSTED where too many have one; nothing has been proposed then.
-pub(crate) fn place(bank: &Bank) -> Result<Held, Status> {
-    bank.propagating.take(1).map_err(|_| {
-        let branch = bank.identity.branch;
-        Status::resource_exhausted(format!(
-            "{PROPAGATING_MAX} writes are waiting at branch {branch} until every branch has them: try again in a moment, \
-             with the same request id"
-        ))
-    })
+/// Waits until every branch has applied a write.
+pub(crate) struct Propagation {
+    identity: Identity,
+    engine: Engine,
+    reads: Reads,
+    peers: Peers,
+    places: Share,
 }
 
-/// Waits until every branch has applied the position, and returns the branches that had not by the deadline.
-pub(crate) async fn everywhere(branch: &Branch, bank: &Bank, position: Position, deadline: Instant) -> Vec<u32> {
-    // First this branch itself: who is a branch of the bank is read only once everything before the write is known here,
-    // one that has just joined included.
-    let me = bank.identity.replica;
-    let here = bank.reads.wait_position(position, deadline).await.is_ok();
-    // A branch whose join is under way is no branch yet: it may never come.
-    let seats = bank.engine.seats();
-    let full = seats.replicas.iter().filter(|replica| !is_joining(&seats, replica));
-    let waits = full.map(|replica| async move {
-        let applied = if replica.id == me {
-            here
-        } else {
-            applied_at(branch, bank, replica, position, deadline).await
-        };
-        (!applied).then_some(replica.branch)
-    });
-    futures::future::join_all(waits).await.into_iter().flatten().collect()
-}
-
-/// Asks until it answers or the time is over: a branch that starts again in time is not missing.
-async fn applied_at(branch: &Branch, bank: &Bank, replica: &Replica, position: Position, deadline: Instant) -> bool {
-    let ask = || async {
-        let mut client = branch.peers.client(replica.branch, &replica.address)?;
-        let message = v1::AwaitPositionRequest {
-            peer: Some(bank.identity.greet(replica.id)),
-            position,
-        };
-        let mut request = tonic::Request::new(message);
-        request.set_timeout(deadline.saturating_duration_since(Instant::now()));
-        client.await_position(request).await
-    };
-    let confirmed = async {
-        while let Err(status) = ask().await {
-            tracing::debug!(branch = replica.branch, position, %status, "not confirmed yet");
-            tokio::time::sleep(RETRY_INTERVAL).await;
+impl Propagation {
+    pub(crate) fn new(identity: Identity, engine: Engine, reads: Reads, peers: Peers) -> Self {
+        Self {
+            identity,
+            engine,
+            reads,
+            peers,
+            places: Share::new(PROPAGATING_MAX),
         }
-    };
-    tokio::time::timeout_at(deadline, confirmed).await.is_ok()
+    }
+
+    /// A place for a write that is to reach every branch. It is taken before the write is submitted.
+    ///
+    /// # Errors
+    /// [`WriteError::Propagating`] where too many writes have one.
+    pub(crate) fn place(&self) -> Result<Held, WriteError> {
+        self.places.take(1).map_err(|_| WriteError::Propagating {
+            branch: self.identity.branch,
+            max: PROPAGATING_MAX,
+        })
+    }
+
+    /// Waits until every branch has applied the position. Returns the branches that had not by the deadline.
+    pub(crate) async fn everywhere(&self, position: Position, deadline: Instant) -> Vec<u32> {
+        // First this branch itself: which branches the bank has is read only once everything before the write is known here,
+        // one that has just joined included.
+        let here = self.reads.wait_position(position, deadline).await.is_ok();
+        let seats = self.engine.seats();
+        let waits = awaited(&seats).map(|replica| async move {
+            let applied = if replica.id == self.identity.replica {
+                here
+            } else {
+                self.applied_at(replica, position, deadline).await
+            };
+            (!applied).then_some(replica.branch)
+        });
+        futures::future::join_all(waits).await.into_iter().flatten().collect()
+    }
+
+    /// Asks a branch until it answers or the time is over: a branch that starts again in time is not missing.
+    async fn applied_at(&self, replica: &Replica, position: Position, deadline: Instant) -> bool {
+        let ask = || async {
+            let mut client = self.peers.client(replica.branch, &replica.address)?;
+            let message = v1::AwaitPositionRequest {
+                peer: Some(self.identity.greet(replica.id)),
+                position,
+            };
+            let mut request = tonic::Request::new(message);
+            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            client.await_position(request).await
+        };
+        let confirmed = async {
+            while let Err(status) = ask().await {
+                tracing::debug!(branch = replica.branch, position, %status, "not confirmed yet");
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            }
+        };
+        tokio::time::timeout_at(deadline, confirmed).await.is_ok()
+    }
+}
+
+/// The replicas that a write waits for: all but those whose join is under way, since these may never come.
+fn awaited(seats: &Seats) -> impl Iterator<Item = &Replica> {
+    seats.replicas.iter().filter(|replica| !is_joining(seats, replica))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_waits_for_every_branch_but_those_that_are_joining() {
+        let replica = |id| Replica {
+            id,
+            branch: u32::try_from(id).expect("small"),
+            ..Replica::default()
+        };
+        let mut seats = Seats {
+            replicas: vec![
+                replica(1),
+                replica(2),
+                // It learns for good.
+                replica(3),
+                // It is to vote, and does not yet.
+                Replica {
+                    to_vote: true,
+                    ..replica(4)
+                },
+                // It is to take the place of branch 2, which is still there.
+                Replica {
+                    branch: 2,
+                    replaces: Some(2),
+                    ..replica(5)
+                },
+            ],
+            voters: [1, 2].into(),
+            ..Seats::default()
+        };
+        let ids = |seats: &Seats| awaited(seats).map(|replica| replica.id).collect::<Vec<_>>();
+        assert_eq!(ids(&seats), [1, 2, 3]);
+        seats.voters.insert(4);
+        seats.replicas.retain(|replica| replica.id != 2);
+        assert_eq!(ids(&seats), [1, 3, 4, 5]);
+    }
 }

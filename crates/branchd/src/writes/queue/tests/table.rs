@@ -49,6 +49,7 @@ fn told(answers: &Answers<usize>) -> &'static str {
         [(0, Ok(_))] => "Ok",
         [(0, Err(error))] => match error {
             WriteError::Overloaded { .. } => "Overloaded",
+            WriteError::Propagating { .. } => "Propagating",
             WriteError::NotLeader { .. } => "NotLeader",
             WriteError::DiskFull { .. } => "DiskFull",
             WriteError::NotApplied => "NotApplied",
