@@ -2,6 +2,7 @@
 
 mod branch_calls;
 mod found;
+mod founding_plan;
 mod join;
 mod status;
 mod verbs;
