@@ -5,6 +5,7 @@
 use bank_proto::v1;
 use tokio::time::Instant;
 use tonic::Status;
+use uuid::Uuid;
 
 use super::branch_calls::{adopt, answered, ask};
 use super::verbs::for_operator;
@@ -66,18 +67,7 @@ pub(crate) async fn join(
 async fn adopted(branch: &Branch, bank: &Bank, b: &v1::BranchAddress) -> Result<(Replica, u64), Status> {
     let bank_id = bank.identity.bank_id;
     let status = ask(branch, b).await?;
-    if status.branch != b.branch {
-        return Err(Status::failed_precondition(format!(
-            "{} is branch {}, not branch {}: check the addresses",
-            b.address, status.branch, b.branch
-        )));
-    }
-    if !status.bank_id.is_empty() && status.bank_id != bank_id.to_string() {
-        return Err(Status::failed_precondition(format!(
-            "branch {} is of bank {} already: give it an empty data directory",
-            b.branch, status.bank_id
-        )));
-    }
+    check_joiner(bank_id, b, &status)?;
     if status.bank_id.is_empty() {
         // The leader looks again. A fresh branch is better left without a bank where it cannot join.
         let members = bank.engine.replicas();
@@ -109,28 +99,76 @@ async fn followed(
     let mut pause = PAUSE_MIN;
     loop {
         let seats = bank.engine.committed_seats();
-        if seats.version >= recorded {
-            let Some(joiner) = seats.replicas.iter().find(|replica| replica.id == id) else {
+        let last_look = Instant::now() + pause >= deadline;
+        match Join::of(&seats, id, recorded) {
+            Join::Done { voter, replaced } => return Ok((voter, replaced)),
+            Join::Gone => {
                 return Err(Status::failed_precondition(format!(
                     "branch {} was taken out of the bank, or another one took its place, while it was joining",
                     b.branch
                 )));
-            };
-            if !seats.exchanging && !is_joining(&seats, joiner) {
-                return Ok((joiner.voter, joiner.replaces.is_some()));
             }
-            if Instant::now() + pause >= deadline {
-                return Err(not_yet(bank, &seats, joiner));
+            Join::UnderWay(joiner) if last_look => return Err(not_yet(bank, &seats, joiner)),
+            Join::NotKnown if last_look => {
+                return Err(Status::deadline_exceeded(format!(
+                    "branch {} is joining; this branch does not know yet how far it is: run join again to wait for it",
+                    b.branch
+                )));
             }
-        } else if Instant::now() + pause >= deadline {
-            return Err(Status::deadline_exceeded(format!(
-                "branch {} is joining; this branch does not know yet how far it is: run join again to wait for it",
-                b.branch
-            )));
+            Join::UnderWay(_) | Join::NotKnown => {}
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// How far a join is, by a committed membership.
+#[derive(Debug, PartialEq, Eq)]
+enum Join<'a> {
+    /// The membership is older than the one that recorded the join.
+    NotKnown,
+    /// The replica is a member, and something of its join is still to come.
+    UnderWay(&'a Replica),
+    /// The replica is not a member any more.
+    Gone,
+    /// The replica is a member for good. `replaced`: it took another one's place.
+    Done { voter: bool, replaced: bool },
+}
+
+impl<'a> Join<'a> {
+    fn of(seats: &'a Seats, id: u64, recorded: Version) -> Self {
+        if seats.version < recorded {
+            return Self::NotKnown;
+        }
+        match seats.replicas.iter().find(|replica| replica.id == id) {
+            None => Self::Gone,
+            Some(joiner) if seats.exchanging || is_joining(seats, joiner) => Self::UnderWay(joiner),
+            Some(joiner) => Self::Done {
+                voter: joiner.voter,
+                replaced: joiner.replaces.is_some(),
+            },
+        }
+    }
+}
+
+/// Checks what the branch at the address says of itself.
+///
+/// # Errors
+/// FAILED_PRECONDITION where it is another branch, or of another bank.
+fn check_joiner(bank_id: Uuid, b: &v1::BranchAddress, status: &v1::GetStatusResponse) -> Result<(), Status> {
+    if status.branch != b.branch {
+        return Err(Status::failed_precondition(format!(
+            "{} is branch {}, not branch {}: check the addresses",
+            b.address, status.branch, b.branch
+        )));
+    }
+    if !status.bank_id.is_empty() && status.bank_id != bank_id.to_string() {
+        return Err(Status::failed_precondition(format!(
+            "branch {} is of bank {} already: give it an empty data directory",
+            b.branch, status.bank_id
+        )));
+    }
+    Ok(())
 }
 
 fn not_yet(bank: &Bank, seats: &Seats, joiner: &Replica) -> Status {
@@ -188,5 +226,96 @@ async fn caught_up(
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_is_done_by_a_membership_that_has_recorded_it() {
+        let joiner = Replica {
+            id: 4,
+            branch: 4,
+            ..Replica::default()
+        };
+        let to_vote = Replica {
+            to_vote: true,
+            ..joiner.clone()
+        };
+        let votes = Replica {
+            voter: true,
+            ..to_vote.clone()
+        };
+        let successor = Replica {
+            replaces: Some(1),
+            ..joiner.clone()
+        };
+        let predecessor = Replica {
+            id: 1,
+            branch: 4,
+            ..Replica::default()
+        };
+        let done = |voter, replaced| Join::Done { voter, replaced };
+        let table = [
+            (1, vec![joiner.clone()], vec![], false, Join::NotKnown),
+            (2, vec![], vec![], false, Join::Gone),
+            (2, vec![joiner.clone()], vec![], false, done(false, false)),
+            (3, vec![joiner.clone()], vec![], false, done(false, false)),
+            (2, vec![to_vote.clone()], vec![], false, Join::UnderWay(&to_vote)),
+            (2, vec![votes.clone()], vec![4], true, Join::UnderWay(&votes)),
+            (2, vec![votes.clone()], vec![4], false, done(true, false)),
+            (
+                2,
+                vec![predecessor, successor.clone()],
+                vec![1],
+                false,
+                Join::UnderWay(&successor),
+            ),
+            (2, vec![successor.clone()], vec![], false, done(false, true)),
+        ];
+        for (version, replicas, voters, exchanging, expected) in table {
+            let seats = Seats {
+                version: Version::at(version),
+                replicas,
+                voters: voters.into_iter().collect(),
+                exchanging,
+                ..Seats::default()
+            };
+            assert_eq!(Join::of(&seats, 4, Version::at(2)), expected, "{seats:?}");
+        }
+    }
+
+    #[test]
+    fn a_branch_of_another_bank_does_not_join() {
+        let bank = Uuid::from_u128(1);
+        let b = v1::BranchAddress {
+            branch: 4,
+            address: "h:1".to_owned(),
+        };
+        for (branch, bank_id, refused) in [
+            (4, String::new(), None),
+            (4, bank.to_string(), None),
+            (
+                4,
+                Uuid::from_u128(2).to_string(),
+                Some("give it an empty data directory"),
+            ),
+            (3, String::new(), Some("check the addresses")),
+        ] {
+            let status = v1::GetStatusResponse {
+                branch,
+                bank_id,
+                ..Default::default()
+            };
+            let error = check_joiner(bank, &b, &status).err();
+            let matches = match (&error, refused) {
+                (None, None) => true,
+                (Some(error), Some(why)) => error.message().contains(why),
+                _ => false,
+            };
+            assert!(matches, "{status:?}: {error:?}");
+        }
     }
 }
