@@ -10,6 +10,7 @@ use tonic::Status;
 use crate::callers::{Full, Held, Share};
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, ProposeError, Replica};
+use crate::replication::progress::Progress;
 
 /// How long to wait for news of a leader before it is asked again.
 const LEADER_WAIT: Duration = Duration::from_millis(50);
@@ -28,6 +29,13 @@ pub(crate) struct Demand {
     pub(crate) min_position: Position,
     /// Every write that was acknowledged before the read began.
     pub(crate) linearizable: bool,
+}
+
+impl Demand {
+    /// Whether books at this position answer the read, without a word from the leader.
+    fn is_met_at(self, position: Position) -> bool {
+        !self.linearizable && position >= self.min_position
+    }
 }
 
 /// Why a read could not be served in time.
@@ -89,7 +97,7 @@ impl Reads {
         if crate::planted::is_not_awaited(demand.min_position) && !demand.linearizable {
             return Ok(Duration::ZERO);
         }
-        if !demand.linearizable && self.engine.position().at() >= demand.min_position {
+        if demand.is_met_at(self.engine.position().at()) {
             return Ok(Duration::ZERO);
         }
         let place = Share::take_both(connection, &self.customers, 1);
@@ -128,13 +136,7 @@ impl Reads {
     /// # Errors
     /// [`ReadError::Behind`].
     pub(crate) async fn wait_position(&self, needed: Position, deadline: Instant) -> Result<(), ReadError> {
-        let position = self.engine.position();
-        let reached = tokio::time::timeout_at(deadline, position.wait_for(needed)).await;
-        reached.map_err(|_| ReadError::Behind {
-            branch: self.identity.branch,
-            at: position.at(),
-            needed,
-        })
+        reach(self.identity.branch, self.engine.position(), needed, deadline).await
     }
 
     fn too_many(&self, full: Full) -> ReadError {
@@ -203,5 +205,65 @@ impl Reads {
         response
             .log_id
             .ok_or_else(|| ProposeError::Unknown("the leader's answer is malformed".to_owned()))
+    }
+}
+
+/// Returns once the position of a branch is as far as needed.
+///
+/// # Errors
+/// [`ReadError::Behind`] at the deadline, with how far it is then.
+async fn reach(branch: u32, position: &Progress, needed: Position, deadline: Instant) -> Result<(), ReadError> {
+    let reached = tokio::time::timeout_at(deadline, position.wait_for(needed)).await;
+    reached.map_err(|_| ReadError::Behind {
+        branch,
+        at: position.at(),
+        needed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_waits_for_its_position_and_a_linearizable_one_always() {
+        for (min_position, linearizable, at, met) in [
+            (0, false, 0, true),
+            (7, false, 6, false),
+            (7, false, 7, true),
+            (7, false, 8, true),
+            // What was acknowledged elsewhere is not known here.
+            (0, true, 8, false),
+        ] {
+            let demand = Demand {
+                min_position,
+                linearizable,
+            };
+            assert_eq!(demand.is_met_at(at), met, "{demand:?} at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_at_its_deadline_says_how_far_the_branch_is() {
+        let position = Progress::new(5);
+        let over = Instant::now();
+        let behind = reach(3, &position, 7, over).await.expect_err("behind");
+        assert!(
+            matches!(
+                behind,
+                ReadError::Behind {
+                    branch: 3,
+                    at: 5,
+                    needed: 7
+                }
+            ),
+            "{behind:?}"
+        );
+        position.reach(7);
+        // A position that is there is found whatever the time.
+        assert!(reach(3, &position, 7, over).await.is_ok());
+        let later = over + Duration::from_secs(60);
+        let (reached, ()) = tokio::join!(reach(3, &position, 8, later), async { position.reach(8) });
+        assert!(reached.is_ok());
     }
 }
