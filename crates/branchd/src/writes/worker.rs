@@ -1,9 +1,11 @@
 //! The tasks that carry batches to the leader, one for each slot of the write queue.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bank_ledger::{Applied, Command};
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::forward::forward;
@@ -12,7 +14,7 @@ use super::shared::Shared;
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, ProposeError, Replica};
 
-/// The owner of one slot.
+/// The task that owns one slot.
 pub(super) struct Worker {
     pub(super) slot: usize,
     pub(super) identity: Identity,
@@ -22,7 +24,7 @@ pub(super) struct Worker {
     pub(super) stopping: CancellationToken,
 }
 
-/// The leader, as this branch knew it when it was looked up.
+/// The leader, as this branch knew it when it looked.
 struct Known {
     lead: Lead,
     /// The replica that leads, this one included.
@@ -64,11 +66,15 @@ impl Worker {
 
     /// Makes one attempt. Returns what follows on it.
     async fn attempt(&self, known: &Known, commands: &Arc<[Command]>, route: Route, mut until: Instant) -> Next {
-        let mut decided = std::pin::pin!(self.decided(known, commands, route));
+        // A panic must not take the slot with it.
+        let decided = AssertUnwindSafe(self.decided(known, commands, route)).catch_unwind();
+        let mut decided = std::pin::pin!(decided);
         let mut told = false;
         loop {
             let event = tokio::select! {
-                result = &mut decided => Event::Ended(result),
+                result = &mut decided => Event::Ended(result.unwrap_or_else(|_| {
+                    Err(ProposeError::Unknown("the attempt ended in a panic".to_owned()))
+                })),
                 // Where the leader changes under way, the new one need not wait for the old one's answer.
                 () = self.engine.leader_changed(known.id, left(until)) => {
                     if self.engine.leader_id() == known.id { Event::TimedOut } else { Event::LeaderChanged }
@@ -92,6 +98,7 @@ impl Worker {
         }
     }
 
+    /// Has a batch decided at the leader.
     async fn decided(
         &self,
         known: &Known,
@@ -112,6 +119,7 @@ impl Worker {
         Ok(outcomes)
     }
 
+    /// Looks up the leader.
     fn leader(&self) -> Known {
         if self.engine.leaderless().is_some() {
             let (lead, id, elsewhere) = (Lead::Absent, None, None);
@@ -129,6 +137,7 @@ impl Worker {
         Known { lead, id, elsewhere }
     }
 
+    /// Whether this branch takes writes, where it leads.
     fn own_lead(&self) -> Lead {
         if !self.engine.is_disk_full() {
             Lead::Here
@@ -140,6 +149,6 @@ impl Worker {
     }
 }
 
-fn left(until: Instant) -> std::time::Duration {
+fn left(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
 }
