@@ -1,5 +1,5 @@
 //! The write queue as a pure state machine: events and the time go in, answers and the next step come out. It has no
-//! task, lock, clock or network; `writer` owns those and feeds it.
+//! task, lock, clock or network; `shared` and `worker` own those and feed it.
 //!
 //! A write waits until a slot is free. A free slot takes all that waits, up to a bound, as one batch. Nothing lingers for more
 //! to come: a busy branch batches by being busy. A batch has one attempt at a time, at the branch that leads. After an attempt
@@ -48,7 +48,7 @@ pub(super) const LEADER_WAIT_MAX: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Queue<C> {
     branch: u32,
-    /// Never proposed, in the order of their tickets.
+    /// Writes that were never proposed, in the order of their tickets.
     waiting: VecDeque<(Command, Write<C>)>,
     slots: [Slot<C>; SLOTS],
     next_ticket: Ticket,
@@ -114,7 +114,7 @@ impl<C> Queue<C> {
         }
         Ok(Submitted {
             tickets: first..self.next_ticket,
-            call: was_empty && self.wants_slot(),
+            call: was_empty && self.has_free_slot(),
         })
     }
 
@@ -182,7 +182,7 @@ impl<C> Queue<C> {
         };
         let took = was_idle && !matches!(after, Slot::Idle);
         self.slots[slot] = after;
-        let call = took && !self.waiting.is_empty() && self.wants_slot();
+        let call = took && !self.waiting.is_empty() && self.has_free_slot();
         Step { answers, next, call }
     }
 
@@ -205,6 +205,7 @@ impl<C> Queue<C> {
         }
     }
 
+    /// Begins an attempt of what is still awaited of a batch, if the leader takes writes.
     fn attempt(&mut self, mut batch: Batch<C>, lead: Lead, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
         let branch = self.branch;
         for write in &mut batch.writes {
@@ -233,6 +234,7 @@ impl<C> Queue<C> {
         }
     }
 
+    /// An attempt came to an end.
     fn ended(
         &mut self,
         batch: Batch<C>,
@@ -253,11 +255,12 @@ impl<C> Queue<C> {
         }
     }
 
+    /// The time of an attempt is over.
     fn timed_out(&mut self, batch: Batch<C>, route: Route, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
         if self.stopping || route == Route::Forward {
             return self.failed(batch, true, now, answers);
         }
-        // Its entry is in this leader's journal already: another one would be as slow.
+        // The batch stands in this leader's journal already, and a second copy would be as slow.
         let awaited = |write: &Write<C>| write.caller.is_some();
         if batch.writes.iter().any(awaited) {
             let until = now + ATTEMPT_TIMEOUT;
@@ -308,6 +311,7 @@ impl<C> Queue<C> {
         Slot::Idle
     }
 
+    /// Refuses what waits, and every write from now on.
     fn stop(&mut self, answers: &mut Answers<C>) {
         let branch = self.branch;
         self.stopping = true;
@@ -315,7 +319,8 @@ impl<C> Queue<C> {
         answers.extend(refused.filter_map(|(_, write)| Some((write.caller?, Err(WriteError::Stopping { branch })))));
     }
 
-    fn wants_slot(&self) -> bool {
+    /// Whether a slot is free.
+    fn has_free_slot(&self) -> bool {
         self.slots.iter().any(|slot| matches!(slot, Slot::Idle))
     }
 

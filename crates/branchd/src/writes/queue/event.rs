@@ -9,7 +9,7 @@ use bank_ledger::{Applied, Command};
 use crate::replication::engine::ProposeError;
 use crate::writes::error::WriteError;
 
-/// Which write, in the order in which they were submitted.
+/// The number of a write, in the order in which writes were submitted.
 pub(in crate::writes) type Ticket = u64;
 
 /// Answers, each for the caller that waits for it.
@@ -56,7 +56,7 @@ pub(in crate::writes) enum Event {
     Ready(Lead),
     /// The attempt came to an end.
     Ended(Result<Vec<Applied>, ProposeError>),
-    /// Another branch, or none, leads than did when the attempt began.
+    /// The leader is another one than when the attempt began, or there is none.
     LeaderChanged,
     /// The attempt's time is over.
     TimedOut,
@@ -67,21 +67,22 @@ pub(in crate::writes) enum Event {
 /// What the owner of a slot does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::writes) enum Next {
-    /// Nothing waits: reports `Ready` once it is called.
+    /// Nothing waits. The owner reports `Ready` once it is called.
     Rest,
-    /// The slot is free: reports `Ready` at once.
+    /// The slot is free, and something waits. The owner reports `Ready` at once.
     Take,
-    /// Begins an attempt, and reports how it ended, or that another branch leads, or that it is not over by then.
+    /// The owner begins an attempt. It reports how the attempt ended, that the leader changed, or that the attempt is not over
+    /// by `until`.
     Attempt {
         commands: Arc<[Command]>,
         route: Route,
         until: Instant,
     },
-    /// Goes on with the attempt, up to then.
+    /// The attempt goes on, up to `until`.
     Continue { until: Instant },
-    /// Waits until another leader is known, or for so long, and reports `Ready`.
+    /// The owner waits until another leader is known, or up to `until`. It reports `Ready` then.
     AwaitLeader { until: Instant },
-    /// Ends: the branch is stopping, and the slot is free.
+    /// The branch is stopping, and the slot is free. The owner ends.
     End,
 }
 
