@@ -1,8 +1,10 @@
 //! The file of a secret: the text form and a newline, readable by its owner alone.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use durable_file::Durability;
 
 use crate::secret::{Secret, SecretTextError};
 
@@ -82,21 +84,8 @@ pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
 /// # Errors
 /// [`SecretFileError::Exists`] where anything is at the path already: it is left as it was. Otherwise it cannot be written.
 pub fn create(path: &Path, secret: &Secret) -> Result<(), SecretFileError> {
-    let directory = directory_of(path);
-    let write = || {
-        // A temporary file is created exclusively and with mode 0600. It is linked to its place only when it is whole, so that
-        // another process that starts at the same time reads all of it or finds nothing.
-        let mut file = tempfile::Builder::new()
-            .prefix(".passbook-")
-            .suffix(".tmp")
-            .tempfile_in(&directory)?;
-        file.write_all(secret.to_text().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(path).map_err(|error| error.error)?;
-        File::open(&directory)?.sync_all()
-    };
-    write().map_err(|error: io::Error| match error.kind() {
+    let content = format!("{}\n", secret.to_text());
+    durable_file::create_private(path, content.as_bytes(), Durability::Host).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => SecretFileError::Exists { path: path.to_owned() },
         _ => failed("write", path)(error),
     })
@@ -149,13 +138,6 @@ fn refuse_open(_: &Path, _: &fs::Metadata) -> Result<(), SecretFileError> {
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
     let path = path.to_owned();
     move |source| SecretFileError::Io { what, path, source }
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 #[cfg(test)]

@@ -204,9 +204,9 @@ impl Route {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::Address;
     use crate::bank_file::{BankFile, Branch};
     use crate::failure::Place;
+    use bank_types::Address;
 
     fn address(port: u32) -> Address {
         format!("h:{port}").parse().expect("an address")

@@ -10,8 +10,8 @@ use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::address::Address;
-use crate::durable_file::{self, Durability};
+use bank_types::Address;
+use durable_file::Durability;
 
 /// 100,000 branches fit; a larger file is some other file.
 const FILE_LEN_MAX: u64 = 8 << 20;
@@ -228,7 +228,7 @@ impl Branch {
         };
         let address = text
             .parse()
-            .map_err(|error: crate::address::AddressError| (field, error.to_string()))?;
+            .map_err(|error: bank_types::AddressError| (field, error.to_string()))?;
         Ok(Self { branch, address })
     }
 }

@@ -8,9 +8,9 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::address::Address;
 use crate::bank_file::{BankFile, UnknownBranch};
 use crate::failure::{Attempted, Failure, Place, innermost};
+use bank_types::Address;
 
 /// A host that drops packets is given up after this; one that is up answers within a round trip.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

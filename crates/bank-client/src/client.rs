@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::address::Address;
 use crate::attempts::{self, Answered, Attempt, GaveUp, Whole};
 use crate::bank_file::BankFile;
 use crate::branches::Branches;
@@ -19,6 +18,7 @@ use crate::reply::{AccountPage, Decision, Reply};
 use crate::session::{Action, PendingWrite, Session};
 use crate::statement::Statement;
 use crate::wire::{self, Stamp};
+use bank_types::Address;
 
 /// How a client goes about its operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use thiserror::Error;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::address::Address;
 use crate::bank_file::UnknownBranch;
 use crate::session::SessionBreach;
+use bank_types::Address;
 
 /// What became of a write whose attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

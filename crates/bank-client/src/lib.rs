@@ -1,14 +1,12 @@
 //! What a customer's program needs to speak with a bank: sessions, levels, retries under the same request id, deadlines
 //! and the addresses of branches. It knows nothing of how a bank keeps its books.
 //!
-//! In reading order: where branches are ([`address`], [`bank_file`]), what a customer has seen and asks for
+//! In reading order: where branches are ([`Address`], [`bank_file`]), what a customer has seen and asks for
 //! ([`session`], [`level`]), what comes back ([`reply`], [`failure`], [`error`]), and how it is asked ([`client`],
 //! [`statement`], [`follow`]). [`operator`] founds a bank and asks how a branch is.
 
-pub mod address;
 pub mod bank_file;
 pub mod client;
-pub mod durable_file;
 pub mod error;
 pub mod failure;
 pub mod follow;
@@ -23,8 +21,8 @@ mod backoff;
 mod branches;
 mod wire;
 
-pub use address::Address;
 pub use bank_file::{BankFile, BankFileError, Branch, UnknownBranch};
+pub use bank_types::{Address, AddressError};
 pub use client::{Client, ClientOptions};
 pub use error::{ReadError, WriteError};
 pub use failure::{Failure, Fate, Place};

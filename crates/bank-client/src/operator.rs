@@ -11,11 +11,11 @@ use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::address::Address;
 use crate::bank_file::Branch;
 use crate::branches::{connect, connect_as_operator};
 use crate::failure::{Attempted, Failure, Place};
 use crate::wire;
+use bank_types::Address;
 
 /// A bank that was founded.
 #[derive(Debug, Clone, PartialEq, Eq)]

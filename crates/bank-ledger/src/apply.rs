@@ -1,28 +1,21 @@
-//! The rules.
+//! The rules of the bank: how a command is decided, and what it does to the books.
 
-use crate::books::{Books, Remembered};
-use crate::digest::Reads;
+use bank_types::{AccountName, Amount, Position, RequestId};
+
+use crate::account::Account;
+use crate::books::Books;
+use crate::command::{Action, Command};
+use crate::digest::{Digest, DigestRule, Reads};
 use crate::entry::{Entry, Leg};
-use crate::{Account, AccountName, Action, Amount, Command, Digest, DigestRule, Outcome, Position, Refusal, RequestId};
+use crate::outcome::{Applied, Outcome, Refusal, Remembered};
 
-/// How far a branch has come. With the [`Books`] it is all that the next command depends on.
+/// How far a branch has come. Together with the [`Books`] it is all that the next command depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ledger {
-    /// How many commands have been applied.
+    /// Number of commands that have been applied.
     pub position: Position,
-    /// Of everything decided so far.
+    /// Digest over every decision so far.
     pub digest: Digest,
-}
-
-/// What became of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// Where its request id was decided: here, or earlier where it is `repeated`.
-    pub position: Position,
-    /// What was decided.
-    pub outcome: Outcome,
-    /// The request id had been decided before; nothing moved now.
-    pub repeated: bool,
 }
 
 impl Ledger {
@@ -37,10 +30,10 @@ impl Ledger {
         self.apply_by(DigestRule::NEWEST, books, command)
     }
 
-    /// Applies the next command of the journal. Every command takes a position, the refused and the repeated too.
+    /// Applies the next command of the journal. Every command takes a position, also a refused or a repeated one.
     ///
     /// # Errors
-    /// Those of the books only; the position has not moved then, but the books may have been written to in part.
+    /// An error of the books. The position has not moved then, but the books may have been written in part.
     ///
     /// # Panics
     /// After 2^64 − 1 commands.
@@ -79,7 +72,7 @@ impl Ledger {
         Ok(applied)
     }
 
-    /// The ledger past one more command.
+    /// The ledger after one more command.
     fn after(&self, command: &Command, applied: &Applied, reads: Option<&Reads>) -> Self {
         let position = self.position + 1;
         Self {
@@ -89,14 +82,14 @@ impl Ledger {
     }
 }
 
-/// Books that note which accounts are read.
+/// Books that record which accounts are read.
 struct Noted<'b, B> {
     books: &'b mut B,
     reads: Reads,
 }
 
 impl<B> Noted<'_, B> {
-    /// What goes into the digest.
+    /// The reads that go into the digest, if the rule includes them.
     fn noted(&self, rule: DigestRule) -> Option<&Reads> {
         (rule == DigestRule::Reads).then_some(&self.reads)
     }
@@ -124,7 +117,7 @@ impl<B: Books> Books for Noted<'_, B> {
     }
 }
 
-/// What to do about a command whose id is new.
+/// Decision on a command whose request id is new.
 enum Decision {
     Accept { account: Leg, counter_account: Option<Leg> },
     Refuse(Refusal),

@@ -1,48 +1,41 @@
-//! Where the ledger keeps what it knows.
+//! The interface to the books: the state that the ledger reads and records.
 
-use crate::{Account, AccountName, Action, Entry, Outcome, Position, RequestId};
+use bank_types::{AccountName, RequestId};
 
-/// How many refusals are remembered, the newest. An accepted write is remembered for as long as its entry stands; a
-/// refusal leaves no entry, so that a flood of refused writes must not grow the books without end. A retry comes
-/// within seconds; at 10,000 refusals a second this is more than a minute of them.
+use crate::account::Account;
+use crate::entry::Entry;
+use crate::outcome::Remembered;
+
+/// Number of refusals that are remembered, the newest ones. An accepted write is remembered as long as its entry exists. A
+/// refusal leaves no entry, so without a bound a flood of refused writes would grow the books without end. A retry comes within
+/// seconds; at 10,000 refusals a second this bound is more than a minute of them.
 pub const REFUSALS_REMEMBERED_MAX: u64 = 1 << 20;
 
-/// A request id that was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Where in the journal it was decided.
-    pub position: Position,
-    /// What it asked.
-    pub action: Action,
-    /// What was decided: never [`Outcome::IdReused`].
-    pub outcome: Outcome,
-}
-
-/// What [`Ledger::apply`](crate::Ledger::apply) reads and records. All of one command's calls take effect together, or
-/// the books are given up.
+/// The state that [`Ledger::apply`](crate::Ledger::apply) reads and records. All calls of one command take effect together; if
+/// one of them fails, the books must not be used any more.
 pub trait Books {
-    /// What can go wrong in reading or recording. [`std::convert::Infallible`] in memory.
+    /// Error of reading or recording. [`std::convert::Infallible`] for books in memory.
     type Error;
 
-    /// The account of the name, if there is one.
+    /// The account with this name, if it exists.
     ///
     /// # Errors
     /// The books cannot be read.
     fn account(&mut self, name: &AccountName) -> Result<Option<Account>, Self::Error>;
 
-    /// What was decided about the id, if it is remembered.
+    /// The decision on this request id, if it is remembered.
     ///
     /// # Errors
     /// The books cannot be read.
     fn remembered(&mut self, id: &RequestId) -> Result<Option<Remembered>, Self::Error>;
 
-    /// Adds an entry: the accounts it touches have its balances, and it as their last, from now on.
+    /// Adds an entry. The accounts that it touches get its balances, and it becomes their last entry.
     ///
     /// # Errors
     /// The books cannot be written.
     fn record_entry(&mut self, entry: Entry) -> Result<(), Self::Error>;
 
-    /// Remembers a refusal, and forgets the oldest past [`REFUSALS_REMEMBERED_MAX`].
+    /// Remembers a refusal, and forgets the oldest one if there are more than [`REFUSALS_REMEMBERED_MAX`].
     ///
     /// # Errors
     /// The books cannot be written.

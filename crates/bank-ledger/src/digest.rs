@@ -1,32 +1,37 @@
-//! A hash of everything decided so far.
+//! A hash over every decision so far.
 
 use std::fmt;
 
+use bank_types::{AccountName, Position};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Account, AccountName, Action, Applied, Command, Outcome, Position, Refusal};
+use crate::account::Account;
+use crate::command::{Action, Command};
+use crate::outcome::{Applied, Outcome, Refusal};
 
-/// What a command adds to the digest. The journal's entry says which, so that branches of different ages that apply the
-/// same entry come to the same digest.
+/// What a command adds to the digest. The log entry of the command says which rule applies, so that branches of different
+/// versions come to the same digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DigestRule {
-    /// The command, its outcome, and where its id was decided. Of a bank's entries from before the other rule.
+    /// The command, its outcome, and the position at which its request id was decided. Log entries from before the other rule
+    /// have this one.
     Outcomes,
-    /// These, and the accounts as they were read for the decision. A wrong balance then shows at the first command that
-    /// reads it, even where the outcome does not tell: of the account that a transfer pays, say.
+    /// In addition, the accounts as they were read for the decision. A wrong balance then shows at the first command that reads
+    /// it, even if the outcome does not depend on it, such as the balance of the account that a transfer pays.
     Reads,
 }
 
 impl DigestRule {
-    /// The rule of new entries.
+    /// The rule of new log entries.
     pub const NEWEST: Self = Self::Reads;
 }
 
-/// The accounts that one command's decision read, in the order of the reads; `None`: there is no such account.
+/// The accounts that the decision on one command read, in the order of the reads. `None` stands for an account that does not
+/// exist.
 pub(crate) type Reads = Vec<(AccountName, Option<Account>)>;
 
-/// SHA-256, chained over every decided command by its [`DigestRule`]. Two branches with the same digest at the same
-/// position have decided the same, from the same balances; with different ones, their books differ.
+/// SHA-256, chained over every decided command by its [`DigestRule`]. Two branches with the same digest at the same position
+/// have made the same decisions from the same balances. With different digests, their books differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest(pub [u8; 32]);
 
@@ -84,7 +89,7 @@ impl Digest {
         hash.update(balance.to_be_bytes());
         hash.update(refused_account);
         if let Some(reads) = reads {
-            // Its length, which is known, ends the name before it.
+            // The length marks where the name before it ends.
             hash.update((refused_account.len() as u64).to_be_bytes());
             add_reads(&mut hash, reads);
         }

@@ -1,31 +1,35 @@
-//! What an accepted command leaves in the books.
+//! Entries: the accepted commands in the books.
 
-use crate::{Account, AccountName, Command, Outcome, Position, Remembered};
+use bank_types::{AccountName, Position};
 
-/// One accepted command. It is the statement's line and the remembered outcome at once.
+use crate::account::Account;
+use crate::command::Command;
+use crate::outcome::{Outcome, Remembered};
+
+/// One accepted command. It serves both as a line of a statement and as the remembered decision on its request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where in the journal; entries of refused and repeated commands do not exist, so positions may skip.
+    /// Position of the command in the journal. Refused and repeated commands have no entry, so positions may skip.
     pub position: Position,
-    /// The command, whole: the request id and what it asked.
+    /// The command, with its request id.
     pub command: Command,
-    /// What it did to the account it names first.
+    /// Effect on the account that the command names first.
     pub account: Leg,
-    /// What it did to the account that a transfer pays; `None` for every other command.
+    /// Effect on the account that a transfer pays. `None` for every other command.
     pub counter_account: Option<Leg>,
 }
 
-/// What an entry did to one account.
+/// Effect of an entry on one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leg {
-    /// The balance right after, in minor units.
+    /// Balance right after the entry, in minor units.
     pub balance: i64,
-    /// The position of the account's entry before this one; 0: this is its first.
+    /// Position of the account's entry before this one. 0 if this is its first.
     pub previous: Position,
 }
 
 impl Entry {
-    /// The entry as the outcome of its request id.
+    /// The entry as the remembered decision on its request id.
     pub fn remembered(&self) -> Remembered {
         Remembered {
             position: self.position,
@@ -36,7 +40,7 @@ impl Entry {
         }
     }
 
-    /// What the entry did to the account; `None`: nothing.
+    /// Effect of the entry on this account. `None` if it did not touch the account.
     pub fn leg_of(&self, account: &AccountName) -> Option<Leg> {
         let (first, second) = self.command.action.accounts();
         if *account == first {
@@ -48,8 +52,8 @@ impl Entry {
         None
     }
 
-    /// The accounts that the entry touched, as they were right after it: the one its command names first, then the
-    /// one that a transfer pays.
+    /// The accounts that the entry touched, as they were right after it: the one that its command names first, then the one that
+    /// a transfer pays.
     pub fn accounts(&self) -> Vec<(AccountName, Account)> {
         let (first, second) = self.command.action.accounts();
         let mut touched = vec![(

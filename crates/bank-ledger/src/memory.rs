@@ -1,12 +1,16 @@
-//! Books in memory: for tests, and for replaying a journal without a file.
+//! Books in memory, for tests and for replaying a journal without a file.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
 
-use crate::books::{Books, REFUSALS_REMEMBERED_MAX, Remembered};
-use crate::{Account, AccountName, Entry, Position, RequestId};
+use bank_types::{AccountName, Position, RequestId};
 
-/// Books that are gone with the process.
+use crate::account::Account;
+use crate::books::{Books, REFUSALS_REMEMBERED_MAX};
+use crate::entry::Entry;
+use crate::outcome::Remembered;
+
+/// Books in memory. They are lost when the process ends.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBooks {
     accounts: BTreeMap<AccountName, Account>,

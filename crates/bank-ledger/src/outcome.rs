@@ -1,26 +1,46 @@
-//! What the customer is told.
+//! Decisions of the ledger.
 
-use crate::AccountName;
+use bank_types::{AccountName, Position, RefusalReason};
 
-/// How many commands of the journal have been applied: 0 before the first, then 1, 2, 3 … A command's position is the
-/// count right after it.
-pub type Position = u64;
+use crate::command::Action;
 
-/// What the ledger decided about a command.
+/// The ledger's decision on a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was carried out.
+    /// The command was carried out.
     Accepted {
-        /// The balance of its account right after it, in minor units; of a transfer, the paying account's.
+        /// Balance of the command's account right after it, in minor units. For a transfer, of the account that pays.
         balance: i64,
     },
-    /// It was not, and nothing moved.
+    /// The command was not carried out, and nothing moved.
     Refused(Refusal),
-    /// Its request id belongs to another command, which stands; this one was not looked at.
+    /// The request id belongs to another command, whose decision stands. This command was not considered.
     IdReused,
 }
 
-/// Why the bank said no.
+/// The decision on a request id, as the command that asked for it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Position at which the request id was decided: the position of this command, or an earlier one if it is `repeated`.
+    pub position: Position,
+    /// The decision.
+    pub outcome: Outcome,
+    /// The request id had been decided before; this command moved nothing.
+    pub repeated: bool,
+}
+
+/// A decision that the books keep by request id, so that the same request id is decided once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Position of the command in the journal.
+    pub position: Position,
+    /// What the command asked.
+    pub action: Action,
+    /// The decision. It is never [`Outcome::IdReused`].
+    pub outcome: Outcome,
+}
+
+/// A refusal: the reason, with the account that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The account holds less than the amount.
@@ -28,29 +48,29 @@ pub enum Refusal {
     InsufficientFunds {
         /// The account that would have paid.
         account: AccountName,
-        /// What it holds, in minor units.
+        /// Balance of the account, in minor units.
         balance: i64,
     },
-    /// No account has the name.
+    /// An account of the command does not exist.
     #[error("no such account: {account}")]
     NoSuchAccount {
-        /// The name.
+        /// Name of the account.
         account: AccountName,
     },
-    /// An account has the name already.
+    /// The account to open exists already.
     #[error("account {account} exists already")]
     AccountExists {
-        /// The name.
+        /// Name of the account.
         account: AccountName,
-        /// What it holds, in minor units.
+        /// Balance of the account, in minor units.
         balance: i64,
     },
-    /// The balance would pass [`i64::MAX`].
+    /// The balance would exceed [`i64::MAX`].
     #[error("the balance of {account} would pass {max}: it is {balance}", max = i64::MAX)]
     Overflow {
         /// The account that would have grown.
         account: AccountName,
-        /// What it holds, in minor units.
+        /// Balance of the account, in minor units.
         balance: i64,
     },
     /// A transfer from an account to itself.
@@ -58,13 +78,24 @@ pub enum Refusal {
     SameAccount {
         /// The account.
         account: AccountName,
-        /// What it holds, in minor units.
+        /// Balance of the account, in minor units.
         balance: i64,
     },
 }
 
 impl Refusal {
-    /// The account that the refusal speaks of.
+    /// The reason without the account.
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::InsufficientFunds { .. } => RefusalReason::InsufficientFunds,
+            Self::NoSuchAccount { .. } => RefusalReason::NoSuchAccount,
+            Self::AccountExists { .. } => RefusalReason::AccountExists,
+            Self::Overflow { .. } => RefusalReason::Overflow,
+            Self::SameAccount { .. } => RefusalReason::SameAccount,
+        }
+    }
+
+    /// The account that the refusal concerns.
     pub fn account(&self) -> &AccountName {
         match self {
             Self::InsufficientFunds { account, .. }
@@ -75,7 +106,7 @@ impl Refusal {
         }
     }
 
-    /// What that account holds, in minor units; 0 where there is none.
+    /// Balance of that account, in minor units. 0 if it does not exist.
     pub fn balance(&self) -> i64 {
         match self {
             Self::NoSuchAccount { .. } => 0,

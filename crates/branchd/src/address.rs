@@ -1,13 +1,13 @@
 //! Addresses of branches, `HOST:PORT`, and which of them may be spoken to in the clear.
 
-use std::net::IpAddr;
+use bank_types::Address;
 
 /// Why an address cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// It has no port, or none that is a number.
-    #[error("{0:?} is no address: give HOST:PORT, 127.0.0.1:50001 say")]
-    Malformed(String),
+    /// It is not `HOST:PORT`.
+    #[error(transparent)]
+    Malformed(#[from] bank_types::AddressError),
     /// It is beyond this host, and what is said to it can be read and changed on the way.
     #[error(
         "{0} is not on this host, and branches speak in the clear: put them on a private network or a tunnel, and give --insecure to accept it"
@@ -20,19 +20,7 @@ pub enum AddressError {
 /// # Errors
 /// See [`AddressError`].
 pub fn check(address: &str, insecure: bool) -> Result<(), AddressError> {
-    let malformed = || AddressError::Malformed(address.to_owned());
-    let (host, port) = address.rsplit_once(':').ok_or_else(malformed)?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let sound = match bare {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.chars().all(is_host),
-    };
-    if !sound || port.parse::<u16>().is_err() {
-        return Err(malformed());
-    }
-    let loopback = host == "localhost" || bare.unwrap_or(host).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    if loopback || insecure {
+    if Address::to_listen_on(address)?.is_loopback() || insecure {
         Ok(())
     } else {
         Err(AddressError::BeyondThisHost(address.to_owned()))
@@ -68,7 +56,7 @@ mod tests {
             "[x]:1",
             "http://h:1",
         ] {
-            assert_eq!(check(bad, true), Err(AddressError::Malformed(bad.into())), "{bad}");
+            assert!(matches!(check(bad, true), Err(AddressError::Malformed(_))), "{bad}");
         }
     }
 }

@@ -244,7 +244,7 @@ fn target(shared: &Shared, task: &Task) -> Result<Target, InputError> {
         (Some(bank), Some(address), None) => {
             let address: Address = address
                 .parse()
-                .map_err(|error: bank_client::address::AddressError| wrong(error.to_string()))?;
+                .map_err(|error: bank_client::AddressError| wrong(error.to_string()))?;
             let known = bank
                 .branches()
                 .iter()

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use bank_client::PendingWrite;
-use bank_client::durable_file::Durability;
 use clap::CommandFactory;
+use durable_file::Durability;
 use thiserror::Error;
 
 use crate::args::{Cli, Verb};

@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bank_client::durable_file::{self, Durability};
 use bank_client::{Action, PendingWrite, Session};
+use durable_file::Durability;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};

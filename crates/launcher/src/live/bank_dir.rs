@@ -11,9 +11,9 @@
 //! ```
 
 use super::error::LiveError;
-use bank_client::durable_file::{self, Durability};
 use bank_client::{BankFile, Branch};
 use bank_cluster::SECRET_FILE;
+use durable_file::Durability;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,8 @@
 use super::bank_dir::command;
 use super::control_message::{ControlRequest, ControlResponse};
 use super::error::LiveError;
-use bank_client::durable_file::read_bounded;
 use bank_cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
+use durable_file::read_bounded;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Write};

@@ -4,25 +4,23 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What a replaced file survives.
+/// What a written file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// The death of the process at any instant.
+    /// The file survives the death of the process at any instant.
     Process,
-    /// The death of the host too: the file and its directory are synced.
+    /// The file survives the death of the host too: the file and its directory are synced.
     Host,
 }
 
 /// Replaces the file at `path`, or makes it: a temporary file beside it is written and renamed over it. A symbolic link
-/// is followed, and stays.
+/// is followed and stays.
 ///
 /// # Errors
-/// Whatever the file system says; the old content stands then.
+/// An error of the file system; the old content is unchanged then.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let directory = directory_of(&path);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".passbook-").suffix(".tmp");
+    let mut builder = temporary();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -30,25 +28,59 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Resul
         let mode = fs::metadata(&path).map_or(0o666, |found| found.permissions().mode() & 0o777);
         builder.permissions(fs::Permissions::from_mode(mode));
     }
-    let mut file = builder.tempfile_in(&directory)?;
+    let file = written(&builder, &path, content, durability)?;
+    file.persist(&path).map_err(|error| error.error)?;
+    sync_directory(&path, durability)
+}
+
+/// Writes a new file that its owner alone can read (mode 0600). It appears whole, so that another process that looks at the
+/// same time reads all of it or finds no file.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where anything is at the path already, which is left as it was, and any error of the
+/// file system.
+pub fn create_private(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    // A temporary file has mode 0600. It is linked to its place only when it is whole.
+    let file = written(&temporary(), path, content, durability)?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_directory(path, durability)
+}
+
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".passbook-").suffix(".tmp");
+    builder
+}
+
+/// A temporary file with this content, in the directory of `path`.
+fn written(
+    builder: &tempfile::Builder<'_, '_>,
+    path: &Path,
+    content: &[u8],
+    durability: Durability,
+) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = builder.tempfile_in(directory_of(path))?;
     file.write_all(content)?;
     if durability == Durability::Host {
         file.as_file().sync_all()?;
     }
-    file.persist(&path).map_err(|error| error.error)?;
-    if durability == Durability::Host {
-        File::open(&directory)?.sync_all()?;
-    }
-    Ok(())
+    Ok(file)
 }
 
-/// The content of the regular file at `path`.
+fn sync_directory(path: &Path, durability: Durability) -> io::Result<()> {
+    match durability {
+        Durability::Process => Ok(()),
+        Durability::Host => File::open(directory_of(path))?.sync_all(),
+    }
+}
+
+/// Reads the regular file at `path`.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] where it is a directory, a FIFO or a device, [`io::ErrorKind::FileTooLarge`] past
-/// `len_max` bytes, and whatever the file system says.
+/// [`io::ErrorKind::InvalidInput`] where it is a directory, a FIFO or a device, [`io::ErrorKind::FileTooLarge`] where it has
+/// more than `len_max` bytes, and any error of the file system.
 pub fn read_bounded(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
-    // Asked before opening: opening a FIFO would wait for a writer.
+    // The type is checked before the file is opened, because opening a FIFO would wait for a writer.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
@@ -90,7 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_small_regular_file_is_not_read() {
+    fn a_new_private_file_replaces_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        create_private(&path, b"first", Durability::Host).expect("created");
+        let error = create_private(&path, b"second", Durability::Host).expect_err("it is there");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).expect("read"), b"first");
+        assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn only_small_regular_files_are_read() {
         let directory = tempfile::tempdir().expect("a directory");
         assert_eq!(
             read_bounded(directory.path(), 9).expect_err("a directory").kind(),

@@ -1,17 +1,19 @@
-//! Where a branch listens: `HOST:PORT`, checked once, when it is read.
+//! Addresses of branches: `HOST:PORT`.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address in brackets; the port is 1 to 65535.
+/// Address of a branch: `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address in brackets; the port is 1 to
+/// 65535.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Address(String);
 
-/// A text that is no [`Address`].
+/// A text that is not an [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{text:?} is not an address: {what}; write HOST:PORT, such as 127.0.0.1:50001")]
 pub struct AddressError {
@@ -23,16 +25,11 @@ pub struct AddressError {
 const HOST_LEN_MAX: usize = 253;
 
 impl Address {
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    /// Reads an address to listen on. The port may also be 0: the system then chooses one.
+    ///
+    /// # Errors
+    /// The text is not an address.
+    pub fn to_listen_on(text: &str) -> Result<Self, AddressError> {
         let wrong = |what| AddressError {
             text: text.chars().take(80).collect(),
             what,
@@ -44,9 +41,8 @@ impl FromStr for Address {
         if host.is_empty() || host.len() > HOST_LEN_MAX {
             return Err(wrong("its host is empty or too long"));
         }
-        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let host_ok = match bracketed {
-            Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        let host_ok = match without_brackets(host) {
+            Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
             None => host
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
@@ -57,10 +53,47 @@ impl FromStr for Address {
             ));
         }
         let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        match port.parse::<u16>() {
-            Ok(port) if digits && port > 0 => Ok(Self(text.to_owned())),
-            _ => Err(wrong("its port is not a number from 1 to 65535")),
+        if !digits || port.parse::<u16>().is_err() {
+            return Err(wrong("its port is not a number from 1 to 65535"));
         }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The address as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the address is one of this host's own (loopback): `localhost`, 127.0.0.0/8 or `[::1]`. What is sent there does
+    /// not leave the host.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.0.rsplit_once(':').map_or("", |(host, _)| host);
+        let ip = without_brackets(host).unwrap_or(host).parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.0.rsplit_once(':')?.1.parse().ok()
+    }
+}
+
+/// The part of a host between `[` and `]`.
+fn without_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let address = Self::to_listen_on(text)?;
+        if address.port() == Some(0) {
+            return Err(AddressError {
+                text: text.to_owned(),
+                what: "its port is not a number from 1 to 65535",
+            });
+        }
+        Ok(address)
     }
 }
 
@@ -79,7 +112,7 @@ impl From<Address> for String {
 }
 
 impl From<std::net::SocketAddr> for Address {
-    /// A port of 0 is kept: nothing can be reached there.
+    /// Keeps a port of 0, at which nothing can be reached.
     fn from(address: std::net::SocketAddr) -> Self {
         Self(address.to_string())
     }
@@ -125,6 +158,31 @@ mod tests {
         {
             let error = bad.parse::<Address>().expect_err(bad).to_string();
             assert!(error.contains("HOST:PORT"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_on_may_have_port_0() {
+        assert_eq!(
+            Address::to_listen_on("127.8.8.8:0").expect("an address").as_str(),
+            "127.8.8.8:0"
+        );
+        assert!("127.8.8.8:0".parse::<Address>().is_err());
+    }
+
+    #[test]
+    fn loopback_addresses_are_told_apart() {
+        for (text, loopback) in [
+            ("127.0.0.1:50001", true),
+            ("localhost:1", true),
+            ("[::1]:65535", true),
+            ("127.8.8.8:1", true),
+            ("10.0.0.7:50001", false),
+            ("bank.example:50001", false),
+            ("0.0.0.0:50001", false),
+            ("[::]:1", false),
+        ] {
+            assert_eq!(text.parse::<Address>().expect(text).is_loopback(), loopback, "{text}");
         }
     }
 }
