@@ -10,8 +10,9 @@ mod jsonl;
 mod operation;
 mod run;
 
+pub use bank_types::{Level, Propagation, RefusalReason};
 pub use fault::{Fault, FaultKind};
 pub use journal::{Applied, Journal, JournalLine};
 pub use jsonl::{ParseError, Problem};
-pub use operation::{Action, Level, Operation, Outcome, Propagation, Refusal};
+pub use operation::{Action, Operation, Outcome};
 pub use run::{History, Line};

@@ -1,27 +1,28 @@
-//! The attempts of one operation: under one deadline, first at the branch asked, then, where there are others, at them.
+//! The attempts of one operation. They share one deadline; the first ones ask the branch that was named, later ones also the
+//! others.
 
 use std::future::Future;
 use std::time::Duration;
 
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
+use bank_types::{Certainty, Write};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::backoff;
 use crate::branches::Branches;
-use crate::failure::{Attempted, Failure, Fate};
-use crate::session::Action;
+use crate::failure::{Attempted, Failure};
 
-/// What one attempt is given: a connection, and the time that is left.
+/// What one attempt works with: a connection, and the time that is left.
 pub(crate) struct Attempt {
     pub(crate) stub: BankServiceClient<Channel>,
     left: Duration,
 }
 
 impl Attempt {
-    /// The message as a request whose gRPC timeout is what is left.
+    /// The message as a request whose gRPC timeout is the time that is left.
     pub(crate) fn request<M>(&self, message: M) -> Request<M> {
         let mut request = Request::new(message);
         request.set_timeout(self.left);
@@ -31,94 +32,97 @@ impl Attempt {
     /// Sends a write.
     pub(crate) async fn write(
         mut self,
-        action: Action,
+        write: Write,
         options: Option<v1::WriteOptions>,
     ) -> Result<Option<v1::WriteResult>, Status> {
-        match action {
-            Action::Deposit { account, amount } => {
+        match write {
+            Write::Deposit { account, amount } => {
                 let request = self.request(v1::DepositRequest {
                     options,
-                    account,
-                    amount,
+                    account: account.into(),
+                    amount: amount.get(),
                 });
                 Ok(self.stub.deposit(request).await?.into_inner().result)
             }
-            Action::Withdraw { account, amount } => {
+            Write::Withdraw { account, amount } => {
                 let request = self.request(v1::WithdrawRequest {
                     options,
-                    account,
-                    amount,
+                    account: account.into(),
+                    amount: amount.get(),
                 });
                 Ok(self.stub.withdraw(request).await?.into_inner().result)
             }
-            Action::Transfer { from, to, amount } => {
+            Write::Transfer { from, to, amount } => {
                 let message = v1::TransferRequest {
                     options,
-                    from_account: from,
-                    to_account: to,
-                    amount,
+                    from_account: from.into(),
+                    to_account: to.into(),
+                    amount: amount.get(),
                 };
                 let request = self.request(message);
                 Ok(self.stub.transfer(request).await?.into_inner().result)
             }
-            Action::Open { account } => {
-                let request = self.request(v1::OpenAccountRequest { options, account });
+            Write::Open { account } => {
+                let request = self.request(v1::OpenAccountRequest {
+                    options,
+                    account: account.into(),
+                });
                 Ok(self.stub.open_account(request).await?.into_inner().result)
             }
         }
     }
 }
 
-/// An answer, the branch (by index) that gave it, and how many attempts it took.
+/// An answer, the index of the branch that gave it, and the number of attempts.
 pub(crate) struct Answered<T> {
     pub(crate) value: T,
     pub(crate) index: usize,
     pub(crate) attempts: u32,
 }
 
-/// No answer: what the last attempt ended in, what all of them say of a write, and how many there were.
-pub(crate) struct GaveUp {
+/// The result of attempts that got no answer: the failure of the last one, what all of them say of a write, and their number.
+pub(crate) struct Exhausted {
     pub(crate) failure: Failure,
-    pub(crate) fate: Fate,
+    pub(crate) certainty: Certainty,
     pub(crate) attempts: u32,
 }
 
-/// The operation that the attempts belong to.
-pub(crate) struct Whole {
-    /// The branch to ask first, by its index.
+/// How the attempts of one operation are made.
+pub(crate) struct RetryPlan {
+    /// Index of the branch to ask first.
     pub(crate) first: usize,
-    /// Whether others may be asked.
+    /// Whether other branches may be asked.
     pub(crate) failover: bool,
     /// Whether there is more than one attempt.
     pub(crate) retries: bool,
     pub(crate) deadline: Instant,
-    /// There were attempts before these, and what became of them is not known.
+    /// There were attempts before these, and their outcome is not known.
     pub(crate) in_doubt: bool,
 }
 
-/// Calls until there is an answer, an error that no retry mends, or the deadline. Attempts are bounded by the deadline
-/// and the pauses between them: about 50 in 10 s.
+/// Calls until there is an answer, a failure that is not retryable, or the deadline. The deadline and the pauses bound the
+/// number of attempts: about 50 in 10 s.
 pub(crate) async fn run<T, F>(
     branches: &Branches,
-    whole: Whole,
+    plan: RetryPlan,
     call: impl Fn(Attempt) -> F,
-) -> Result<Answered<T>, GaveUp>
+) -> Result<Answered<T>, Exhausted>
 where
     F: Future<Output = Result<T, Status>>,
 {
     let mut attempts = 0;
-    let Whole {
+    let RetryPlan {
         first,
         failover,
         retries,
         deadline,
         mut in_doubt,
-    } = whole;
+    } = plan;
     let mut route = Route::new(branches.order(first, failover));
     loop {
         attempts += 1;
         let index = route.index();
-        let Attempted { failure, fate } = match once(branches, index, deadline, &call).await {
+        let Attempted { failure, certainty } = match once(branches, index, deadline, &call).await {
             Ok(value) => {
                 branches.answered(index);
                 return Ok(Answered { value, index, attempts });
@@ -126,17 +130,21 @@ where
             Err(attempted) => attempted,
         };
         branches.failed(index, &failure);
-        tracing::debug!(attempts, %failure, ?fate, "an attempt failed");
-        in_doubt = match fate {
-            Fate::Unknown => true,
-            Fate::NotApplied => in_doubt && !failure.excludes_earlier_attempts(),
+        tracing::debug!(attempts, %failure, ?certainty, "an attempt failed");
+        in_doubt = match certainty {
+            Certainty::Unknown => true,
+            Certainty::NotApplied => in_doubt && !failure.excludes_earlier_attempts(),
         };
         let pause_end = Instant::now() + backoff::pause(attempts);
-        if !retries || !failure.may_pass() || pause_end >= deadline {
-            let fate = if in_doubt { Fate::Unknown } else { Fate::NotApplied };
-            return Err(GaveUp {
+        if !retries || !failure.is_retryable() || pause_end >= deadline {
+            let certainty = if in_doubt {
+                Certainty::Unknown
+            } else {
+                Certainty::NotApplied
+            };
+            return Err(Exhausted {
                 failure,
-                fate,
+                certainty,
                 attempts,
             });
         }
@@ -168,13 +176,13 @@ where
     Err(Attempted::by_status(at, &status))
 }
 
-/// Which branch is next: the one that was asked once more, unless it cannot be reached; then the others in turn, and so
-/// on round.
+/// The order in which branches are asked: the first one twice, unless it cannot be reached, then the others in turn, and so on
+/// in a circle.
 struct Route {
-    /// Indices; never empty.
+    /// Indices of the branches. Never empty.
     order: Vec<usize>,
     step: usize,
-    /// The first one has had its second chance.
+    /// The first branch has been asked for the second time.
     asked_again: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The branches that a client may ask, and the connection to each, made when it is first needed.
+//! The branches that a client may ask, and the connection to each. A connection is made when it is first needed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,18 +12,19 @@ use crate::bank_file::{BankFile, UnknownBranch};
 use crate::failure::{Attempted, Failure, Place, innermost};
 use bank_types::Address;
 
-/// A host that drops packets is given up after this; one that is up answers within a round trip.
+/// Longest time to make a connection. A host that is up answers within a round trip; one that drops packets does not answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A branch that answers no ping for this long is taken for stopped: its connection ends, and another branch is asked.
-/// Pings go out only while a call waits.
+/// Interval of pings while a call waits. A branch that answers no ping counts as stopped: its connection ends, and another branch
+/// is asked.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest time for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// For so long a silent branch is asked after the others, so that not every call waits for its pings.
+/// Time for which a silent branch is asked after the others, so that not every call waits for its pings.
 const SILENT_FOR: Duration = Duration::from_secs(30);
-/// Finds a peer whose host is gone while no call waits.
+/// Interval of TCP keepalive, which finds a host that is gone while no call waits.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// The branches, in the order in which they were given. Never empty.
+/// The branches of a client, in the order in which they were given. Never empty.
 #[derive(Debug)]
 pub(crate) struct Branches {
     all: Vec<Known>,
@@ -59,7 +60,7 @@ impl Branches {
         }
     }
 
-    /// The branches to ask, by their indices: the first, then the others in turn; those known to be silent last.
+    /// Indices of the branches to ask: the first, then the others in turn. Branches that are known to be silent come last.
     pub(crate) fn order(&self, first: usize, failover: bool) -> Vec<usize> {
         let len = if failover { self.all.len() } else { 1 };
         let turn = (0..len).map(|step| (first + step) % self.all.len());
@@ -70,7 +71,7 @@ impl Branches {
         order
     }
 
-    /// The index of a branch; of the first where none is named.
+    /// Index of a branch. Without a number, the index of the first branch.
     pub(crate) fn find(&self, branch: Option<u32>) -> Result<usize, UnknownBranch> {
         let Some(branch) = branch else { return Ok(0) };
         let found = self.all.iter().position(|known| known.place.branch == Some(branch));
@@ -84,7 +85,7 @@ impl Branches {
         self.all[index].place.clone()
     }
 
-    /// A connection to the branch. An error means that nothing was sent.
+    /// A connection to the branch. If this fails, nothing was sent.
     pub(crate) async fn channel(&self, index: usize, deadline: Instant) -> Result<Channel, Attempted> {
         let known = &self.all[index];
         let channel = known.lock().channel.clone();
@@ -96,7 +97,7 @@ impl Branches {
         Ok(channel)
     }
 
-    /// Remembers that an attempt failed: a broken connection is made anew by the next call, a silent branch is asked last.
+    /// Records that an attempt failed. The next call replaces a broken connection, and a silent branch is asked last.
     pub(crate) fn failed(&self, index: usize, failure: &Failure) {
         let broken = matches!(
             failure,
@@ -111,7 +112,7 @@ impl Branches {
         }
     }
 
-    /// Remembers that the branch answered.
+    /// Records that the branch answered.
     pub(crate) fn answered(&self, index: usize) {
         self.all[index].lock().silent_until = None;
     }
@@ -126,13 +127,13 @@ impl Known {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Line> {
-        // Whoever panicked with it left a whole value.
+        // Each update is one assignment, so the value is complete even if a thread panicked with the lock.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A new connection of a customer. An error means that nothing was sent. `pings`: whether a branch that answers none is
-/// given up, which is of use where another can be asked.
+/// Makes a connection of a customer. If this fails, nothing was sent. With `pings`, the connection ends when the branch answers
+/// none; that is useful if another branch can be asked.
 pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Result<Channel, Attempted> {
     let mut endpoint = endpoint(place)?.tcp_nodelay(true).tcp_keepalive(Some(TCP_KEEPALIVE));
     if pings {
@@ -145,7 +146,7 @@ pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Re
     connected(place, timeout_at(give_up, endpoint.connect()).await)
 }
 
-/// A new connection of an operator, who proves to have the secret of the bank. An error means that nothing was sent.
+/// Makes a connection of an operator and proves that the operator has the secret of the bank. If this fails, nothing was sent.
 pub(crate) async fn connect_as_operator(
     place: &Place,
     deadline: Instant,

@@ -1,31 +1,31 @@
-//! A customer's client: each operation is asked under one deadline, retried where that can help, checked against the
-//! session, and recorded in it. A write keeps its request id through every retry.
+//! A customer's client. Each operation has one deadline, is retried while that can help, and its reply is checked against the
+//! session and recorded in it. A write keeps its request id through every retry.
 
 use std::time::Duration;
 
 use bank_proto::v1;
+use bank_types::{Address, Certainty, Level, RequestId};
 use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::attempts::{self, Answered, Attempt, GaveUp, Whole};
+use crate::attempts::{self, Answered, Attempt, Exhausted, RetryPlan};
 use crate::bank_file::BankFile;
 use crate::branches::Branches;
 use crate::error::{ReadError, WriteError};
-use crate::failure::{Failure, Fate};
-use crate::level::{Level, Propagation, ReadNeed};
+use crate::failure::Failure;
+use crate::read_need::ReadNeed;
 use crate::reply::{AccountPage, Decision, Reply};
-use crate::session::{Action, PendingWrite, Session};
+use crate::session::{PendingWrite, Session};
 use crate::statement::Statement;
-use crate::wire::{self, Stamp};
-use bank_types::Address;
+use crate::wire::{self, Stamp, Stamped};
 
-/// How a client goes about its operations.
+/// Options of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// The deadline of an operation, all its attempts included. A branch waits at most 60 s.
+    /// Longest time that an operation may take, all its attempts included. A branch waits at most 60 s.
     pub timeout: Duration,
-    /// Whether other branches are asked where the one asked cannot serve. Nothing to a single address.
+    /// Whether other branches are asked if the first one cannot serve. Without effect for a single address.
     pub failover: bool,
 }
 
@@ -38,8 +38,8 @@ impl Default for ClientOptions {
     }
 }
 
-/// A client of one bank. Operations name the branch to ask by its number; none: the single one, or the first of the bank
-/// file.
+/// A client of one bank. An operation names the branch to ask by its number. Without a number it asks the client's single address
+/// or the first branch of the bank file.
 #[derive(Debug)]
 pub struct Client {
     branches: Branches,
@@ -50,7 +50,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Of the one branch at this address, whatever its number and its bank.
+    /// A client of the one branch at this address, whatever its number and its bank are.
     pub fn at(address: Address, options: ClientOptions) -> Self {
         Self {
             branches: Branches::single(address),
@@ -60,7 +60,7 @@ impl Client {
         }
     }
 
-    /// Of the branches of a bank, and of no other bank.
+    /// A client of all branches of a bank. Replies of another bank are errors.
     pub fn of_bank(bank: &BankFile, options: ClientOptions) -> Self {
         Self {
             branches: Branches::of_bank(bank),
@@ -73,7 +73,7 @@ impl Client {
     /// The balance of an account, in minor units.
     ///
     /// # Errors
-    /// [`ReadError`]; the session is unchanged then.
+    /// [`ReadError`]. The session is unchanged then.
     pub async fn query(
         &self,
         branch: Option<u32>,
@@ -91,16 +91,17 @@ impl Client {
             async move { attempt.stub.query(request).await.map(tonic::Response::into_inner) }
         };
         let Answered { value, index, attempts } = self.read(branch, self.deadline(), call).await?;
-        let decoded = wire::balance_and_stamp(value);
-        let (balance, stamp) = decoded.map_err(|what| self.malformed(index, attempts, what))?;
+        let decoded = Stamped::try_from(value);
+        let Stamped { stamp, value } = decoded.map_err(|what| self.malformed(index, attempts, what))?;
         self.saw_read(session, need, index, attempts, stamp)?;
-        Ok(self.reply(branch, stamp, attempts, balance))
+        Ok(self.reply(branch, stamp, attempts, value))
     }
 
-    /// Up to `page_size` accounts (0: 1000) whose names come after `after`, in byte order; empty: from the first.
+    /// Up to `page_size` accounts whose names come after `after` in byte order. An empty `after` begins with the first account; a
+    /// `page_size` of 0 stands for 1000.
     ///
     /// # Errors
-    /// [`ReadError`]; the session is unchanged then.
+    /// [`ReadError`]. The session is unchanged then.
     pub async fn accounts(
         &self,
         branch: Option<u32>,
@@ -126,16 +127,20 @@ impl Client {
             }
         };
         let Answered { value, index, attempts } = self.read(branch, self.deadline(), call).await?;
-        let decoded = wire::page_and_stamp(value, after);
-        let (page, stamp) = decoded.map_err(|what| self.malformed(index, attempts, what))?;
+        let decoded = Stamped::<AccountPage>::try_from(value).and_then(|page| {
+            wire::check_page(&page.value, after)?;
+            Ok(page)
+        });
+        let Stamped { stamp, value } = decoded.map_err(|what| self.malformed(index, attempts, what))?;
         self.saw_read(session, need, index, attempts, stamp)?;
-        Ok(self.reply(branch, stamp, attempts, page))
+        Ok(self.reply(branch, stamp, attempts, value))
     }
 
-    /// The last `limit` entries (0: all) of an account, newest first, as a stream. The deadline is that of the whole.
+    /// The last `limit` entries of an account, newest first, as a stream. A `limit` of 0 stands for all entries. One deadline holds
+    /// for the whole stream.
     ///
     /// # Errors
-    /// [`ReadError`]; the session is unchanged then.
+    /// [`ReadError`]. The session is unchanged then.
     pub async fn statement(
         &self,
         branch: Option<u32>,
@@ -164,7 +169,7 @@ impl Client {
             attempts,
         } = self.read(branch, deadline, call).await?;
         let head = head.unwrap_or_default();
-        let stamp = wire::stamp(head.stamp).map_err(|what| self.malformed(index, attempts, what))?;
+        let stamp = Stamp::try_from(head.stamp).map_err(|what| self.malformed(index, attempts, what))?;
         self.saw_read(session, need, index, attempts, stamp)?;
         let ready = head.entries.into();
         let statement = Statement {
@@ -177,90 +182,11 @@ impl Client {
         Ok(self.reply(branch, stamp, attempts, statement))
     }
 
-    /// Pays money in, under a new request id.
+    /// Sends a write, or sends it again. It is the session's pending write until its outcome is known.
     ///
     /// # Errors
-    /// [`WriteError`]; see [`Client::write`].
-    pub async fn deposit(
-        &self,
-        branch: Option<u32>,
-        session: &mut Session,
-        propagation: Propagation,
-        account: &str,
-        amount: i64,
-    ) -> Result<Reply<Decision>, WriteError> {
-        let action = Action::Deposit {
-            account: account.to_owned(),
-            amount,
-        };
-        self.write(branch, session, PendingWrite::new(action, propagation))
-            .await
-    }
-
-    /// Takes money out, under a new request id.
-    ///
-    /// # Errors
-    /// [`WriteError`]; see [`Client::write`].
-    pub async fn withdraw(
-        &self,
-        branch: Option<u32>,
-        session: &mut Session,
-        propagation: Propagation,
-        account: &str,
-        amount: i64,
-    ) -> Result<Reply<Decision>, WriteError> {
-        let action = Action::Withdraw {
-            account: account.to_owned(),
-            amount,
-        };
-        self.write(branch, session, PendingWrite::new(action, propagation))
-            .await
-    }
-
-    /// Moves money between two accounts, under a new request id.
-    ///
-    /// # Errors
-    /// [`WriteError`]; see [`Client::write`].
-    pub async fn transfer(
-        &self,
-        branch: Option<u32>,
-        session: &mut Session,
-        propagation: Propagation,
-        (from, to): (&str, &str),
-        amount: i64,
-    ) -> Result<Reply<Decision>, WriteError> {
-        let action = Action::Transfer {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            amount,
-        };
-        self.write(branch, session, PendingWrite::new(action, propagation))
-            .await
-    }
-
-    /// Opens a further account, under a new request id.
-    ///
-    /// # Errors
-    /// [`WriteError`]; see [`Client::write`].
-    pub async fn open(
-        &self,
-        branch: Option<u32>,
-        session: &mut Session,
-        propagation: Propagation,
-        account: &str,
-    ) -> Result<Reply<Decision>, WriteError> {
-        let action = Action::Open {
-            account: account.to_owned(),
-        };
-        self.write(branch, session, PendingWrite::new(action, propagation))
-            .await
-    }
-
-    /// Sends a write, or sends it again. It becomes the session's pending write, and is that until its outcome is known.
-    ///
-    /// # Errors
-    /// [`WriteError::NotApplied`], also, with nothing sent, where the session waits for another write;
-    /// [`WriteError::Unknown`], and the write stays pending: call this again with it.
+    /// [`WriteError::NotApplied`], also if the session waits for another write; nothing is sent then. After
+    /// [`WriteError::Unknown`] the write stays pending: call this method again with it.
     pub async fn write(
         &self,
         branch: Option<u32>,
@@ -271,38 +197,42 @@ impl Client {
         let earlier = session.pending.as_ref();
         let in_doubt = write.in_doubt || earlier.is_some_and(|earlier| earlier.in_doubt);
         let unsent = |cause| {
-            let fate = if in_doubt { Fate::Unknown } else { Fate::NotApplied };
-            WriteError::new(request_id, fate, cause, 0)
+            let certainty = if in_doubt {
+                Certainty::Unknown
+            } else {
+                Certainty::NotApplied
+            };
+            WriteError::new(request_id, certainty, cause, 0)
         };
         if let Some(earlier) = earlier.filter(|earlier| earlier.request_id != request_id) {
             let cause = Failure::Unsettled {
                 request_id: earlier.request_id,
             };
-            return Err(WriteError::new(request_id, Fate::NotApplied, cause, 0));
+            return Err(WriteError::new(request_id, Certainty::NotApplied, cause, 0));
         }
         let bank_id = self.bank_of(session).map_err(unsent)?;
         let first = self.branches.find(branch).map_err(|error| unsent(error.into()))?;
         let options = wire::write_options(bank_id, &write);
         let call = |attempt: Attempt| attempt.write(write.action.clone(), options.clone());
-        // In doubt from here on, even if this future is dropped.
+        // The write is in doubt from here on, even if this future is dropped.
         session.pending = Some(PendingWrite {
             in_doubt: true,
             ..write.clone()
         });
-        let whole = Whole {
+        let plan = RetryPlan {
             first,
             failover: self.options.failover,
             retries: self.retries,
             deadline: self.deadline(),
             in_doubt,
         };
-        let result = match attempts::run(&self.branches, whole, call).await {
+        let result = match attempts::run(&self.branches, plan, call).await {
             Ok(answered) => self.decided(branch, session, request_id, answered),
-            Err(GaveUp {
+            Err(Exhausted {
                 failure,
-                fate,
+                certainty,
                 attempts,
-            }) => Err(WriteError::new(request_id, fate, failure, attempts)),
+            }) => Err(WriteError::new(request_id, certainty, failure, attempts)),
         };
         if !matches!(result, Err(WriteError::Unknown { .. })) {
             session.pending = None;
@@ -314,18 +244,19 @@ impl Client {
         &self,
         branch: Option<u32>,
         session: &mut Session,
-        request_id: Uuid,
+        request_id: RequestId,
         answered: Answered<Option<v1::WriteResult>>,
     ) -> Result<Reply<Decision>, WriteError> {
         let Answered { value, index, attempts } = answered;
         let at = self.branches.place(index);
-        // Whatever such a reply says, the write may be in the books.
-        let unknown = |cause| WriteError::new(request_id, Fate::Unknown, cause, attempts);
-        let decoded = wire::decision(request_id, value);
-        let (stamp, decision) = decoded.map_err(|what| unknown(Failure::Malformed { at: at.clone(), what }))?;
-        let saw = session.saw_write(stamp.bank_id, stamp.position, decision.repeated);
+        // After a reply that cannot be used, the write may be in the books.
+        let unknown = |cause| WriteError::new(request_id, Certainty::Unknown, cause, attempts);
+        let decoded = Stamped::<Decision>::try_from((request_id, value));
+        let decoded = decoded.map_err(|what| unknown(Failure::Malformed { at: at.clone(), what }));
+        let Stamped { stamp, value } = decoded?;
+        let saw = session.saw_write(stamp.bank_id, stamp.position, value.repeated);
         saw.map_err(|breach| unknown(Failure::Breach { at, breach }))?;
-        Ok(self.reply(branch, stamp, attempts, decision))
+        Ok(self.reply(branch, stamp, attempts, value))
     }
 
     async fn read<T, F>(
@@ -341,20 +272,20 @@ impl Client {
             .branches
             .find(branch)
             .map_err(|error| ReadError::new(error.into(), 0))?;
-        let whole = Whole {
+        let plan = RetryPlan {
             first,
             failover: self.options.failover,
             retries: self.retries,
             deadline,
             in_doubt: false,
         };
-        let result = attempts::run(&self.branches, whole, call).await;
-        result.map_err(|GaveUp { failure, attempts, .. }| ReadError::new(failure, attempts))
+        let result = attempts::run(&self.branches, plan, call).await;
+        result.map_err(|Exhausted { failure, attempts, .. }| ReadError::new(failure, attempts))
     }
 
     fn read_options(&self, session: &Session, level: Level) -> Result<(Option<v1::ReadOptions>, ReadNeed), ReadError> {
         let bank_id = self.bank_of(session).map_err(|failure| ReadError::new(failure, 0))?;
-        let need = level.need(session);
+        let need = session.need(level);
         Ok((wire::read_options(bank_id, need), need))
     }
 
@@ -378,7 +309,7 @@ impl Client {
         })
     }
 
-    /// The bank that must answer, as far as it is known.
+    /// The bank that must answer. `None` if neither the session nor the client knows it.
     fn bank_of(&self, session: &Session) -> Result<Option<Uuid>, Failure> {
         match (session.bank_id, self.bank_id) {
             (Some(session), Some(file)) if session != file => Err(Failure::BankMismatch { session, file }),
@@ -403,7 +334,7 @@ impl Client {
             position,
             waited_us,
         } = stamp;
-        // A bank file numbers the branch that was asked even where the caller named none.
+        // A bank file gives the number of the branch that was asked even if the caller named none.
         let asked = asked.or_else(|| self.branches.place(0).branch);
         Reply {
             asked,

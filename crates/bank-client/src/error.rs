@@ -1,69 +1,69 @@
-//! How an operation fails, after all its attempts: one enum for reads, one for writes.
+//! Errors of an operation after all its attempts: one enum for reads, one for writes.
 
+use bank_types::{Certainty, Position, RequestId};
 use thiserror::Error;
-use uuid::Uuid;
 
-use crate::failure::{Failure, Fate, Place};
+use crate::failure::{Failure, Place};
 
-/// A read that could not be answered. Nothing was changed, and nothing stale was shown.
+/// A read that was not answered. It changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReadError {
-    /// The branch was still behind what the session has seen when the deadline passed.
+    /// The branch had not reached the position that the read needs when the deadline passed.
     #[error("{at} is at {position}, the session needs {needed}; try another branch or a longer --timeout")]
     NotInTime {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What the branch has applied.
-        position: u64,
-        /// What the read needs.
-        needed: u64,
-        /// How often a branch was asked.
+        /// Position that the branch has applied.
+        position: Position,
+        /// Position that the read needs.
+        needed: Position,
+        /// Number of times that the request was sent.
         attempts: u32,
     },
-    /// There is no such account.
+    /// The account does not exist.
     #[error("{at}: {message}")]
     NoSuchAccount {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
-        /// How often a branch was asked.
+        /// Number of times that the request was sent.
         attempts: u32,
     },
-    /// Anything else.
+    /// Any other failure.
     #[error("{cause}")]
     Failed {
-        /// What the last attempt ended in.
+        /// Failure of the last attempt.
         #[source]
         cause: Failure,
-        /// How often a branch was asked.
+        /// Number of times that the request was sent.
         attempts: u32,
     },
 }
 
-/// A write that the bank gave no decision on. An accepted or refused write is no error.
+/// A write that the bank gave no decision on. An accepted or refused write is not an error.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriteError {
-    /// It was not, and will not be, applied.
+    /// The write was not applied and never will be.
     #[error("not applied: {cause}")]
     NotApplied {
-        /// The write.
-        request_id: Uuid,
-        /// What the last attempt ended in.
+        /// Request id of the write.
+        request_id: RequestId,
+        /// Failure of the last attempt.
         #[source]
         cause: Failure,
-        /// How often a branch was asked.
+        /// Number of times that the request was sent.
         attempts: u32,
     },
-    /// It may have been applied, or still be. The same request id, asked again, tells.
+    /// The write may have been applied, or may still be. The same request id, sent again, tells.
     #[error("unknown whether it was applied: {cause}; ask again with the request id {request_id}")]
     Unknown {
-        /// The write.
-        request_id: Uuid,
-        /// What the last attempt ended in.
+        /// Request id of the write.
+        request_id: RequestId,
+        /// Failure of the last attempt.
         #[source]
         cause: Failure,
-        /// How often a branch was asked.
+        /// Number of times that the request was sent.
         attempts: u32,
     },
 }
@@ -82,7 +82,7 @@ impl ReadError {
         }
     }
 
-    /// How often a branch was asked.
+    /// Number of times that the request was sent.
     pub fn attempts(&self) -> u32 {
         match self {
             Self::NotInTime { attempts, .. } | Self::NoSuchAccount { attempts, .. } | Self::Failed { attempts, .. } => {
@@ -93,14 +93,14 @@ impl ReadError {
 }
 
 impl WriteError {
-    pub(crate) fn new(request_id: Uuid, fate: Fate, cause: Failure, attempts: u32) -> Self {
-        match fate {
-            Fate::NotApplied => Self::NotApplied {
+    pub(crate) fn new(request_id: RequestId, certainty: Certainty, cause: Failure, attempts: u32) -> Self {
+        match certainty {
+            Certainty::NotApplied => Self::NotApplied {
                 request_id,
                 cause,
                 attempts,
             },
-            Fate::Unknown => Self::Unknown {
+            Certainty::Unknown => Self::Unknown {
                 request_id,
                 cause,
                 attempts,
@@ -108,22 +108,22 @@ impl WriteError {
         }
     }
 
-    /// What became of the write.
-    pub fn fate(&self) -> Fate {
+    /// What is known of the write.
+    pub fn certainty(&self) -> Certainty {
         match self {
-            Self::NotApplied { .. } => Fate::NotApplied,
-            Self::Unknown { .. } => Fate::Unknown,
+            Self::NotApplied { .. } => Certainty::NotApplied,
+            Self::Unknown { .. } => Certainty::Unknown,
         }
     }
 
-    /// What the last attempt ended in.
+    /// Failure of the last attempt.
     pub fn cause(&self) -> &Failure {
         match self {
             Self::NotApplied { cause, .. } | Self::Unknown { cause, .. } => cause,
         }
     }
 
-    /// How often a branch was asked.
+    /// Number of times that the request was sent.
     pub fn attempts(&self) -> u32 {
         match self {
             Self::NotApplied { attempts, .. } | Self::Unknown { attempts, .. } => *attempts,

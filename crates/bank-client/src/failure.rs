@@ -1,30 +1,21 @@
-//! What one attempt at one branch ended in, when it did not end in an answer; and what that says of a write.
+//! Failures of one attempt at one branch, and what each says of a write.
 
 use std::fmt;
 
+use bank_types::{Address, Certainty, Position, RequestId};
 use thiserror::Error;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::bank_file::UnknownBranch;
 use crate::session::SessionBreach;
-use bank_types::Address;
-
-/// What became of a write whose attempt failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It was not, and will not be, applied.
-    NotApplied,
-    /// It may have been applied, or still be.
-    Unknown,
-}
 
 /// A branch as it is named in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its number, where a bank file gave it.
+    /// Number of the branch. `None` if no bank file gives it.
     pub branch: Option<u32>,
-    /// Where it was asked.
+    /// Address at which it was asked.
     pub address: Address,
 }
 
@@ -37,163 +28,169 @@ impl fmt::Display for Place {
     }
 }
 
-/// What an attempt ended in.
+/// The failure of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// No connection was made, so nothing was sent.
     #[error("{at} cannot be reached: {detail}; is it running, and is the address right?")]
     Unreachable {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What the system says.
+        /// Message of the operating system.
         detail: String,
     },
-    /// The branch and this program do not know each other: they have two secrets, say. Nothing was sent.
+    /// The branch and this program failed to authenticate each other, for example because their secrets differ. Nothing was sent.
     #[error("{message}")]
     Unauthenticated {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// Why, in a sentence that names the branch.
+        /// The reason, in a sentence that names the branch.
         message: String,
     },
     /// The connection ended before an answer came.
     #[error("the connection to {at} was lost: {detail}")]
     Lost {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What the transport says.
+        /// Message of the transport.
         detail: String,
     },
-    /// The host or the process behind the address gives no sign of life.
+    /// The branch answers no ping: its process is stopped, or its host is cut off.
     #[error("{at} answers no ping: it is stopped or cut off; try another branch")]
     Silent {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
     },
     /// The deadline passed.
     #[error("{at} did not answer in time; try another branch or a longer --timeout")]
     TimedOut {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
     },
     /// The deadline passed while the branch waited for a position.
     #[error("{at} is at {position}, the session needs {needed}; try another branch or a longer --timeout")]
     Behind {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What the branch has applied.
-        position: u64,
-        /// What the read needs.
-        needed: u64,
+        /// Position that the branch has applied.
+        position: Position,
+        /// Position that the read needs.
+        needed: Position,
     },
-    /// The branch can serve nobody at present.
+    /// The branch cannot serve at present.
     #[error("{at} is not available: {message}")]
     Unavailable {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
     /// The branch is overloaded, or its disk is full.
     #[error("{at} is overloaded or out of space: {message}")]
     Busy {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
-    /// The branch takes the request for malformed.
+    /// The branch rejects the request as malformed.
     #[error("{at} does not understand the request: {message}")]
     Invalid {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
-    /// The session belongs to another bank, or the branch has none.
+    /// The session belongs to another bank, or the branch has no bank.
     #[error("{at} cannot serve this session: {message}")]
     Precondition {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
-    /// A read names an account that there is not.
+    /// A read names an account that does not exist.
     #[error("{at} knows no such account: {message}")]
     NoSuchAccount {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
     /// The request id was used for another write.
     #[error("{at} knows the request id from another write: {message}; give each write an id of its own")]
     IdInUse {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
     /// Any other status.
     #[error("{at} failed ({code:?}): {message}")]
     Other {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
         /// The gRPC code.
         code: Code,
-        /// What it says.
+        /// Message of the branch.
         message: String,
     },
-    /// The reply is not what the protocol says.
+    /// The reply does not follow the protocol.
     #[error("{at} gave a reply that makes no sense: {what}; does a branch of a bank listen there?")]
     Malformed {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
         /// What is wrong with the reply.
         what: String,
     },
-    /// The reply breaks what the session was promised.
+    /// The reply breaks a guarantee of the session.
     #[error("{at} cannot be trusted: {breach}")]
     Breach {
-        /// Who was asked.
+        /// Branch that was asked.
         at: Place,
-        /// What is broken.
+        /// The guarantee that is broken.
         #[source]
         breach: SessionBreach,
+    },
+    /// The request has a wrong account name or amount. Nothing was sent.
+    #[error("the request is not sent: {what}")]
+    InvalidArgument {
+        /// What is wrong with it.
+        what: String,
     },
     /// The session waits for an earlier write.
     #[error("the session's write {request_id} is not known yet; settle that one first")]
     Unsettled {
-        /// The earlier write.
-        request_id: Uuid,
+        /// Request id of the earlier write.
+        request_id: RequestId,
     },
-    /// The bank file has no such branch.
+    /// The bank file does not list the branch.
     #[error(transparent)]
     UnknownBranch(#[from] UnknownBranch),
-    /// The session and the bank file are of two banks.
+    /// The session and the bank file belong to different banks.
     #[error("the session belongs to bank {session}, but the bank file is of bank {file}; use the session of that bank")]
     BankMismatch {
-        /// The session's bank.
+        /// Bank of the session.
         session: Uuid,
-        /// The bank file's.
+        /// Bank of the bank file.
         file: Uuid,
     },
 }
 
-/// What an attempt ended in, and what it says of a write.
+/// The failure of an attempt, and what it says of a write.
 #[derive(Debug)]
 pub(crate) struct Attempted {
     pub(crate) failure: Failure,
-    pub(crate) fate: Fate,
+    pub(crate) certainty: Certainty,
 }
 
 impl Failure {
-    /// Another attempt may do better.
-    pub fn may_pass(&self) -> bool {
+    /// Whether another attempt may succeed.
+    pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } | Self::Silent { .. } => true,
             Self::Unavailable { .. } | Self::Busy { .. } => true,
-            // A branch grants at most 60 s; where the deadline is not over yet, it may be asked again.
+            // A branch waits at most 60 s. If the deadline is later than that, the branch may be asked again.
             Self::TimedOut { .. } => true,
             Self::Other { code, .. } => {
                 matches!(code, Code::Unknown | Code::Cancelled | Code::Aborted | Code::Internal)
@@ -202,30 +199,30 @@ impl Failure {
         }
     }
 
-    /// The write can never be applied, whatever became of earlier attempts.
+    /// Whether the write cannot have been applied by an earlier attempt either.
     pub(crate) fn excludes_earlier_attempts(&self) -> bool {
         matches!(self, Self::IdInUse { .. })
     }
 }
 
 impl Attempted {
-    /// Before anything was sent.
+    /// A failure before anything was sent.
     pub(crate) fn unsent(failure: Failure) -> Self {
         Self {
             failure,
-            fate: Fate::NotApplied,
+            certainty: Certainty::NotApplied,
         }
     }
 
-    /// After something was sent.
+    /// A failure after something was sent.
     pub(crate) fn sent(failure: Failure) -> Self {
         Self {
             failure,
-            fate: Fate::Unknown,
+            certainty: Certainty::Unknown,
         }
     }
 
-    /// A status, whether the branch gave it or the transport made it up.
+    /// The failure that a status stands for. Either the branch or the transport made the status.
     pub(crate) fn by_status(at: Place, status: &Status) -> Self {
         if let Some(connect) = source_of::<tonic::ConnectError>(status) {
             return Self::unsent(Failure::Unreachable {
@@ -237,7 +234,7 @@ impl Attempted {
             if source_of::<tonic::TimeoutExpired>(status).is_some() {
                 return Self::sent(Failure::TimedOut { at });
             }
-            // The transport makes this code up for pings without an answer, and for nothing else once it is connected.
+            // Once it is connected, the transport makes this code for unanswered pings only.
             if status.code() == Code::Unavailable {
                 return Self::sent(Failure::Silent { at });
             }
@@ -246,9 +243,9 @@ impl Attempted {
                 detail: innermost(transport),
             });
         }
-        let fate = match text(status, "bank-fate") {
-            Some("not-applied") => Fate::NotApplied,
-            _ => Fate::Unknown,
+        let certainty = match text(status, "bank-fate") {
+            Some("not-applied") => Certainty::NotApplied,
+            _ => Certainty::Unknown,
         };
         let message = status.message().to_owned();
         let failure = match status.code() {
@@ -264,7 +261,7 @@ impl Attempted {
             },
             code => Failure::Other { at, code, message },
         };
-        Self { failure, fate }
+        Self { failure, certainty }
     }
 }
 
@@ -288,7 +285,7 @@ fn source_of<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
     None
 }
 
-/// What the last source says: `Connection refused (os error 111)` rather than `transport error`.
+/// The message of the last source: `Connection refused (os error 111)` rather than `transport error`.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -314,59 +311,64 @@ mod tests {
     }
 
     #[test]
-    fn only_what_says_not_applied_is_not_applied() {
+    fn only_a_status_with_the_key_is_not_applied() {
         let table = [
-            (Code::Unavailable, &[][..], Fate::Unknown, true),
+            (Code::Unavailable, &[][..], Certainty::Unknown, true),
             (
                 Code::Unavailable,
                 &[("bank-fate", "not-applied")][..],
-                Fate::NotApplied,
+                Certainty::NotApplied,
                 true,
             ),
-            (Code::Unavailable, &[("bank-fate", "unknown")][..], Fate::Unknown, true),
+            (
+                Code::Unavailable,
+                &[("bank-fate", "unknown")][..],
+                Certainty::Unknown,
+                true,
+            ),
             (
                 Code::ResourceExhausted,
                 &[("bank-fate", "not-applied")][..],
-                Fate::NotApplied,
+                Certainty::NotApplied,
                 true,
             ),
-            (Code::InvalidArgument, &[][..], Fate::Unknown, false),
+            (Code::InvalidArgument, &[][..], Certainty::Unknown, false),
             (
                 Code::InvalidArgument,
                 &[("bank-fate", "not-applied")][..],
-                Fate::NotApplied,
+                Certainty::NotApplied,
                 false,
             ),
             (
                 Code::FailedPrecondition,
                 &[("bank-fate", "NOT-APPLIED")][..],
-                Fate::Unknown,
+                Certainty::Unknown,
                 false,
             ),
             (
                 Code::AlreadyExists,
                 &[("bank-fate", "not-applied")][..],
-                Fate::NotApplied,
+                Certainty::NotApplied,
                 false,
             ),
-            // A read that finds too many waiting.
-            (Code::ResourceExhausted, &[][..], Fate::Unknown, true),
-            // A message that is too large.
+            // Too many reads wait already.
+            (Code::ResourceExhausted, &[][..], Certainty::Unknown, true),
+            // The message is too large.
             (
                 Code::OutOfRange,
                 &[("bank-fate", "not-applied")][..],
-                Fate::NotApplied,
+                Certainty::NotApplied,
                 false,
             ),
-            (Code::Internal, &[][..], Fate::Unknown, true),
-            (Code::Unimplemented, &[][..], Fate::Unknown, false),
-            (Code::DeadlineExceeded, &[][..], Fate::Unknown, true),
+            (Code::Internal, &[][..], Certainty::Unknown, true),
+            (Code::Unimplemented, &[][..], Certainty::Unknown, false),
+            (Code::DeadlineExceeded, &[][..], Certainty::Unknown, true),
         ];
-        for (code, metadata, fate, may_pass) in table {
+        for (code, metadata, certainty, is_retryable) in table {
             let attempted = attempted(code, metadata);
             assert_eq!(
-                (attempted.fate, attempted.failure.may_pass()),
-                (fate, may_pass),
+                (attempted.certainty, attempted.failure.is_retryable()),
+                (certainty, is_retryable),
                 "{code:?} {metadata:?}"
             );
         }

@@ -1,15 +1,16 @@
-//! An account followed at one branch: each entry once, in order, as it reaches that branch. The branch does the waiting: a
-//! read that asks for the next position is answered when it is there.
+//! Follows an account at one branch: shows each entry once, in order, as it reaches that branch. The branch does the waiting: a
+//! read that asks for the next position is answered when the branch has applied it.
+
+use bank_types::{Level, Position};
 
 use crate::backoff;
 use crate::client::Client;
 use crate::error::ReadError;
-use crate::level::Level;
 use crate::reply::{Entry, Reply};
 use crate::session::Session;
 use crate::statement::Statement;
 
-/// So many new entries are asked for at first: more than a branch mostly applies at once, and few to read.
+/// Number of new entries that are asked for at first: more than a branch usually applies at once, and few to read.
 const ENTRIES_EXPECTED: u64 = 64;
 
 /// An account that is followed.
@@ -18,28 +19,28 @@ pub struct Follow {
     client: Client,
     branch: Option<u32>,
     account: String,
-    /// What the branch must have applied before it has news.
+    /// The position in the session is the one that the branch must pass before there is news.
     session: Session,
-    /// The position of the newest entry that was told of.
-    told: u64,
-    /// How many attempts have failed since the last that did not.
+    /// Position of the newest entry that was returned.
+    newest: Position,
+    /// Number of attempts that failed in a row.
     failures: u32,
 }
 
-/// What one attempt to hear more came to.
+/// Result of one attempt to read more.
 #[derive(Debug)]
 pub enum News {
-    /// The branch has applied more: these entries of the account, oldest first. There may be none.
+    /// The branch has applied more commands. These are their entries of the account, oldest first; the list may be empty.
     Entries(Reply<Vec<Entry>>),
-    /// The deadline passed, and the branch, which is there, has applied no more.
+    /// The deadline passed. The branch answers and has applied no more commands.
     Nothing,
-    /// The branch did not serve. It may do so later.
+    /// The branch did not serve. It may serve later.
     Away(ReadError),
 }
 
 impl Client {
-    /// Follows an account at one branch. Its last `limit` entries, oldest first, are the reply; what comes after them is for
-    /// [`Follow::next`], which waits as long as an operation of this client may take.
+    /// Follows an account at one branch. The reply has its last `limit` entries, oldest first. [`Follow::next`] returns later
+    /// entries and waits for them as long as an operation of this client may take.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -49,15 +50,15 @@ impl Client {
         account: &str,
         limit: u64,
     ) -> Result<(Follow, Reply<Vec<Entry>>), ReadError> {
-        // What has reached another branch is another matter.
+        // Another branch may have applied other commands.
         self.options.failover = false;
         let mut session = Session::default();
-        // At least one is asked for: 0 would stand for all.
+        // At least one entry is asked for, because 0 stands for all.
         let read = self
             .statement(branch, &mut session, Level::Eventual, account, limit.max(1))
             .await;
         let reply = entries(read?, 0).await?;
-        let told = reply.value.last().map_or(0, |newest| newest.position);
+        let newest = reply.value.last().map_or(0, |entry| entry.position);
         let reply = reply.map(|entries| if limit == 0 { Vec::new() } else { entries });
         self.retries = false;
         let follow = Follow {
@@ -65,7 +66,7 @@ impl Client {
             branch,
             account: account.to_owned(),
             session,
-            told,
+            newest,
             failures: 0,
         };
         Ok((follow, reply))
@@ -73,10 +74,10 @@ impl Client {
 }
 
 impl Follow {
-    /// Waits for more, once. After a failure it is not asked again at once.
+    /// Waits for more entries, once. After a failure there is a pause before the branch is asked again.
     ///
     /// # Errors
-    /// No further attempt can do better: the account or the bank at that address is another one now, say.
+    /// A failure that is not retryable, for example because another bank is at that address now.
     pub async fn next(&mut self) -> Result<News, ReadError> {
         if self.failures > 0 {
             tokio::time::sleep(backoff::pause(self.failures)).await;
@@ -84,14 +85,14 @@ impl Follow {
         match self.read().await {
             Ok(reply) => {
                 self.failures = 0;
-                self.told = reply.value.last().map_or(self.told, |newest| newest.position);
+                self.newest = reply.value.last().map_or(self.newest, |entry| entry.position);
                 Ok(News::Entries(reply))
             }
             Err(ReadError::NotInTime { .. }) => {
                 self.failures = 0;
                 Ok(News::Nothing)
             }
-            Err(ReadError::Failed { cause, attempts }) if cause.may_pass() => {
+            Err(ReadError::Failed { cause, attempts }) if cause.is_retryable() => {
                 self.failures = self.failures.saturating_add(1);
                 Ok(News::Away(ReadError::Failed { cause, attempts }))
             }
@@ -108,22 +109,22 @@ impl Follow {
                 .client
                 .statement(self.branch, &mut session, level, &self.account, limit)
                 .await?;
-            let reply = entries(read, self.told).await?;
+            let reply = entries(read, self.newest).await?;
             if (reply.value.len() as u64) < limit {
                 self.session = session;
                 return Ok(reply);
             }
-            // What was told of is further back.
+            // The newest returned entry is further back.
             limit = limit.saturating_mul(16);
         }
     }
 }
 
-/// The entries past this position, oldest first.
-async fn entries(mut read: Reply<Statement>, past: u64) -> Result<Reply<Vec<Entry>>, ReadError> {
+/// The entries after this position, oldest first.
+async fn entries(mut read: Reply<Statement>, after: Position) -> Result<Reply<Vec<Entry>>, ReadError> {
     let mut entries = Vec::new();
     while let Some(entry) = read.value.next().await? {
-        if entry.position <= past {
+        if entry.position <= after {
             break;
         }
         entries.push(entry);

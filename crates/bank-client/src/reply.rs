@@ -1,21 +1,22 @@
-//! What comes back from a bank, in this crate's own words; the generated types end in the private module `wire`.
+//! Replies of a bank. The generated types are converted into these in the private module `wire`.
 
+use bank_types::{Position, RefusalReason, RequestId};
 use uuid::Uuid;
 
-/// An answer, who gave it, and from which state.
+/// A reply: the answer, the branch that gave it, and the state that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply<T> {
-    /// The branch that was asked first, where a bank file numbers it.
+    /// Branch that was asked first. `None` if no bank file gives it a number.
     pub asked: Option<u32>,
-    /// The branch that answered.
+    /// Branch that answered.
     pub served_by: u32,
-    /// The bank.
+    /// Bank that answered.
     pub bank_id: Uuid,
-    /// Of a read: how many commands the answering state had applied. Of a write: its place in the journal.
-    pub position: u64,
-    /// How long the branch waited before it could answer a read, in microseconds; 0 for a write.
+    /// For a read, the position of the state that it saw. For a write, its position in the journal.
+    pub position: Position,
+    /// Time that the branch took to reach the state that a read needs, in microseconds. 0 for a write.
     pub waited_us: u64,
-    /// How often a branch was asked, this answer included.
+    /// Number of times that the request was sent, including the attempt that was answered.
     pub attempts: u32,
     /// The answer.
     pub value: T,
@@ -45,107 +46,76 @@ impl<T> Reply<T> {
     }
 }
 
-/// What the bank decided about a write.
+/// The bank's decision on a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The write.
-    pub request_id: Uuid,
+    /// Request id of the write.
+    pub request_id: RequestId,
     /// Accepted or refused.
-    pub outcome: Outcome,
-    /// The request id had been decided before, and this is that outcome.
+    pub outcome: WriteOutcome,
+    /// The bank had decided this request id before, and the reply repeats that decision.
     pub repeated: bool,
-    /// With propagation `all`: the branches that had not confirmed the write by the deadline. The write stands.
+    /// With propagation `all`: branches that had not confirmed the write by the deadline. The decision stands.
     pub missing_branches: Vec<u32>,
 }
 
-/// Accepted or refused, with the balance in minor units.
+/// The bank's decision on a write, with the balance in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is in the books.
+pub enum WriteOutcome {
+    /// The bank applied the write.
     Accepted {
-        /// The account's balance right after the write; of a transfer, the paying account's.
+        /// Balance of the account right after the write. For a transfer, of the account that pays.
         balance: i64,
     },
-    /// It is not, for this reason.
+    /// The bank decided against the write.
     Refused {
-        /// Why.
-        reason: Refusal,
-        /// Why, in words.
+        /// The reason. `None` if it is one that this program does not know.
+        reason: Option<RefusalReason>,
+        /// The reason as a sentence of the branch.
         message: String,
-        /// The account's balance at the refusal; 0 where there is no such account.
+        /// Balance of the account at the refusal. 0 if it does not exist.
         balance: i64,
     },
 }
 
-/// Why the bank refused a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The account holds less than the amount.
-    InsufficientFunds,
-    /// There is no such account.
-    NoSuchAccount,
-    /// There is such an account already.
-    AccountExists,
-    /// The balance would pass 9223372036854775807.
-    Overflow,
-    /// A transfer between an account and itself.
-    SameAccount,
-    /// A reason that this program does not know; the message says it.
-    Other,
-}
-
-impl Refusal {
-    /// As it is written in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InsufficientFunds => "insufficient_funds",
-            Self::NoSuchAccount => "no_such_account",
-            Self::AccountExists => "account_exists",
-            Self::SameAccount => "same_account",
-            Self::Overflow => "overflow",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// Some of the accounts, by name.
+/// A page of the list of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountPage {
-    /// In byte order of their names.
+    /// Accounts in byte order of their names.
     pub accounts: Vec<Account>,
-    /// There are more, after the last of these.
+    /// There are more accounts after the last of these.
     pub more: bool,
 }
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its name.
+    /// Name of the account.
     pub name: String,
-    /// In minor units.
+    /// Balance in minor units.
     pub balance: i64,
 }
 
-/// One accepted write, as one account's statement shows it.
+/// One accepted write in the statement of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place in the journal.
-    pub position: u64,
-    /// What it was.
+    /// Position of the write in the journal.
+    pub position: Position,
+    /// Kind of the entry.
     pub kind: EntryKind,
-    /// In minor units; the kind says which way it went.
+    /// Amount in minor units. The kind says in which direction the money moved.
     pub amount: i64,
-    /// The other account of a transfer; empty otherwise.
+    /// For a transfer, the other account. Empty otherwise.
     pub counter_account: String,
-    /// The account's balance right after, in minor units.
+    /// Balance of the account right after the write, in minor units.
     pub balance: i64,
-    /// The write's request id, as the branch gave it.
+    /// Request id of the write, as the branch gave it.
     pub request_id: String,
-    /// When a branch took it, by that branch's clock: microseconds since 1970 (UTC).
+    /// Time at which a branch took the write, by that branch's clock: microseconds since 1970 (UTC).
     pub time_us: i64,
 }
 
-/// What an entry was.
+/// Kind of an entry in a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// The account was opened.
@@ -163,14 +133,14 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    /// As it is written in JSON and in tables.
+    /// Name of the kind, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Deposit => "deposit",
             Self::Withdraw => "withdraw",
-            Self::TransferOut => "transfer_out",
-            Self::TransferIn => "transfer_in",
+            Self::TransferOut => "transfer-out",
+            Self::TransferIn => "transfer-in",
             Self::Other => "other",
         }
     }

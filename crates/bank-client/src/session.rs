@@ -1,22 +1,23 @@
-//! What one customer has seen of the bank, and the write that it has not yet heard of. A session goes from branch to
-//! branch with its customer; no branch remembers it.
+//! A customer's session: what it has seen of the bank, and its write whose outcome is not known. A session goes from branch to
+//! branch with its customer; no branch stores it.
 
+use bank_types::{Level, Position, Propagation, RequestId, Write};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::level::Propagation;
+use crate::read_need::ReadNeed;
 
-/// What one customer has seen. Invariant: positions never fall.
+/// What one customer has seen. Invariant: the positions never fall.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Session {
-    /// The bank, once one has answered.
+    /// Bank of the session. `None` until a bank has answered.
     pub bank_id: Option<Uuid>,
-    /// The highest position that a read was answered from.
-    pub read_position: u64,
-    /// The highest position of a write that the bank decided on.
-    pub write_position: u64,
-    /// The write whose outcome is not known yet. There is no second one: the next write waits for it.
+    /// Highest position that a read was answered from.
+    pub read_position: Position,
+    /// Highest position of a write that the bank decided.
+    pub write_position: Position,
+    /// The write whose outcome is not known yet. There is at most one: the next write waits for it.
     pub pending: Option<PendingWrite>,
 }
 
@@ -24,14 +25,14 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PendingWrite {
-    /// The client's name for it; the bank applies each at most once.
-    pub request_id: Uuid,
-    /// What it does.
-    pub action: Action,
-    /// What its reply waits for.
+    /// Request id of the write. The bank applies it at most once.
+    pub request_id: RequestId,
+    /// The request.
+    pub action: Write,
+    /// Branches that the reply waits for.
     pub propagation: Propagation,
-    /// It may have been sent before: that one attempt was not applied says nothing of the others. Whoever reads a
-    /// pending write from a file cannot know better, so it is not stored, and true when it is read.
+    /// The write may have been sent before, so that a later attempt that was not applied does not settle it. The field is not
+    /// stored. It is true for a write that was read from a file, because its earlier attempts are not known.
     #[serde(skip, default = "yes")]
     pub in_doubt: bool,
 }
@@ -40,80 +41,60 @@ fn yes() -> bool {
     true
 }
 
-/// What a write does. Amounts are in minor units, at least 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Action {
-    /// Pays money in.
-    Deposit {
-        /// The account that is paid.
-        account: String,
-        /// How much.
-        amount: i64,
-    },
-    /// Takes money out.
-    Withdraw {
-        /// The account that pays.
-        account: String,
-        /// How much.
-        amount: i64,
-    },
-    /// Moves money within the bank.
-    Transfer {
-        /// The account that pays.
-        from: String,
-        /// The account that is paid.
-        to: String,
-        /// How much.
-        amount: i64,
-    },
-    /// Opens a further account, at zero.
-    Open {
-        /// Its name.
-        account: String,
-    },
-}
-
 /// A reply that no correct bank gives to this session.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SessionBreach {
-    /// It comes from another bank.
+    /// The reply comes from another bank.
     #[error("the reply is of bank {reply}, but the session belongs to bank {session}")]
     AnotherBank {
-        /// The session's bank.
+        /// Bank of the session.
         session: Uuid,
-        /// The reply's.
+        /// Bank of the reply.
         reply: Uuid,
     },
-    /// A read was answered from before what was asked.
+    /// A read was answered from an older state than it asked for.
     #[error("the reply is from position {position}, older than the {needed} that was asked for; it is not shown")]
     Stale {
-        /// The reply's.
-        position: u64,
-        /// What the read asked for.
-        needed: u64,
+        /// Position of the reply.
+        position: Position,
+        /// Position that the read asked for.
+        needed: Position,
     },
-    /// A new write was put before what the session has seen.
+    /// A new write has a position that the session has seen already.
     #[error("the new write is said to be at position {position}, but the session has already seen {seen}")]
     OutOfOrder {
-        /// The write's.
-        position: u64,
-        /// What the session has seen.
-        seen: u64,
+        /// Position of the write.
+        position: Position,
+        /// Highest position that the session has seen.
+        seen: Position,
     },
 }
 
 impl Session {
-    /// The highest position that the session knows of.
-    pub fn seen(&self) -> u64 {
+    /// Highest position that the session has read or written.
+    pub fn seen(&self) -> Position {
         self.read_position.max(self.write_position)
     }
 
-    /// Takes a read's reply into account. Every level does, `eventual` too: what was seen was seen.
+    /// What a read of this session needs at this level.
+    pub fn need(&self, level: Level) -> ReadNeed {
+        let min_position = match level {
+            Level::Eventual => 0,
+            Level::ReadYourWrites => self.write_position,
+            Level::MonotonicReads => self.read_position,
+            Level::Session | Level::Strong => self.seen(),
+        };
+        ReadNeed {
+            min_position,
+            linearizable: level == Level::Strong,
+        }
+    }
+
+    /// Records the reply to a read. A read at any level counts, also at `eventual`, because the customer has seen its state.
     ///
     /// # Errors
-    /// A reply of another bank, or from before `needed`; the session is unchanged then.
-    pub fn saw_read(&mut self, bank_id: Uuid, position: u64, needed: u64) -> Result<(), SessionBreach> {
+    /// The reply is of another bank, or from before `needed`. The session is unchanged then.
+    pub fn saw_read(&mut self, bank_id: Uuid, position: Position, needed: Position) -> Result<(), SessionBreach> {
         self.check_bank(bank_id)?;
         if position < needed {
             return Err(SessionBreach::Stale { position, needed });
@@ -123,11 +104,12 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a write's reply into account, accepted or refused. `repeated`: it had been decided before.
+    /// Records the reply to a write, accepted or refused. `repeated` says that the request id had been decided before.
     ///
     /// # Errors
-    /// A reply of another bank, or a new write at or before what the session has seen; the session is unchanged then.
-    pub fn saw_write(&mut self, bank_id: Uuid, position: u64, repeated: bool) -> Result<(), SessionBreach> {
+    /// The reply is of another bank, or a new write is at or before the highest position that the session has seen. The session
+    /// is unchanged then.
+    pub fn saw_write(&mut self, bank_id: Uuid, position: Position, repeated: bool) -> Result<(), SessionBreach> {
         self.check_bank(bank_id)?;
         if !repeated && position <= self.seen() {
             return Err(SessionBreach::OutOfOrder {
@@ -150,12 +132,12 @@ impl Session {
 
 impl PendingWrite {
     /// A write that has not been sent yet, under a new request id.
-    pub fn new(action: Action, propagation: Propagation) -> Self {
-        Self::with_id(Uuid::now_v7(), action, propagation)
+    pub fn new(action: Write, propagation: Propagation) -> Self {
+        Self::with_id(Uuid::now_v7().into(), action, propagation)
     }
 
     /// A write that has not been sent yet, under this request id.
-    pub fn with_id(request_id: Uuid, action: Action, propagation: Propagation) -> Self {
+    pub fn with_id(request_id: RequestId, action: Write, propagation: Propagation) -> Self {
         Self {
             request_id,
             action,
@@ -165,19 +147,10 @@ impl PendingWrite {
     }
 }
 
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Deposit { account, amount } => write!(f, "deposit of {amount} to {account}"),
-            Self::Withdraw { account, amount } => write!(f, "withdrawal of {amount} from {account}"),
-            Self::Transfer { from, to, amount } => write!(f, "transfer of {amount} from {from} to {to}"),
-            Self::Open { account } => write!(f, "opening of account {account}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bank_types::{AccountName, Amount};
+
     use super::*;
 
     const BANK: Uuid = Uuid::from_u128(1);
@@ -251,10 +224,10 @@ mod tests {
 
     #[test]
     fn a_pending_write_that_was_stored_is_in_doubt() {
-        let action = Action::Transfer {
-            from: "main".into(),
-            to: "rent".into(),
-            amount: i64::MAX,
+        let action = Write::Transfer {
+            from: AccountName::main(),
+            to: AccountName::new("rent").expect("a name"),
+            amount: Amount::MAX,
         };
         let pending = PendingWrite::new(action, Propagation::All);
         let stored = serde_json::to_string(&pending).expect("JSON");
@@ -266,5 +239,37 @@ mod tests {
                 ..pending
             }
         );
+    }
+
+    #[test]
+    fn each_level_needs_its_position() {
+        //      level                  read write  min  linearizable
+        let table = [
+            (Level::Eventual, 7, 5, 0, false),
+            (Level::ReadYourWrites, 7, 5, 5, false),
+            (Level::ReadYourWrites, 7, 0, 0, false),
+            (Level::MonotonicReads, 7, 5, 7, false),
+            (Level::MonotonicReads, 0, 5, 0, false),
+            (Level::Session, 7, 5, 7, false),
+            (Level::Session, 5, 7, 7, false),
+            (Level::Session, 0, 0, 0, false),
+            (Level::Strong, 5, 7, 7, true),
+            (Level::Strong, 0, 0, 0, true),
+        ];
+        for (level, read_position, write_position, min_position, linearizable) in table {
+            let session = Session {
+                read_position,
+                write_position,
+                ..Session::default()
+            };
+            assert_eq!(
+                session.need(level),
+                ReadNeed {
+                    min_position,
+                    linearizable
+                },
+                "{level} of {session:?}"
+            );
+        }
     }
 }

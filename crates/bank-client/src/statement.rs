@@ -1,4 +1,4 @@
-//! A statement while it is read: entries come in pieces, newest first, under the deadline of the whole.
+//! A statement while it is read. Entries arrive in pieces, newest first, under one deadline for all of them.
 
 use std::collections::VecDeque;
 
@@ -9,9 +9,8 @@ use tonic::Streaming;
 use crate::error::ReadError;
 use crate::failure::{Attempted, Failure, Place};
 use crate::reply::Entry;
-use crate::wire;
 
-/// The entries of one account, as of the position of the reply that it came in.
+/// The entries of one account, as of the position of the reply that holds the statement.
 #[derive(Debug)]
 pub struct Statement {
     pub(crate) at: Place,
@@ -22,10 +21,10 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The next entry, or none where that was all.
+    /// The next entry, or `None` after the last one.
     ///
     /// # Errors
-    /// The connection broke, or the deadline passed, in the middle: what came so far is right, but not all.
+    /// The connection broke or the deadline passed. The entries so far are right, but there may be more.
     pub async fn next(&mut self) -> Result<Option<Entry>, ReadError> {
         while self.ready.is_empty() {
             let message = timeout_at(self.deadline, self.rest.message()).await;
@@ -37,7 +36,7 @@ impl Statement {
                 None => return Ok(None),
             }
         }
-        let entry = self.ready.pop_front().map(wire::entry).transpose();
+        let entry = self.ready.pop_front().map(Entry::try_from).transpose();
         entry.map_err(|what| {
             self.failed(Failure::Malformed {
                 at: self.at.clone(),

@@ -1,19 +1,28 @@
-//! Between the generated types and this crate's. A reply that lacks what the protocol promises is an error, in words.
+//! Conversions between the generated types and this crate's. A reply that lacks what the protocol promises is an error in
+//! words.
 
 use bank_proto::v1;
+use bank_types::{Position, RefusalReason, RequestId};
 use uuid::Uuid;
 
-use crate::level::{Propagation, ReadNeed};
-use crate::reply::{Account, AccountPage, Decision, Entry, EntryKind, Outcome, Refusal};
+use crate::read_need::ReadNeed;
+use crate::reply::{Account, AccountPage, Decision, Entry, EntryKind, WriteOutcome};
 use crate::session::PendingWrite;
 
-/// Who answered a read, from which state.
+/// The branch that answered, and the state that its answer comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
     pub(crate) bank_id: Uuid,
     pub(crate) branch: u32,
-    pub(crate) position: u64,
+    pub(crate) position: Position,
     pub(crate) waited_us: u64,
+}
+
+/// A value with the stamp of its reply.
+#[derive(Debug)]
+pub(crate) struct Stamped<T> {
+    pub(crate) stamp: Stamp,
+    pub(crate) value: T,
 }
 
 pub(crate) fn read_options(bank_id: Option<Uuid>, need: ReadNeed) -> Option<v1::ReadOptions> {
@@ -26,141 +35,165 @@ pub(crate) fn read_options(bank_id: Option<Uuid>, need: ReadNeed) -> Option<v1::
 }
 
 pub(crate) fn write_options(bank_id: Option<Uuid>, write: &PendingWrite) -> Option<v1::WriteOptions> {
-    let propagation = match write.propagation {
-        Propagation::Quorum => v1::Propagation::Quorum,
-        Propagation::All => v1::Propagation::All,
-    };
     Some(v1::WriteOptions {
         bank_id: bank_id.map(|id| id.to_string()).unwrap_or_default(),
         request_id: write.request_id.to_string(),
-        propagation: propagation.into(),
+        propagation: v1::Propagation::from(write.propagation).into(),
     })
 }
 
-pub(crate) fn stamp(stamp: Option<v1::ReadStamp>) -> Result<Stamp, String> {
-    let v1::ReadStamp {
-        bank_id,
-        branch,
-        position,
-        waited_us,
-    } = stamp.ok_or("it has no stamp")?;
-    Ok(Stamp {
-        bank_id: bank(&bank_id)?,
-        branch,
-        position,
-        waited_us,
-    })
-}
+impl TryFrom<Option<v1::ReadStamp>> for Stamp {
+    type Error = String;
 
-/// The decision, and who took the call: bank, branch, position.
-pub(crate) fn decision(request_id: Uuid, result: Option<v1::WriteResult>) -> Result<(Stamp, Decision), String> {
-    let result = result.ok_or("it has no result")?;
-    if result.position == 0 {
-        return Err("its position is 0".to_owned());
+    fn try_from(stamp: Option<v1::ReadStamp>) -> Result<Self, String> {
+        let v1::ReadStamp {
+            bank_id,
+            branch,
+            position,
+            waited_us,
+        } = stamp.ok_or("it has no stamp")?;
+        Ok(Self {
+            bank_id: bank_id_of(&bank_id)?,
+            branch,
+            position,
+            waited_us,
+        })
     }
-    let outcome = match result.outcome.ok_or("it says neither accepted nor refused")? {
-        v1::write_result::Outcome::Accepted(v1::Accepted { balance: found }) => Outcome::Accepted {
-            balance: balance(found)?,
-        },
-        v1::write_result::Outcome::Refused(v1::Refused {
-            reason,
-            message,
-            balance: found,
-        }) => Outcome::Refused {
-            reason: refusal(reason),
-            message,
-            balance: balance(found)?,
-        },
-    };
-    let stamp = Stamp {
-        bank_id: bank(&result.bank_id)?,
-        branch: result.branch,
-        position: result.position,
-        waited_us: 0,
-    };
-    let decision = Decision {
-        request_id,
-        outcome,
-        repeated: result.repeated,
-        missing_branches: result.missing_branches,
-    };
-    Ok((stamp, decision))
 }
 
-pub(crate) fn balance_and_stamp(response: v1::QueryResponse) -> Result<(i64, Stamp), String> {
-    Ok((balance(response.balance)?, stamp(response.stamp)?))
-}
+impl TryFrom<(RequestId, Option<v1::WriteResult>)> for Stamped<Decision> {
+    type Error = String;
 
-/// A page that comes after the account `after`: anything else would have its reader go round for ever.
-pub(crate) fn page_and_stamp(response: v1::ListAccountsResponse, after: &str) -> Result<(AccountPage, Stamp), String> {
-    let accounts = response
-        .accounts
-        .into_iter()
-        .map(account)
-        .collect::<Result<Vec<_>, _>>()?;
-    let in_order = accounts.is_sorted_by(|a, b| a.name < b.name);
-    let advances = accounts
-        .first()
-        .map_or(!response.more, |account| account.name.as_str() > after);
-    if !in_order || !advances {
-        return Err("its page does not go on from the one before".to_owned());
+    fn try_from((request_id, result): (RequestId, Option<v1::WriteResult>)) -> Result<Self, String> {
+        let result = result.ok_or("it has no result")?;
+        if result.position == 0 {
+            return Err("its position is 0".to_owned());
+        }
+        let outcome = result.outcome.ok_or("it says neither accepted nor refused")?;
+        let stamp = Stamp {
+            bank_id: bank_id_of(&result.bank_id)?,
+            branch: result.branch,
+            position: result.position,
+            waited_us: 0,
+        };
+        let value = Decision {
+            request_id,
+            outcome: outcome.try_into()?,
+            repeated: result.repeated,
+            missing_branches: result.missing_branches,
+        };
+        Ok(Self { stamp, value })
     }
-    Ok((
-        AccountPage {
-            accounts,
+}
+
+impl TryFrom<v1::write_result::Outcome> for WriteOutcome {
+    type Error = String;
+
+    fn try_from(outcome: v1::write_result::Outcome) -> Result<Self, String> {
+        use v1::write_result::Outcome;
+        Ok(match outcome {
+            Outcome::Accepted(accepted) => Self::Accepted {
+                balance: not_negative(accepted.balance)?,
+            },
+            Outcome::Refused(refused) => Self::Refused {
+                reason: RefusalReason::try_from(refused.reason()).ok(),
+                balance: not_negative(refused.balance)?,
+                message: refused.message,
+            },
+        })
+    }
+}
+
+impl TryFrom<v1::QueryResponse> for Stamped<i64> {
+    type Error = String;
+
+    fn try_from(response: v1::QueryResponse) -> Result<Self, String> {
+        Ok(Self {
+            value: not_negative(response.balance)?,
+            stamp: response.stamp.try_into()?,
+        })
+    }
+}
+
+impl TryFrom<v1::ListAccountsResponse> for Stamped<AccountPage> {
+    type Error = String;
+
+    fn try_from(response: v1::ListAccountsResponse) -> Result<Self, String> {
+        let accounts = response.accounts.into_iter().map(Account::try_from);
+        let value = AccountPage {
+            accounts: accounts.collect::<Result<_, _>>()?,
             more: response.more,
-        },
-        stamp(response.stamp)?,
-    ))
+        };
+        Ok(Self {
+            value,
+            stamp: response.stamp.try_into()?,
+        })
+    }
 }
 
-fn account(account: v1::Account) -> Result<Account, String> {
-    Ok(Account {
-        name: account.name,
-        balance: balance(account.balance)?,
-    })
-}
-
-pub(crate) fn entry(entry: v1::Entry) -> Result<Entry, String> {
-    let kind = match v1::EntryKind::try_from(entry.kind) {
-        Ok(v1::EntryKind::Open) => EntryKind::Open,
-        Ok(v1::EntryKind::Deposit) => EntryKind::Deposit,
-        Ok(v1::EntryKind::Withdraw) => EntryKind::Withdraw,
-        Ok(v1::EntryKind::TransferOut) => EntryKind::TransferOut,
-        Ok(v1::EntryKind::TransferIn) => EntryKind::TransferIn,
-        Ok(v1::EntryKind::Unspecified) | Err(_) => EntryKind::Other,
-    };
-    Ok(Entry {
-        position: entry.position,
-        kind,
-        amount: balance(entry.amount)?,
-        counter_account: entry.counter_account,
-        balance: balance(entry.balance)?,
-        request_id: entry.request_id,
-        time_us: entry.time_us,
-    })
-}
-
-fn balance(balance: i64) -> Result<i64, String> {
-    if balance < 0 {
-        Err(format!("its money is negative: {balance}"))
+/// Checks that a page comes after the account `after`. With any other page its reader would never come to an end.
+pub(crate) fn check_page(page: &AccountPage, after: &str) -> Result<(), String> {
+    let in_order = page.accounts.is_sorted_by(|a, b| a.name < b.name);
+    let advances = page
+        .accounts
+        .first()
+        .map_or(!page.more, |account| account.name.as_str() > after);
+    if in_order && advances {
+        Ok(())
     } else {
-        Ok(balance)
+        Err("its page does not go on from the one before".to_owned())
     }
 }
 
-pub(crate) fn bank(bank_id: &str) -> Result<Uuid, String> {
-    Uuid::try_parse(bank_id)
-        .map_err(|_| format!("its bank id {:?} is not a UUID", bank_id.get(..40).unwrap_or(bank_id)))
+impl TryFrom<v1::Account> for Account {
+    type Error = String;
+
+    fn try_from(account: v1::Account) -> Result<Self, String> {
+        Ok(Self {
+            name: account.name,
+            balance: not_negative(account.balance)?,
+        })
+    }
 }
 
-fn refusal(reason: i32) -> Refusal {
-    match v1::Refusal::try_from(reason) {
-        Ok(v1::Refusal::InsufficientFunds) => Refusal::InsufficientFunds,
-        Ok(v1::Refusal::NoSuchAccount) => Refusal::NoSuchAccount,
-        Ok(v1::Refusal::AccountExists) => Refusal::AccountExists,
-        Ok(v1::Refusal::SameAccount) => Refusal::SameAccount,
-        Ok(v1::Refusal::Overflow) => Refusal::Overflow,
-        Ok(v1::Refusal::Unspecified) | Err(_) => Refusal::Other,
+impl TryFrom<v1::Entry> for Entry {
+    type Error = String;
+
+    fn try_from(entry: v1::Entry) -> Result<Self, String> {
+        Ok(Self {
+            position: entry.position,
+            kind: entry.kind().into(),
+            amount: not_negative(entry.amount)?,
+            counter_account: entry.counter_account,
+            balance: not_negative(entry.balance)?,
+            request_id: entry.request_id,
+            time_us: entry.time_us,
+        })
     }
+}
+
+impl From<v1::EntryKind> for EntryKind {
+    fn from(kind: v1::EntryKind) -> Self {
+        match kind {
+            v1::EntryKind::Open => Self::Open,
+            v1::EntryKind::Deposit => Self::Deposit,
+            v1::EntryKind::Withdraw => Self::Withdraw,
+            v1::EntryKind::TransferOut => Self::TransferOut,
+            v1::EntryKind::TransferIn => Self::TransferIn,
+            v1::EntryKind::Unspecified => Self::Other,
+        }
+    }
+}
+
+fn not_negative(money: i64) -> Result<i64, String> {
+    if money < 0 {
+        Err(format!("its money is negative: {money}"))
+    } else {
+        Ok(money)
+    }
+}
+
+/// The bank id in a reply.
+pub(crate) fn bank_id_of(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text).map_err(|_| format!("its bank id {:?} is not a UUID", text.get(..40).unwrap_or(text)))
 }

@@ -6,8 +6,8 @@ mod fake;
 use std::time::Duration;
 
 use bank_client::{
-    Action, BankFile, Branch, Client, ClientOptions, Failure, Fate, Level, Outcome, PendingWrite, Propagation,
-    ReadError, Refusal, Session, SessionBreach, WriteError,
+    AccountName, Amount, BankFile, Branch, Certainty, Client, ClientOptions, Failure, Level, Operator, PendingWrite,
+    Propagation, ReadError, RefusalReason, Session, SessionBreach, Write, WriteError, WriteOutcome,
 };
 use fake::{Bank, Fault};
 use tonic::Code;
@@ -45,9 +45,9 @@ fn of_bank(bank: &Bank, addresses: &[std::net::SocketAddr], options: ClientOptio
 
 fn deposit(amount: i64) -> PendingWrite {
     PendingWrite::new(
-        Action::Deposit {
-            account: "main".into(),
-            amount,
+        Write::Deposit {
+            account: AccountName::main(),
+            amount: Amount::new(amount).expect("an amount"),
         },
         Propagation::Quorum,
     )
@@ -66,7 +66,7 @@ async fn a_session_goes_from_branch_to_branch() {
         (reply.position, reply.asked, reply.served_by, reply.attempts),
         (2, Some(1), 1, 1)
     );
-    assert_eq!(reply.value.outcome, Outcome::Accepted { balance: 400 });
+    assert_eq!(reply.value.outcome, WriteOutcome::Accepted { balance: 400 });
     let reply = client
         .query(Some(2), &mut session, Level::Session, "main")
         .await
@@ -113,25 +113,25 @@ async fn a_refusal_is_an_outcome_with_its_reason() {
         .withdraw(None, &mut session, Propagation::Quorum, "main", 6)
         .await
         .expect("decided");
-    let Outcome::Refused { reason, balance, .. } = reply.value.outcome else {
+    let WriteOutcome::Refused { reason, balance, .. } = reply.value.outcome else {
         panic!("accepted")
     };
     assert_eq!(
         (reason, balance, session.write_position),
-        (Refusal::InsufficientFunds, 5, 2)
+        (Some(RefusalReason::InsufficientFunds), 5, 2)
     );
     let reply = client
         .open(None, &mut session, Propagation::Quorum, "rent")
         .await
         .expect("decided");
-    assert_eq!(reply.value.outcome, Outcome::Accepted { balance: 0 });
+    assert_eq!(reply.value.outcome, WriteOutcome::Accepted { balance: 0 });
     let reply = client
         .transfer(None, &mut session, Propagation::Quorum, ("main", "rent"), 2)
         .await
         .expect("decided");
     assert_eq!(
         (reply.value.outcome, bank.balance("rent")),
-        (Outcome::Accepted { balance: 3 }, 2)
+        (WriteOutcome::Accepted { balance: 3 }, 2)
     );
 }
 
@@ -188,15 +188,15 @@ async fn what_no_retry_mends_is_asked_once() {
         let mut session = Session::default();
         let error = client.write(None, &mut session, deposit(7)).await.expect_err("failed");
         assert_eq!(
-            (error.fate(), error.attempts(), session.pending.clone()),
-            (Fate::NotApplied, 1, None)
+            (error.certainty(), error.attempts(), session.pending.clone()),
+            (Certainty::NotApplied, 1, None)
         );
         let write = deposit(7);
         let error = client
             .write(None, &mut session, write.clone())
             .await
             .expect_err("failed");
-        assert_eq!((error.fate(), error.attempts()), (Fate::Unknown, 1));
+        assert_eq!((error.certainty(), error.attempts()), (Certainty::Unknown, 1));
         assert_eq!(
             session.pending.as_ref().map(|pending| pending.request_id),
             Some(write.request_id)
@@ -221,7 +221,7 @@ async fn one_unknown_attempt_makes_the_whole_unknown() {
         .write(None, &mut session, write.clone())
         .await
         .expect_err("failed");
-    assert_eq!((error.fate(), error.attempts()), (Fate::Unknown, 2));
+    assert_eq!((error.certainty(), error.attempts()), (Certainty::Unknown, 2));
     // Nor does one that was not applied settle a write that was unknown before.
     bank.fault(1, [Fault::Fail(Code::InvalidArgument, NOT_APPLIED)]);
     let pending = session.pending.clone().expect("pending");
@@ -230,12 +230,12 @@ async fn one_unknown_attempt_makes_the_whole_unknown() {
         .write(None, &mut session, pending.clone())
         .await
         .expect_err("failed");
-    assert_eq!(error.fate(), Fate::Unknown);
+    assert_eq!(error.certainty(), Certainty::Unknown);
     // Another write has to wait, and is not sent.
     let calls = bank.calls().len();
     let error = client.write(None, &mut session, deposit(8)).await.expect_err("waits");
     assert!(matches!(error.cause(), Failure::Unsettled { request_id } if *request_id == write.request_id));
-    assert_eq!((error.fate(), bank.calls().len()), (Fate::NotApplied, calls));
+    assert_eq!((error.certainty(), bank.calls().len()), (Certainty::NotApplied, calls));
     // The outcome settles it.
     client.write(None, &mut session, pending).await.expect("done");
     assert_eq!((session.pending, bank.balance("main")), (None, 7));
@@ -296,7 +296,7 @@ async fn nobody_there_is_not_applied_and_a_lost_connection_is_unknown() {
         .write(None, &mut session, deposit(7))
         .await
         .expect_err("closed");
-    assert_eq!(error.fate(), Fate::Unknown, "{error:?}");
+    assert_eq!(error.certainty(), Certainty::Unknown, "{error:?}");
     assert!(session.pending.is_some());
 }
 
@@ -452,7 +452,7 @@ async fn a_reply_that_breaks_the_promise_is_never_shown() {
         let mut session = before.clone();
         bank.fault(1, [fault]);
         let error = client.write(None, &mut session, deposit(1)).await.expect_err("broken");
-        assert_eq!(error.fate(), Fate::Unknown, "{error:?}");
+        assert_eq!(error.certainty(), Certainty::Unknown, "{error:?}");
         assert!(session.pending.is_some());
     }
 }
@@ -551,15 +551,9 @@ fn operations_can_be_spawned() {
     spawnable(client.query(None, &mut a, Level::Session, "main"));
     spawnable(client.write(None, &mut b, deposit(1)));
     spawnable(client.statement(None, &mut c, Level::Session, "main", 0));
-    let address = fake::closed().into();
     let secret = bank_auth::Secret::random().expect("randomness");
-    spawnable(bank_client::operator::status(&address, Duration::ZERO));
-    spawnable(bank_client::operator::init(
-        &address,
-        &secret,
-        &[],
-        0,
-        0,
-        Duration::ZERO,
-    ));
+    let operator = Operator::at(fake::closed().into(), Duration::ZERO).with_secret(secret);
+    spawnable(operator.status());
+    spawnable(operator.init(&[], 0, 0));
+    spawnable(operator.export(0));
 }

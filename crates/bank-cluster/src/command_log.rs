@@ -4,7 +4,8 @@
 use crate::cluster::Cluster;
 use crate::cluster::positions::Positions;
 use crate::error::ClusterError;
-use bank_check::history::{Action, Applied, Journal, Outcome, Refusal};
+use bank_check::history::{Action, Applied, Journal, Outcome, RefusalReason};
+use bank_client::Operator;
 use bank_proto::v1;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
 use futures::future::join_all;
@@ -110,7 +111,7 @@ async fn one(
 
 async fn version(cluster: &Cluster, branches: &[u32]) -> Option<String> {
     let address = cluster.address(*branches.first()?).ok()?;
-    let status = bank_client::operator::status(&address.into(), HEAD_TIMEOUT).await;
+    let status = Operator::at(address.into(), HEAD_TIMEOUT).status().await;
     status.ok().map(|status| status.version)
 }
 
@@ -163,7 +164,7 @@ fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, Comma
     let (outcome, balance) = match &command.outcome {
         Some(v1::applied_command::Outcome::Accepted(accepted)) => (Outcome::Accepted, accepted.balance),
         Some(v1::applied_command::Outcome::Refused(refused)) => {
-            let reason = refusal(refused.reason()).ok_or_else(|| malformed("known reason"))?;
+            let reason = RefusalReason::try_from(refused.reason()).map_err(|_| malformed("known reason"))?;
             (Outcome::Refused(reason), refused.balance)
         }
         None => return Err(malformed("outcome")),
@@ -190,15 +191,4 @@ fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, Comma
         to_balance: command.to_balance,
         applied_us: known_us.and_then(|us| us.checked_sub(origin_us)),
     })
-}
-
-fn refusal(reason: v1::Refusal) -> Option<Refusal> {
-    match reason {
-        v1::Refusal::Unspecified => None,
-        v1::Refusal::InsufficientFunds => Some(Refusal::InsufficientFunds),
-        v1::Refusal::NoSuchAccount => Some(Refusal::NoSuchAccount),
-        v1::Refusal::AccountExists => Some(Refusal::AccountExists),
-        v1::Refusal::Overflow => Some(Refusal::Overflow),
-        v1::Refusal::SameAccount => Some(Refusal::SameAccount),
-    }
 }

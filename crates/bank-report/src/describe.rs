@@ -1,6 +1,6 @@
 //! Operations, faults, times and counts as text.
 
-use bank_check::history::{Action, Fault, FaultKind, Operation, Outcome, Refusal};
+use bank_check::history::{Action, Fault, FaultKind, Operation, Outcome, RefusalReason};
 
 /// An action, such as `deposit 10`. The account is named unless it is `main`.
 fn action(action: &Action) -> String {
@@ -36,9 +36,9 @@ pub(crate) fn operation(operation: &Operation) -> String {
 /// Level of a read, or propagation of a write.
 pub(crate) fn level_or_propagation(operation: &Operation) -> &'static str {
     if operation.is_read() {
-        operation.level.name()
+        operation.level.as_str()
     } else {
-        operation.propagation.name()
+        operation.propagation.as_str()
     }
 }
 
@@ -47,11 +47,11 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Answered => "answered",
         Outcome::Accepted => "accepted",
-        Outcome::Refused(Refusal::InsufficientFunds) => "refused: insufficient funds",
-        Outcome::Refused(Refusal::NoSuchAccount) => "refused: no such account",
-        Outcome::Refused(Refusal::AccountExists) => "refused: the account exists",
-        Outcome::Refused(Refusal::Overflow) => "refused: overflow",
-        Outcome::Refused(Refusal::SameAccount) => "refused: the same account twice",
+        Outcome::Refused(RefusalReason::InsufficientFunds) => "refused: insufficient funds",
+        Outcome::Refused(RefusalReason::NoSuchAccount) => "refused: no such account",
+        Outcome::Refused(RefusalReason::AccountExists) => "refused: the account exists",
+        Outcome::Refused(RefusalReason::Overflow) => "refused: overflow",
+        Outcome::Refused(RefusalReason::SameAccount) => "refused: the same account twice",
         Outcome::NotApplied => "not applied",
         Outcome::Unknown => "unknown",
         Outcome::Failed => "not answered",

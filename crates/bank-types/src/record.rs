@@ -69,6 +69,36 @@ pub struct OperationRecord {
     pub completed_us: u64,
 }
 
+impl OperationRecord {
+    /// A record of an operation that has not been sent: without a reply, at time 0.
+    pub fn unsent(seq: usize, interface: Interface, branch: u32, account: AccountName, level: Level) -> Self {
+        Self {
+            seq,
+            id: None,
+            interface,
+            branch,
+            account,
+            result: None,
+            outcome: CallOutcome::NotApplied,
+            balance: None,
+            position: None,
+            request_id: None,
+            served_by: None,
+            bank_id: None,
+            repeated: false,
+            missing_branches: Vec::new(),
+            reason: None,
+            waited_us: 0,
+            attempts: 0,
+            error: None,
+            level,
+            propagation: None,
+            invoked_us: 0,
+            completed_us: 0,
+        }
+    }
+}
+
 /// Id of an event in the input of a replay: a whole number or a text, which is repeated in the output as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

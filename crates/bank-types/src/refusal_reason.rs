@@ -42,7 +42,7 @@ mod tests {
     fn the_snake_case_of_older_files_is_read() {
         for reason in RefusalReason::ALL {
             let older = format!("\"{}\"", reason.as_str().replace('-', "_"));
-            assert_eq!(serde_json::from_str::<RefusalReason>(&older).expect("read"), *reason);
+            assert_eq!(serde_json::from_str::<RefusalReason>(&older).expect("read"), reason);
         }
         assert!(serde_json::from_str::<RefusalReason>("\"bad-weather\"").is_err());
     }

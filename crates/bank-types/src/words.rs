@@ -16,7 +16,7 @@ macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
         impl $type {
             /// Every value, in the order of the definition.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
 
             /// The word for the value, as on a command line and in JSON.
             pub const fn as_str(self) -> &'static str {
@@ -36,10 +36,10 @@ macro_rules! words {
             type Err = $crate::words::UnknownWord;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let found = Self::ALL.iter().copied().find(|value| value.as_str() == text);
+                let found = Self::ALL.into_iter().find(|value| value.as_str() == text);
                 found.ok_or_else(|| $crate::words::UnknownWord {
                     text: text.to_owned(),
-                    known: Self::ALL.iter().map(|value| value.as_str()).collect(),
+                    known: Self::ALL.map(Self::as_str).to_vec(),
                 })
             }
         }
@@ -54,7 +54,7 @@ mod tests {
 
     macro_rules! has_one_spelling {
         ($($type:ident),+) => {
-            $(for value in $type::ALL.iter().copied() {
+            $(for value in $type::ALL {
                 assert_eq!(value.as_str().parse(), Ok(value));
                 let json = serde_json::to_string(&value).expect("JSON");
                 assert_eq!(json, format!("\"{value}\""));

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use bank_client::{BankFile, Client, ClientOptions, Level, Outcome, Propagation, Session};
+use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session, WriteOutcome};
 use bank_proto::metadata::{FATE, NOT_APPLIED};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
@@ -26,7 +26,7 @@ async fn a_bank_takes_writes_at_every_branch_and_reads_at_every_level() {
         balance += 10;
         let deposit = client.deposit(Some(branch), &mut session, Propagation::Quorum, "main", 10);
         let decided = deposit.await.expect("decided");
-        assert_eq!(decided.value.outcome, Outcome::Accepted { balance });
+        assert_eq!(decided.value.outcome, WriteOutcome::Accepted { balance });
         assert_eq!(decided.served_by, branch);
     }
     for branch in 1..=3 {

@@ -1,9 +1,9 @@
-//! The clock that tells when an event began and was over. It decides nothing.
+//! The clock of the times in records. It decides nothing.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Microseconds of the host's monotonic clock: the same for every process of the host, so that what customers and branches
-/// record can be put in one order.
+/// Microseconds of the host's monotonic clock. Every process of the host has the same clock, so that the records of customers and
+/// branches can be put in one order.
 pub(crate) fn monotonic_us() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (

@@ -1,19 +1,20 @@
-//! The entries of an account, one line each: for people in columns, for programs as JSON.
+//! The entries of an account, one line each: in columns for people, or as JSON for programs.
 
 use std::io::{self, Write};
 
 use bank_client::{Entry, Reply};
+use bank_types::{CallOutcome, Position};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::output::Output;
 
-/// An entry, as JSON.
+/// An entry as a JSON object.
 #[derive(Debug, Serialize)]
 struct EntryLine<'a> {
-    outcome: &'static str,
+    outcome: CallOutcome,
     account: &'a str,
-    position: u64,
+    position: Position,
     kind: &'static str,
     amount: i64,
     balance: i64,
@@ -23,11 +24,11 @@ struct EntryLine<'a> {
     time_us: i64,
     branch: u32,
     bank_id: Uuid,
-    /// The position of the state that it was read from.
-    read_position: u64,
+    /// Position of the state that the entry was read from.
+    read_position: Position,
 }
 
-/// The line above the columns.
+/// The head of the columns.
 pub fn head() -> String {
     format!(
         "{:>10}  {:<20}  {:<12}  {:>19}  {:>19}  with",
@@ -35,7 +36,7 @@ pub fn head() -> String {
     )
 }
 
-/// Prints an entry of this account; `reply` says who showed it, and from which state.
+/// Prints an entry of this account. The reply names the branch that showed it and the state that it comes from.
 ///
 /// # Errors
 /// Stdout cannot be written.
@@ -57,7 +58,7 @@ pub fn print<W: Write, T>(
     } = entry;
     if json {
         return out.json(&EntryLine {
-            outcome: "answered",
+            outcome: CallOutcome::Answered,
             account,
             position: *position,
             kind: kind.as_str(),
@@ -71,7 +72,7 @@ pub fn print<W: Write, T>(
             read_position: reply.position,
         });
     }
-    let (kind, time) = (kind.as_str().replace('_', " "), utc(*time_us));
+    let (kind, time) = (kind.as_str().replace('-', " "), utc(*time_us));
     let line = format!("{position:>10}  {time:<20}  {kind:<12}  {amount:>19}  {balance:>19}  {counter_account}");
     out.line(line.trim_end())
 }
@@ -80,7 +81,7 @@ pub fn print<W: Write, T>(
 fn utc(time_us: i64) -> String {
     let seconds = time_us.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years are counted from March, in eras of 400 years of 146,097 days, so that the leap day comes last.
+    // Years are counted from March, in eras of 400 years with 146,097 days, so that the leap day comes last.
     let since = days + 719_468;
     let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -1,79 +1,77 @@
-//! The events of a replay: a JSON array, or one JSON object per line. All of them are checked before anything is sent,
-//! and each error names its line.
+//! The events of a replay: a JSON array, or one JSON object per line. All events are checked before anything is sent, and each
+//! error names its line.
 
-use bank_client::{Action, Level};
+use bank_types::{AccountName, Amount, EventId, Interface, Level, RequestId, Write};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
-use uuid::Uuid;
 
 use crate::input::{self, shown};
-use crate::request;
 
-/// What an event looks like.
+/// An example of an event, for error messages.
 const EXAMPLE: &str = r#"{"interface":"deposit","branch":1,"money":400}"#;
 
-/// One thing that the customer does.
+/// One event: one operation of the customer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// A label: a number or a text, repeated in the output as it is.
-    pub id: Option<Value>,
-    /// The branch to ask.
+    /// Id of the event, if it has one.
+    pub id: Option<EventId>,
+    /// Branch to ask.
     pub branch: u32,
-    /// What a read promises, where the event says it.
+    /// Consistency level, if the event names one.
     pub level: Option<Level>,
-    /// What to do.
+    /// The operation.
     pub task: EventTask,
 }
 
-/// What an event does.
+/// The operation of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventTask {
-    /// Reads the balance.
+    /// Reads the balance of an account.
     Query {
-        /// Of this account.
-        account: String,
+        /// Account name.
+        account: AccountName,
     },
-    /// Pays in or takes out.
+    /// Pays money in or takes money out.
     Write {
-        /// `deposit` or `withdraw`.
-        interface: &'static str,
-        /// How.
-        action: Action,
-        /// Its name, where the event gives one.
-        request_id: Option<Uuid>,
+        /// Kind of the operation, as in the event.
+        interface: Interface,
+        /// The write.
+        write: Write,
+        /// Request id, if the event gives one.
+        request_id: Option<RequestId>,
     },
 }
 
-/// What events lack where they do not say it themselves, and what they may name.
+/// Values for events that leave them out, and the branches that events may name.
 #[derive(Debug, Clone, Copy)]
 pub struct Defaults<'a> {
-    /// The account.
-    pub account: &'a str,
-    /// The branch, if there is a default.
+    /// Account.
+    pub account: &'a AccountName,
+    /// Branch, if there is a default.
     pub branch: Option<u32>,
-    /// The branches that the bank has.
+    /// Branches of the bank.
     pub known: &'a [u32],
 }
 
 /// Events that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EventsError {
-    /// At this line.
+    /// One line is wrong.
     #[error("line {line}: {what}")]
     Line {
-        /// The first is 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong.
+        /// What is wrong with it.
         what: String,
     },
-    /// As a whole.
+    /// The input as a whole cannot be used.
     #[error("{0}")]
     Whole(String),
 }
 
-/// As it stands in the input. The values are looked at one by one, so that an error can name the field.
+/// An event as it stands in the input. The values are checked one by one, so that an error can name the field.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawEvent {
@@ -86,10 +84,10 @@ struct RawEvent {
     request_id: Option<Value>,
 }
 
-/// Every event of the input.
+/// Reads and checks every event of the input.
 ///
 /// # Errors
-/// The first error, with its line.
+/// Names the first line that is wrong.
 pub fn parse(content: &[u8], defaults: Defaults<'_>) -> Result<Vec<Event>, EventsError> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let text = std::str::from_utf8(content).map_err(|error| {
@@ -150,44 +148,45 @@ fn event(raw: RawEvent, defaults: Defaults<'_>) -> Result<Event, String> {
         level,
         request_id,
     } = raw;
-    if let Some(id) = id.as_ref().filter(|id| !(id.is_u64() || id.is_i64() || id.is_string())) {
-        return Err(format!("id: {} is neither a whole number nor a text", json(id)));
-    }
-    let account = account.as_ref().map_or(Ok(defaults.account.to_owned()), |account| {
+    let id = id.map(|id| {
+        EventId::deserialize(&id).map_err(|_| format!("id: {} is neither a whole number nor a text", json(&id)))
+    });
+    let id = id.transpose()?;
+    let account = account.as_ref().map_or(Ok(defaults.account.clone()), |account| {
         let account = text("account", account)?;
         input::account(account).map_err(|error| format!("account: {error}"))
     })?;
     let request_id = request_id.as_ref().map(|id| {
         let id = text("request_id", id)?;
-        request::uuid(id).map_err(|error| format!("request_id: {error}"))
+        input::request_id(id).map_err(|error| format!("request_id: {error}"))
     });
     let request_id = request_id.transpose()?;
     let level = level
         .as_ref()
         .map(|level| text("level", level)?.parse().map_err(|error| format!("level: {error}")));
     let task = match text("interface", &interface)? {
-        // Some inputs have money in their queries; it means nothing there.
+        // Some inputs have money in their queries. It is ignored.
         "query" if request_id.is_some() => return Err("request_id: a query has none".to_owned()),
         "query" => EventTask::Query { account },
         "deposit" => {
-            let action = Action::Deposit {
+            let write = Write::Deposit {
                 account,
                 amount: amount(money)?,
             };
             EventTask::Write {
-                interface: "deposit",
-                action,
+                interface: Interface::Deposit,
+                write,
                 request_id,
             }
         }
         "withdraw" => {
-            let action = Action::Withdraw {
+            let write = Write::Withdraw {
                 account,
                 amount: amount(money)?,
             };
             EventTask::Write {
-                interface: "withdraw",
-                action,
+                interface: Interface::Withdraw,
+                write,
                 request_id,
             }
         }
@@ -224,7 +223,7 @@ fn branch(branch: Option<Value>, defaults: Defaults<'_>) -> Result<u32, String> 
     Ok(branch)
 }
 
-fn amount(money: Option<Value>) -> Result<i64, String> {
+fn amount(money: Option<Value>) -> Result<Amount, String> {
     let money = money.ok_or("money: it is missing")?;
     input::amount(&money.to_string()).map_err(|error| format!("money: {error}"))
 }
@@ -246,43 +245,46 @@ fn json(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
-    const DEFAULTS: Defaults<'_> = Defaults {
-        account: "main",
-        branch: None,
-        known: &[1, 2, 345],
-    };
-
-    fn parsed(text: &str) -> Result<Vec<Event>, String> {
-        parse(text.as_bytes(), DEFAULTS).map_err(|error| error.to_string())
+    fn parsed(text: impl AsRef<[u8]>) -> Result<Vec<Event>, String> {
+        let defaults = Defaults {
+            account: &AccountName::main(),
+            branch: None,
+            known: &[1, 2, 345],
+        };
+        parse(text.as_ref(), defaults).map_err(|error| error.to_string())
     }
 
     #[test]
     fn an_array_and_lines_say_the_same() {
         let deposit = r#"{"id":1,"interface":"deposit","branch":1,"money":400}"#;
         let query = r#"{"id":"q","interface":"query","branch":345,"money":0,"level":"strong","account":"rent"}"#;
-        let id = Uuid::now_v7();
+        let id = RequestId::from(Uuid::now_v7());
         let withdraw = format!(r#"{{"interface":"withdraw","branch":2,"money":1,"request_id":"{id}"}}"#);
-        let array = parsed(&format!("\u{feff} [{deposit},\r\n{query},{withdraw}]\n")).expect("an array");
-        let lines = parsed(&format!("\u{feff}{deposit}\r\n\n{query}\n{withdraw}")).expect("lines");
+        let array = parsed(format!("\u{feff} [{deposit},\r\n{query},{withdraw}]\n")).expect("an array");
+        let lines = parsed(format!("\u{feff}{deposit}\r\n\n{query}\n{withdraw}")).expect("lines");
         assert_eq!(array, lines);
         let query = Event {
-            id: Some("q".into()),
+            id: Some(EventId::Text("q".into())),
             branch: 345,
             level: Some(Level::Strong),
-            task: EventTask::Query { account: "rent".into() },
+            task: EventTask::Query {
+                account: AccountName::new("rent").expect("a name"),
+            },
         };
         assert_eq!(array[1], query);
-        let action = Action::Withdraw {
-            account: "main".into(),
-            amount: 1,
+        let write = Write::Withdraw {
+            account: AccountName::main(),
+            amount: Amount::new(1).expect("an amount"),
         };
         assert_eq!(
             array[2].task,
             EventTask::Write {
-                interface: "withdraw",
-                action,
+                interface: Interface::Withdraw,
+                write,
                 request_id: Some(id)
             }
         );
@@ -362,12 +364,9 @@ mod tests {
             "9223372036854775808",
         ];
         for bad in amounts.iter().copied().chain([digits.as_str(), "null", "[]"]) {
-            let error = parsed(&format!("[{good},\n{}]", money(bad))).expect_err(bad);
+            let error = parsed(format!("[{good},\n{}]", money(bad))).expect_err(bad);
             assert!(error.starts_with("line 2: ") && error.len() < 300, "{bad}: {error}");
         }
-        assert_eq!(
-            parse(b"\n\xff", DEFAULTS).expect_err("not UTF-8").to_string(),
-            "line 2: it is not UTF-8"
-        );
+        assert_eq!(parsed(b"\n\xff").expect_err("not UTF-8"), "line 2: it is not UTF-8");
     }
 }

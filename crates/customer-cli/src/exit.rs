@@ -4,28 +4,28 @@ use std::process::ExitCode;
 
 use bank_client::{Failure, ReadError, WriteError};
 
-/// How the program ends.
+/// The end of a run, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// 0: what was asked is done.
+    /// 0: the task is done.
     Done,
     /// 1: a read got no answer, or the answer could not be written out.
     Failed,
     /// 2: the command line, a file or stdin is wrong; nothing was sent.
     Usage,
-    /// 3: the bank said no: a refused write, an account that there is not, a session of another bank.
+    /// 3: the bank refused a write, an account does not exist, or the session belongs to another bank.
     Refused,
-    /// 4: a write was not, and will not be, applied.
+    /// 4: a write was not applied and never will be.
     NotApplied,
-    /// 5: a write may have been applied, or still be.
+    /// 5: a write may have been applied, or may still be.
     Unknown,
-    /// 141, as a shell calls the end by SIGPIPE: a replay stopped because nobody reads its output any more, or because
-    /// whoever held the other end of its stdin is gone.
+    /// 141, the code that a shell gives for the end by SIGPIPE: a replay stopped because its output is not read any more, or because
+    /// the program at the other end of its stdin is gone.
     NobodyReads,
 }
 
 impl Exit {
-    /// The number that the shell sees.
+    /// The exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -64,10 +64,13 @@ impl From<&WriteError> for Exit {
     }
 }
 
-/// Where the cause says more than that it did not work.
+/// Exit code of a failure that has its own code.
 fn by_cause(cause: &Failure) -> Option<Exit> {
     match cause {
-        Failure::Invalid { .. } | Failure::UnknownBranch(_) | Failure::BankMismatch { .. } => Some(Exit::Usage),
+        Failure::Invalid { .. }
+        | Failure::InvalidArgument { .. }
+        | Failure::UnknownBranch(_)
+        | Failure::BankMismatch { .. } => Some(Exit::Usage),
         Failure::Precondition { .. } => Some(Exit::Refused),
         _ => None,
     }

@@ -1,26 +1,26 @@
-//! What people may type: amounts, account names, durations. Each refusal says what is right.
+//! Values that people type: amounts, account names, request ids, durations. Each error says what a right value looks like.
 
 use std::time::Duration;
 
+use bank_types::{AccountName, Amount, RequestId};
 use thiserror::Error;
+use uuid::Uuid;
 
-/// What was typed is wrong; the text says what, and what would be right.
+/// An error in a typed value. The text says what is wrong and what a right value looks like.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct InputError(pub String);
 
-/// The rule of `bank.proto`.
-const ACCOUNT_LEN_MAX: usize = 64;
-/// A branch waits no longer.
+/// Longest timeout, because a branch waits no longer.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
-/// Who wants to watch for longer can do without an end.
+/// Longest time of a watch that ends by itself.
 const LASTING_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// An amount in minor units, 1 to 9223372036854775807, in digits and nothing else.
 ///
 /// # Errors
-/// Anything else.
-pub fn amount(text: &str) -> Result<i64, InputError> {
+/// The text is anything else.
+pub fn amount(text: &str) -> Result<Amount, InputError> {
     let wrong = |what: &str| {
         let range = "give a whole number of minor units from 1 to 9223372036854775807, digits only";
         InputError(format!("{} is not an amount: {what}; {range}", shown(text)))
@@ -32,29 +32,35 @@ pub fn amount(text: &str) -> Result<i64, InputError> {
     if magnitude.len() < text.len() || magnitude.bytes().all(|b| b == b'0') {
         return Err(wrong("it is not positive"));
     }
-    text.parse().map_err(|_| wrong("it is too large"))
+    let number = text.parse().map_err(|_| wrong("it is too large"))?;
+    Amount::new(number).map_err(|_| wrong("it is not positive"))
 }
 
 /// An account name: 1 to 64 of `a-z A-Z 0-9 . _ -`, beginning with a letter or a digit.
 ///
 /// # Errors
-/// Anything else.
-pub fn account(text: &str) -> Result<String, InputError> {
-    let first_ok = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-    let all_ok = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if first_ok && all_ok && text.len() <= ACCOUNT_LEN_MAX {
-        return Ok(text.to_owned());
-    }
-    let rule = "give 1 to 64 of a-z A-Z 0-9 . _ - that begin with a letter or a digit";
-    Err(InputError(format!("{} is not an account name: {rule}", shown(text))))
+/// The text is anything else.
+pub fn account(text: &str) -> Result<AccountName, InputError> {
+    AccountName::new(text).map_err(|_| {
+        let rule = "give 1 to 64 of a-z A-Z 0-9 . _ - that begin with a letter or a digit";
+        InputError(format!("{} is not an account name: {rule}", shown(text)))
+    })
+}
+
+/// A request id: a UUID other than the nil UUID.
+///
+/// # Errors
+/// The text is anything else.
+pub fn request_id(text: &str) -> Result<RequestId, InputError> {
+    let id = Uuid::try_parse(text).ok().filter(|id| !id.is_nil());
+    let id = id.ok_or_else(|| InputError(format!("{} is not a request id: give a UUID", shown(text))))?;
+    Ok(id.into())
 }
 
 /// A timeout from 1 ms to 60 s: digits and `ms`, `s` or `m`.
 ///
 /// # Errors
-/// Anything else.
+/// The text is anything else.
 pub fn timeout(text: &str) -> Result<Duration, InputError> {
     duration(text, TIMEOUT_MAX).ok_or_else(|| {
         InputError(format!(
@@ -64,10 +70,10 @@ pub fn timeout(text: &str) -> Result<Duration, InputError> {
     })
 }
 
-/// How long to watch: from 1 ms to 24 h, as digits and `ms`, `s`, `m` or `h`.
+/// The time of a watch, from 1 ms to 24 h: digits and `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
-/// Anything else.
+/// The text is anything else.
 pub fn lasting(text: &str) -> Result<Duration, InputError> {
     duration(text, LASTING_MAX).ok_or_else(|| {
         InputError(format!(
@@ -92,7 +98,7 @@ fn duration(text: &str, max: Duration) -> Option<Duration> {
         .filter(|duration| !duration.is_zero() && *duration <= max)
 }
 
-/// A text as it may be shown on a terminal: quoted, control characters escaped, not too long.
+/// A text as a terminal may show it: quoted, control characters escaped, not too long.
 pub fn shown(text: &str) -> String {
     const SHOWN_MAX: usize = 60;
     match text.char_indices().nth(SHOWN_MAX) {
@@ -108,7 +114,7 @@ mod tests {
     #[test]
     fn amounts_are_digits_and_positive_and_fit() {
         for (text, expected) in [("1", 1), ("400", 400), ("0007", 7), ("9223372036854775807", i64::MAX)] {
-            assert_eq!(amount(text), Ok(expected));
+            assert_eq!(amount(text).map(Amount::get), Ok(expected));
         }
         let nines = "9".repeat(400);
         let table = [
@@ -136,7 +142,7 @@ mod tests {
     fn account_names_are_plain() {
         let longest = "a".repeat(64);
         for good in ["main", "a", "0", "A.b_c-d", &longest] {
-            assert_eq!(account(good).as_deref(), Ok(good));
+            assert_eq!(account(good).as_ref().map(AccountName::as_str), Ok(good));
         }
         let too_long = "a".repeat(65);
         let huge = "a".repeat(10_000);

@@ -10,7 +10,7 @@ use customer_cli::run::run;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    // Ends the process itself: 0 after --help, 2 after a wrong argument.
+    // clap ends the process itself, with 0 after --help and 2 after a wrong argument.
     let cli = Cli::parse();
     log(cli.shared.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     runtime.block_on(run(cli)).into()
 }
 
-/// Logs go to stderr: RUST_LOG says which, otherwise `--verbose` shows the failed attempts.
+/// Writes logs to stderr. RUST_LOG chooses them; without it, `--verbose` shows failed attempts.
 fn log(verbose: bool) {
     let default = if verbose { "warn,bank_client=debug" } else { "off" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

@@ -1,4 +1,4 @@
-//! Stdout and stderr. A reader who goes away early is no error; a full disk is.
+//! Stdout and stderr. A reader that goes away early is not an error; a full disk is.
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
@@ -12,14 +12,14 @@ pub struct Output<W: Write> {
 }
 
 impl Output<io::Stdout> {
-    /// To stdout.
+    /// Output to stdout.
     pub fn stdout() -> Self {
         Self::new(io::stdout())
     }
 }
 
 impl<W: Write> Output<W> {
-    /// To any writer.
+    /// Output to any writer.
     pub fn new(writer: W) -> Self {
         Self {
             writer: BufWriter::new(writer),
@@ -30,7 +30,7 @@ impl<W: Write> Output<W> {
     /// Writes one line.
     ///
     /// # Errors
-    /// Whatever the system says, but for a reader who went away; see [`Output::closed`].
+    /// An error of the system. A reader that went away is not an error; see [`Output::closed`].
     pub fn line(&mut self, line: &str) -> io::Result<()> {
         self.attempt(|writer| writeln!(writer, "{line}"))
     }
@@ -38,21 +38,21 @@ impl<W: Write> Output<W> {
     /// Writes a value as one line of JSON.
     ///
     /// # Errors
-    /// As [`Output::line`].
+    /// As for [`Output::line`].
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let line = serde_json::to_string(value)?;
         self.line(&line)
     }
 
-    /// Hands on what was written so far.
+    /// Passes on what was written so far.
     ///
     /// # Errors
-    /// As [`Output::line`].
+    /// As for [`Output::line`].
     pub fn flush(&mut self) -> io::Result<()> {
         self.attempt(BufWriter::flush)
     }
 
-    /// Nobody reads any more: further lines go nowhere.
+    /// Whether the reader went away. Further lines are dropped.
     pub fn closed(&self) -> bool {
         self.closed
     }
@@ -71,7 +71,7 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Says something on stderr. Where that is not possible either, nobody can be told.
+/// Prints a line on stderr. An error is ignored, because there is nowhere left to report it.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "customer-cli: {text}");
 }

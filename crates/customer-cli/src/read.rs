@@ -1,37 +1,37 @@
-//! The verbs that read. A session's pending write is settled first; where it stays unknown, the read goes on all the
-//! same, since a session is promised only what it was told of.
+//! The verbs that read. The session's pending write is settled first. If its outcome stays unknown, the read goes on, because the
+//! session guarantees cover acknowledged writes only.
 
 use std::io::Write;
 
 use bank_client::{Client, ReadError, Reply};
 
 use crate::entries;
+use crate::error::RunError;
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report::{self, Line};
 use crate::request::Request;
-use crate::run::Stop;
 use crate::session_store::SessionStore;
 use crate::write::settle;
 
-/// Of a reader: whom it asks, what it has seen, where it prints.
+/// A reader: the branch that it asks, the session, and the output.
 pub struct Reader<'a, W: Write> {
-    /// What was asked for.
+    /// The checked command line.
     pub request: &'a Request,
-    /// Whom to ask.
+    /// Client of the bank.
     pub client: &'a Client,
-    /// What was seen.
+    /// The session.
     pub store: &'a mut SessionStore,
-    /// Where to print.
+    /// Output for the answers.
     pub out: &'a mut Output<W>,
 }
 
 impl<W: Write> Reader<'_, W> {
-    /// Settles what is pending. Comes before each verb.
+    /// Settles the pending write. Must be called before each verb.
     ///
     /// # Errors
     /// The session file cannot be written.
-    pub async fn settle(&mut self) -> Result<(), Stop> {
+    pub async fn settle(&mut self) -> Result<(), RunError> {
         if settle(self.client, self.request.target.branch(), self.store)
             .await?
             .is_some()
@@ -41,11 +41,11 @@ impl<W: Write> Reader<'_, W> {
         Ok(())
     }
 
-    /// `query`: the bare balance on stdout.
+    /// `query`: prints the balance.
     ///
     /// # Errors
     /// The session file or stdout cannot be written.
-    pub async fn query(&mut self, account: &str) -> Result<Exit, Stop> {
+    pub async fn query(&mut self, account: &str) -> Result<Exit, RunError> {
         let Request {
             target, level, json, ..
         } = self.request;
@@ -73,11 +73,11 @@ impl<W: Write> Reader<'_, W> {
         Ok(Exit::Done)
     }
 
-    /// `accounts`: page by page.
+    /// `accounts`: lists every account, page by page.
     ///
     /// # Errors
     /// The session file or stdout cannot be written.
-    pub async fn accounts(&mut self) -> Result<Exit, Stop> {
+    pub async fn accounts(&mut self) -> Result<Exit, RunError> {
         let Request {
             target, level, json, ..
         } = self.request;
@@ -131,11 +131,11 @@ impl<W: Write> Reader<'_, W> {
         }
     }
 
-    /// `statement`: entry by entry, as they come.
+    /// `statement`: prints each entry as it arrives.
     ///
     /// # Errors
     /// The session file or stdout cannot be written.
-    pub async fn statement(&mut self, account: &str, limit: u64) -> Result<Exit, Stop> {
+    pub async fn statement(&mut self, account: &str, limit: u64) -> Result<Exit, RunError> {
         let Request {
             target, level, json, ..
         } = self.request;
@@ -174,7 +174,7 @@ impl<W: Write> Reader<'_, W> {
         self.out.flush()
     }
 
-    fn failed(&mut self, account: Option<&str>, error: &ReadError) -> Result<Exit, Stop> {
+    fn failed(&mut self, account: Option<&str>, error: &ReadError) -> Result<Exit, RunError> {
         note(&error.to_string());
         if self.request.json {
             self.out.json(&Line::failed(

@@ -1,94 +1,41 @@
-//! Works through a list of events as one customer: one after the other, one JSON line each, as soon as it is known.
+//! Replays a list of events as one customer, one after the other. Each outcome is printed as one JSON line as soon as it is
+//! known.
 //!
-//! A session does not start its next write before the last is known: after a write whose outcome is unknown at its
-//! deadline nothing more is sent.
+//! A session does not start a write before the outcome of the previous one is known. After a write whose outcome is unknown at
+//! its deadline nothing more is sent.
 
 use std::io::Write;
 
-use bank_client::{Action, Client, Decision, Fate, Level, Outcome, PendingWrite, Propagation, Reply};
-use serde::Serialize;
-use serde_json::Value;
-use uuid::Uuid;
+use bank_client::{Client, Decision, PendingWrite, Reply, WriteOutcome};
+use bank_types::{AccountName, CallOutcome, Interface, OperationRecord, WriteResult};
 
 use crate::clock::monotonic_us;
+use crate::error::RunError;
 use crate::events::{self, Defaults, Event, EventTask, EventsError};
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report;
 use crate::request::{Request, Target};
-use crate::run::Stop;
 use crate::session_store::SessionStore;
 use crate::write::settle;
 
-/// Of a replay: what was asked for, whom it asks, what it has seen, where it prints.
+/// A replay.
 pub struct Replay<'a, W: Write> {
-    /// What was asked for.
+    /// The checked command line.
     pub request: &'a Request,
-    /// Whom to ask.
+    /// Client of the bank.
     pub client: &'a Client,
-    /// What was seen.
+    /// The session.
     pub store: &'a mut SessionStore,
-    /// Where to print.
+    /// Output for the records.
     pub out: &'a mut Output<W>,
 }
 
-/// What became of one event, as JSON.
-#[derive(Debug, Serialize)]
-struct EventLine<'a> {
-    /// The event's place in the input, from 0.
-    seq: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: &'a Option<Value>,
-    interface: &'static str,
-    /// The branch that the event names.
-    branch: u32,
-    account: &'a str,
-    #[serde(flatten)]
-    result: EventResult,
-    level: Level,
-    /// Of a write.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    propagation: Option<Propagation>,
-    /// Microseconds of the host's monotonic clock, which all its processes share.
-    invoked_us: u64,
-    completed_us: u64,
-}
-
-/// What became of it. What does not apply is left out.
-#[derive(Debug, Default, Serialize)]
-struct EventResult {
-    /// Of a write: `success` or `fail`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<&'static str>,
-    /// `answered`, `accepted`, `refused`, `not-applied`, `unknown` or `failed`.
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    served_by: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bank_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    repeated: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing_branches: Vec<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    waited_us: u64,
-    attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-/// The events that stdin holds, all of them checked.
+/// Reads and checks the events in the content of stdin.
 ///
 /// # Errors
-/// What is wrong, and at which line.
-pub fn events(request: &Request, account: &str, content: &[u8]) -> Result<Vec<Event>, EventsError> {
+/// Names the first line that is wrong.
+pub fn events(request: &Request, account: &AccountName, content: &[u8]) -> Result<Vec<Event>, EventsError> {
     let known = match &request.target {
         Target::Bank(bank, _) => bank.branches().iter().map(|one| one.branch).collect(),
         Target::Address(_) => Vec::new(),
@@ -104,11 +51,11 @@ pub fn events(request: &Request, account: &str, content: &[u8]) -> Result<Vec<Ev
 }
 
 impl<W: Write> Replay<'_, W> {
-    /// Does all the events say.
+    /// Does every event.
     ///
     /// # Errors
     /// The session file or stdout cannot be written.
-    pub async fn run(mut self, events: &[Event]) -> Result<Exit, Stop> {
+    pub async fn run(mut self, events: &[Event]) -> Result<Exit, RunError> {
         let mut exit = Exit::Done;
         let mut stopped = settle(self.client, self.request.target.branch(), self.store)
             .await?
@@ -118,19 +65,24 @@ impl<W: Write> Replay<'_, W> {
             });
         for (seq, event) in events.iter().enumerate() {
             let invoked_us = monotonic_us();
-            let result = match &stopped {
-                Some(why) => not_sent(event, why),
-                None => self.one(event).await,
+            let record = match &stopped {
+                Some(why) => OperationRecord {
+                    error: Some(why.clone()),
+                    ..self.unsent(seq, event)
+                },
+                None => self.one(seq, event).await,
             };
-            if stopped.is_none() && result.outcome == "unknown" {
-                let request_id = result.request_id.unwrap_or_default();
+            if let (None, CallOutcome::Unknown, Some(request_id)) = (&stopped, record.outcome, record.request_id) {
                 stopped = Some(format!(
                     "not sent: it is unknown whether the write {request_id} before it was applied"
                 ));
             }
-            exit = exit.max(exit_of(&result));
-            let line = self.line(seq, event, result, invoked_us);
-            self.out.json(&line)?;
+            exit = exit.max(exit_of(record.outcome));
+            self.out.json(&OperationRecord {
+                invoked_us,
+                completed_us: monotonic_us(),
+                ..record
+            })?;
             self.out.flush()?;
             if self.out.closed() {
                 self.store.save_synced()?;
@@ -141,112 +93,105 @@ impl<W: Write> Replay<'_, W> {
         Ok(exit)
     }
 
-    async fn one(&mut self, event: &Event) -> EventResult {
-        let result = match &event.task {
-            EventTask::Query { account } => self.query(event, account).await,
-            EventTask::Write { action, request_id, .. } => {
-                let mut write = PendingWrite::new(action.clone(), self.request.propagation);
+    /// Does one event. The record is complete but for its times.
+    async fn one(&mut self, seq: usize, event: &Event) -> OperationRecord {
+        let record = self.unsent(seq, event);
+        let record = match &event.task {
+            EventTask::Query { .. } => self.query(record).await,
+            EventTask::Write { write, request_id, .. } => {
+                let mut pending = PendingWrite::new(write.clone(), self.request.propagation);
                 if let Some(request_id) = request_id {
-                    write.request_id = *request_id;
+                    pending.request_id = *request_id;
                 }
-                self.store.session.pending = Some(write.clone());
+                self.store.session.pending = Some(pending.clone());
                 if let Err(error) = self.store.save() {
                     self.store.session.pending = None;
-                    return not_sent(event, &format!("not sent: {error}"));
+                    return OperationRecord {
+                        error: Some(format!("not sent: {error}")),
+                        ..record
+                    };
                 }
-                self.write(event.branch, write).await
+                self.write(record, pending).await
             }
         };
         if let Err(error) = self.store.save() {
             // The session in memory is right, and the next write is not sent before the file is.
             note(&error.to_string());
         }
-        result
+        record
     }
 
-    async fn query(&mut self, event: &Event, account: &str) -> EventResult {
-        let level = event.level.unwrap_or(self.request.level);
-        match self
-            .client
-            .query(Some(event.branch), &mut self.store.session, level, account)
-            .await
-        {
-            Ok(reply) => EventResult {
-                outcome: "answered",
+    async fn query(&mut self, record: OperationRecord) -> OperationRecord {
+        let (branch, session) = (Some(record.branch), &mut self.store.session);
+        let account = record.account.as_str();
+        match self.client.query(branch, session, record.level, account).await {
+            Ok(reply) => OperationRecord {
+                outcome: CallOutcome::Answered,
                 balance: Some(reply.value),
-                ..served(&reply)
+                ..served(record, &reply)
             },
-            Err(error) => EventResult {
-                outcome: "failed",
+            Err(error) => OperationRecord {
+                outcome: CallOutcome::Failed,
                 attempts: error.attempts(),
                 error: Some(error.to_string()),
-                ..EventResult::default()
+                ..record
             },
         }
     }
 
-    async fn write(&mut self, branch: u32, write: PendingWrite) -> EventResult {
-        let request_id = Some(write.request_id);
-        match self.client.write(Some(branch), &mut self.store.session, write).await {
-            Ok(reply) => decided(&reply),
-            Err(error) => EventResult {
-                result: Some("fail"),
-                outcome: report::fate(error.fate()),
-                request_id,
-                attempts: error.attempts(),
-                error: Some(error.to_string()),
-                ..EventResult::default()
-            },
-        }
-    }
-
-    fn line<'a>(&self, seq: usize, event: &'a Event, result: EventResult, invoked_us: u64) -> EventLine<'a> {
-        let (interface, account) = match &event.task {
-            EventTask::Query { account } => ("query", account),
-            EventTask::Write {
-                interface,
-                action: Action::Deposit { account, .. } | Action::Withdraw { account, .. } | Action::Open { account },
-                ..
-            } => (*interface, account),
-            EventTask::Write {
-                interface,
-                action: Action::Transfer { from, .. },
-                ..
-            } => (*interface, from),
+    async fn write(&mut self, record: OperationRecord, write: PendingWrite) -> OperationRecord {
+        let record = OperationRecord {
+            request_id: Some(write.request_id),
+            ..record
         };
+        let (branch, session) = (Some(record.branch), &mut self.store.session);
+        match self.client.write(branch, session, write).await {
+            Ok(reply) => decided(record, &reply),
+            Err(error) => OperationRecord {
+                outcome: error.certainty().into(),
+                attempts: error.attempts(),
+                error: Some(error.to_string()),
+                ..record
+            },
+        }
+    }
+
+    /// The record of an event that was not sent.
+    fn unsent(&self, seq: usize, event: &Event) -> OperationRecord {
         let level = event.level.unwrap_or(self.request.level);
-        let propagation = match event.task {
-            EventTask::Query { .. } => None,
-            EventTask::Write { .. } => Some(self.request.propagation),
+        let (interface, account) = match &event.task {
+            EventTask::Query { account } => (Interface::Query, account),
+            EventTask::Write { interface, write, .. } => (*interface, write.account()),
         };
-        let (id, branch) = (&event.id, event.branch);
-        EventLine {
-            seq,
-            id,
-            interface,
-            branch,
-            account,
-            result,
-            level,
-            propagation,
-            invoked_us,
-            completed_us: monotonic_us(),
+        let unsent = OperationRecord::unsent(seq, interface, event.branch, account.clone(), level);
+        let unsent = OperationRecord {
+            id: event.id.clone(),
+            ..unsent
+        };
+        match &event.task {
+            EventTask::Query { .. } => unsent,
+            EventTask::Write { request_id, .. } => OperationRecord {
+                result: Some(WriteResult::Fail),
+                request_id: *request_id,
+                propagation: Some(self.request.propagation),
+                ..unsent
+            },
         }
     }
 }
 
-fn served<T>(reply: &Reply<T>) -> EventResult {
-    EventResult {
+fn served<T>(record: OperationRecord, reply: &Reply<T>) -> OperationRecord {
+    OperationRecord {
         position: Some(reply.position),
         served_by: Some(reply.served_by),
         bank_id: Some(reply.bank_id),
         waited_us: reply.waited_us,
         attempts: reply.attempts,
-        ..EventResult::default()
+        ..record
     }
 }
 
-fn decided(reply: &Reply<Decision>) -> EventResult {
+fn decided(record: OperationRecord, reply: &Reply<Decision>) -> OperationRecord {
     if let Some(missing) = report::missing(reply) {
         note(&format!("warning: {missing}"));
     }
@@ -256,56 +201,39 @@ fn decided(reply: &Reply<Decision>) -> EventResult {
         repeated,
         missing_branches,
     } = reply.value.clone();
-    let served = EventResult {
+    let served = OperationRecord {
         request_id: Some(request_id),
         repeated,
         missing_branches,
-        ..served(reply)
+        ..served(record, reply)
     };
     match outcome {
-        Outcome::Accepted { balance } => EventResult {
-            result: Some("success"),
-            outcome: "accepted",
+        WriteOutcome::Accepted { balance } => OperationRecord {
+            result: Some(WriteResult::Success),
+            outcome: CallOutcome::Accepted,
             balance: Some(balance),
             ..served
         },
-        Outcome::Refused {
+        WriteOutcome::Refused {
             reason,
             message,
             balance,
-        } => EventResult {
-            result: Some("fail"),
-            outcome: "refused",
+        } => OperationRecord {
+            outcome: CallOutcome::Refused,
             balance: Some(balance),
-            reason: Some(reason.as_str()),
+            reason,
             error: Some(report::refusal(reason, &message)),
             ..served
         },
     }
 }
 
-/// An event that was not sent. A query that was not has changed nothing either.
-fn not_sent(event: &Event, why: &str) -> EventResult {
-    let (result, request_id) = match &event.task {
-        EventTask::Query { .. } => (None, None),
-        EventTask::Write { request_id, .. } => (Some("fail"), *request_id),
-    };
-    let outcome = report::fate(Fate::NotApplied);
-    EventResult {
-        result,
-        outcome,
-        request_id,
-        error: Some(why.to_owned()),
-        ..EventResult::default()
-    }
-}
-
-/// A refusal within a replay is an outcome like another.
-fn exit_of(result: &EventResult) -> Exit {
-    match result.outcome {
-        "unknown" => Exit::Unknown,
-        "not-applied" => Exit::NotApplied,
-        "failed" => Exit::Failed,
-        _ => Exit::Done,
+/// Exit code of one event. A refusal within a replay is not a failure of the replay.
+fn exit_of(outcome: CallOutcome) -> Exit {
+    match outcome {
+        CallOutcome::Unknown => Exit::Unknown,
+        CallOutcome::NotApplied => Exit::NotApplied,
+        CallOutcome::Failed => Exit::Failed,
+        CallOutcome::Answered | CallOutcome::Accepted | CallOutcome::Refused => Exit::Done,
     }
 }

@@ -1,92 +1,115 @@
-//! What is said of an outcome: a line for people, an object for programs.
+//! The report of an outcome: a line for people, or a JSON object for programs.
 
-use bank_client::{Action, Decision, Fate, Level, Outcome, Propagation, Refusal, Reply, WriteError};
+use bank_client::{Decision, Reply, WriteError, WriteOutcome};
+use bank_types::{CallOutcome, Level, Position, Propagation, RefusalReason, RequestId, Write};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// One outcome as JSON. What does not apply is left out.
-#[derive(Debug, Default, Serialize)]
+/// One outcome as a JSON object. A field that does not apply is left out.
+#[derive(Debug, Serialize)]
 pub struct Line<'a> {
-    /// `answered`, `accepted`, `refused`, `not-applied`, `unknown` or `failed`.
-    pub outcome: &'static str,
-    /// The account; of a transfer, the one that pays.
+    /// How the call ended.
+    pub outcome: CallOutcome,
+    /// Account of the operation. For a transfer, the account that pays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<&'a str>,
-    /// Of that account, in minor units.
+    /// Balance of that account, in minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<i64>,
-    /// Of a read, the state that answered; of a write, its place in the journal.
+    /// For a read, the position of the state that it saw. For a write, its position in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub position: Option<u64>,
-    /// The branch that served.
+    pub position: Option<Position>,
+    /// Branch that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<u32>,
-    /// The branch that was asked first, where a bank file numbers it.
+    /// Branch that was asked first. `None` if no bank file gives its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<u32>,
-    /// The bank.
+    /// Bank that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bank_id: Option<Uuid>,
-    /// Of a read.
+    /// Consistency level of a read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// Of a write.
+    /// Branches that a write waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub propagation: Option<Propagation>,
-    /// Of a write.
+    /// Request id of a write.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<Uuid>,
-    /// The write had been decided before.
+    pub request_id: Option<RequestId>,
+    /// The bank had decided the request id before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeated: Option<bool>,
-    /// The write was the session's pending one: this run settled it, and sent no other.
+    /// The write was the pending write of the session. This run settled it and sent no other write.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
-    /// With propagation `all`: who has not confirmed the write. It stands.
+    /// With propagation `all`: branches that have not confirmed the write. The decision stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_branches: Vec<u32>,
-    /// Why it was refused.
+    /// Reason of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
-    /// Why it was refused, in words.
+    pub reason: Option<RefusalReason>,
+    /// Reason of a refusal as a sentence of the branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// How long the branch waited before it could answer a read.
+    /// Time that the branch took to reach the state that a read needs, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited_us: Option<u64>,
-    /// How often a branch was asked.
+    /// Number of times that the request was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// Why there is no outcome, in words.
+    /// Error message, if there is no decision and no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl<'a> Line<'a> {
+    /// A line with an outcome and no other field.
+    pub fn new(outcome: CallOutcome) -> Self {
+        Self {
+            outcome,
+            account: None,
+            balance: None,
+            position: None,
+            branch: None,
+            asked: None,
+            bank_id: None,
+            level: None,
+            propagation: None,
+            request_id: None,
+            repeated: None,
+            settled: false,
+            missing_branches: Vec::new(),
+            reason: None,
+            message: None,
+            waited_us: None,
+            attempts: None,
+            error: None,
+        }
+    }
+
     /// An answered read.
     pub fn answered<T>(reply: &Reply<T>, level: Level) -> Self {
         Self {
-            outcome: "answered",
             level: Some(level),
             waited_us: Some(reply.waited_us),
-            ..Self::served(reply)
+            ..Self::served(reply, CallOutcome::Answered)
         }
     }
 
     /// A read that failed.
     pub fn failed(account: Option<&'a str>, level: Level, attempts: u32, error: String) -> Self {
         Self {
-            outcome: "failed",
             account,
             level: Some(level),
             attempts: Some(attempts),
             error: Some(error),
-            ..Self::default()
+            ..Self::new(CallOutcome::Failed)
         }
     }
 
-    /// A write that the bank decided on.
-    pub fn decided(reply: &Reply<Decision>, action: &'a Action, propagation: Propagation) -> Self {
+    /// A write that the bank decided.
+    pub fn decided(reply: &Reply<Decision>, write: &'a Write, propagation: Propagation) -> Self {
         let Decision {
             request_id,
             outcome,
@@ -94,16 +117,15 @@ impl<'a> Line<'a> {
             missing_branches,
         } = reply.value.clone();
         let (outcome, balance, reason, message) = match outcome {
-            Outcome::Accepted { balance } => ("accepted", balance, None, None),
-            Outcome::Refused {
+            WriteOutcome::Accepted { balance } => (CallOutcome::Accepted, balance, None, None),
+            WriteOutcome::Refused {
                 reason,
                 message,
                 balance,
-            } => ("refused", balance, Some(reason.as_str()), Some(message)),
+            } => (CallOutcome::Refused, balance, reason, Some(message)),
         };
         Self {
-            outcome,
-            account: Some(account_of(action)),
+            account: Some(write.account().as_str()),
             balance: Some(balance),
             propagation: Some(propagation),
             request_id: Some(request_id),
@@ -111,80 +133,70 @@ impl<'a> Line<'a> {
             missing_branches,
             reason,
             message,
-            ..Self::served(reply)
+            ..Self::served(reply, outcome)
         }
     }
 
     /// A write that the bank gave no decision on.
-    pub fn undecided(request_id: Uuid, action: &'a Action, error: &WriteError) -> Self {
+    pub fn undecided(request_id: RequestId, write: &'a Write, error: &WriteError) -> Self {
         Self {
             attempts: Some(error.attempts()),
-            ..Self::unsent(request_id, action, fate(error.fate()), error.to_string())
+            ..Self::unsent(request_id, write, error.certainty().into(), error.to_string())
         }
     }
 
     /// A write that was not sent.
-    pub fn unsent(request_id: Uuid, action: &'a Action, outcome: &'static str, error: String) -> Self {
-        let account = Some(account_of(action));
+    pub fn unsent(request_id: RequestId, write: &'a Write, outcome: CallOutcome, error: String) -> Self {
         Self {
-            outcome,
-            account,
+            account: Some(write.account().as_str()),
             request_id: Some(request_id),
             error: Some(error),
-            ..Self::default()
+            ..Self::new(outcome)
         }
     }
 
-    fn served<T>(reply: &Reply<T>) -> Self {
+    fn served<T>(reply: &Reply<T>, outcome: CallOutcome) -> Self {
         Self {
             position: Some(reply.position),
             branch: Some(reply.served_by),
             asked: reply.asked,
             bank_id: Some(reply.bank_id),
             attempts: Some(reply.attempts),
-            ..Self::default()
+            ..Self::new(outcome)
         }
     }
 }
 
-/// The word for it.
-pub fn fate(fate: Fate) -> &'static str {
-    match fate {
-        Fate::NotApplied => "not-applied",
-        Fate::Unknown => "unknown",
-    }
-}
-
-/// What people read of a write that the bank decided on: `deposited 100, balance 100 (position 2)`.
-pub fn told(reply: &Reply<Decision>, action: &Action) -> String {
+/// The line for people about a write that the bank decided: `deposited 100, balance 100 (position 2)`.
+pub fn told(reply: &Reply<Decision>, write: &Write) -> String {
     let position = reply.position;
-    match (&reply.value.outcome, action) {
-        (Outcome::Accepted { balance }, Action::Deposit { amount, .. }) => {
+    match (&reply.value.outcome, write) {
+        (WriteOutcome::Accepted { balance }, Write::Deposit { amount, .. }) => {
             format!("deposited {amount}, balance {balance} (position {position})")
         }
-        (Outcome::Accepted { balance }, Action::Withdraw { amount, .. }) => {
+        (WriteOutcome::Accepted { balance }, Write::Withdraw { amount, .. }) => {
             format!("withdrew {amount}, balance {balance} (position {position})")
         }
-        (Outcome::Accepted { balance }, Action::Transfer { to, amount, .. }) => {
+        (WriteOutcome::Accepted { balance }, Write::Transfer { to, amount, .. }) => {
             format!("transferred {amount} to {to}, balance {balance} (position {position})")
         }
-        (Outcome::Accepted { .. }, Action::Open { account }) => format!("opened {account} (position {position})"),
-        (Outcome::Refused { reason, message, .. }, _) => {
+        (WriteOutcome::Accepted { .. }, Write::Open { account }) => format!("opened {account} (position {position})"),
+        (WriteOutcome::Refused { reason, message, .. }, _) => {
             format!("refused: {} (position {position})", refusal(*reason, message))
         }
     }
 }
 
-/// The branch's own words, or ours where it has none.
-pub fn refusal(reason: Refusal, message: &str) -> String {
-    if message.is_empty() {
-        reason.as_str().replace('_', " ")
-    } else {
-        message.to_owned()
+/// The reason of a refusal in words: the branch's sentence, or the name of the reason if the branch gave no sentence.
+pub fn refusal(reason: Option<RefusalReason>, message: &str) -> String {
+    match reason {
+        _ if !message.is_empty() => message.to_owned(),
+        Some(reason) => reason.as_str().replace('-', " "),
+        None => "for a reason that this program does not know".to_owned(),
     }
 }
 
-/// What people read where propagation `all` was not reached in time.
+/// The warning for people if propagation `all` was not reached in time.
 pub fn missing(reply: &Reply<Decision>) -> Option<String> {
     let branches = reply
         .value
@@ -205,7 +217,7 @@ pub fn missing(reply: &Reply<Decision>) -> Option<String> {
     (!branches.is_empty()).then_some(text)
 }
 
-/// What people read, with `--verbose`, of who served.
+/// The line for people, with `--verbose`, about the branch that answered.
 pub fn served<T>(reply: &Reply<T>) -> String {
     let Reply {
         served_by,
@@ -216,11 +228,4 @@ pub fn served<T>(reply: &Reply<T>) -> String {
         ..
     } = reply;
     format!("branch {served_by}, position {position}, waited {waited_us} µs, attempts {attempts}, bank {bank_id}")
-}
-
-fn account_of(action: &Action) -> &str {
-    match action {
-        Action::Deposit { account, .. } | Action::Withdraw { account, .. } | Action::Open { account } => account,
-        Action::Transfer { from, .. } => from,
-    }
 }

@@ -1,96 +1,94 @@
-//! What was typed, checked: a plain value that says what to ask, of whom and how. Nothing below looks at flags.
+//! A checked command line: a plain value that says what to ask, of which branch and how. No other module reads flags.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bank_client::{Action, Address, BankFile, Client, ClientOptions, Level, Propagation};
-use uuid::Uuid;
+use bank_client::{BankFile, Client, ClientOptions};
+use bank_types::{AccountName, Address, AddressError, Level, Propagation, RequestId, UnknownWord, Write};
 
 use crate::args::{Cli, Shared, Verb};
 use crate::input::{self, InputError, shown};
 
-/// The account where none is named.
-const MAIN: &str = "main";
-/// How many entries a watch begins with where nobody says.
+/// Number of entries that a watch begins with by default.
 const WATCHED_AT_FIRST: u64 = 10;
 
-/// A command line that makes sense.
+/// A checked command line.
 #[derive(Debug)]
 pub struct Request {
-    /// Of whom.
+    /// Branch or bank to ask.
     pub target: Target,
     /// Deadline and failover.
     pub options: ClientOptions,
-    /// What reads promise.
+    /// Consistency level of reads.
     pub level: Level,
-    /// What writes wait for.
+    /// Branches that writes wait for.
     pub propagation: Propagation,
-    /// Where the session is kept; none: in memory, and gone at the end.
+    /// File of the session. `None` for a session that ends with the program.
     pub session: Option<PathBuf>,
-    /// Whether to print JSON.
+    /// Prints JSON.
     pub json: bool,
-    /// Whether to say more on stderr.
+    /// Prints more on stderr.
     pub verbose: bool,
-    /// What to do.
+    /// The task.
     pub task: Task,
 }
 
-/// Whom to ask.
+/// The branch or bank to ask.
 #[derive(Debug)]
 pub enum Target {
-    /// One branch, of whatever bank.
+    /// One branch of any bank.
     Address(Address),
-    /// The branches of a bank; `None`: the first of them.
+    /// The branches of a bank, and the one to ask first. `None` for the first in the bank file.
     Bank(BankFile, Option<u32>),
 }
 
-/// What to do.
+/// The task of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Print the balance.
+    /// Prints the balance of an account.
     Query {
-        /// Of this account.
-        account: String,
+        /// Account name.
+        account: AccountName,
     },
-    /// List the accounts.
+    /// Lists the accounts.
     Accounts,
-    /// List the entries.
+    /// Lists the entries of an account.
     Statement {
-        /// Of this account.
-        account: String,
-        /// At most this many; 0: all.
+        /// Account name.
+        account: AccountName,
+        /// Largest number of entries. 0 stands for all.
         limit: u64,
     },
-    /// Change the books.
+    /// Sends a write.
     Write {
-        /// How.
-        action: Action,
-        /// The write's name, where the customer gave one.
-        request_id: Option<Uuid>,
+        /// The write.
+        write: Write,
+        /// Request id that the customer gave.
+        request_id: Option<RequestId>,
     },
-    /// Show the entries as they come.
+    /// Shows the entries of an account as they reach a branch.
     Watch {
-        /// Of this account.
-        account: String,
-        /// How many of the newest to begin with.
+        /// Account name.
+        account: AccountName,
+        /// Number of the newest entries to begin with.
         limit: u64,
-        /// For how long; none: until it is interrupted.
+        /// Time after which the watch ends. `None` if it ends by Ctrl-C only.
         lasting: Option<Duration>,
     },
-    /// Work through the events on stdin.
+    /// Replays the events on stdin.
     Replay {
-        /// The account of an event that names none.
-        account: String,
+        /// Account of an event that names none.
+        account: AccountName,
         /// The events are the first line of stdin; its end ends the process.
         stop_with_stdin: bool,
     },
 }
 
 impl Request {
-    /// Checks a command line, and reads the bank file it names.
+    /// Checks a command line, and reads the bank file that it names.
     ///
     /// # Errors
-    /// What is wrong, and what would be right.
+    /// A value is wrong, or the bank file cannot be used.
     pub fn new(Cli { verb, shared }: Cli) -> Result<Self, InputError> {
         let task = task(verb, &shared)?;
         if let (Some(_), false) = (&shared.request_id, matches!(task, Task::Write { .. })) {
@@ -124,7 +122,7 @@ impl Request {
 }
 
 impl Target {
-    /// A client of it.
+    /// A client of the branch or bank.
     pub fn client(&self, options: ClientOptions) -> Client {
         match self {
             Self::Address(address) => Client::at(address.clone(), options),
@@ -132,7 +130,7 @@ impl Target {
         }
     }
 
-    /// The branch to ask, where a bank file numbers it.
+    /// Number of the branch to ask. `None` if there is no bank file, or if the first branch in it is asked.
     pub fn branch(&self) -> Option<u32> {
         match self {
             Self::Address(_) => None,
@@ -142,9 +140,10 @@ impl Target {
 }
 
 fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
-    let account = input::account(shared.account.as_deref().unwrap_or(MAIN))?;
-    let request_id = shared.request_id.as_deref().map(uuid).transpose()?;
-    let write = |action| Task::Write { action, request_id };
+    let account = shared.account.as_deref().map(input::account).transpose()?;
+    let account = account.unwrap_or_else(AccountName::main);
+    let request_id = shared.request_id.as_deref().map(input::request_id).transpose()?;
+    let write = |write| Task::Write { write, request_id };
     let none_named = || match shared.account {
         Some(_) => Err(InputError(
             "--account has no place here: the verb itself says which account it means".into(),
@@ -153,11 +152,11 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
     };
     Ok(match verb {
         Verb::Query => Task::Query { account },
-        Verb::Deposit { amount } => write(Action::Deposit {
+        Verb::Deposit { amount } => write(Write::Deposit {
             account,
             amount: input::amount(&amount)?,
         }),
-        Verb::Withdraw { amount } => write(Action::Withdraw {
+        Verb::Withdraw { amount } => write(Write::Withdraw {
             account,
             amount: input::amount(&amount)?,
         }),
@@ -168,7 +167,7 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
                     "{to} cannot pay itself; name another account in --to or --account"
                 )));
             }
-            write(Action::Transfer {
+            write(Write::Transfer {
                 from: account,
                 to,
                 amount,
@@ -176,7 +175,7 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
         }
         Verb::Open { account } => {
             none_named()?;
-            write(Action::Open {
+            write(Write::Open {
                 account: input::account(&account)?,
             })
         }
@@ -244,7 +243,7 @@ fn target(shared: &Shared, task: &Task) -> Result<Target, InputError> {
         (Some(bank), Some(address), None) => {
             let address: Address = address
                 .parse()
-                .map_err(|error: bank_client::AddressError| wrong(error.to_string()))?;
+                .map_err(|error: AddressError| wrong(error.to_string()))?;
             let known = bank
                 .branches()
                 .iter()
@@ -256,19 +255,10 @@ fn target(shared: &Shared, task: &Task) -> Result<Target, InputError> {
     }
 }
 
-fn named<T: Default + std::str::FromStr<Err = String>>(flag: &str, text: Option<&str>) -> Result<T, InputError> {
+fn named<T: Default + std::str::FromStr<Err = UnknownWord>>(flag: &str, text: Option<&str>) -> Result<T, InputError> {
     text.map_or(Ok(T::default()), |text| {
         text.parse().map_err(|error| InputError(format!("{flag}: {error}")))
     })
-}
-
-/// A request id: a UUID, and not the empty one.
-///
-/// # Errors
-/// Anything else.
-pub fn uuid(text: &str) -> Result<Uuid, InputError> {
-    let id = Uuid::try_parse(text).ok().filter(|id| !id.is_nil());
-    id.ok_or_else(|| InputError(format!("{} is not a request id: give a UUID", shown(text))))
 }
 
 fn entries(text: &str, min: u64) -> Result<u64, InputError> {

@@ -1,13 +1,14 @@
-//! From a command line to an exit code.
+//! Runs the task of a command line and gives its exit code.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use bank_client::PendingWrite;
+use bank_types::{AccountName, CallOutcome};
 use clap::CommandFactory;
 use durable_file::Durability;
-use thiserror::Error;
 
 use crate::args::{Cli, Verb};
+use crate::error::RunError;
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::read::Reader;
@@ -19,18 +20,7 @@ use crate::stdin;
 use crate::watch::Watch;
 use crate::write::write;
 
-/// What ends a run early.
-#[derive(Debug, Error)]
-pub enum Stop {
-    /// Stdout cannot be written.
-    #[error("cannot write to stdout: {0}")]
-    Output(#[from] io::Error),
-    /// The session file cannot be used.
-    #[error(transparent)]
-    Session(#[from] SessionStoreError),
-}
-
-/// Does what the command line says.
+/// Runs the task of a command line.
 pub async fn run(cli: Cli) -> Exit {
     let mut out = Output::stdout();
     if let Verb::Completions { shell } = cli.verb {
@@ -55,7 +45,7 @@ pub async fn run(cli: Cli) -> Exit {
         } => {
             let watch = Watch {
                 request: &request,
-                account,
+                account: account.as_str(),
                 out: &mut out,
             };
             watch.run(*limit, *lasting).await
@@ -65,14 +55,14 @@ pub async fn run(cli: Cli) -> Exit {
     finish(result)
 }
 
-async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> Result<Exit, Stop> {
+async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> Result<Exit, RunError> {
     let client = request.target.client(request.options);
     let mut store = match open(request, Durability::Host).await {
         Ok(store) => store,
         Err(error) => return without_session(request, task, error, out),
     };
-    if let Task::Write { action, request_id } = task {
-        let mut new = PendingWrite::new(action.clone(), request.propagation);
+    if let Task::Write { write: new, request_id } = task {
+        let mut new = PendingWrite::new(new.clone(), request.propagation);
         if let Some(request_id) = request_id {
             new.request_id = *request_id;
         }
@@ -86,18 +76,18 @@ async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> 
     };
     reader.settle().await?;
     match task {
-        Task::Query { account } => reader.query(account).await,
+        Task::Query { account } => reader.query(account.as_str()).await,
         Task::Accounts => reader.accounts().await,
-        Task::Statement { account, limit } => reader.statement(account, *limit).await,
+        Task::Statement { account, limit } => reader.statement(account.as_str(), *limit).await,
         Task::Write { .. } | Task::Watch { .. } | Task::Replay { .. } => Ok(Exit::Usage),
     }
 }
 
 async fn replay<W: Write>(
     request: &Request,
-    (account, stop_with_stdin): (&str, bool),
+    (account, stop_with_stdin): (&AccountName, bool),
     out: &mut Output<W>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, RunError> {
     let content = if stop_with_stdin {
         stdin::first_line_then_watch()
     } else {
@@ -130,24 +120,23 @@ async fn open(request: &Request, durability: Durability) -> Result<SessionStore,
     }
 }
 
-/// Nothing was sent: of a write, that is known.
+/// Reports that the session file cannot be used. Nothing was sent, so a write was not applied.
 fn without_session<W: Write>(
     request: &Request,
     task: &Task,
     error: SessionStoreError,
     out: &mut Output<W>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, RunError> {
     let locked = matches!(error, SessionStoreError::Locked { .. });
     if request.json {
         let outcome = if matches!(task, Task::Write { .. }) {
-            "not-applied"
+            CallOutcome::NotApplied
         } else {
-            "failed"
+            CallOutcome::Failed
         };
         out.json(&Line {
-            outcome,
             error: Some(error.to_string()),
-            ..Line::default()
+            ..Line::new(outcome)
         })?;
         out.flush()?;
     }
@@ -159,7 +148,7 @@ fn without_session<W: Write>(
     })
 }
 
-fn completions<W: Write>(shell: clap_complete::Shell, out: &mut Output<W>) -> Result<Exit, Stop> {
+fn completions<W: Write>(shell: clap_complete::Shell, out: &mut Output<W>) -> Result<Exit, RunError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "customer-cli", &mut script);
     out.line(String::from_utf8_lossy(&script).trim_end())?;
@@ -167,12 +156,12 @@ fn completions<W: Write>(shell: clap_complete::Shell, out: &mut Output<W>) -> Re
     Ok(Exit::Done)
 }
 
-fn finish(result: Result<Exit, Stop>) -> Exit {
-    result.unwrap_or_else(|stop| {
-        note(&stop.to_string());
-        match stop {
-            Stop::Session(SessionStoreError::Corrupt { .. }) => Exit::Usage,
-            Stop::Session(_) | Stop::Output(_) => Exit::Failed,
+fn finish(result: Result<Exit, RunError>) -> Exit {
+    result.unwrap_or_else(|error| {
+        note(&error.to_string());
+        match error {
+            RunError::Session(SessionStoreError::Corrupt { .. }) => Exit::Usage,
+            RunError::Session(_) | RunError::Output(_) => Exit::Failed,
         }
     })
 }

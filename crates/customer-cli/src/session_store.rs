@@ -1,31 +1,30 @@
-//! The session file: read when the program starts, replaced whole after each change, and locked in between, so that two
-//! runs on one session go one after the other.
+//! The session file. It is read when the program starts, replaced whole after each change, and locked in between, so that two runs
+//! with one session go one after the other.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bank_client::{Action, PendingWrite, Session};
+use bank_client::{PendingWrite, Session};
+use bank_types::Position;
 use durable_file::Durability;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::input;
-
-/// The only form so far.
+/// Version of the file format.
 const VERSION: u32 = 1;
-/// A session takes a few hundred bytes.
+/// Largest session file. A session takes a few hundred bytes.
 const FILE_LEN_MAX: u64 = 64 << 10;
-/// Between two looks at a lock that another run holds.
+/// Time between two attempts to take a lock that another run holds.
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
-/// A session, and the file that keeps it, if any.
+/// A session, and the file that keeps it, if there is one.
 #[derive(Debug)]
 pub struct SessionStore {
-    /// The session. Changes are kept by [`SessionStore::save`].
+    /// The session. [`SessionStore::save`] stores changes.
     pub session: Session,
     file: Option<Kept>,
 }
@@ -34,27 +33,27 @@ pub struct SessionStore {
 struct Kept {
     path: PathBuf,
     durability: Durability,
-    /// What the file holds.
+    /// Content of the file.
     stored: Option<Session>,
-    /// Locked for as long as it is open.
+    /// Lock file. The lock holds as long as the file is open.
     _lock: File,
 }
 
 /// A session file that cannot be used.
 #[derive(Debug, Error)]
 pub enum SessionStoreError {
-    /// The file system does not let us.
+    /// An error of the file system.
     #[error("session file {}: cannot {verb} it: {source}{}", path.display(), hint(source))]
     Io {
         /// The file.
         path: PathBuf,
         /// `read`, `write` or `lock`.
         verb: &'static str,
-        /// What the file system says.
+        /// Error of the file system.
         #[source]
         source: io::Error,
     },
-    /// It is not what this program wrote.
+    /// The content is not a session.
     #[error(
         "session file {}: it is damaged, or no session file: {what}; restore it, or remove it to begin a new session, \
          which knows nothing of earlier writes",
@@ -66,12 +65,12 @@ pub enum SessionStoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// Another run uses it.
+    /// Another run uses the file.
     #[error("session file {}: in use by {holder}; wait for it, or give a longer --timeout", path.display())]
     Locked {
         /// The file.
         path: PathBuf,
-        /// Who holds the lock, by its own words.
+        /// Process that holds the lock, as it wrote into the lock file.
         holder: String,
     },
 }
@@ -84,25 +83,25 @@ fn hint(source: &io::Error) -> &'static str {
     }
 }
 
-/// As it stands in the file.
+/// The content of a session file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     version: u32,
     bank_id: Option<Uuid>,
-    read_position: u64,
-    write_position: u64,
+    read_position: Position,
+    write_position: Position,
     pending: Option<PendingWrite>,
 }
 
-/// Read first: a later form may have other fields.
+/// The version is read first, because a later version may have other fields.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
 }
 
 impl SessionStore {
-    /// A new session that ends with the program.
+    /// A new session without a file, which ends with the program.
     pub fn in_memory() -> Self {
         Self {
             session: Session::default(),
@@ -110,10 +109,10 @@ impl SessionStore {
         }
     }
 
-    /// Locks and reads the file; a missing one is a new session. Waits for another run up to `timeout`.
+    /// Locks and reads the file. A missing file is a new session. Waits up to `timeout` for another run.
     ///
     /// # Errors
-    /// [`SessionStoreError`]; the file is unchanged.
+    /// [`SessionStoreError`]. The file is unchanged.
     pub async fn open(path: &Path, timeout: Duration, durability: Durability) -> Result<Self, SessionStoreError> {
         // Two names of one file share one lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -144,10 +143,10 @@ impl SessionStore {
         })
     }
 
-    /// Replaces the file by the session as it is now, unless it holds that already.
+    /// Replaces the file with the current session, unless the file holds it already.
     ///
     /// # Errors
-    /// [`SessionStoreError::Io`]; the file is as it was.
+    /// [`SessionStoreError::Io`]. The file is unchanged.
     pub fn save(&mut self) -> Result<(), SessionStoreError> {
         match &mut self.file {
             Some(kept) if kept.stored.as_ref() != Some(&self.session) => kept.replace(&self.session, kept.durability),
@@ -155,7 +154,7 @@ impl SessionStore {
         }
     }
 
-    /// Replaces the file, synced against the death of the host.
+    /// Replaces the file and syncs it, so that it survives the death of the host.
     ///
     /// # Errors
     /// [`SessionStoreError::Io`].
@@ -211,7 +210,7 @@ async fn lock(path: &Path, timeout: Duration) -> Result<File, SessionStoreError>
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
     }
-    // Only words for whoever waits: that they cannot be written harms nothing.
+    // The text only serves messages of runs that wait, so an error here is ignored.
     let _ = file
         .set_len(0)
         .and_then(|()| file.write_all(format!("process {}", std::process::id()).as_bytes()));
@@ -263,9 +262,6 @@ fn decode(content: &[u8]) -> Result<Session, String> {
         write_position,
         pending,
     } = stored;
-    if let Some(pending) = &pending {
-        check(&pending.action)?;
-    }
     Ok(Session {
         bank_id,
         read_position,
@@ -274,32 +270,17 @@ fn decode(content: &[u8]) -> Result<Session, String> {
     })
 }
 
-fn check(action: &Action) -> Result<(), String> {
-    let (accounts, amount) = match action {
-        Action::Deposit { account, amount } | Action::Withdraw { account, amount } => (vec![account], *amount),
-        Action::Transfer { from, to, amount } => (vec![from, to], *amount),
-        Action::Open { account } => (vec![account], 1),
-    };
-    for account in accounts {
-        input::account(account).map_err(|error| error.to_string())?;
-    }
-    if amount < 1 {
-        Err(format!("its pending amount is {amount}"))
-    } else {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bank_types::{AccountName, Amount, Propagation, Write};
+
     use super::*;
-    use bank_client::Propagation;
 
     fn pending() -> PendingWrite {
         PendingWrite::new(
-            Action::Deposit {
-                account: "main".into(),
-                amount: 5,
+            Write::Deposit {
+                account: AccountName::main(),
+                amount: Amount::new(5).expect("an amount"),
             },
             Propagation::Quorum,
         )
@@ -358,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_session_is_refused_and_left_alone() {
+    async fn a_damaged_file_is_refused_and_left_alone() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("s.json");
         let good = String::from_utf8(
@@ -377,7 +358,7 @@ mod tests {
             (good.replace("read_position", "red_position"), "unknown field"),
             (good.replace("\"read_position\":0,", ""), "missing field"),
             (good.replace("\"amount\":5", "\"amount\":0"), "amount is 0"),
-            (good.replace("main", "ma in"), "not an account name"),
+            (good.replace("main", "ma in"), "an account name has ' '"),
             (
                 good.replace("\"write_position\":0", "\"write_position\":-1"),
                 "invalid value",

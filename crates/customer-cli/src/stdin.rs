@@ -1,4 +1,4 @@
-//! The stdin of a replay: read to its end; or its first line only, where its end is the sign that whoever started this
+//! The stdin of a replay. It is read to its end, or only its first line if its end is the sign that the program that started this
 //! customer is gone.
 
 use std::io::{self, BufRead, IsTerminal, Read};
@@ -9,15 +9,15 @@ use crate::events::EventsError;
 use crate::exit::Exit;
 use crate::output::note;
 
-/// About half a million events.
+/// Largest input: about half a million events.
 const LEN_MAX: u64 = 64 << 20;
-/// The watching thread only reads.
+/// Stack of the watching thread, which only reads.
 const WATCH_STACK_BYTES: usize = 64 << 10;
 
-/// All of stdin.
+/// Reads all of stdin.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// Stdin cannot be read, or is too large.
 pub fn whole() -> Result<Vec<u8>, EventsError> {
     let mut content = Vec::new();
     if io::stdin().is_terminal() {
@@ -27,12 +27,11 @@ pub fn whole() -> Result<Vec<u8>, EventsError> {
     bounded(read, content)
 }
 
-/// The first line of stdin. From then on the end of stdin ends this process, whatever it waits for: a write that is under
-/// way stays in the session file, which is replaced whole and so is whole at every instant. A line that is cut off is that
-/// end already.
+/// Reads the first line of stdin. From then on the end of stdin ends this process at once. A write that is under way stays in the
+/// session file, which is complete at every instant because it is replaced whole. An incomplete line counts as the end of stdin.
 ///
 /// # Errors
-/// It cannot be read or watched, or is too large.
+/// Stdin cannot be read or watched, or is too large.
 pub fn first_line_then_watch() -> Result<Vec<u8>, EventsError> {
     let mut content = Vec::new();
     let read = io::stdin().lock().take(LEN_MAX + 1).read_until(b'\n', &mut content);
@@ -42,9 +41,9 @@ pub fn first_line_then_watch() -> Result<Vec<u8>, EventsError> {
         process::exit(Exit::NobodyReads.code().into());
     }
     let watch = || {
-        // Whatever else is written there is nobody's business; that it ends is.
+        // Further content is ignored; only the end of stdin matters.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        // Nothing is said: nobody may be left who reads stderr.
+        // No message: stderr may not be read any more.
         process::exit(Exit::NobodyReads.code().into());
     };
     let thread = thread::Builder::new()

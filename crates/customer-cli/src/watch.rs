@@ -1,51 +1,52 @@
-//! `watch`: the entries of an account as they reach a branch, until somebody has seen enough. The branch may go away and
-//! come back meanwhile: no entry is missed, none is shown twice.
+//! `watch`: shows the entries of an account as they reach a branch. If the branch goes away and comes back meanwhile, each entry is
+//! still shown once.
 
 use std::io::Write;
 use std::time::Duration;
 
-use bank_client::{Failure, Level, News, ReadError};
+use bank_client::{Failure, News, ReadError};
+use bank_types::Level;
 
 use crate::entries;
+use crate::error::RunError;
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report::Line;
 use crate::request::Request;
-use crate::run::Stop;
 
-/// Of a watch: what was asked for, where it prints.
+/// A watch.
 pub struct Watch<'a, W: Write> {
-    /// What was asked for.
+    /// The checked command line.
     pub request: &'a Request,
-    /// The account.
+    /// Account that is watched.
     pub account: &'a str,
-    /// Where to print.
+    /// Output for the entries.
     pub out: &'a mut Output<W>,
 }
 
-/// What is known of the branch.
+/// Whether the branch serves.
 #[derive(Default)]
 struct Presence {
-    /// It was said that it does not serve.
+    /// The absence of the branch was reported.
     away: bool,
-    /// So many answers in a row did not come in time.
+    /// Number of answers in a row that did not come in time.
     late: u32,
 }
 
 impl<W: Write> Watch<'_, W> {
-    /// Watches for so long, from the first answer on; none: until Ctrl-C.
+    /// Watches for the time `lasting` from the first answer on, or until Ctrl-C.
     ///
     /// # Errors
     /// Stdout cannot be written.
-    pub async fn run(mut self, limit: u64, lasting: Option<Duration>) -> Result<Exit, Stop> {
-        // Lines are written between waits, so that none is cut off.
+    pub async fn run(mut self, limit: u64, lasting: Option<Duration>) -> Result<Exit, RunError> {
+        // Lines are written between waits, so that no line is cut off.
         tokio::select! {
             ended = self.watch(limit, lasting) => ended,
             _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
         }
     }
 
-    async fn watch(&mut self, limit: u64, lasting: Option<Duration>) -> Result<Exit, Stop> {
+    async fn watch(&mut self, limit: u64, lasting: Option<Duration>) -> Result<Exit, RunError> {
         let Request {
             target, options, json, ..
         } = self.request;
@@ -87,7 +88,7 @@ impl<W: Write> Watch<'_, W> {
         }
     }
 
-    fn failed(&mut self, error: &ReadError) -> Result<Exit, Stop> {
+    fn failed(&mut self, error: &ReadError) -> Result<Exit, RunError> {
         note(&error.to_string());
         if self.request.json {
             let (account, said) = (Some(self.account), error.to_string());
@@ -100,7 +101,7 @@ impl<W: Write> Watch<'_, W> {
 }
 
 impl Presence {
-    /// Says on stderr, once, that the branch has gone, and that it is back.
+    /// Reports on stderr once that the branch has gone, and once that it is back.
     fn note(&mut self, news: &News) {
         let News::Away(error) = news else {
             if std::mem::take(self).away {
@@ -108,7 +109,7 @@ impl Presence {
             }
             return;
         };
-        // An answer that says that there is nothing comes just before the deadline: on a busy machine, just after it.
+        // An answer without news comes just before the deadline, or on a busy machine just after it.
         let late = matches!(
             error,
             ReadError::Failed {

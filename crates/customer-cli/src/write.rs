@@ -1,15 +1,17 @@
-//! One write: it is in the session file before it is sent, and an earlier one whose outcome is unknown is settled first.
+//! Sends one write. The write is in the session file before it is sent, and an earlier write whose outcome is unknown is settled
+//! first.
 //!
-//! Whoever repeats the very command whose outcome was unknown means that write: it is settled, its outcome is the result,
-//! and no second one is sent. After any other command the earlier write is settled, and then the new one sent.
+//! A command that repeats the earlier write settles it: its outcome is the result, and no second write is sent. With any other
+//! command the earlier write is settled first, and then the new one is sent.
 
-use bank_client::{Client, Decision, Outcome, PendingWrite, Reply, WriteError};
+use bank_client::{Client, Decision, PendingWrite, Reply, WriteError, WriteOutcome};
+use bank_types::CallOutcome;
 
+use crate::error::RunError;
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report::{self, Line};
 use crate::request::Request;
-use crate::run::Stop;
 use crate::session_store::{SessionStore, SessionStoreError};
 
 /// Sends the write, or settles the pending one that it repeats.
@@ -23,7 +25,7 @@ pub async fn write<W: std::io::Write>(
     client: &Client,
     store: &mut SessionStore,
     out: &mut Output<W>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, RunError> {
     let earlier = store.session.pending.clone();
     if let Some(earlier) = earlier
         .as_ref()
@@ -75,7 +77,7 @@ pub async fn write<W: std::io::Write>(
     Ok(exit)
 }
 
-/// The command is the one whose outcome is unknown. `named`: the customer gave the request id.
+/// Whether the command repeats the write whose outcome is unknown. `named` says that the customer gave the request id.
 fn repeats(earlier: &PendingWrite, write: &PendingWrite, named: bool) -> bool {
     if named {
         earlier.request_id == write.request_id
@@ -84,8 +86,8 @@ fn repeats(earlier: &PendingWrite, write: &PendingWrite, named: bool) -> bool {
     }
 }
 
-/// Settles the session's pending write, if it has one, and says on stderr what became of it. The error, if any, is that
-/// it is still unknown.
+/// Settles the session's pending write, if there is one, and reports its outcome on stderr. Returns the error if the outcome is still
+/// unknown.
 ///
 /// # Errors
 /// The session file cannot be written.
@@ -102,8 +104,8 @@ pub async fn settle(
     let what = format!("the earlier {}, whose outcome was unknown,", earlier.action);
     match result {
         Ok(reply) => match &reply.value.outcome {
-            Outcome::Accepted { .. } => note(&format!("{what} is accepted, at position {}", reply.position)),
-            Outcome::Refused { reason, message, .. } => {
+            WriteOutcome::Accepted { .. } => note(&format!("{what} is accepted, at position {}", reply.position)),
+            WriteOutcome::Refused { reason, message, .. } => {
                 note(&format!("{what} is refused: {}", report::refusal(*reason, message)));
             }
         },
@@ -122,7 +124,7 @@ fn decided<W: std::io::Write>(
     settled: bool,
     reply: &Reply<Decision>,
     out: &mut Output<W>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, RunError> {
     if let Some(missing) = report::missing(reply) {
         note(&format!("warning: {missing}"));
     }
@@ -138,8 +140,8 @@ fn decided<W: std::io::Write>(
         out.line(&report::told(reply, &write.action))?;
     }
     Ok(match reply.value.outcome {
-        Outcome::Accepted { .. } => Exit::Done,
-        Outcome::Refused { .. } => Exit::Refused,
+        WriteOutcome::Accepted { .. } => Exit::Done,
+        WriteOutcome::Refused { .. } => Exit::Refused,
     })
 }
 
@@ -148,7 +150,7 @@ fn undecided<W: std::io::Write>(
     write: &PendingWrite,
     error: &WriteError,
     out: &mut Output<W>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, RunError> {
     if request.json {
         out.json(&Line::undecided(write.request_id, &write.action, error))?;
     }
@@ -170,10 +172,15 @@ fn not_sent<W: std::io::Write>(
     write: &PendingWrite,
     text: String,
     out: &mut Output<W>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, RunError> {
     note(&format!("{}: {text}", write.action));
     if request.json {
-        out.json(&Line::unsent(write.request_id, &write.action, "not-applied", text))?;
+        out.json(&Line::unsent(
+            write.request_id,
+            &write.action,
+            CallOutcome::NotApplied,
+            text,
+        ))?;
         out.flush()?;
     }
     Ok(Exit::NotApplied)

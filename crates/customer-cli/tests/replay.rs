@@ -48,7 +48,7 @@ fn each_event_has_its_line_in_order() {
             "balance":400,"position":2,"served_by":2,"level":level,"waited_us":7,"attempts":1}),
         json!({"seq":2,"id":"x","interface":"withdraw","branch":2,"account":"main","result":"fail","outcome":"refused",
             "propagation":"quorum","balance":400,"position":3,"served_by":2,"level":level,"waited_us":0,"attempts":1,
-            "reason":"insufficient_funds","error":"the account holds 400"}),
+            "reason":"insufficient-funds","error":"the account holds 400"}),
         json!({"seq":3,"interface":"withdraw","branch":2,"account":"main","result":"success","outcome":"accepted",
             "propagation":"quorum","balance":300,"position":4,"served_by":2,"level":level,"waited_us":0,"attempts":1}),
         json!({"seq":4,"id":5,"interface":"query","branch":1,"account":"main","outcome":"answered",

@@ -68,7 +68,7 @@ fn every_write_says_what_it_did() {
     let line = &town.at(1, "withdraw 71 --json").json()[0];
     assert_eq!(
         (&line["outcome"], &line["reason"]),
-        (&json!("refused"), &json!("insufficient_funds"))
+        (&json!("refused"), &json!("insufficient-funds"))
     );
     let stdout = town.at(1, "accounts").stdout;
     assert_eq!(

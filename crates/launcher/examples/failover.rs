@@ -6,7 +6,7 @@
 //! for all attempts. The time runs from before the signal to the acknowledgement. Then the branch comes back, and the next
 //! round begins when every branch has applied the deposit. The branches have the launcher's default timeouts.
 
-use bank_client::{Client, ClientOptions, Level, Propagation, Session, operator};
+use bank_client::{Client, ClientOptions, Level, Operator, Propagation, Session};
 use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -88,7 +88,7 @@ async fn leader(cluster: &Cluster) -> Result<u32, Failed> {
         let mut named = Vec::new();
         for branch in cluster.numbers() {
             let address = cluster.address(branch)?.to_string().parse()?;
-            named.push(operator::status(&address, PATIENCE).await?.leader);
+            named.push(Operator::at(address, PATIENCE).status().await?.leader);
         }
         match named.first() {
             Some(Some(leader)) if named.iter().all(|other| *other == Some(*leader)) => return Ok(*leader),

@@ -13,7 +13,7 @@ mod attack;
 
 use attack::{Call, Failed, Line, QUERY, VOTE, query, resident, unfinished};
 use bank_auth::{BranchIdentity, Connector, Party};
-use bank_client::{Address, Client, ClientOptions, Propagation, Session, operator};
+use bank_client::{Address, Client, ClientOptions, Operator, Propagation, Session};
 use bank_cluster::{Cluster, ClusterConfig, SECRET_FILE};
 use bank_proto::v1;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -80,7 +80,7 @@ impl Attacked {
     async fn new() -> Result<Self, Failed> {
         let dir = tempfile::tempdir()?;
         let cluster = Cluster::running(ClusterConfig::new(dir.path(), 1..=BRANCHES)?, 0).await?;
-        let status = operator::status(&Address::from(cluster.address(1)?), LOOK).await?;
+        let status = Operator::at(Address::from(cluster.address(1)?), LOOK).status().await?;
         let leader = status.leader.ok_or("no leader")?;
         Ok(Self {
             leader,
@@ -225,7 +225,7 @@ async fn idle(bank: &mut Attacked, connections: usize) -> Result<(), Failed> {
                 lines.extend(Line::open(bank.cluster.address(branch)?).await);
             }
         }
-        let status = operator::status(&Address::from(bank.address), LOOK).await?;
+        let status = Operator::at(Address::from(bank.address), LOOK).status().await?;
         let leader = status.leader.ok_or("no leader")?;
         let client = bank.client(true)?;
         let mut session = Session::default();

@@ -8,7 +8,8 @@ pub use file::{OutputFile, OutputFileError};
 pub use read::{OutputError, load};
 
 use crate::input::{Action, Event, Script};
-use crate::run::customers::{Outcome, Record, Visited};
+use crate::run::customers::Visited;
+use bank_types::{CallOutcome, OperationRecord};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -92,11 +93,11 @@ pub fn render(format: Format, script: &Script, visited: &[Visited]) -> String {
     text.unwrap_or_default()
 }
 
-fn received(event: &Event, record: &Record) -> Received {
+fn received(event: &Event, record: &OperationRecord) -> Received {
     let (balance, result) = match (event.action, record.outcome) {
-        (Action::Query, Outcome::Answered) => (record.balance, None),
-        (_, Outcome::Accepted) => (None, Some("success")),
-        (_, Outcome::Unknown) => (None, Some("unknown")),
+        (Action::Query, CallOutcome::Answered) => (record.balance, None),
+        (_, CallOutcome::Accepted) => (None, Some("success")),
+        (_, CallOutcome::Unknown) => (None, Some("unknown")),
         _ => (None, Some("fail")),
     };
     Received {

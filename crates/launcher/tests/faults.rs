@@ -2,7 +2,7 @@
 
 mod support;
 
-use bank_client::{Client, ClientOptions, Level, Outcome, PendingWrite, Propagation, Session};
+use bank_client::{Client, ClientOptions, Level, PendingWrite, Propagation, Session, WriteOutcome};
 use bank_cluster::{Cluster, ClusterConfig};
 use futures::future::join_all;
 use std::process::Stdio;
@@ -70,9 +70,9 @@ async fn one_request_id_at_two_branches_at_once_is_one_write_with_one_reply() {
     let client = Client::of_bank(&file, ClientOptions::default());
     let rounds = 40;
     for round in 0..rounds {
-        let deposit = bank_client::Action::Deposit {
-            account: "main".to_owned(),
-            amount: 3,
+        let deposit = bank_client::Write::Deposit {
+            account: bank_client::AccountName::main(),
+            amount: bank_client::Amount::new(3).expect("an amount"),
         };
         let write = PendingWrite::new(deposit, Propagation::Quorum);
         let (mut here, mut there) = (Session::default(), Session::default());
@@ -85,7 +85,7 @@ async fn one_request_id_at_two_branches_at_once_is_one_write_with_one_reply() {
         assert_eq!(first.position, second.position);
         assert_eq!(
             first.value.outcome,
-            Outcome::Accepted {
+            WriteOutcome::Accepted {
                 balance: 3 * i64::from(round + 1)
             }
         );

@@ -1,7 +1,7 @@
 //! How witnesses name operations and commands. All judges use the same phrases.
 
 use crate::analysis::index::Run;
-use crate::history::{Action, Applied, Operation, Outcome, Refusal};
+use crate::history::{Action, Applied, Operation, Outcome, RefusalReason};
 
 /// What an operation led to: "customer 1 deposited 10 at branch 1 (event 3, position 7)".
 pub(crate) fn result(operation: &Operation) -> String {
@@ -28,7 +28,9 @@ pub(crate) fn result(operation: &Operation) -> String {
 
 /// A request without its customer: "query at branch 2 (event 4, level eventual)".
 pub(crate) fn request(operation: &Operation) -> String {
-    let level = operation.is_read().then(|| format!("level {}", operation.level.name()));
+    let level = operation
+        .is_read()
+        .then(|| format!("level {}", operation.level.as_str()));
     format!("{} {}", action_name(&operation.action), detail(operation, level))
 }
 
@@ -119,12 +121,12 @@ fn account_phrase(action: &Action) -> String {
 }
 
 /// Reason of a refusal: "insufficient funds".
-pub(crate) fn refusal_reason(refusal: Refusal) -> &'static str {
+pub(crate) fn refusal_reason(refusal: RefusalReason) -> &'static str {
     match refusal {
-        Refusal::InsufficientFunds => "insufficient funds",
-        Refusal::NoSuchAccount => "no such account",
-        Refusal::AccountExists => "an account that exists already",
-        Refusal::Overflow => "a balance past the largest",
-        Refusal::SameAccount => "a transfer to the same account",
+        RefusalReason::InsufficientFunds => "insufficient funds",
+        RefusalReason::NoSuchAccount => "no such account",
+        RefusalReason::AccountExists => "an account that exists already",
+        RefusalReason::Overflow => "a balance past the largest",
+        RefusalReason::SameAccount => "a transfer to the same account",
     }
 }

@@ -1,7 +1,7 @@
 //! Replays a journal with the checker's own rules. The replay knows every balance at every position and lists each mismatch
 //! with the journal. It follows the journal's decisions, so one wrong decision is one mismatch.
 
-use crate::history::{Action, Applied, Outcome, Refusal};
+use crate::history::{Action, Applied, Outcome, RefusalReason};
 use std::collections::HashMap;
 
 /// A replayed journal.
@@ -28,11 +28,11 @@ pub(crate) enum MismatchKind {
         held: i128,
     },
     /// The journal accepted a command that must be refused for this reason.
-    Accepted(Refusal),
+    Accepted(RefusalReason),
     /// The journal refused a command that must be accepted, or gave a wrong reason.
     Refused {
         /// Correct reason. `None` if the command must be accepted.
-        expected: Option<Refusal>,
+        expected: Option<RefusalReason>,
         /// Balance of the account. `None` if it did not exist.
         held: Option<i128>,
     },
@@ -88,7 +88,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn refuse(&mut self, entry: &'a Applied, reason: Refusal, due: Option<Refusal>) {
+    fn refuse(&mut self, entry: &'a Applied, reason: RefusalReason, due: Option<RefusalReason>) {
         let held = self.current(entry.action.account());
         if due != Some(reason) {
             self.mismatch(entry, MismatchKind::Refused { expected: due, held });
@@ -99,11 +99,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn accept(&mut self, entry: &'a Applied, due: Option<Refusal>) {
+    fn accept(&mut self, entry: &'a Applied, due: Option<RefusalReason>) {
         let position = entry.position;
         let held = self.current(entry.action.account()).unwrap_or(0);
         match due {
-            Some(Refusal::InsufficientFunds) => self.mismatch(entry, MismatchKind::Overdraft { held }),
+            Some(RefusalReason::InsufficientFunds) => self.mismatch(entry, MismatchKind::Overdraft { held }),
             Some(refusal) => self.mismatch(entry, MismatchKind::Accepted(refusal)),
             None => {}
         }
@@ -139,47 +139,51 @@ impl<'a> Replay<'a> {
 }
 
 /// Reason for which a bank must refuse an action, given the balances. `None` if it must accept.
-fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<Refusal> {
+fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<RefusalReason> {
     let exceeds_largest = |balance: i128, amount: i64| balance + i128::from(amount) > i128::from(i64::MAX);
     match action {
         Action::Query { .. } => None,
         Action::Open { account, amount } => match held(account) {
-            Some(_) => Some(Refusal::AccountExists),
-            None => (*amount < 0).then_some(Refusal::InsufficientFunds),
+            Some(_) => Some(RefusalReason::AccountExists),
+            None => (*amount < 0).then_some(RefusalReason::InsufficientFunds),
         },
         Action::Deposit { account, amount } => match held(account) {
-            None => Some(Refusal::NoSuchAccount),
-            Some(balance) => exceeds_largest(balance, *amount).then_some(Refusal::Overflow),
+            None => Some(RefusalReason::NoSuchAccount),
+            Some(balance) => exceeds_largest(balance, *amount).then_some(RefusalReason::Overflow),
         },
         Action::Withdraw { account, amount } => match held(account) {
-            None => Some(Refusal::NoSuchAccount),
-            Some(balance) => (balance < i128::from(*amount)).then_some(Refusal::InsufficientFunds),
+            None => Some(RefusalReason::NoSuchAccount),
+            Some(balance) => (balance < i128::from(*amount)).then_some(RefusalReason::InsufficientFunds),
         },
         Action::Transfer { account, to, amount } => {
             let Some(payer) = held(account) else {
-                return Some(Refusal::NoSuchAccount);
+                return Some(RefusalReason::NoSuchAccount);
             };
             if account == to {
-                return Some(Refusal::SameAccount);
+                return Some(RefusalReason::SameAccount);
             }
             let Some(payee) = held(to) else {
-                return Some(Refusal::NoSuchAccount);
+                return Some(RefusalReason::NoSuchAccount);
             };
             if payer < i128::from(*amount) {
-                return Some(Refusal::InsufficientFunds);
+                return Some(RefusalReason::InsufficientFunds);
             }
-            exceeds_largest(payee, *amount).then_some(Refusal::Overflow)
+            exceeds_largest(payee, *amount).then_some(RefusalReason::Overflow)
         }
     }
 }
 
 /// Balances that a refusal may report: of the action's account, or of the account that caused the refusal. An account that
 /// does not exist reports 0.
-pub(crate) fn refused_balances(action: &Action, reason: Refusal, held: impl Fn(&str) -> Option<i128>) -> [i128; 2] {
+pub(crate) fn refused_balances(
+    action: &Action,
+    reason: RefusalReason,
+    held: impl Fn(&str) -> Option<i128>,
+) -> [i128; 2] {
     let own = held(action.account()).unwrap_or(0);
     let other = match (reason, action) {
-        (Refusal::Overflow, Action::Transfer { to, .. }) => held(to).unwrap_or(0),
-        (Refusal::NoSuchAccount, _) => 0,
+        (RefusalReason::Overflow, Action::Transfer { to, .. }) => held(to).unwrap_or(0),
+        (RefusalReason::NoSuchAccount, _) => 0,
         _ => own,
     };
     [own, other]

@@ -1,5 +1,6 @@
 //! One operation of a customer: the request, the answer, and when each happened.
 
+use bank_types::{CallOutcome, Level, OperationRecord, Propagation, RefusalReason};
 use serde::{Deserialize, Serialize};
 
 /// One operation of a customer.
@@ -53,6 +54,62 @@ pub struct Operation {
 const WAIT_US_MIN: u64 = 100;
 
 impl Operation {
+    /// An operation that has no outcome yet, at time 0.
+    pub fn unsent(
+        (customer, session, sequence): (u64, String, u64),
+        action: Action,
+        branch: u32,
+        (level, propagation): (Level, Propagation),
+    ) -> Self {
+        let outcome = match action {
+            Action::Query { .. } => Outcome::Failed,
+            _ => Outcome::Unknown,
+        };
+        Operation {
+            customer,
+            session,
+            sequence,
+            event: None,
+            action,
+            branch,
+            served_by: None,
+            level,
+            propagation,
+            request_id: None,
+            invoked_us: 0,
+            completed_us: 0,
+            outcome,
+            balance: None,
+            position: None,
+            waited_us: 0,
+            attempts: 0,
+            repeated: false,
+            missing_branches: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The operation with what the customer's record says of it. Times of the result count from `origin_us`.
+    pub fn with_record(self, record: &OperationRecord, origin_us: u64) -> Self {
+        Operation {
+            served_by: record.served_by,
+            level: record.level,
+            propagation: record.propagation.unwrap_or(self.propagation),
+            request_id: record.request_id.map(|id| id.to_string()),
+            invoked_us: record.invoked_us.saturating_sub(origin_us),
+            completed_us: record.completed_us.saturating_sub(origin_us),
+            outcome: Outcome::of(record),
+            balance: record.balance,
+            position: record.position,
+            waited_us: record.waited_us,
+            attempts: record.attempts,
+            repeated: record.repeated,
+            missing_branches: record.missing_branches.clone(),
+            error: record.error.clone(),
+            ..self
+        }
+    }
+
     /// Time that a branch made this read wait, in microseconds. 0 if it did not wait.
     pub fn wait_us(&self) -> u64 {
         if self.waited_us < WAIT_US_MIN {
@@ -169,55 +226,6 @@ impl Action {
     }
 }
 
-/// Consistency level of a read: how recent the state must be that it sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Any state that the branch has.
-    Eventual,
-    /// At least the session's own writes.
-    ReadYourWrites,
-    /// At least what the session has read before.
-    MonotonicReads,
-    /// At least what the session has written or read before.
-    Session,
-    /// Every write that was acknowledged before the read began.
-    Strong,
-}
-
-impl Level {
-    /// Name of the level, as on the command line and in the history.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Eventual => "eventual",
-            Level::ReadYourWrites => "read-your-writes",
-            Level::MonotonicReads => "monotonic-reads",
-            Level::Session => "session",
-            Level::Strong => "strong",
-        }
-    }
-}
-
-/// Branches that a write waits for before it is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Propagation {
-    /// A majority of the voters.
-    Quorum,
-    /// Every branch.
-    All,
-}
-
-impl Propagation {
-    /// Name of the propagation, as on the command line and in the history.
-    pub fn name(self) -> &'static str {
-        match self {
-            Propagation::Quorum => "quorum",
-            Propagation::All => "all",
-        }
-    }
-}
-
 /// Result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -227,7 +235,7 @@ pub enum Outcome {
     /// The bank applied a write.
     Accepted,
     /// The bank decided against a write.
-    Refused(Refusal),
+    Refused(RefusalReason),
     /// A write was certainly not applied.
     NotApplied,
     /// It is not known whether a write was applied.
@@ -236,24 +244,16 @@ pub enum Outcome {
     Failed,
 }
 
-/// Reason for which the bank decided against a write.
-///
-/// It is written in kebab-case, such as `insufficient-funds`. The snake_case spelling of older histories is also read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refusal {
-    /// The account holds less than the amount.
-    #[serde(alias = "insufficient_funds")]
-    InsufficientFunds,
-    /// An account of the request does not exist.
-    #[serde(alias = "no_such_account")]
-    NoSuchAccount,
-    /// The account to open exists already.
-    #[serde(alias = "account_exists")]
-    AccountExists,
-    /// The balance would exceed the largest amount, 2⁶³ − 1 minor units.
-    Overflow,
-    /// A transfer names one account twice.
-    #[serde(alias = "same_account")]
-    SameAccount,
+impl Outcome {
+    /// Outcome of a customer's record. A refusal for a reason that is not known here cannot be judged, so it is `Unknown`.
+    fn of(record: &OperationRecord) -> Self {
+        match (record.outcome, record.reason) {
+            (CallOutcome::Answered, _) => Outcome::Answered,
+            (CallOutcome::Accepted, _) => Outcome::Accepted,
+            (CallOutcome::Refused, Some(reason)) => Outcome::Refused(reason),
+            (CallOutcome::NotApplied, _) => Outcome::NotApplied,
+            (CallOutcome::Unknown, _) | (CallOutcome::Refused, None) => Outcome::Unknown,
+            (CallOutcome::Failed, _) => Outcome::Failed,
+        }
+    }
 }

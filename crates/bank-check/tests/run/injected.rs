@@ -1,7 +1,7 @@
 //! Violations that are injected into a correct history, each with the guarantee that must fail.
 
 use crate::model::{Dice, balance_at};
-use bank_check::history::{Action, Applied, History, Level, Operation, Outcome, Refusal};
+use bank_check::history::{Action, Applied, History, Level, Operation, Outcome, RefusalReason};
 
 /// Adds one violation to a history. Returns false if the history has no place for it.
 type Inject = fn(&mut History, &mut Dice) -> bool;
@@ -242,7 +242,8 @@ fn transfer_makes_money(history: &mut History, dice: &mut Dice) -> bool {
 
 fn overdraft(history: &mut History, dice: &mut Dice) -> bool {
     let refused = |entry: &Applied| {
-        matches!(entry.action, Action::Withdraw { .. }) && entry.outcome == Outcome::Refused(Refusal::InsufficientFunds)
+        matches!(entry.action, Action::Withdraw { .. })
+            && entry.outcome == Outcome::Refused(RefusalReason::InsufficientFunds)
     };
     let Some(at) = choose(dice, &entries(history, refused)) else {
         return false;
@@ -262,7 +263,7 @@ fn false_refusal(history: &mut History, dice: &mut Dice) -> bool {
         return false;
     };
     change(history, at, |entry| {
-        entry.outcome = Outcome::Refused(Refusal::InsufficientFunds)
+        entry.outcome = Outcome::Refused(RefusalReason::InsufficientFunds)
     });
     true
 }
@@ -271,7 +272,7 @@ fn false_acceptance(history: &mut History, dice: &mut Dice) -> bool {
     let refused = |entry: &Applied| {
         matches!(
             entry.outcome,
-            Outcome::Refused(Refusal::NoSuchAccount | Refusal::AccountExists | Refusal::SameAccount)
+            Outcome::Refused(RefusalReason::NoSuchAccount | RefusalReason::AccountExists | RefusalReason::SameAccount)
         )
     };
     let Some(at) = choose(dice, &entries(history, refused)) else {

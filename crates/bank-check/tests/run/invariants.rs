@@ -1,7 +1,7 @@
 //! Violations of single invariants, each with the verdict and the sentence that must follow, and runs without journals.
 
 use crate::transcript::{applied, found, verdict, with_journals, without_journals};
-use bank_check::history::{Action, History, Outcome, Refusal};
+use bank_check::history::{Action, History, Outcome, RefusalReason};
 use bank_check::verdict::Outcome as Found;
 use bank_check::{Options, judge, overall};
 
@@ -74,7 +74,7 @@ fn each_violation_fails_its_guarantee() {
             "true-decisions",
             |history| {
                 each(history, |applied| {
-                    applied[4].outcome = Outcome::Refused(Refusal::InsufficientFunds);
+                    applied[4].outcome = Outcome::Refused(RefusalReason::InsufficientFunds);
                     applied[4].balance = 110;
                 })
             },
@@ -84,7 +84,7 @@ fn each_violation_fails_its_guarantee() {
             "true-decisions",
             |history| {
                 each(history, |applied| {
-                    applied[2].outcome = Outcome::Refused(Refusal::NoSuchAccount)
+                    applied[2].outcome = Outcome::Refused(RefusalReason::NoSuchAccount)
                 })
             },
             "customer 2's withdrawal of 500 at branch 2 (event 1) at position 3 in the journal of branch 1 was refused for a wrong reason, and had to be refused for insufficient funds: the account held 110",

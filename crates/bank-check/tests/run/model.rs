@@ -1,6 +1,6 @@
 //! A model of a correct bank that produces histories, for tests and benchmarks. It uses only the history types of the checker.
 
-use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, Refusal};
+use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, RefusalReason};
 use std::collections::HashMap;
 
 /// Opening balance of the model.
@@ -321,19 +321,19 @@ fn names(action: &Action) -> (&str, Option<&str>) {
     }
 }
 
-fn refusal(accounts: &HashMap<String, i64>, action: &Action) -> Option<Refusal> {
+fn refusal(accounts: &HashMap<String, i64>, action: &Action) -> Option<RefusalReason> {
     let (account, to) = names(action);
     if matches!(action, Action::Open { .. }) {
-        return accounts.contains_key(account).then_some(Refusal::AccountExists);
+        return accounts.contains_key(account).then_some(RefusalReason::AccountExists);
     }
     let Some(held) = accounts.get(account) else {
-        return Some(Refusal::NoSuchAccount);
+        return Some(RefusalReason::NoSuchAccount);
     };
     match action {
-        Action::Transfer { .. } if to == Some(account) => Some(Refusal::SameAccount),
-        Action::Transfer { to, .. } if !accounts.contains_key(to) => Some(Refusal::NoSuchAccount),
+        Action::Transfer { .. } if to == Some(account) => Some(RefusalReason::SameAccount),
+        Action::Transfer { to, .. } if !accounts.contains_key(to) => Some(RefusalReason::NoSuchAccount),
         Action::Transfer { amount, .. } | Action::Withdraw { amount, .. } if held < amount => {
-            Some(Refusal::InsufficientFunds)
+            Some(RefusalReason::InsufficientFunds)
         }
         _ => None,
     }

@@ -4,7 +4,7 @@
 //! by default `main`); `t10-20` (begin and end in µs, by default 10 µs apart per line); `all` (propagation); `unknown`;
 //! `not-applied`; `refused`.
 
-use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, Refusal};
+use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, RefusalReason};
 use bank_check::{Options, Verdict, judge};
 
 /// History of a transcript, without journals.
@@ -122,7 +122,7 @@ fn operation(line: &str, number: u64, customer: u64, sequence: u64) -> Operation
     let outcome = match (words.as_slice(), is_read) {
         (words, _) if words.contains(&"unknown") => Outcome::Unknown,
         (words, _) if words.contains(&"not-applied") => Outcome::NotApplied,
-        (words, _) if words.contains(&"refused") => Outcome::Refused(Refusal::InsufficientFunds),
+        (words, _) if words.contains(&"refused") => Outcome::Refused(RefusalReason::InsufficientFunds),
         (_, true) => Outcome::Answered,
         (_, false) => Outcome::Accepted,
     };

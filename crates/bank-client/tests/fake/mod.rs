@@ -18,9 +18,9 @@ use uuid::Uuid;
 /// What a branch does at one call instead of its duty.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// Fails, with this fate, and has applied nothing.
+    /// Fails, with this certainty, and has applied nothing.
     Fail(Code, Option<&'static str>),
-    /// Applies the write, then fails with this code and no fate.
+    /// Applies the write, then fails with this code and no certainty.
     FailAfter(Code),
     /// Never answers. `true`: a write is applied all the same.
     Hang(bool),
@@ -316,7 +316,7 @@ impl Branch {
             result
         };
         let mut result = match fault {
-            Some(Fault::Fail(code, fate)) => return Err(failed(code, fate)),
+            Some(Fault::Fail(code, certainty)) => return Err(failed(code, certainty)),
             Some(Fault::FailAfter(code)) => {
                 write()?;
                 return Err(failed(code, None));
@@ -366,7 +366,7 @@ impl Branch {
             waited_us: 7,
         };
         match fault {
-            Some(Fault::Fail(code, fate)) => return Err(failed(code, fate)),
+            Some(Fault::Fail(code, certainty)) => return Err(failed(code, certainty)),
             Some(Fault::FailAfter(code)) => return Err(failed(code, None)),
             Some(Fault::Hang(_)) => std::future::pending().await,
             Some(Fault::Behind { position, needed }) => return Err(behind(position, needed)),
@@ -393,10 +393,10 @@ fn blank() -> Call {
     }
 }
 
-fn failed(code: Code, fate: Option<&'static str>) -> Status {
+fn failed(code: Code, certainty: Option<&'static str>) -> Status {
     let mut status = Status::new(code, "told to fail");
-    if let Some(fate) = fate {
-        status.metadata_mut().insert("bank-fate", fate.parse().unwrap());
+    if let Some(certainty) = certainty {
+        status.metadata_mut().insert("bank-fate", certainty.parse().unwrap());
     }
     status
 }

@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::branch::BranchProcess;
 use crate::config::ClusterConfig;
 use crate::error::ClusterError;
-use bank_client::operator::{self, Founded};
+use bank_client::operator::{Founded, Operator};
 use bank_client::{Address, BankFile, Branch, Failure};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -59,7 +59,9 @@ impl Cluster {
             return Ok(());
         };
         let branches = self.listening();
-        let status = operator::status(&first_of(&branches)?.address, FOUND_TIMEOUT).await;
+        let status = Operator::at(first_of(&branches)?.address.clone(), FOUND_TIMEOUT)
+            .status()
+            .await;
         let open = status.ok().filter(|status| status.position > 0);
         match open.and_then(|status| status.bank_id) {
             Some(bank_id) => self.keep_bank(bank_id, branches).map(|_| ()),
@@ -99,7 +101,11 @@ impl Cluster {
         let mut attempt = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let source = match operator::init(at, &secret, branches, opening_balance, voters, left).await {
+            let source = match Operator::at(at.clone(), left)
+                .with_secret(secret.clone())
+                .init(branches, opening_balance, voters)
+                .await
+            {
                 Ok(founded) => return Ok(founded),
                 Err(source) => source,
             };

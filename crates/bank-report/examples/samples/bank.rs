@@ -1,6 +1,6 @@
 //! An invented bank that produces histories: one journal, and branches that apply it with a delay.
 
-use bank_check::history::Refusal;
+use bank_check::history::RefusalReason;
 use bank_check::history::{
     Action, Applied, Fault, FaultKind, History, Journal, Level, Operation, Outcome, Propagation,
 };
@@ -77,7 +77,7 @@ impl Bank {
                     account,
                     amount: -amount,
                 },
-                Outcome::Refused(Refusal::InsufficientFunds),
+                Outcome::Refused(RefusalReason::InsufficientFunds),
             ),
             _ => (
                 Action::Withdraw {

@@ -39,13 +39,7 @@ pub(super) fn outcome_from_wire(outcome: v1::Outcome) -> Option<Applied> {
 
 /// Why the ledger refused a command.
 pub(crate) fn refusal_reason(refusal: &Refusal) -> v1::Refusal {
-    match refusal {
-        Refusal::InsufficientFunds { .. } => v1::Refusal::InsufficientFunds,
-        Refusal::NoSuchAccount { .. } => v1::Refusal::NoSuchAccount,
-        Refusal::AccountExists { .. } => v1::Refusal::AccountExists,
-        Refusal::Overflow { .. } => v1::Refusal::Overflow,
-        Refusal::SameAccount { .. } => v1::Refusal::SameAccount,
-    }
+    refusal.reason().into()
 }
 
 fn refusal(refused: &v1::RefusedOutcome) -> Option<Refusal> {

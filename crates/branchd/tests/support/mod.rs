@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bank_auth::{Connector, Party, Secret};
-use bank_client::operator::{self, BranchStatus};
+use bank_client::operator::{BranchStatus, Operator};
 use bank_client::{Address, BankFile, Branch, Client, ClientOptions};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
@@ -88,7 +88,8 @@ impl Daemon {
     }
 
     pub(crate) async fn status(&self) -> BranchStatus {
-        operator::status(&self.address, PATIENCE).await.expect("a status")
+        let operator = Operator::at(self.address.clone(), PATIENCE);
+        operator.status().await.expect("a status")
     }
 
     /// Waits until the branch is in a state, by asking again and again.
@@ -153,8 +154,8 @@ impl Bank {
             daemons.push(Daemon::start(number, &setup).await);
         }
         let branches: Vec<Branch> = daemons.iter().map(place).collect();
-        let first = &daemons[0].address;
-        let founded = operator::init(first, &setup.secret, &branches, OPENING_BALANCE, 0, PATIENCE).await;
+        let operator = Operator::at(daemons[0].address.clone(), PATIENCE).with_secret(setup.secret.clone());
+        let founded = operator.init(&branches, OPENING_BALANCE, 0).await;
         let file = BankFile::new(founded.expect("a bank").bank_id, branches).expect("a bank file");
         for daemon in &daemons {
             daemon.until("the opening", |status| status.position > 0).await;

@@ -2,9 +2,8 @@
 //! Everything that they do is recorded.
 
 use super::lesson::{Ask, BRANCHES, HELD, OPENING, Setting, Step};
-use crate::run::history::{level, propagation};
 use bank_check::history::{self, Fault, FaultKind, Operation};
-use bank_client::{Client, ClientOptions, Decision, Level, Outcome, ReadError, Refusal, Reply, Session, WriteError};
+use bank_client::{Client, ClientOptions, Decision, Level, ReadError, Reply, Session, WriteError, WriteOutcome};
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::command_log::{self, Collected};
 use bank_cluster::network::LinkSet;
@@ -190,30 +189,19 @@ fn client(cluster: &Cluster, timeout: Duration) -> Result<Client, ClusterError> 
 /// Before it is answered.
 fn asked(sequence: u64, event: i64, step: &Step, setting: Setting) -> Operation {
     let account = ACCOUNT.to_owned();
+    let action = match step.ask {
+        Ask::Deposit(amount) => history::Action::Deposit { account, amount },
+        Ask::Query => history::Action::Query { account },
+    };
+    let session = format!("customer {}", step.customer);
     Operation {
-        customer: step.customer,
-        session: format!("customer {}", step.customer),
-        sequence,
         event: Some(event),
-        action: match step.ask {
-            Ask::Deposit(amount) => history::Action::Deposit { account, amount },
-            Ask::Query => history::Action::Query { account },
-        },
-        branch: step.branch,
-        served_by: None,
-        level: level(setting.level),
-        propagation: propagation(setting.propagation),
-        request_id: None,
-        invoked_us: 0,
-        completed_us: 0,
-        outcome: history::Outcome::Failed,
-        balance: None,
-        position: None,
-        waited_us: 0,
-        attempts: 0,
-        repeated: false,
-        missing_branches: Vec::new(),
-        error: None,
+        ..Operation::unsent(
+            (step.customer, session, sequence),
+            action,
+            step.branch,
+            (setting.level, setting.propagation),
+        )
     }
 }
 
@@ -236,15 +224,19 @@ fn written(operation: &mut Operation, reply: Result<Reply<Decision>, WriteError>
         Ok(reply) => {
             answered(operation, &reply);
             let (outcome, balance) = match reply.value.outcome {
-                Outcome::Accepted { balance } => (history::Outcome::Accepted, balance),
-                Outcome::Refused {
+                WriteOutcome::Accepted { balance } => (history::Outcome::Accepted, balance),
+                WriteOutcome::Refused {
                     reason,
                     balance,
                     message,
                     ..
                 } => {
                     operation.error = Some(message);
-                    (refused(reason), balance)
+                    // A reason that this program does not know cannot be judged.
+                    (
+                        reason.map_or(history::Outcome::Unknown, history::Outcome::Refused),
+                        balance,
+                    )
                 }
             };
             (operation.outcome, operation.balance) = (outcome, Some(balance));
@@ -275,16 +267,4 @@ fn answered<T>(operation: &mut Operation, reply: &Reply<T>) {
     operation.position = Some(reply.position);
     operation.waited_us = reply.waited_us;
     operation.attempts = reply.attempts;
-}
-
-fn refused(reason: Refusal) -> history::Outcome {
-    match reason {
-        Refusal::InsufficientFunds => history::Outcome::Refused(history::Refusal::InsufficientFunds),
-        Refusal::NoSuchAccount => history::Outcome::Refused(history::Refusal::NoSuchAccount),
-        Refusal::AccountExists => history::Outcome::Refused(history::Refusal::AccountExists),
-        Refusal::Overflow => history::Outcome::Refused(history::Refusal::Overflow),
-        Refusal::SameAccount => history::Outcome::Refused(history::Refusal::SameAccount),
-        // Not a word of this program's history: what came of it is not known to it.
-        Refusal::Other => history::Outcome::Unknown,
-    }
 }

@@ -3,7 +3,7 @@
 
 use super::describe;
 use crate::date::date_and_time;
-use bank_client::operator::{self, Role};
+use bank_client::operator::{Operator, Role};
 use bank_cluster::Cluster;
 use bank_cluster::faults::Injector;
 use bank_cluster::network::LinkState;
@@ -189,7 +189,7 @@ impl Known<'_> {
             row.state = State::Down;
         } else if self.injector.is_paused(branch) {
             row.state = State::Paused;
-        } else if let Ok(status) = operator::status(&address.into(), ANSWER_TIMEOUT).await {
+        } else if let Ok(status) = Operator::at(address.into(), ANSWER_TIMEOUT).status().await {
             row.state = status.role.into();
             row.position = Some(status.position);
             row.customers = Some(status.customers);

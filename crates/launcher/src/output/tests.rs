@@ -3,6 +3,7 @@ use super::*;
 use crate::input::Input;
 use bank_check::output::{Answer, Mode, Output, judge};
 use bank_check::verdict::{Outcome as Judged, overall};
+use bank_types::{AccountName, Interface, Level};
 use std::path::Path;
 
 const INPUT: &str = r#"[{"id":1,"type":"branch","balance":5},{"id":2,"type":"branch","balance":5},
@@ -14,24 +15,12 @@ fn script() -> Script {
     Input::parse(Path::new("in.json"), INPUT).expect("an input").script
 }
 
-fn visited(outcomes: &[(Outcome, Option<i64>)]) -> Visited {
-    let record = |(seq, &(outcome, balance))| Record {
-        seq,
+fn visited(outcomes: &[(CallOutcome, Option<i64>)]) -> Visited {
+    let record = |(seq, &(outcome, balance))| OperationRecord {
         outcome,
         balance,
-        position: None,
-        served_by: None,
-        request_id: None,
-        reason: None,
-        repeated: false,
-        missing_branches: Vec::new(),
-        level: bank_check::history::Level::Session,
-        propagation: None,
-        waited_us: 0,
         attempts: 1,
-        invoked_us: 0,
-        completed_us: 0,
-        error: None,
+        ..OperationRecord::unsent(seq, Interface::Query, 1, AccountName::main(), Level::Session)
     };
     Visited {
         records: outcomes.iter().enumerate().map(record).collect(),
@@ -42,9 +31,9 @@ fn visited(outcomes: &[(Outcome, Option<i64>)]) -> Visited {
 
 fn right() -> Vec<Visited> {
     vec![
-        visited(&[(Outcome::Answered, Some(5)), (Outcome::Accepted, Some(9))]),
-        visited(&[(Outcome::Refused, Some(9))]),
-        visited(&[(Outcome::Answered, Some(9))]),
+        visited(&[(CallOutcome::Answered, Some(5)), (CallOutcome::Accepted, Some(9))]),
+        visited(&[(CallOutcome::Refused, Some(9))]),
+        visited(&[(CallOutcome::Answered, Some(9))]),
     ]
 }
 
@@ -69,7 +58,7 @@ fn three_forms_in_the_order_of_the_input() {
 #[test]
 fn what_has_no_answer_has_no_balance() {
     let lost = [
-        visited(&[(Outcome::Failed, None), (Outcome::Unknown, None)]),
+        visited(&[(CallOutcome::Failed, None), (CallOutcome::Unknown, None)]),
         visited(&[]),
         visited(&[]),
     ];

@@ -3,11 +3,9 @@
 //! that dies loses only its own results.
 
 mod config;
-mod record;
 mod replay;
 
 pub use config::CustomerConfig;
-pub use record::{Outcome, Record};
 pub use replay::{CutOff, Visited};
 
 use crate::input::{Action, Visit};

@@ -2,9 +2,9 @@
 //! run's origin.
 
 use crate::input::{Action, Event, Script};
-use crate::run::customers::{CutOff, Outcome, Record, Visited};
+use crate::run::customers::{CutOff, Visited};
 use bank_check::history::{self, Operation};
-use bank_client::{Level, Propagation};
+use bank_types::{Level, Propagation};
 use std::collections::HashMap;
 
 /// The one account of an input.
@@ -31,7 +31,7 @@ pub fn operations(script: &Script, visited: &[Visited], terms: Terms) -> Vec<Ope
         let begun = (*next..).zip(&visit.events);
         let mut begun = begun.map(|(sequence, event)| terms.begun(visit.customer, sequence, event));
         for record in &visited.records {
-            operations.extend(begun.next().map(|begun| terms.told(begun, record)));
+            operations.extend(begun.next().map(|begun| begun.with_record(record, terms.origin_us)));
         }
         if let Some(cut_off) = &visited.cut_off {
             let failure = visited.failure.clone();
@@ -57,51 +57,15 @@ impl Terms {
                 amount,
             },
         };
+        let session = format!("customer-{customer}");
         Operation {
-            customer,
-            session: format!("customer-{customer}"),
-            sequence,
             event: event.id.and_then(|id| i64::try_from(id).ok()),
-            action,
-            branch: event.branch,
-            served_by: None,
-            level: level(self.level),
-            propagation: propagation(self.propagation),
-            request_id: None,
-            invoked_us: 0,
-            completed_us: 0,
-            outcome: if event.action.is_write() {
-                history::Outcome::Unknown
-            } else {
-                history::Outcome::Failed
-            },
-            balance: None,
-            position: None,
-            waited_us: 0,
-            attempts: 0,
-            repeated: false,
-            missing_branches: Vec::new(),
-            error: None,
-        }
-    }
-
-    fn told(&self, begun: Operation, record: &Record) -> Operation {
-        Operation {
-            served_by: record.served_by,
-            level: record.level,
-            propagation: record.propagation.unwrap_or(begun.propagation),
-            request_id: record.request_id.clone(),
-            invoked_us: self.since(record.invoked_us),
-            completed_us: self.since(record.completed_us),
-            outcome: outcome(record),
-            balance: record.balance,
-            position: record.position,
-            waited_us: record.waited_us,
-            attempts: record.attempts,
-            repeated: record.repeated,
-            missing_branches: record.missing_branches.clone(),
-            error: record.error.clone(),
-            ..begun
+            ..Operation::unsent(
+                (customer, session, sequence),
+                action,
+                event.branch,
+                (self.level, self.propagation),
+            )
         }
     }
 
@@ -120,41 +84,11 @@ impl Terms {
     }
 }
 
-fn outcome(record: &Record) -> history::Outcome {
-    match (record.outcome, record.reason) {
-        (Outcome::Answered, _) => history::Outcome::Answered,
-        (Outcome::Accepted, _) => history::Outcome::Accepted,
-        (Outcome::Refused, Some(reason)) => history::Outcome::Refused(reason),
-        (Outcome::NotApplied, _) => history::Outcome::NotApplied,
-        // A reason that is not known here cannot be judged.
-        (Outcome::Unknown, _) | (Outcome::Refused, None) => history::Outcome::Unknown,
-        (Outcome::Failed, _) => history::Outcome::Failed,
-    }
-}
-
-/// A level as the history has it.
-pub(crate) fn level(level: Level) -> history::Level {
-    match level {
-        Level::Eventual => history::Level::Eventual,
-        Level::ReadYourWrites => history::Level::ReadYourWrites,
-        Level::MonotonicReads => history::Level::MonotonicReads,
-        Level::Session => history::Level::Session,
-        Level::Strong => history::Level::Strong,
-    }
-}
-
-/// A propagation as the history has it.
-pub(crate) fn propagation(propagation: Propagation) -> history::Propagation {
-    match propagation {
-        Propagation::Quorum => history::Propagation::Quorum,
-        Propagation::All => history::Propagation::All,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::input::Input;
+    use bank_types::OperationRecord;
     use std::path::Path;
 
     const INPUT: &str = r#"[{"id":1,"type":"branch","balance":5},
@@ -163,7 +97,7 @@ mod tests {
             {"interface":"query","branch":1}]},
         {"id":7,"type":"customer","events":[{"interface":"query","branch":1}]}]"#;
 
-    fn records(lines: &str) -> Vec<Record> {
+    fn records(lines: &str) -> Vec<OperationRecord> {
         let line = |line| serde_json::from_str(line).expect("a record");
         lines.lines().map(line).collect()
     }
@@ -183,15 +117,15 @@ mod tests {
         };
         let visited = [
             told(
-                r#"{"seq":0,"outcome":"answered","balance":5,"position":1,"served_by":1,"level":"strong","waited_us":3,"attempts":1,"invoked_us":1010,"completed_us":1020}"#,
+                r#"{"seq":0,"interface":"query","branch":1,"account":"main","outcome":"answered","balance":5,"position":1,"served_by":1,"level":"strong","waited_us":3,"attempts":1,"invoked_us":1010,"completed_us":1020}"#,
                 None,
             ),
             told(
-                r#"{"seq":0,"outcome":"refused","reason":"insufficient_funds","balance":5,"position":2,"level":"session","propagation":"all","waited_us":0,"attempts":1,"invoked_us":1030,"completed_us":1040}"#,
+                r#"{"seq":0,"interface":"query","branch":1,"account":"main","outcome":"refused","reason":"insufficient_funds","balance":5,"position":2,"level":"session","propagation":"all","waited_us":0,"attempts":1,"invoked_us":1030,"completed_us":1040}"#,
                 Some(cut_off),
             ),
             told(
-                r#"{"seq":0,"outcome":"answered","balance":5,"position":2,"level":"session","waited_us":0,"attempts":1,"invoked_us":1060,"completed_us":1070}"#,
+                r#"{"seq":0,"interface":"query","branch":1,"account":"main","outcome":"answered","balance":5,"position":2,"level":"session","waited_us":0,"attempts":1,"invoked_us":1060,"completed_us":1070}"#,
                 None,
             ),
         ];
@@ -205,7 +139,7 @@ mod tests {
             .iter()
             .map(|one| (one.sequence, one.event, one.outcome, one.invoked_us, one.completed_us))
             .collect();
-        let refused = history::Outcome::Refused(history::Refusal::InsufficientFunds);
+        let refused = history::Outcome::Refused(history::RefusalReason::InsufficientFunds);
         assert_eq!(
             seen,
             [

@@ -75,10 +75,10 @@ fn was_on(fault: &Fault, operation: &Operation) -> bool {
 mod tests {
     use super::*;
     use crate::input::Input;
-    use crate::run::customers::{Record, Visited};
+    use crate::run::customers::Visited;
     use crate::run::history::{Terms, operations};
     use bank_check::history::FaultKind;
-    use bank_client::{Level, Propagation};
+    use bank_types::{Level, OperationRecord, Propagation};
     use std::path::Path;
 
     /// Two customers with four events each.
@@ -95,10 +95,10 @@ mod tests {
     }
 
     /// An event that takes from 10 times its number to 5 later.
-    fn told(seq: usize, outcome: &str, attempts: u32) -> Record {
+    fn told(seq: usize, outcome: &str, attempts: u32) -> OperationRecord {
         let (invoked, completed) = (10 * (seq + 1), 10 * (seq + 1) + 5);
         let line = format!(
-            r#"{{"seq":{seq},"outcome":"{outcome}","attempts":{attempts},"level":"session","waited_us":0,
+            r#"{{"seq":{seq},"interface":"query","branch":1,"account":"main","outcome":"{outcome}","attempts":{attempts},"level":"session","waited_us":0,
                 "invoked_us":{invoked},"completed_us":{completed},"error":"too late"}}"#
         );
         serde_json::from_str(&line).expect("a record")

@@ -3,11 +3,12 @@
 use super::excused::Excused;
 use super::tally::Tally;
 use crate::input::{Input, Script, Visit};
-use crate::run::customers::{Record, Visited};
+use crate::run::customers::Visited;
 use crate::run::recorded::Recorded;
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
 use bank_check::verdict::{Outcome, Verdict};
 use bank_check::{History, Options};
+use bank_types::{CallOutcome, OperationRecord};
 use serde::Serialize;
 
 /// One judge's verdict and its weight.
@@ -167,7 +168,7 @@ fn is_promised(verdict: &Verdict) -> bool {
 fn told<'a>(
     script: &'a Script,
     visited: &'a [Visited],
-) -> impl Iterator<Item = (&'a Visit, impl Iterator<Item = Option<&'a Record>>)> {
+) -> impl Iterator<Item = (&'a Visit, impl Iterator<Item = Option<&'a OperationRecord>>)> {
     script.visits.iter().zip(visited).map(|(visit, visited)| {
         let records = visited.records.iter().map(Some).chain(std::iter::repeat(None));
         (visit, records.take(visit.events.len()))
@@ -181,10 +182,20 @@ fn reported(script: &Script, visited: &[Visited]) -> Vec<Reported> {
             customer: visit.customer,
             interface: event.action.interface().to_owned(),
             branch: Some(event.branch),
-            answer: record.map_or(Answer::Unknown, Record::answer),
+            answer: record.map_or(Answer::Unknown, answer),
         }));
     }
     reported
+}
+
+/// The bank's answer in a customer's record, for the judge.
+fn answer(record: &OperationRecord) -> Answer {
+    match (record.outcome, record.balance) {
+        (CallOutcome::Answered, Some(balance)) => Answer::Balance(balance),
+        (CallOutcome::Accepted, _) => Answer::Success,
+        (CallOutcome::Refused, _) => Answer::Fail,
+        _ => Answer::Unknown,
+    }
 }
 
 fn faults(script: &Script, visited: &[Visited], excused: &Excused) -> Vec<String> {
@@ -192,7 +203,9 @@ fn faults(script: &Script, visited: &[Visited], excused: &Excused) -> Vec<String
     let records = told(script, visited).flat_map(|(_, records)| records);
     let steps = script.steps().into_iter().zip(records).enumerate();
     for (_, (step, record)) in steps.filter(|(place, _)| !excused.places.contains(place)) {
-        if let Some(Record { error: Some(error), .. }) = record.filter(|record| record.answer() == Answer::Unknown) {
+        if let Some(OperationRecord { error: Some(error), .. }) =
+            record.filter(|record| answer(record) == Answer::Unknown)
+        {
             faults.push(format!("customer {}'s {step}: {error}", step.customer));
         }
     }

@@ -2,7 +2,7 @@
 //! check nothing of a reply: so whatever a branch does wrong gets into the history, and is left to the judge.
 
 use crate::support::PATIENCE;
-use bank_check::history::{Action, Level, Operation, Outcome, Propagation, Refusal};
+use bank_check::history::{Action, Level, Operation, Outcome, Propagation, RefusalReason};
 use bank_client::Session;
 use bank_cluster::Cluster;
 use bank_cluster::clock::monotonic_us;
@@ -116,35 +116,25 @@ impl Counters {
 
     fn begun(&self, customer: &mut Customer, branch: u32, action: Action) -> Operation {
         customer.sequence += 1;
+        let session = format!("customer-{}", customer.number);
         Operation {
-            customer: customer.number,
-            session: format!("customer-{}", customer.number),
-            sequence: customer.sequence,
-            event: None,
-            action,
-            branch,
-            served_by: None,
-            level: Level::Session,
-            propagation: Propagation::Quorum,
-            request_id: None,
             invoked_us: self.now_us(),
-            completed_us: 0,
             outcome: Outcome::Unknown,
-            balance: None,
-            position: None,
-            waited_us: 0,
             attempts: 1,
-            repeated: false,
-            missing_branches: Vec::new(),
-            error: None,
+            ..Operation::unsent(
+                (customer.number, session, customer.sequence),
+                action,
+                branch,
+                (Level::Session, Propagation::Quorum),
+            )
         }
     }
 }
 
-fn why(reason: v1::Refusal) -> Refusal {
+fn why(reason: v1::Refusal) -> RefusalReason {
     match reason {
-        v1::Refusal::InsufficientFunds => Refusal::InsufficientFunds,
-        v1::Refusal::AccountExists => Refusal::AccountExists,
+        v1::Refusal::InsufficientFunds => RefusalReason::InsufficientFunds,
+        v1::Refusal::AccountExists => RefusalReason::AccountExists,
         other => panic!("nothing here is refused for {other:?}"),
     }
 }

@@ -6,7 +6,7 @@ use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::VerdictBuilder;
-use crate::history::Refusal;
+use crate::history::RefusalReason;
 use crate::verdict::Verdict;
 
 /// Judges each entry of the journals.
@@ -28,7 +28,7 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
     verdict.build()
 }
 
-fn wrong_refusal(expected: Option<Refusal>, held: Option<i128>) -> String {
+fn wrong_refusal(expected: Option<RefusalReason>, held: Option<i128>) -> String {
     let held = held.map_or("there was no such account".to_owned(), |held| {
         format!("the account held {held}")
     });

@@ -6,7 +6,7 @@ use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::replay::{Replay, refused_balances};
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::history::{Operation, Outcome, Refusal};
+use crate::history::{Operation, Outcome, RefusalReason};
 use crate::verdict::Verdict;
 
 /// Judges each reply that has a position and a balance.
@@ -39,7 +39,7 @@ fn judge_reply(run: &Run<'_>, replay: &Replay<'_>, operation: &Operation, verdic
     }
     let held = |account: &str| replay.balance(account, position);
     let expected: [Option<i128>; 2] = match operation.outcome {
-        Outcome::Refused(Refusal::NoSuchAccount) if operation.is_read() => [None, None],
+        Outcome::Refused(RefusalReason::NoSuchAccount) if operation.is_read() => [None, None],
         Outcome::Refused(refusal) => refused_balances(&operation.action, refusal, held).map(Some),
         Outcome::Answered | Outcome::Accepted => [held(operation.action.account()); 2],
         Outcome::NotApplied | Outcome::Unknown | Outcome::Failed => return,

@@ -6,7 +6,7 @@
 use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::history::{Action, Operation, Outcome, Refusal};
+use crate::history::{Action, Operation, Outcome, RefusalReason};
 use std::collections::HashMap;
 
 /// Known balance of each account, with the reply that it comes from. `None` stands for the bank's opening.
@@ -55,7 +55,7 @@ fn reply(operation: &Operation) -> Option<(u64, &Operation, i128)> {
         // Other refusals may report another account's balance or none.
         Outcome::Refused(refusal) => matches!(
             (refusal, &operation.action),
-            (Refusal::InsufficientFunds, Action::Withdraw { .. })
+            (RefusalReason::InsufficientFunds, Action::Withdraw { .. })
         ),
         _ => false,
     };

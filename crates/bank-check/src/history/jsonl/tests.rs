@@ -1,5 +1,5 @@
 use super::*;
-use crate::history::{Action, Applied, Fault, FaultKind, Level, Outcome, Propagation, Refusal};
+use crate::history::{Action, Applied, Fault, FaultKind, Level, Outcome, Propagation, RefusalReason};
 
 fn history() -> History {
     let operation = Operation {
@@ -19,7 +19,7 @@ fn history() -> History {
         request_id: Some("0198".to_owned()),
         invoked_us: 1,
         completed_us: 2,
-        outcome: Outcome::Refused(Refusal::NoSuchAccount),
+        outcome: Outcome::Refused(RefusalReason::NoSuchAccount),
         balance: Some(0),
         position: Some(2),
         waited_us: 0,
@@ -110,11 +110,15 @@ fn errors_name_the_file_and_the_line() {
 #[test]
 fn refusals_are_written_in_kebab_case_and_read_in_snake_case_too() {
     for (refusal, kebab, snake) in [
-        (Refusal::InsufficientFunds, "insufficient-funds", "insufficient_funds"),
-        (Refusal::NoSuchAccount, "no-such-account", "no_such_account"),
-        (Refusal::AccountExists, "account-exists", "account_exists"),
-        (Refusal::Overflow, "overflow", "overflow"),
-        (Refusal::SameAccount, "same-account", "same_account"),
+        (
+            RefusalReason::InsufficientFunds,
+            "insufficient-funds",
+            "insufficient_funds",
+        ),
+        (RefusalReason::NoSuchAccount, "no-such-account", "no_such_account"),
+        (RefusalReason::AccountExists, "account-exists", "account_exists"),
+        (RefusalReason::Overflow, "overflow", "overflow"),
+        (RefusalReason::SameAccount, "same-account", "same_account"),
     ] {
         let mut history = history();
         history.journals.clear();

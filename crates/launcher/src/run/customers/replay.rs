@@ -1,11 +1,11 @@
 //! One visit as one process, or as several one after the other where faults stand between its events.
 
 use super::config::CustomerConfig;
-use super::record::Record;
 use crate::input::{Action, Event, Visit, json};
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::last_line::last_line;
 use bank_cluster::process::Process;
+use bank_types::OperationRecord;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -26,7 +26,7 @@ type Answers = Lines<BufReader<ChildStdout>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visited {
     /// One for each event that the customer got to, in order.
-    pub records: Vec<Record>,
+    pub records: Vec<OperationRecord>,
     /// Why the visit ended before its end, naming the customer.
     pub failure: Option<String>,
     /// Where it did: the event that the customer may have been at.
@@ -106,7 +106,7 @@ async fn part(config: &CustomerConfig, visit: &Visit, end: usize, event_done: &i
         });
         visited.failure = Some(format!("customer {}'s process {failure}", visit.customer));
     }
-    let placed = records.into_iter().map(|record| Record {
+    let placed = records.into_iter().map(|record| OperationRecord {
         seq: before + record.seq,
         ..record
     });
@@ -118,7 +118,7 @@ async fn run(
     customer: u64,
     events: &[ReplayEvent],
     event_done: &impl Fn(),
-    records: &mut Vec<Record>,
+    records: &mut Vec<OperationRecord>,
 ) -> Result<(), String> {
     let expected = events.len();
     let mut events = serde_json::to_vec(events).map_err(|error| format!("cannot be told: {error}"))?;
@@ -204,7 +204,7 @@ async fn read_lines(
     expected: usize,
     stdout: Option<Answers>,
     event_done: &impl Fn(),
-    records: &mut Vec<Record>,
+    records: &mut Vec<OperationRecord>,
 ) -> Result<(), String> {
     let Some(mut lines) = stdout else { return Ok(()) };
     loop {
@@ -220,7 +220,7 @@ async fn read_lines(
             Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(line))) => line,
         };
-        match serde_json::from_str::<Record>(&line) {
+        match serde_json::from_str::<OperationRecord>(&line) {
             Ok(record) if record.seq == done && done < expected => records.push(record),
             Ok(record) => {
                 return Err(format!(

@@ -1,0 +1,254 @@
+//! Replies to the calls of an operator.
+
+use bank_proto::v1;
+use bank_types::Position;
+use uuid::Uuid;
+
+use crate::bank_file::Branch;
+use crate::wire::bank_id_of;
+
+/// A bank that was founded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founded {
+    /// Id of the new bank.
+    pub bank_id: Uuid,
+    /// Branches that vote.
+    pub voters: Vec<u32>,
+    /// Position of the command that opens `main`: 1.
+    pub position: Position,
+}
+
+/// A branch that joined a bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Id of the bank.
+    pub bank_id: Uuid,
+    /// The branch votes.
+    pub voter: bool,
+    /// The branch took the place of a branch with its number, which is not a member any more.
+    pub replaced: bool,
+    /// Position that the branch had applied when it became a member.
+    pub position: Position,
+}
+
+/// A branch that was made a voter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promoted {
+    /// Id of the bank.
+    pub bank_id: Uuid,
+    /// Branches that vote now.
+    pub voters: Vec<u32>,
+}
+
+/// A branch that was removed from its bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Id of the bank.
+    pub bank_id: Uuid,
+}
+
+/// Status of a branch, as the branch knows it itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchStatus {
+    /// Id of its bank. `None` before a bank is founded.
+    pub bank_id: Option<Uuid>,
+    /// Number of the branch.
+    pub branch: u32,
+    /// Role of the branch in the bank.
+    pub role: Role,
+    /// Branch that leads, as far as this one knows.
+    pub leader: Option<u32>,
+    /// Term of the leader. It rises with each election.
+    pub term: u64,
+    /// Number of commands that the branch has applied.
+    pub position: Position,
+    /// SHA-256 chained over every decision up to the position. Empty before a bank is founded.
+    pub digest: Vec<u8>,
+    /// Every branch of the bank.
+    pub branches: Vec<Member>,
+    /// Address at which the branch listens.
+    pub address: String,
+    /// Data directory of the branch.
+    pub data_directory: String,
+    /// Process id of the branch on its host.
+    pub pid: u32,
+    /// Version of the program.
+    pub version: String,
+    /// The branch serves customers: its books are open, and it knows a leader.
+    pub ready: bool,
+    /// Number of open connections of customers.
+    pub customers: u32,
+    /// Reason for which the branch is not a member of its bank any more. `None` while it is one.
+    pub removed: Option<String>,
+    /// Number of log entries that the branch has not applied yet since its start. 0 if it has caught up.
+    pub behind: u64,
+}
+
+/// A branch in the status of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Number of the branch.
+    pub branch: u32,
+    /// Address of the branch.
+    pub address: String,
+    /// The branch votes.
+    pub voter: bool,
+    /// Progress of a join, a promotion or a replacement. `None` if there is none.
+    pub joining: Option<JoinProgress>,
+}
+
+/// Progress of a join, which every leader continues by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinProgress {
+    /// The branch is to vote and does not vote yet.
+    pub to_vote: bool,
+    /// Address of the branch whose place this one takes. `None` if it takes no place.
+    pub replaces: Option<String>,
+    /// Number of log entries that the branch has. Only the leader knows it.
+    pub entries: Option<u64>,
+    /// Number of log entries that there are. Only the leader knows it.
+    pub entries_of: Option<u64>,
+    /// Whether the branch answers the leader at the moment. Only the leader knows it.
+    pub answers: Option<bool>,
+    /// The set of voters is being changed: this branch enters or leaves it.
+    pub exchanging: bool,
+}
+
+/// Role of a branch in its bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Has no bank yet.
+    Uninitialized,
+    /// Orders the writes.
+    Leader,
+    /// Votes and follows the leader.
+    Follower,
+    /// Asks for votes to become the leader.
+    Candidate,
+    /// Applies every command and does not vote.
+    Learner,
+    /// Unspecified (the branch is stopping), or a role that this program does not know.
+    Other,
+}
+
+impl From<&Branch> for v1::BranchAddress {
+    fn from(Branch { branch, address }: &Branch) -> Self {
+        Self {
+            branch: *branch,
+            address: address.to_string(),
+        }
+    }
+}
+
+impl TryFrom<v1::InitResponse> for Founded {
+    type Error = String;
+
+    fn try_from(reply: v1::InitResponse) -> Result<Self, String> {
+        Ok(Self {
+            bank_id: bank_id_of(&reply.bank_id)?,
+            voters: reply.voters,
+            position: reply.position,
+        })
+    }
+}
+
+impl TryFrom<v1::JoinResponse> for Joined {
+    type Error = String;
+
+    fn try_from(reply: v1::JoinResponse) -> Result<Self, String> {
+        Ok(Self {
+            bank_id: bank_id_of(&reply.bank_id)?,
+            voter: reply.voter,
+            replaced: reply.replaced,
+            position: reply.position,
+        })
+    }
+}
+
+impl TryFrom<v1::PromoteResponse> for Promoted {
+    type Error = String;
+
+    fn try_from(reply: v1::PromoteResponse) -> Result<Self, String> {
+        Ok(Self {
+            bank_id: bank_id_of(&reply.bank_id)?,
+            voters: reply.voters,
+        })
+    }
+}
+
+impl TryFrom<v1::RemoveResponse> for Removed {
+    type Error = String;
+
+    fn try_from(reply: v1::RemoveResponse) -> Result<Self, String> {
+        Ok(Self {
+            bank_id: bank_id_of(&reply.bank_id)?,
+        })
+    }
+}
+
+impl TryFrom<v1::GetStatusResponse> for BranchStatus {
+    type Error = String;
+
+    fn try_from(reply: v1::GetStatusResponse) -> Result<Self, String> {
+        let bank_id = none_if_empty(&reply.bank_id).map(bank_id_of).transpose()?;
+        Ok(Self {
+            bank_id,
+            branch: reply.branch,
+            role: reply.role().into(),
+            leader: Some(reply.leader).filter(|leader| *leader > 0),
+            term: reply.term,
+            position: reply.position,
+            digest: reply.digest,
+            branches: reply.branches.into_iter().map(Member::from).collect(),
+            address: reply.address,
+            data_directory: reply.data_directory,
+            pid: reply.pid,
+            version: reply.version,
+            ready: reply.ready,
+            customers: reply.customers,
+            removed: none_if_empty(&reply.removed).map(str::to_owned),
+            behind: reply.behind,
+        })
+    }
+}
+
+impl From<v1::BranchStatus> for Member {
+    fn from(member: v1::BranchStatus) -> Self {
+        Self {
+            branch: member.branch,
+            address: member.address,
+            voter: member.voter,
+            joining: member.joining.map(JoinProgress::from),
+        }
+    }
+}
+
+impl From<v1::JoinProgress> for JoinProgress {
+    fn from(progress: v1::JoinProgress) -> Self {
+        Self {
+            to_vote: progress.to_vote,
+            replaces: none_if_empty(&progress.replaces).map(str::to_owned),
+            entries: progress.entries,
+            entries_of: progress.entries_of,
+            answers: progress.answers,
+            exchanging: progress.exchanging,
+        }
+    }
+}
+
+impl From<v1::Role> for Role {
+    fn from(role: v1::Role) -> Self {
+        match role {
+            v1::Role::Uninitialized => Self::Uninitialized,
+            v1::Role::Leader => Self::Leader,
+            v1::Role::Follower => Self::Follower,
+            v1::Role::Candidate => Self::Candidate,
+            v1::Role::Learner => Self::Learner,
+            v1::Role::Unspecified => Self::Other,
+        }
+    }
+}
+
+fn none_if_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
