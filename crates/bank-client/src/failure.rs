@@ -77,6 +77,14 @@ pub enum Failure {
         /// Position that the read needs.
         needed: Position,
     },
+    /// The branch stopped waiting for what an operator asked for. It goes on by itself.
+    #[error("{at} did not finish in time: {message}")]
+    Unfinished {
+        /// Branch that was asked.
+        at: Place,
+        /// Message of the branch.
+        message: String,
+    },
     /// The branch cannot serve at present.
     #[error("{at} is not available: {message}")]
     Unavailable {
@@ -185,6 +193,21 @@ pub(crate) struct Attempted {
 }
 
 impl Failure {
+    /// The branch's own message. `None` if the branch gave no message.
+    pub fn branch_message(&self) -> Option<&str> {
+        match self {
+            Self::Unfinished { message, .. }
+            | Self::Unavailable { message, .. }
+            | Self::Busy { message, .. }
+            | Self::Invalid { message, .. }
+            | Self::Precondition { message, .. }
+            | Self::NoSuchAccount { message, .. }
+            | Self::IdInUse { message, .. }
+            | Self::Other { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+
     /// Whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -79,7 +79,7 @@ impl Operator {
     ///
     /// # Errors
     /// [`Failure::Precondition`] if the branch is of another bank or was removed from this one, or if the branch that it would
-    /// replace still answers. [`Failure::TimedOut`] if the branch has not caught up in time; the join goes on by itself.
+    /// replace still answers. [`Failure::Unfinished`] if the branch has not caught up in time; the join goes on by itself.
     pub async fn join(&self, branch: &Branch) -> Result<Joined, OperatorError> {
         let message = v1::JoinRequest {
             branch: Some(branch.into()),
@@ -161,7 +161,7 @@ impl Operator {
         match timeout_at(deadline, call(Stub::new(channel), request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(OperatorError {
-                cause: Attempted::by_status(at, &status).failure,
+                cause: failure_of(at, &status),
             }),
             Err(_) => Err(OperatorError {
                 cause: Failure::TimedOut { at },
@@ -184,3 +184,16 @@ impl Operator {
 }
 
 type Stub = OperatorServiceClient<tonic::transport::Channel>;
+
+/// The failure that a status stands for. A branch that gives up waiting says how far it is.
+fn failure_of(at: Place, status: &Status) -> Failure {
+    match Attempted::by_status(at, status).failure {
+        Failure::TimedOut { at } if std::error::Error::source(status).is_none() && !status.message().is_empty() => {
+            Failure::Unfinished {
+                at,
+                message: status.message().to_owned(),
+            }
+        }
+        failure => failure,
+    }
+}

@@ -112,6 +112,7 @@ impl Cluster {
             let cut_short = matches!(
                 source.cause,
                 Failure::TimedOut { .. }
+                    | Failure::Unfinished { .. }
                     | Failure::Lost { .. }
                     | Failure::Unavailable { .. }
                     | Failure::Unreachable { .. }
