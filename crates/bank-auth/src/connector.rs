@@ -1,4 +1,4 @@
-//! Dials a branch and does the handshake, as an HTTP/2 client wants it: a service from an address to a stream.
+//! Opens connections to a branch and does the handshake on them, as the connector of an HTTP/2 client.
 
 use std::error::Error;
 use std::io;
@@ -16,20 +16,20 @@ use crate::handshake::{self, HandshakeError};
 use crate::messages::Party;
 use crate::secret::Secret;
 
-/// Why a branch was not reached, or why another branch answered.
+/// Error of opening a connection to a branch.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// No connection came about.
+    /// No TCP connection was made.
     #[error("{0}")]
     Unreachable(io::Error),
-    /// The handshake failed. The text of a refusal is a sentence of its own.
+    /// The handshake failed. The text of a refusal names the branch and is a complete sentence.
     #[error("{}{} {error}", place(*branch, address), if error.is_refusal() { "" } else { ":" })]
     Handshake {
-        /// The number of the branch that was meant; 0: any.
+        /// Number of the branch that should answer. 0 stands for any branch.
         branch: u32,
-        /// Its address.
+        /// Address of the branch.
         address: String,
-        /// What went wrong.
+        /// Error of the handshake.
         error: HandshakeError,
     },
 }
@@ -42,12 +42,12 @@ fn place(branch: u32, address: &str) -> String {
 }
 
 impl DialError {
-    /// Whether the branch was reached and is the wrong one. Trying again does not help until something is changed.
+    /// Whether a branch answered and it is the wrong one. A retry cannot succeed until the configuration is changed.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Handshake { error, .. } if error.is_refusal())
     }
 
-    /// The refusal that an error comes from, if it comes from one.
+    /// The refusal among the sources of an error, if there is one.
     pub fn refusal_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut source = Some(error);
         while let Some(error) = source {
@@ -60,23 +60,23 @@ impl DialError {
     }
 }
 
-/// Hears how each dial of a [`Connector`] ended.
+/// Function that is called with the result of each connection attempt of a [`Connector`].
 pub type Observer = Arc<dyn Fn(Result<(), &DialError>) + Send + Sync>;
 
-/// Opens connections to one branch. On each, the handshake is done before the connection is handed out.
+/// Opens connections to one branch. Each connection is returned after its handshake.
 #[derive(Clone)]
 pub struct Connector {
-    /// `HOST:PORT`.
+    /// Address of the branch, `HOST:PORT`.
     pub address: String,
-    /// The number of the branch that is meant; 0: any.
+    /// Number of the branch that should answer. 0 stands for any branch.
     pub branch: u32,
-    /// Who dials.
+    /// Identity of this side.
     pub me: Party,
-    /// The bank's.
+    /// Secret of the bank.
     pub secret: Secret,
-    /// How long a TCP connection may take to come about. The handshake has its own limits.
+    /// Longest time to make a TCP connection. The handshake has its own limits.
     pub connect_timeout: Duration,
-    /// Hears how each dial ended, so that a failure is not silent where nobody waits for the connection.
+    /// Called with the result of each attempt, so that a failure is logged even if no call waits for the connection.
     pub observer: Option<Observer>,
 }
 
@@ -88,7 +88,7 @@ impl Connector {
     pub async fn dial(&self) -> Result<TcpStream, DialError> {
         let dialled = tokio::time::timeout(self.connect_timeout, TcpStream::connect(&self.address)).await;
         let dialled = dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        // Requests are small and waited for.
+        // Requests are small, and a caller waits for each.
         let mut stream = dialled
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(DialError::Unreachable)?;

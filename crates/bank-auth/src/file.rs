@@ -1,4 +1,4 @@
-//! The file of a secret: the text form and a newline, readable by its owner alone.
+//! The file of a secret. It holds the text form and a newline, and its owner alone can read it.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,51 +8,51 @@ use durable_file::Durability;
 
 use crate::secret::{Secret, SecretTextError};
 
-/// The largest file that is read, in bytes: a secret and its newline fit several times.
+/// Largest number of bytes that are read, several times the length of a secret.
 const FILE_BYTES_MAX: u64 = 512;
 
-/// Why a secret file cannot be used.
+/// Error of a secret file.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("{path} is missing", path = path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The operating system refused.
+    /// An error of the file system.
     #[error("cannot {what} {path}: {source}", path = path.display())]
     Io {
-        /// What was tried.
+        /// Operation that failed: `read` or `write`.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// Error of the file system.
         source: io::Error,
     },
-    /// Others than its owner may read or change it.
+    /// Other users than the owner may read or change the file.
     #[error("{path} can be read or changed by others (mode {mode:04o}): run `chmod 600 {path}`", path = path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the file.
         mode: u32,
     },
-    /// It holds something else.
+    /// The content is not a secret.
     #[error("{path}: {source}", path = path.display())]
     Text {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with the content.
         source: SecretTextError,
     },
-    /// A new secret was to be written, and something is there already.
+    /// The file for a new secret exists already.
     #[error("{path} exists already, and a secret file is never overwritten: name another file", path = path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// There is no randomness for a new secret.
+    /// The operating system gives no randomness for a new secret.
     #[error("the operating system gives no randomness for a secret: {0}")]
     Randomness(#[source] io::Error),
 }
@@ -60,13 +60,13 @@ pub enum SecretFileError {
 /// Reads the secret in a file.
 ///
 /// # Errors
-/// See [`SecretFileError`]; a file that others may read or change is refused.
+/// See [`SecretFileError`]. A file that others may read or change is refused.
 pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => SecretFileError::Missing { path: path.to_owned() },
         _ => failed("read", path)(error),
     })?;
-    // The open file is asked, so that the file that is checked is the file that is read.
+    // The permissions are those of the open file, so that the checked file is the file that is read.
     let found = file.metadata().map_err(failed("read", path))?;
     refuse_open(path, &found)?;
     let mut text = String::new();
@@ -79,10 +79,11 @@ pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
     })
 }
 
-/// Writes a secret to a new file. The file appears whole, with mode 0600, and is durable when this returns.
+/// Writes a secret to a new file. The file appears complete, with mode 0600, and is durable when this function returns.
 ///
 /// # Errors
-/// [`SecretFileError::Exists`] where anything is at the path already: it is left as it was. Otherwise it cannot be written.
+/// [`SecretFileError::Exists`] if the path exists already, which is unchanged then. Otherwise the file cannot be
+/// written.
 pub fn create(path: &Path, secret: &Secret) -> Result<(), SecretFileError> {
     let content = format!("{}\n", secret.to_text());
     durable_file::create_private(path, content.as_bytes(), Durability::Host).map_err(|error| match error.kind() {
@@ -94,18 +95,18 @@ pub fn create(path: &Path, secret: &Secret) -> Result<(), SecretFileError> {
 /// Makes a new secret in a new file.
 ///
 /// # Errors
-/// As [`create`], or there is no randomness.
+/// As for [`create`], or there is no randomness.
 pub fn create_random(path: &Path) -> Result<Secret, SecretFileError> {
     let secret = Secret::random().map_err(|error| SecretFileError::Randomness(error.into()))?;
     create(path, &secret)?;
     Ok(secret)
 }
 
-/// Reads the secret in a file, and makes a new one where there is no file. Processes that do this at the same time get
-/// the same secret.
+/// Reads the secret in a file, and makes a new file if there is none. Processes that do this at the same time get the
+/// same secret.
 ///
 /// # Errors
-/// As [`read`] and [`create_random`].
+/// As for [`read`] and [`create_random`].
 pub fn read_or_create(path: &Path) -> Result<Secret, SecretFileError> {
     match read(path) {
         Err(SecretFileError::Missing { .. }) => match create_random(path) {
@@ -120,7 +121,7 @@ pub fn read_or_create(path: &Path) -> Result<Secret, SecretFileError> {
 fn refuse_open(path: &Path, found: &fs::Metadata) -> Result<(), SecretFileError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = found.permissions().mode() & 0o7777;
-    // Execution by the owner is odd, and harms nobody.
+    // The owner's permission to execute is harmless.
     if mode & 0o077 == 0 {
         return Ok(());
     }

@@ -1,8 +1,8 @@
 //! The handshake over any stream: [`connect`] at the side that opened the connection, [`accept`] at the other.
 //!
-//! It runs once for each connection, before anything else is said on it. Both sides then know that the other has the
-//! secret, and who the other is. What follows on the stream is neither encrypted nor signed: on a network that others
-//! can change, branches need a tunnel.
+//! The handshake runs once for each connection, before anything else is sent on it. After it, each side knows the
+//! identity of the other and that the other has the secret. The data that follows is neither encrypted nor signed. On a
+//! network that others can change, branches need a tunnel.
 
 use std::io;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::messages::{
 };
 use crate::secret::Secret;
 
-/// How long one message of the other side may take: a round trip, and the pause of a busy host. Branches let an open
-/// connection go that is silent for as long.
+/// Longest time for one message of the other side: a round trip and the pause of a busy host. Branches close a
+/// connection that is silent for this long.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why the two sides do not know each other.
+/// Error of a handshake.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
     /// The connection failed or was closed.
     #[error("the connection broke off during the handshake: {0}")]
     Io(#[from] io::Error),
-    /// The other side said nothing, or not all of a message.
+    /// The other side sent no message, or an incomplete one.
     #[error("no answer to the handshake within {READ_TIMEOUT:?}")]
     TimedOut,
-    /// The other side speaks something else.
+    /// The other side does not speak this protocol.
     #[error("speaks something else than a branch of this version: run the same version of branchd everywhere")]
     NotSpoken,
     /// The other side speaks another version of the handshake.
@@ -36,24 +36,24 @@ pub enum HandshakeError {
         "speaks version {theirs} of the handshake, this is version {VERSION}: run the same version of branchd everywhere"
     )]
     OtherVersion {
-        /// The other side's version.
+        /// Version of the other side.
         theirs: u16,
     },
     /// The other side has another secret.
     #[error("has another secret: give both the same secret file")]
     OtherSecret,
-    /// A branch with another number was meant.
+    /// The client expects a branch with another number.
     #[error("is branch {found}, not branch {meant}: check the addresses")]
     OtherBranch {
-        /// The number that the client gave.
+        /// Number that the client expects.
         meant: u32,
-        /// The number of the server.
+        /// Number of the server.
         found: u32,
     },
 }
 
 impl HandshakeError {
-    /// Whether the other side was reached and is the wrong one. Trying again does not help until something is changed.
+    /// Whether the other side answered and is the wrong one. A retry cannot succeed until the configuration is changed.
     pub fn is_refusal(&self) -> bool {
         !matches!(self, Self::Io(_) | Self::TimedOut)
     }
@@ -68,11 +68,11 @@ impl From<Unreadable> for HandshakeError {
     }
 }
 
-/// Proves to the other side that this one has the secret, and has it prove the same. `to_branch`: the number of the branch
-/// that is meant; 0: any.
+/// Does the handshake at the side that opened the connection. `to_branch` is the number of the branch that should
+/// answer; 0 stands for any branch.
 ///
 /// # Errors
-/// See [`HandshakeError`]. The connection is of no more use then.
+/// See [`HandshakeError`]. The connection cannot be used then.
 pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     secret: &Secret,
@@ -98,10 +98,11 @@ pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(server)
 }
 
-/// Has the other side prove that it has the secret, then proves the same. Nothing about this branch is said before.
+/// Does the handshake at the side that was connected to. The other side gives its proof first. Nothing about this
+/// branch is sent before that.
 ///
 /// # Errors
-/// See [`HandshakeError`]. The connection is of no more use then.
+/// See [`HandshakeError`]. The connection cannot be used then.
 pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     secret: &Secret,
@@ -109,7 +110,7 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Party, HandshakeError> {
     let hello = ClientHello::decode(&read::<CLIENT_HELLO_LEN>(stream).await?);
     let server = ServerHello { nonce: nonce()? };
-    // One of another version is told which this one is.
+    // A client of another version gets the hello too, so that it can name both versions.
     if !matches!(hello, Err(Unreadable::Malformed)) {
         send(stream, &server.encode()).await?;
     }
@@ -122,7 +123,7 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let proof = transcript.server_proof(secret, me);
     send(stream, &Answer::Accepted { server: me, proof }.encode()).await?;
-    // The client finds the same out from the answer.
+    // The client makes the same check from the answer.
     meant(hello.to_branch, me)?;
     Ok(hello.from)
 }
@@ -144,7 +145,7 @@ fn nonce() -> Result<Nonce, HandshakeError> {
 }
 
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, message: &[u8]) -> Result<(), HandshakeError> {
-    // A message fits into the socket's buffer many times over, so that this waits for nobody who is alive.
+    // A message is much smaller than the socket's buffer, so this waits only if the other side does not read.
     let sent = async {
         stream.write_all(message).await?;
         stream.flush().await

@@ -1,4 +1,4 @@
-//! The messages of the handshake, as bytes of fixed length, and the proofs in them. All of it is pure.
+//! The messages of the handshake, as bytes of fixed length, and the proofs in them. The module is pure.
 //!
 //! ```text
 //! client hello   magic 8, version 2, from branch 4, from replica 8, to branch 4, nonce 32     58 bytes
@@ -8,28 +8,28 @@
 //!                HMAC(secret, "server" ‖ client hello ‖ server hello ‖ branch ‖ replica)      45 bytes
 //! ```
 //!
-//! Numbers are big-endian. The two labels differ, so that the proof of one side cannot be given back as that of the other.
-//! Both nonces and both identities are in the last proof, so that a proof is worth nothing on another connection or
-//! between another pair of branches. The server names itself only in its answer, after it has verified the client's proof.
+//! Numbers are big-endian. The two labels differ, so that the proof of one side cannot be used as the proof of the
+//! other. Both nonces and both identities are in the last proof, so that a proof is not valid on another connection or
+//! between another pair of branches. The server gives its identity only in its answer, after it has verified the
+//! client's proof.
 
 use hmac::Mac;
 
 use crate::secret::Secret;
 
-/// What the client's first message begins with. HTTP begins with a capital letter, TLS with 0x16.
+/// First bytes of the first message of each side. HTTP begins with a capital letter, TLS with 0x16.
 pub const MAGIC: [u8; 8] = *b"\xA5pbauth\n";
-/// The version of the handshake. A later version keeps the length of both hellos, so that either side can say which
-/// version it speaks.
+/// Version of the handshake. Later versions keep the length of both hellos, so that each side can name its version.
 pub const VERSION: u16 = 1;
-/// The length of a nonce, in bytes.
+/// Length of a nonce, in bytes.
 pub const NONCE_LEN: usize = 32;
-/// The length of a proof, in bytes.
+/// Length of a proof, in bytes.
 pub const PROOF_LEN: usize = 32;
-/// The length of the client's hello, in bytes.
+/// Length of the client's hello, in bytes.
 pub const CLIENT_HELLO_LEN: usize = 8 + 2 + 4 + 8 + 4 + NONCE_LEN;
-/// The length of the server's hello, in bytes.
+/// Length of the server's hello, in bytes.
 pub const SERVER_HELLO_LEN: usize = 8 + 2 + NONCE_LEN;
-/// The length of the server's answer, in bytes.
+/// Length of the server's answer, in bytes.
 pub const ANSWER_LEN: usize = 1 + 4 + 8 + PROOF_LEN;
 
 const CLIENT_LABEL: &[u8] = b"passbook handshake 1: client\n";
@@ -37,19 +37,19 @@ const SERVER_LABEL: &[u8] = b"passbook handshake 1: server\n";
 
 /// A random number that is used once.
 pub type Nonce = [u8; NONCE_LEN];
-/// HMAC-SHA256 over what was said.
+/// HMAC-SHA256 over the messages before it.
 pub type Proof = [u8; PROOF_LEN];
 
-/// A branch: its number, and the random id of its data directory.
+/// Identity of a branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BranchIdentity {
-    /// At least 1.
+    /// Number of the branch, at least 1.
     pub branch: u32,
-    /// The random id of its data directory.
+    /// Random id of the branch's data directory.
     pub replica: u64,
 }
 
-/// Who opens a connection.
+/// The side that opens a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
     /// A person or program that may change the bank. On the wire: branch 0, replica 0.
@@ -61,45 +61,45 @@ pub enum Party {
 /// The client's first message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientHello {
-    /// Who the client says that it is.
+    /// Identity that the client claims.
     pub from: Party,
-    /// The number of the branch that the client means; 0: any.
+    /// Number of the branch that should answer. 0 stands for any branch.
     pub to_branch: u32,
-    /// The client's.
+    /// Nonce of the client.
     pub nonce: Nonce,
 }
 
 /// The server's first message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerHello {
-    /// The server's.
+    /// Nonce of the server.
     pub nonce: Nonce,
 }
 
-/// What the server says to the client's proof.
+/// The server's answer to the client's proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The proof was right. Here is the server's.
+    /// The client's proof is valid.
     Accepted {
-        /// Who the server is.
+        /// Identity of the server.
         server: BranchIdentity,
-        /// The server's proof.
+        /// Makes the server's proof.
         proof: Proof,
     },
-    /// The proof was wrong.
+    /// The client's proof is not valid.
     Refused,
 }
 
-/// Why bytes are not the message that was expected.
+/// Error of decoding a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// They do not begin with [`MAGIC`], or a field has a value that it cannot have.
+    /// The bytes do not begin with [`MAGIC`], or a field has an impossible value.
     Malformed,
-    /// They are of another version.
+    /// The message is of another version.
     Version(u16),
 }
 
-/// Cuts fixed fields off the front of a message.
+/// Reads fixed fields from the front of a message.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -120,7 +120,7 @@ impl Fields<'_> {
     }
 }
 
-/// Writes fixed fields one after the other. The lengths are constants, so that the fields fill the message exactly.
+/// Writes fixed fields one after the other. Their lengths are constants that add up to the length of the message.
 fn fill<const N: usize>(fields: &[&[u8]]) -> [u8; N] {
     let mut bytes = [0; N];
     let mut rest = &mut bytes[..];
@@ -133,7 +133,7 @@ fn fill<const N: usize>(fields: &[&[u8]]) -> [u8; N] {
 }
 
 impl ClientHello {
-    /// As bytes.
+    /// Encodes the message.
     pub fn encode(&self) -> [u8; CLIENT_HELLO_LEN] {
         let (branch, replica) = match self.from {
             Party::Operator => (0, 0),
@@ -149,7 +149,7 @@ impl ClientHello {
         ])
     }
 
-    /// From bytes.
+    /// Decodes the message.
     ///
     /// # Errors
     /// See [`Unreadable`].
@@ -172,12 +172,12 @@ impl ClientHello {
 }
 
 impl ServerHello {
-    /// As bytes.
+    /// Encodes the message.
     pub fn encode(&self) -> [u8; SERVER_HELLO_LEN] {
         fill(&[&MAGIC, &VERSION.to_be_bytes(), &self.nonce])
     }
 
-    /// From bytes.
+    /// Decodes the message.
     ///
     /// # Errors
     /// See [`Unreadable`].
@@ -192,7 +192,7 @@ const REFUSED: u8 = 0;
 const ACCEPTED: u8 = 1;
 
 impl Answer {
-    /// As bytes.
+    /// Encodes the message.
     pub fn encode(&self) -> [u8; ANSWER_LEN] {
         match self {
             Self::Refused => fill(&[&[REFUSED]]),
@@ -205,7 +205,7 @@ impl Answer {
         }
     }
 
-    /// From bytes.
+    /// Decodes the message.
     ///
     /// # Errors
     /// See [`Unreadable`].
@@ -225,7 +225,7 @@ impl Answer {
     }
 }
 
-/// What both sides have said before the first proof.
+/// The messages of both sides before the first proof.
 #[derive(Debug, Clone, Copy)]
 pub struct Transcript {
     client: [u8; CLIENT_HELLO_LEN],
@@ -233,7 +233,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// Of the two hellos.
+    /// The transcript of the two hellos.
     pub fn of(client: &ClientHello, server: &ServerHello) -> Self {
         Self {
             client: client.encode(),
@@ -255,22 +255,22 @@ impl Transcript {
             .chain_update(server.replica.to_be_bytes())
     }
 
-    /// The client's proof.
+    /// Makes the client's proof.
     pub fn client_proof(&self, secret: &Secret) -> Proof {
         self.begin(secret, CLIENT_LABEL).finalize().into_bytes().into()
     }
 
-    /// Whether this is the client's proof. The comparison takes the same time whatever the bytes are.
+    /// Whether this is the client's proof. The comparison takes constant time.
     pub fn is_client_proof(&self, secret: &Secret, proof: &Proof) -> bool {
         self.begin(secret, CLIENT_LABEL).verify_slice(proof).is_ok()
     }
 
-    /// The server's proof.
+    /// Makes the server's proof.
     pub fn server_proof(&self, secret: &Secret, server: BranchIdentity) -> Proof {
         self.server_mac(secret, server).finalize().into_bytes().into()
     }
 
-    /// Whether this is the server's proof. The comparison takes the same time whatever the bytes are.
+    /// Whether this is the server's proof. The comparison takes constant time.
     pub fn is_server_proof(&self, secret: &Secret, server: BranchIdentity, proof: &Proof) -> bool {
         self.server_mac(secret, server).verify_slice(proof).is_ok()
     }

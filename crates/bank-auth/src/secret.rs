@@ -1,4 +1,4 @@
-//! The secret of a bank, and its text form: one line, `passbook-secret-1:` and 64 hexadecimal digits.
+//! The secret of a bank, and its text form: one line with `passbook-secret-1:` and 64 hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,16 +6,16 @@ use std::str::FromStr;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// The length of a secret, in bytes.
+/// Length of a secret, in bytes.
 pub const SECRET_LEN: usize = 32;
-/// What the text form begins with. The number is that of the form.
+/// Beginning of the text form. The number is the version of the form.
 const PREFIX: &str = "passbook-secret-1:";
 
-/// The secret of a bank. Its `Debug` form shows nothing of it.
+/// The secret of a bank. Its `Debug` form does not show it.
 #[derive(Clone)]
 pub struct Secret([u8; SECRET_LEN]);
 
-/// A text that is not a secret. The error shows nothing of the text, which may be most of a secret.
+/// Error of reading a secret. It does not show the text, which may be a part of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the secret of a bank: one line is expected, {PREFIX} and {digits} hexadecimal digits", digits = 2 * SECRET_LEN)]
 pub struct SecretTextError;
@@ -31,7 +31,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// The text form, without a newline. It is the secret: show it to nobody who must not have it.
+    /// The text form without a newline. It contains the secret, so it must not be shown to others.
     pub fn to_text(&self) -> String {
         let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{PREFIX}{digits}")
@@ -68,7 +68,7 @@ fn digit(character: u8) -> Result<u8, SecretTextError> {
 }
 
 impl PartialEq for Secret {
-    /// Compares all bytes, so that the time taken says nothing about where two secrets differ.
+    /// Compares all bytes, so that the time does not depend on where two secrets differ.
     fn eq(&self, other: &Self) -> bool {
         let difference = self.0.iter().zip(&other.0).fold(0, |found, (a, b)| found | (a ^ b));
         difference == 0

@@ -1,5 +1,5 @@
-//! The attempts of one operation. They share one deadline; the first ones ask the branch that was named, later ones also the
-//! others.
+//! The attempts of one operation. They share one deadline; the first ones ask the branch that was named, later ones
+//! also the others.
 
 use std::future::Future;
 use std::time::Duration;
@@ -80,7 +80,8 @@ pub(crate) struct Answered<T> {
     pub(crate) attempts: u32,
 }
 
-/// The result of attempts that got no answer: the failure of the last one, what all of them say of a write, and their number.
+/// The result of attempts that got no answer: the failure of the last one, what all of them say of a write, and their
+/// number.
 pub(crate) struct Exhausted {
     pub(crate) failure: Failure,
     pub(crate) certainty: Certainty,
@@ -100,8 +101,8 @@ pub(crate) struct RetryPlan {
     pub(crate) in_doubt: bool,
 }
 
-/// Calls until there is an answer, a failure that is not retryable, or the deadline. The deadline and the pauses bound the
-/// number of attempts: about 50 in 10 s.
+/// Calls until there is an answer, a failure that is not retryable, or the deadline. The deadline and the pauses bound
+/// the number of attempts: about 50 in 10 s.
 pub(crate) async fn run<T, F>(
     branches: &Branches,
     plan: RetryPlan,
@@ -176,8 +177,8 @@ where
     Err(Attempted::by_status(at, &status))
 }
 
-/// The order in which branches are asked: the first one twice, unless it cannot be reached, then the others in turn, and so on
-/// in a circle.
+/// The order in which branches are asked: the first one twice, unless it cannot be reached, then the others in turn,
+/// and so on in a circle.
 struct Route {
     /// Indices of the branches. Never empty.
     order: Vec<usize>,

@@ -8,8 +8,8 @@ const FIRST: Duration = Duration::from_millis(20);
 /// An election takes a few hundred milliseconds, so a longer pause gains nothing.
 const MAX: Duration = Duration::from_millis(500);
 
-/// The pause after attempt number `attempt` (1, 2, …). It doubles each time up to 500 ms, and is shortened at random by up to a
-/// half, so that customers that failed together do not retry together.
+/// The pause after attempt number `attempt` (1, 2, …). It doubles each time up to 500 ms, and is shortened at random by
+/// up to a half, so that customers that failed together do not retry together.
 pub(crate) fn pause(attempt: u32) -> Duration {
     let full = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX);
     // The standard library seeds each `RandomState` anew, which is random enough here.

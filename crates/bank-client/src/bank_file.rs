@@ -1,4 +1,4 @@
-//! The bank file: which bank it is, and where each branch of it is reached. Operators and the launcher write it,
+//! The bank file: the id of a bank, and the address of each of its branches. Operators and the launcher write it,
 //! customers read it.
 
 use std::collections::BTreeSet;
@@ -13,22 +13,22 @@ use uuid::Uuid;
 use bank_types::Address;
 use durable_file::Durability;
 
-/// 100,000 branches fit; a larger file is some other file.
+/// Largest bank file, in bytes. It has room for 100,000 branches.
 const FILE_LEN_MAX: u64 = 8 << 20;
 
-/// A bank and its branches, at least one, each number and each address once.
+/// A bank and its branches: at least one branch, each number and each address once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BankFile {
     bank_id: Uuid,
     branches: Vec<Branch>,
 }
 
-/// A branch and where it is reached.
+/// A branch and its address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Branch {
-    /// 1 or more.
+    /// Number of the branch, 1 or more.
     pub branch: u32,
-    /// Where customers reach it.
+    /// Address at which customers reach the branch.
     pub address: Address,
 }
 
@@ -36,36 +36,36 @@ pub struct Branch {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the bank has no branch {branch}; it has {}", list(known))]
 pub struct UnknownBranch {
-    /// What was asked for.
+    /// Number that was asked for.
     pub branch: u32,
-    /// What there is.
+    /// Numbers that the bank file lists.
     pub known: Vec<u32>,
 }
 
-/// A bank file that cannot be used.
+/// Error of a bank file.
 #[derive(Debug, Error)]
 pub enum BankFileError {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error("bank file {}: cannot {verb} it: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// `read` or `write`.
         verb: &'static str,
-        /// What the file system says.
+        /// Error of the file system.
         #[source]
         source: io::Error,
     },
-    /// It is not the JSON of a bank file.
+    /// The content is not the JSON of a bank file.
     #[error("bank file {}: {source}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What and where.
+        /// Error of the JSON, with its line.
         #[source]
         source: serde_json::Error,
     },
-    /// A field of it is wrong.
+    /// A field is wrong.
     #[error("bank file {}: {field}: {what}", path.display())]
     Field {
         /// The file.
@@ -77,7 +77,7 @@ pub enum BankFileError {
     },
 }
 
-/// As it stands in the file. The values are looked at one by one, so that an error can name the field.
+/// The content of a bank file. The values are checked one by one, so that an error can name the field.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawBankFile {
@@ -92,14 +92,14 @@ struct RawBranch {
     address: Value,
 }
 
-/// The field and what is wrong with it.
+/// A field, and what is wrong with it.
 type Wrong = (String, String);
 
 impl BankFile {
-    /// A bank file of these branches, in this order.
+    /// A bank file with these branches, in this order.
     ///
     /// # Errors
-    /// [`BankFileError::Field`], with an empty path, where there is no branch, or a number or an address stands twice.
+    /// [`BankFileError::Field`] with an empty path, if there is no branch, or if a number or an address occurs twice.
     pub fn new(bank_id: Uuid, branches: Vec<Branch>) -> Result<Self, BankFileError> {
         Self::checked(bank_id, branches).map_err(|(field, what)| BankFileError::Field {
             path: PathBuf::new(),
@@ -111,14 +111,14 @@ impl BankFile {
     /// Reads and checks the file.
     ///
     /// # Errors
-    /// Each names the file, and the field or the line.
+    /// The error names the file, and the field or the line.
     pub fn load(path: &Path) -> Result<Self, BankFileError> {
         let content = durable_file::read_bounded(path, FILE_LEN_MAX).map_err(|source| BankFileError::Io {
             path: path.to_owned(),
             verb: "read",
             source,
         })?;
-        // Some editors begin a file with a byte order mark.
+        // Some editors write a byte order mark.
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
         let raw: RawBankFile = serde_json::from_slice(content).map_err(|source| BankFileError::Json {
             path: path.to_owned(),
@@ -131,7 +131,7 @@ impl BankFile {
         })
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, completely or not at all.
     ///
     /// # Errors
     /// [`BankFileError::Io`].
@@ -146,7 +146,7 @@ impl BankFile {
         durable_file::replace(path, &content, Durability::Host).map_err(write_error)
     }
 
-    /// The bank.
+    /// Id of the bank.
     pub fn bank_id(&self) -> Uuid {
         self.bank_id
     }
@@ -156,10 +156,10 @@ impl BankFile {
         &self.branches
     }
 
-    /// Where one branch is reached.
+    /// Address of a branch.
     ///
     /// # Errors
-    /// [`UnknownBranch`], listing those that there are.
+    /// [`UnknownBranch`] if the file does not list the branch.
     pub fn address(&self, branch: u32) -> Result<&Address, UnknownBranch> {
         let found = self.branches.iter().find(|known| known.branch == branch);
         found.map(|known| &known.address).ok_or_else(|| UnknownBranch {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_saved_is_loaded() {
+    fn a_saved_file_is_loaded() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("bank.json");
         let branch = |branch: u32| Branch {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_error() {
+    fn a_byte_order_mark_is_ignored() {
         let text = format!("\u{feff}{{\"bank_id\":\"{ID}\",\"branches\":[{{\"branch\":1,\"address\":\"h:1\"}}]}}\r\n");
         assert_eq!(load(&text).expect("loaded").branches().len(), 1);
     }

@@ -12,10 +12,11 @@ use crate::bank_file::{BankFile, UnknownBranch};
 use crate::failure::{Attempted, Failure, Place, innermost};
 use bank_types::Address;
 
-/// Longest time to make a connection. A host that is up answers within a round trip; one that drops packets does not answer.
+/// Longest time to make a connection. A host that is up answers within a round trip; one that drops packets does not
+/// answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Interval of pings while a call waits. A branch that answers no ping counts as stopped: its connection ends, and another branch
-/// is asked.
+/// Interval of pings while a call waits. A branch that answers no ping counts as stopped: its connection ends, and
+/// another branch is asked.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -60,7 +61,8 @@ impl Branches {
         }
     }
 
-    /// Indices of the branches to ask: the first, then the others in turn. Branches that are known to be silent come last.
+    /// Indices of the branches to ask: the first, then the others in turn. Branches that are known to be silent come
+    /// last.
     pub(crate) fn order(&self, first: usize, failover: bool) -> Vec<usize> {
         let len = if failover { self.all.len() } else { 1 };
         let turn = (0..len).map(|step| (first + step) % self.all.len());
@@ -132,8 +134,8 @@ impl Known {
     }
 }
 
-/// Makes a connection of a customer. If this fails, nothing was sent. With `pings`, the connection ends when the branch answers
-/// none; that is useful if another branch can be asked.
+/// Makes a connection of a customer. If this fails, nothing was sent. With `pings`, the connection ends when the branch
+/// answers none; that is useful if another branch can be asked.
 pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Result<Channel, Attempted> {
     let mut endpoint = endpoint(place)?.tcp_nodelay(true).tcp_keepalive(Some(TCP_KEEPALIVE));
     if pings {
@@ -146,7 +148,8 @@ pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Re
     connected(place, timeout_at(give_up, endpoint.connect()).await)
 }
 
-/// Makes a connection of an operator and proves that the operator has the secret of the bank. If this fails, nothing was sent.
+/// Makes a connection of an operator and proves that the operator has the secret of the bank. If this fails, nothing
+/// was sent.
 pub(crate) async fn connect_as_operator(
     place: &Place,
     deadline: Instant,

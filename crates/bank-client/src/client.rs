@@ -1,5 +1,5 @@
-//! A customer's client. Each operation has one deadline, is retried while that can help, and its reply is checked against the
-//! session and recorded in it. A write keeps its request id through every retry.
+//! A customer's client. Each operation has one deadline, is retried while that can help, and its reply is checked
+//! against the session and recorded in it. A write keeps its request id through every retry.
 
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ impl Default for ClientOptions {
     }
 }
 
-/// A client of one bank. An operation names the branch to ask by its number. Without a number it asks the client's single address
-/// or the first branch of the bank file.
+/// A client of one bank. An operation names the branch to ask by its number. Without a number it asks the client's
+/// single address or the first branch of the bank file.
 #[derive(Debug)]
 pub struct Client {
     branches: Branches,
@@ -97,8 +97,8 @@ impl Client {
         Ok(self.reply(branch, stamp, attempts, value))
     }
 
-    /// Up to `page_size` accounts whose names come after `after` in byte order. An empty `after` begins with the first account; a
-    /// `page_size` of 0 stands for 1000.
+    /// Up to `page_size` accounts whose names come after `after` in byte order. An empty `after` begins with the first
+    /// account; a `page_size` of 0 stands for 1000.
     ///
     /// # Errors
     /// [`ReadError`]. The session is unchanged then.
@@ -136,8 +136,8 @@ impl Client {
         Ok(self.reply(branch, stamp, attempts, value))
     }
 
-    /// The last `limit` entries of an account, newest first, as a stream. A `limit` of 0 stands for all entries. One deadline holds
-    /// for the whole stream.
+    /// The last `limit` entries of an account, newest first, as a stream. A `limit` of 0 stands for all entries. One
+    /// deadline holds for the whole stream.
     ///
     /// # Errors
     /// [`ReadError`]. The session is unchanged then.

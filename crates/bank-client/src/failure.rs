@@ -39,7 +39,8 @@ pub enum Failure {
         /// Message of the operating system.
         detail: String,
     },
-    /// The branch and this program failed to authenticate each other, for example because their secrets differ. Nothing was sent.
+    /// The branch and this program failed to authenticate each other, for example because their secrets differ. Nothing
+    /// was sent.
     #[error("{message}")]
     Unauthenticated {
         /// Branch that was asked.

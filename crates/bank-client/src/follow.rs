@@ -1,5 +1,5 @@
-//! Follows an account at one branch: shows each entry once, in order, as it reaches that branch. The branch does the waiting: a
-//! read that asks for the next position is answered when the branch has applied it.
+//! Follows an account at one branch: shows each entry once, in order, as it reaches that branch. The branch does the
+//! waiting: a read that asks for the next position is answered when the branch has applied it.
 
 use bank_types::{Level, Position};
 
@@ -30,7 +30,8 @@ pub struct Follow {
 /// Result of one attempt to read more.
 #[derive(Debug)]
 pub enum News {
-    /// The branch has applied more commands. These are their entries of the account, oldest first; the list may be empty.
+    /// The branch has applied more commands. These are their entries of the account, oldest first; the list may be
+    /// empty.
     Entries(Reply<Vec<Entry>>),
     /// The deadline passed. The branch answers and has applied no more commands.
     Nothing,
@@ -39,8 +40,8 @@ pub enum News {
 }
 
 impl Client {
-    /// Follows an account at one branch. The reply has its last `limit` entries, oldest first. [`Follow::next`] returns later
-    /// entries and waits for them as long as an operation of this client may take.
+    /// Follows an account at one branch. The reply has its last `limit` entries, oldest first. [`Follow::next`] returns
+    /// later entries and waits for them as long as an operation of this client may take.
     ///
     /// # Errors
     /// [`ReadError`].

@@ -1,4 +1,5 @@
-//! The calls of an operator: to found a bank, to change its branches, and to ask a branch for its status or its journal.
+//! The calls of an operator: to found a bank, to change its branches, and to ask a branch for its status or its
+//! journal.
 //!
 //! There are no retries. A call that was cut short may be repeated as it was.
 
@@ -40,8 +41,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// A client that asks the branch at this address. A call may take this long. Without a secret it can only make the calls that
-    /// change nothing: [`Operator::status`] and [`Operator::export`].
+    /// A client that asks the branch at this address. A call may take this long. Without a secret it can only make the
+    /// calls that change nothing: [`Operator::status`] and [`Operator::export`].
     pub fn at(address: Address, timeout: Duration) -> Self {
         Self {
             address,
@@ -58,12 +59,13 @@ impl Operator {
         }
     }
 
-    /// Founds a bank on these branches, which must all have the same secret. `voters` is the number of branches that vote; 0
-    /// leaves the number to the bank.
+    /// Founds a bank on these branches, which must all have the same secret. `voters` is the number of branches that
+    /// vote; 0 leaves the number to the bank.
     ///
     /// # Errors
-    /// [`Failure::Precondition`] if one of the branches has a bank already or another secret. [`Failure::Unauthenticated`] if the
-    /// branch that is asked has another secret. After any other failure the call may be repeated as it was.
+    /// [`Failure::Precondition`] if one of the branches has a bank already or another secret.
+    /// [`Failure::Unauthenticated`] if the branch that is asked has another secret. After any other failure the call
+    /// may be repeated as it was.
     pub async fn init(&self, branches: &[Branch], opening_balance: i64, voters: u32) -> Result<Founded, OperatorError> {
         let message = v1::InitRequest {
             branches: branches.iter().map(v1::BranchAddress::from).collect(),
@@ -74,12 +76,13 @@ impl Operator {
         self.decoded(reply.await?)
     }
 
-    /// Makes a branch that has no bank a branch of this one. It takes the place of a lost branch with the same number, or joins
-    /// as a further branch that does not vote.
+    /// Makes a branch that has no bank a branch of this one. It takes the place of a lost branch with the same number,
+    /// or joins as a further branch that does not vote.
     ///
     /// # Errors
-    /// [`Failure::Precondition`] if the branch is of another bank or was removed from this one, or if the branch that it would
-    /// replace still answers. [`Failure::Unfinished`] if the branch has not caught up in time; the join goes on by itself.
+    /// [`Failure::Precondition`] if the branch is of another bank or was removed from this one, or if the branch that
+    /// it would replace still answers. [`Failure::Unfinished`] if the branch has not caught up in time; the join goes
+    /// on by itself.
     pub async fn join(&self, branch: &Branch) -> Result<Joined, OperatorError> {
         let message = v1::JoinRequest {
             branch: Some(branch.into()),
@@ -91,7 +94,8 @@ impl Operator {
     /// Makes a branch a voter.
     ///
     /// # Errors
-    /// [`Failure::Precondition`] if the branch does not exist or does not answer, or if 5 branches vote or are to vote already.
+    /// [`Failure::Precondition`] if the branch does not exist or does not answer, or if 5 branches vote or are to vote
+    /// already.
     pub async fn promote(&self, branch: u32) -> Result<Promoted, OperatorError> {
         let message = v1::PromoteRequest { branch };
         let reply = self.ask(message, async |mut stub: Stub, request| stub.promote(request).await);
@@ -101,7 +105,8 @@ impl Operator {
     /// Removes a branch from the bank, and with it a branch that was to take its place.
     ///
     /// # Errors
-    /// [`Failure::Precondition`] if the branch does not exist, or if too few of the remaining voters answer to decide anything.
+    /// [`Failure::Precondition`] if the branch does not exist, or if too few of the remaining voters answer to decide
+    /// anything.
     pub async fn remove(&self, branch: u32) -> Result<Removed, OperatorError> {
         let message = v1::RemoveRequest { branch };
         let reply = self.ask(message, async |mut stub: Stub, request| stub.remove(request).await);
@@ -117,8 +122,8 @@ impl Operator {
         self.decoded(self.ask(v1::GetStatusRequest {}, call).await?)
     }
 
-    /// The commands that the branch has applied after this position, as a stream. The timeout holds for its beginning and for
-    /// each further message.
+    /// The commands that the branch has applied after this position, as a stream. The timeout holds for its beginning
+    /// and for each further message.
     ///
     /// # Errors
     /// As for [`Operator::status`], and [`Failure::Precondition`] if the branch has no bank.

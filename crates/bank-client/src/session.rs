@@ -1,5 +1,5 @@
-//! A customer's session: what it has seen of the bank, and its write whose outcome is not known. A session goes from branch to
-//! branch with its customer; no branch stores it.
+//! A customer's session: what it has seen of the bank, and its write whose outcome is not known. A session goes from
+//! branch to branch with its customer; no branch stores it.
 
 use bank_types::{Level, Position, Propagation, RequestId, Write};
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,8 @@ pub struct PendingWrite {
     pub action: Write,
     /// Branches that the reply waits for.
     pub propagation: Propagation,
-    /// The write may have been sent before, so that a later attempt that was not applied does not settle it. The field is not
-    /// stored. It is true for a write that was read from a file, because its earlier attempts are not known.
+    /// The write may have been sent before, so that a later attempt that was not applied does not settle it. The field
+    /// is not stored. It is true for a write that was read from a file, because its earlier attempts are not known.
     #[serde(skip, default = "yes")]
     pub in_doubt: bool,
 }
@@ -90,7 +90,8 @@ impl Session {
         }
     }
 
-    /// Records the reply to a read. A read at any level counts, also at `eventual`, because the customer has seen its state.
+    /// Records the reply to a read. A read at any level counts, also at `eventual`, because the customer has seen its
+    /// state.
     ///
     /// # Errors
     /// The reply is of another bank, or from before `needed`. The session is unchanged then.
@@ -107,8 +108,8 @@ impl Session {
     /// Records the reply to a write, accepted or refused. `repeated` says that the request id had been decided before.
     ///
     /// # Errors
-    /// The reply is of another bank, or a new write is at or before the highest position that the session has seen. The session
-    /// is unchanged then.
+    /// The reply is of another bank, or a new write is at or before the highest position that the session has seen. The
+    /// session is unchanged then.
     pub fn saw_write(&mut self, bank_id: Uuid, position: Position, repeated: bool) -> Result<(), SessionBreach> {
         self.check_bank(bank_id)?;
         if !repeated && position <= self.seen() {

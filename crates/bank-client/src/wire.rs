@@ -1,5 +1,5 @@
-//! Conversions between the generated types and this crate's. A reply that lacks what the protocol promises is an error in
-//! words.
+//! Conversions between the generated types and this crate's. A reply that lacks what the protocol promises is an error
+//! in words.
 
 use bank_proto::v1;
 use bank_types::{Position, RefusalReason, RequestId};

@@ -1,5 +1,5 @@
-//! The client against branches that fail, hang and lie: one id through all retries, three outcomes never confused,
-//! failover, and nothing stale ever shown.
+//! Tests the client against branches that fail, hang and lie: one request id through all retries, three outcomes that
+//! are never confused, failover, and no stale answer.
 
 mod fake;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 const NOT_APPLIED: Option<&str> = Some("not-applied");
 
-/// Long enough for any machine, and never waited out by a test that passes.
+/// A timeout that is long enough for any machine. No test that passes waits for its end.
 fn patient() -> ClientOptions {
     ClientOptions {
         timeout: Duration::from_secs(30),
@@ -23,7 +23,7 @@ fn patient() -> ClientOptions {
     }
 }
 
-/// For tests in which the deadline has to pass.
+/// A timeout for tests in which the deadline passes.
 fn hasty() -> ClientOptions {
     ClientOptions {
         timeout: Duration::from_millis(400),

@@ -6,13 +6,13 @@ use crate::account::Account;
 use crate::entry::Entry;
 use crate::outcome::Remembered;
 
-/// Number of refusals that are remembered, the newest ones. An accepted write is remembered as long as its entry exists. A
-/// refusal leaves no entry, so without a bound a flood of refused writes would grow the books without end. A retry comes within
-/// seconds; at 10,000 refusals a second this bound is more than a minute of them.
+/// Number of refusals that are remembered, the newest ones. An accepted write is remembered as long as its entry
+/// exists. A refusal leaves no entry, so without a bound a flood of refused writes would grow the books without end. A
+/// retry comes within seconds; at 10,000 refusals a second this bound is more than a minute of them.
 pub const REFUSALS_REMEMBERED_MAX: u64 = 1 << 20;
 
-/// The state that [`Ledger::apply`](crate::Ledger::apply) reads and records. All calls of one command take effect together; if
-/// one of them fails, the books must not be used any more.
+/// The state that [`Ledger::apply`](crate::Ledger::apply) reads and records. All calls of one command take effect
+/// together; if one of them fails, the books must not be used any more.
 pub trait Books {
     /// Error of reading or recording. [`std::convert::Infallible`] for books in memory.
     type Error;

@@ -7,8 +7,8 @@ use bank_types::{AccountName, Amount, RequestId};
 pub struct Command {
     /// Request id that the customer gave the write. Each request id is decided once.
     pub request_id: RequestId,
-    /// Time at which a branch took the write, by its clock: microseconds since 1970 (UTC). It is shown to customers and decides
-    /// nothing.
+    /// Time at which a branch took the write, by its clock: microseconds since 1970 (UTC). It is shown to customers and
+    /// decides nothing.
     pub time_us: i64,
     /// What the command does.
     pub action: Action,
@@ -19,8 +19,8 @@ pub struct Command {
 pub enum Action {
     /// Opens `main` with the bank's opening balance: the first command of every journal.
     Found {
-        /// Opening balance in minor units. A negative one is refused: branches do not propose it, and no account is ever below
-        /// zero.
+        /// Opening balance in minor units. A negative one is refused: branches do not propose it, and no account is
+        /// ever below zero.
         opening_balance: i64,
     },
     /// Opens an account with a balance of 0.

@@ -9,15 +9,16 @@ use crate::account::Account;
 use crate::command::{Action, Command};
 use crate::outcome::{Applied, Outcome, Refusal};
 
-/// What a command adds to the digest. The log entry of the command says which rule applies, so that branches of different
-/// versions come to the same digest.
+/// What a command adds to the digest. The log entry of the command says which rule applies, so that branches of
+/// different versions come to the same digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DigestRule {
-    /// The command, its outcome, and the position at which its request id was decided. Log entries from before the other rule
-    /// have this one.
+    /// The command, its outcome, and the position at which its request id was decided. Log entries from before the
+    /// other rule have this one.
     Outcomes,
-    /// In addition, the accounts as they were read for the decision. A wrong balance then shows at the first command that reads
-    /// it, even if the outcome does not depend on it, such as the balance of the account that a transfer pays.
+    /// In addition, the accounts as they were read for the decision. A wrong balance then shows at the first command
+    /// that reads it, even if the outcome does not depend on it, such as the balance of the account that a transfer
+    /// pays.
     Reads,
 }
 
@@ -26,12 +27,12 @@ impl DigestRule {
     pub const NEWEST: Self = Self::Reads;
 }
 
-/// The accounts that the decision on one command read, in the order of the reads. `None` stands for an account that does not
-/// exist.
+/// The accounts that the decision on one command read, in the order of the reads. `None` stands for an account that
+/// does not exist.
 pub(crate) type Reads = Vec<(AccountName, Option<Account>)>;
 
-/// SHA-256, chained over every decided command by its [`DigestRule`]. Two branches with the same digest at the same position
-/// have made the same decisions from the same balances. With different digests, their books differ.
+/// SHA-256, chained over every decided command by its [`DigestRule`]. Two branches with the same digest at the same
+/// position have made the same decisions from the same balances. With different digests, their books differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest(pub [u8; 32]);
 

@@ -1,11 +1,11 @@
 //! The ledger: the rules by which the bank decides each command, and what an accepted command does to the books.
 //!
-//! The crate is pure: it reads no file, no socket, no clock and no random number. Every branch that applies the same commands in
-//! the same order therefore reaches the same books.
+//! The crate is pure: it reads no file, no socket, no clock and no random number. Every branch that applies the same
+//! commands in the same order therefore reaches the same books.
 //!
-//! In reading order: commands and decisions ([`command`], [`outcome`]), the books ([`account`], [`entry`], [`books`]), and the
-//! rules ([`mod@apply`]). The caller decides where the books are kept and implements [`Books`]; [`MemoryBooks`] keeps them in
-//! memory. [`digest`] is a hash over every decision, by which branches compare their books.
+//! In reading order: commands and decisions ([`command`], [`outcome`]), the books ([`account`], [`entry`], [`books`]),
+//! and the rules ([`mod@apply`]). The caller decides where the books are kept and implements [`Books`]; [`MemoryBooks`]
+//! keeps them in memory. [`digest`] is a hash over every decision, by which branches compare their books.
 //!
 //! ```
 //! use bank_ledger::{AccountName, Action, Amount, Command, Ledger, MemoryBooks, Outcome, Refusal, RequestId};

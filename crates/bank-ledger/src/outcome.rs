@@ -21,7 +21,8 @@ pub enum Outcome {
 /// The decision on a request id, as the command that asked for it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// Position at which the request id was decided: the position of this command, or an earlier one if it is `repeated`.
+    /// Position at which the request id was decided: the position of this command, or an earlier one if it is
+    /// `repeated`.
     pub position: Position,
     /// The decision.
     pub outcome: Outcome,

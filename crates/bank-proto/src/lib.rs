@@ -9,8 +9,8 @@ mod convert;
 
 pub use convert::UnknownValue;
 
-/// Package `bank.v1`: calls of customers ([`v1::bank_service_client`]), of operators ([`v1::operator_service_client`]) and between
-/// branches ([`v1::branch_service_client`]).
+/// Package `bank.v1`: calls of customers ([`v1::bank_service_client`]), of operators ([`v1::operator_service_client`])
+/// and between branches ([`v1::branch_service_client`]).
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod v1 {
     tonic::include_proto!("bank.v1");

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Address of a branch: `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address in brackets; the port is 1 to
-/// 65535.
+/// Address of a branch: `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address in brackets; the port is 1
+/// to 65535.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Address(String);
@@ -64,8 +64,8 @@ impl Address {
         &self.0
     }
 
-    /// Whether the address is one of this host's own (loopback): `localhost`, 127.0.0.0/8 or `[::1]`. What is sent there does
-    /// not leave the host.
+    /// Whether the address is one of this host's own (loopback): `localhost`, 127.0.0.0/8 or `[::1]`. What is sent
+    /// there does not leave the host.
     pub fn is_loopback(&self) -> bool {
         let host = self.0.rsplit_once(':').map_or("", |(host, _)| host);
         let ip = without_brackets(host).unwrap_or(host).parse::<IpAddr>();

@@ -14,8 +14,8 @@ pub enum Level {
     ReadYourWrites,
     /// At least what the session has read before.
     MonotonicReads,
-    /// At least what the session has written or read before. Because writes are totally ordered, this gives all four session
-    /// guarantees.
+    /// At least what the session has written or read before. Because writes are totally ordered, this gives all four
+    /// session guarantees.
     #[default]
     Session,
     /// Linearizable: every write that was acknowledged to any customer before the read began.

@@ -1,7 +1,7 @@
 //! The vocabulary of the bank: the types that its programs and files have in common, each defined once.
 //!
-//! A type checks its values where they are made, and has one spelling for text (`Display`, `FromStr`) and for JSON (`serde`).
-//! Words in JSON are written in kebab-case. The crate holds no rules of the bank and does no I/O.
+//! A type checks its values where they are made, and has one spelling for text (`Display`, `FromStr`) and for JSON
+//! (`serde`). Words in JSON are written in kebab-case. The crate holds no rules of the bank and does no I/O.
 //!
 //! In reading order:
 //!

@@ -144,7 +144,8 @@ words!(WriteResult {
     Fail = "fail",
 });
 
-/// Reads a reason, in kebab-case or in the older snake_case. A later version of the customer's program may write others.
+/// Reads a reason, in kebab-case or in the older snake_case. A later version of the customer's program may write
+/// others.
 fn known_reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RefusalReason>, D::Error> {
     let word = Option::<String>::deserialize(deserializer)?;
     Ok(word.and_then(|word| word.replace('_', "-").parse().ok()))

@@ -10,8 +10,8 @@ pub struct UnknownWord {
     pub known: Vec<&'static str>,
 }
 
-/// Gives an enum without data its words: `ALL`, `as_str`, `Display` and `FromStr`. The enum's `serde` attributes spell the same
-/// words in JSON; the test of this module compares the two.
+/// Gives an enum without data its words: `ALL`, `as_str`, `Display` and `FromStr`. The enum's `serde` attributes spell
+/// the same words in JSON; the test of this module compares the two.
 macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
         impl $type {

@@ -46,12 +46,12 @@ pub struct Shared {
     /// Branches that a write waits for: quorum or all [default: quorum]
     #[arg(long, global = true, value_name = "PROPAGATION")]
     pub propagation: Option<String>,
-    /// Keeps the session in this file, which is made if it is missing. A write is in the file before it is sent. If its outcome
-    /// is unknown, the next run settles it
+    /// Keeps the session in this file, which is made if it is missing. A write is in the file before it is sent. If its
+    /// outcome is unknown, the next run settles it
     #[arg(long, global = true, value_name = "FILE")]
     pub session: Option<PathBuf>,
-    /// Request id of the write, a UUID. The same id again returns the first outcome. "Not applied" speaks of this run only:
-    /// earlier runs with the same id are known from --session alone [default: a new id]
+    /// Request id of the write, a UUID. The same id again returns the first outcome. "Not applied" speaks of this run
+    /// only: earlier runs with the same id are known from --session alone [default: a new id]
     #[arg(long, global = true, value_name = "UUID")]
     pub request_id: Option<String>,
     /// Longest time of an operation with its retries: 1ms to 60s [default: 10s]
@@ -139,8 +139,8 @@ Examples:
     },
     /// Shows the account's entries as they reach the branch, until Ctrl-C
     #[command(
-        after_help = "The watch begins with the newest entries and stays with one branch. If the branch goes away, the watch waits until it is
-back, and goes on where it was. Each entry is shown once.
+        after_help = "The watch begins with the newest entries and stays with one branch. If the branch goes
+away, the watch waits until it is back, and goes on where it was. Each entry is shown once.
 
 Examples:
   customer-cli --branch 127.0.0.1:50001 watch
@@ -176,8 +176,8 @@ Examples:
   customer-cli --bank bank.json replay < events.json
   customer-cli --bank bank.json --session s.json --level strong replay < events.jsonl")]
     Replay {
-        /// Reads the events from the first line of stdin, as an array, and stops at once when stdin ends, because the program
-        /// at its other end is gone
+        /// Reads the events from the first line of stdin, as an array, and stops at once when stdin ends, because the
+        /// program at its other end is gone
         #[arg(long)]
         stop_with_stdin: bool,
     },

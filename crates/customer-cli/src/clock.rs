@@ -2,8 +2,8 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Microseconds of the host's monotonic clock. Every process of the host has the same clock, so that the records of customers and
-/// branches can be put in one order.
+/// Microseconds of the host's monotonic clock. Every process of the host has the same clock, so that the records of
+/// customers and branches can be put in one order.
 pub(crate) fn monotonic_us() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (

@@ -1,5 +1,5 @@
-//! The events of a replay: a JSON array, or one JSON object per line. All events are checked before anything is sent, and each
-//! error names its line.
+//! The events of a replay: a JSON array, or one JSON object per line. All events are checked before anything is sent,
+//! and each error names its line.
 
 use bank_types::{AccountName, Amount, EventId, Interface, Level, RequestId, Write};
 use serde::Deserialize;

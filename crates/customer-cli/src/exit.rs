@@ -19,8 +19,8 @@ pub enum Exit {
     NotApplied,
     /// 5: a write may have been applied, or may still be.
     Unknown,
-    /// 141, the code that a shell gives for the end by SIGPIPE: a replay stopped because its output is not read any more, or because
-    /// the program at the other end of its stdin is gone.
+    /// 141, the code that a shell gives for the end by SIGPIPE: a replay stopped because its output is not read any
+    /// more, or because the program at the other end of its stdin is gone.
     NobodyReads,
 }
 

@@ -1,4 +1,5 @@
-//! Values that people type: amounts, account names, request ids, durations. Each error says what a right value looks like.
+//! Values that people type: amounts, account names, request ids, durations. Each error says what a right value looks
+//! like.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The verbs that read. The session's pending write is settled first. If its outcome stays unknown, the read goes on, because the
-//! session guarantees cover acknowledged writes only.
+//! The verbs that read. The session's pending write is settled first. If its outcome stays unknown, the read goes on,
+//! because the session guarantees cover acknowledged writes only.
 
 use std::io::Write;
 

@@ -1,8 +1,8 @@
-//! Replays a list of events as one customer, one after the other. Each outcome is printed as one JSON line as soon as it is
-//! known.
+//! Replays a list of events as one customer, one after the other. Each outcome is printed as one JSON line as soon as
+//! it is known.
 //!
-//! A session does not start a write before the outcome of the previous one is known. After a write whose outcome is unknown at
-//! its deadline nothing more is sent.
+//! A session does not start a write before the outcome of the previous one is known. After a write whose outcome is
+//! unknown at its deadline nothing more is sent.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! The session file. It is read when the program starts, replaced whole after each change, and locked in between, so that two runs
-//! with one session go one after the other.
+//! The session file. It is read when the program starts, replaced whole after each change, and locked in between, so
+//! that two runs with one session go one after the other.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};

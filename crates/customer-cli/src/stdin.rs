@@ -1,5 +1,5 @@
-//! The stdin of a replay. It is read to its end, or only its first line if its end is the sign that the program that started this
-//! customer is gone.
+//! The stdin of a replay. It is read to its end, or only its first line if its end is the sign that the program that
+//! started this customer is gone.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::process;
@@ -27,8 +27,9 @@ pub fn whole() -> Result<Vec<u8>, EventsError> {
     bounded(read, content)
 }
 
-/// Reads the first line of stdin. From then on the end of stdin ends this process at once. A write that is under way stays in the
-/// session file, which is complete at every instant because it is replaced whole. An incomplete line counts as the end of stdin.
+/// Reads the first line of stdin. From then on the end of stdin ends this process at once. A write that is under way
+/// stays in the session file, which is complete at every instant because it is replaced whole. An incomplete line
+/// counts as the end of stdin.
 ///
 /// # Errors
 /// Stdin cannot be read or watched, or is too large.

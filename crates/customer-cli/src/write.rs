@@ -1,8 +1,8 @@
-//! Sends one write. The write is in the session file before it is sent, and an earlier write whose outcome is unknown is settled
-//! first.
+//! Sends one write. The write is in the session file before it is sent, and an earlier write whose outcome is unknown
+//! is settled first.
 //!
-//! A command that repeats the earlier write settles it: its outcome is the result, and no second write is sent. With any other
-//! command the earlier write is settled first, and then the new one is sent.
+//! A command that repeats the earlier write settles it: its outcome is the result, and no second write is sent. With
+//! any other command the earlier write is settled first, and then the new one is sent.
 
 use bank_client::{Client, Decision, PendingWrite, Reply, WriteError, WriteOutcome};
 use bank_types::CallOutcome;
@@ -86,8 +86,8 @@ fn repeats(earlier: &PendingWrite, write: &PendingWrite, named: bool) -> bool {
     }
 }
 
-/// Settles the session's pending write, if there is one, and reports its outcome on stderr. Returns the error if the outcome is still
-/// unknown.
+/// Settles the session's pending write, if there is one, and reports its outcome on stderr. Returns the error if the
+/// outcome is still unknown.
 ///
 /// # Errors
 /// The session file cannot be written.

@@ -33,12 +33,12 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Resul
     sync_directory(&path, durability)
 }
 
-/// Writes a new file that its owner alone can read (mode 0600). It appears whole, so that another process that looks at the
-/// same time reads all of it or finds no file.
+/// Writes a new file that its owner alone can read (mode 0600). It appears whole, so that another process that looks at
+/// the same time reads all of it or finds no file.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where anything is at the path already, which is left as it was, and any error of the
-/// file system.
+/// [`io::ErrorKind::AlreadyExists`] where anything is at the path already, which is left as it was, and any error of
+/// the file system.
 pub fn create_private(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
     // A temporary file has mode 0600. It is linked to its place only when it is whole.
     let file = written(&temporary(), path, content, durability)?;
@@ -77,8 +77,8 @@ fn sync_directory(path: &Path, durability: Durability) -> io::Result<()> {
 /// Reads the regular file at `path`.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] where it is a directory, a FIFO or a device, [`io::ErrorKind::FileTooLarge`] where it has
-/// more than `len_max` bytes, and any error of the file system.
+/// [`io::ErrorKind::InvalidInput`] where it is a directory, a FIFO or a device, [`io::ErrorKind::FileTooLarge`] where
+/// it has more than `len_max` bytes, and any error of the file system.
 pub fn read_bounded(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     // The type is checked before the file is opened, because opening a FIFO would wait for a writer.
     if !fs::metadata(path)?.is_file() {

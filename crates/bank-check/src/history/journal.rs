@@ -51,7 +51,7 @@ pub struct Applied {
     pub balance: i64,
     /// For a transfer, balance of the account that is paid, right after the command.
     pub to_balance: Option<i64>,
-    /// Time at which this branch applied the command, by the clock of the run. `None` if the branch does not know it, or if it
-    /// applied the command before that clock began.
+    /// Time at which this branch applied the command, by the clock of the run. `None` if the branch does not know it,
+    /// or if it applied the command before that clock began.
     pub applied_us: Option<u64>,
 }

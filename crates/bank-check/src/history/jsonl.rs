@@ -1,5 +1,5 @@
-//! Reads and writes the JSON lines of a run folder. It works on text, not on files. A line that it does not understand is an
-//! error that names the file and the line.
+//! Reads and writes the JSON lines of a run folder. It works on text, not on files. A line that it does not understand
+//! is an error that names the file and the line.
 
 use super::journal::{Journal, JournalLine};
 use super::operation::Operation;
@@ -49,8 +49,8 @@ const HISTORY_FILE: &str = "history.jsonl";
 impl History {
     /// Reads a run from the text of `history.jsonl` and the name and text of each journal. Empty lines are ignored.
     ///
-    /// `branches` then holds each branch that was asked, that answered, or that has a journal. If the bank has more branches,
-    /// the caller adds them, so that their missing journals are reported.
+    /// `branches` then holds each branch that was asked, that answered, or that has a journal. If the bank has more
+    /// branches, the caller adds them, so that their missing journals are reported.
     ///
     /// # Errors
     /// Names the first line that is wrong and what is wrong with it.

@@ -245,7 +245,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Outcome of a customer's record. A refusal for a reason that is not known here cannot be judged, so it is `Unknown`.
+    /// Outcome of a customer's record. A refusal for a reason that is not known here cannot be judged, so it is
+    /// `Unknown`.
     fn of(record: &OperationRecord) -> Self {
         match (record.outcome, record.reason) {
             (CallOutcome::Answered, _) => Outcome::Answered,

@@ -54,8 +54,8 @@ pub struct AppliedCommand {
     pub to_balance: Option<i64>,
     /// Time at which a branch took the command, by that branch's clock: microseconds since 1970 (UTC). 0 for a refusal.
     pub time_us: i64,
-    /// Time at which this branch applied the command: microseconds of its host's monotonic clock. `None` if it is not known any
-    /// more.
+    /// Time at which this branch applied the command: microseconds of its host's monotonic clock. `None` if it is not
+    /// known any more.
     pub applied_us: Option<u64>,
 }
 
@@ -118,7 +118,8 @@ impl Journal {
     /// The next command, or `None` after the last one.
     ///
     /// # Errors
-    /// The connection broke, or the next message did not come in time. The commands so far are right, but there may be more.
+    /// The connection broke, or the next message did not come in time. The commands so far are right, but there may be
+    /// more.
     pub async fn next(&mut self) -> Result<Option<AppliedCommand>, Failure> {
         while self.ready.is_empty() {
             match next_message(&self.at, self.timeout, &mut self.rest).await? {
