@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Certainty;
+use crate::certainty::Certainty;
 use crate::words::words;
 
 /// How a call of a customer ended, as the customer knows it.

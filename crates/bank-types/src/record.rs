@@ -3,8 +3,14 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use crate::account_name::AccountName;
+use crate::call_outcome::CallOutcome;
+use crate::level::Level;
+use crate::position::Position;
+use crate::propagation::Propagation;
+use crate::refusal_reason::RefusalReason;
+use crate::request_id::RequestId;
 use crate::words::words;
-use crate::{AccountName, CallOutcome, Level, Position, Propagation, RefusalReason, RequestId};
 
 /// What a customer asked in one event of a replay and how the call ended.
 ///

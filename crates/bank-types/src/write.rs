@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountName, Amount};
+use crate::account_name::AccountName;
+use crate::amount::Amount;
 
 /// A request of a customer that changes the books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
