@@ -9,7 +9,8 @@
 //! - [`Write`]: a request of a customer that changes the books.
 //! - [`Level`], [`Propagation`]: what a customer asks of a read and of a write.
 //! - [`RefusalReason`], [`Certainty`], [`CallOutcome`]: what became of a request.
-//! - [`OperationRecord`]: one line of `customer-cli replay`, which holds all of these.
+//! - [`parse_duration`]: durations as people write them.
+//! - [`OperationRecord`]: one line of `customer-cli replay`, which holds most of these.
 //!
 //! ```
 //! use bank_types::{AccountName, Amount, Level, RefusalReason, Write};
@@ -32,6 +33,7 @@ mod address;
 mod amount;
 mod call_outcome;
 mod certainty;
+mod duration;
 mod level;
 mod position;
 mod propagation;
@@ -46,6 +48,7 @@ pub use address::{Address, AddressError};
 pub use amount::{Amount, AmountError};
 pub use call_outcome::CallOutcome;
 pub use certainty::Certainty;
+pub use duration::parse_duration;
 pub use level::Level;
 pub use position::Position;
 pub use propagation::Propagation;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bank_auth::Secret;
+use bank_types::parse_duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::address;
@@ -349,17 +350,7 @@ fn numbered_address(text: &str) -> Result<(u32, String), String> {
 
 /// Reads `500ms`, `2s`: whole numbers only.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let value: Option<u64> = digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())
-        .flatten();
-    let duration = match (value, &text[digits.len()..]) {
-        (Some(value), "ms") => Duration::from_millis(value),
-        (Some(value), "s") => Duration::from_secs(value),
-        _ => return Err(format!("{text:?} is no duration: give 500ms or 2s, say")),
-    };
+    let duration = parse_duration(text).ok_or_else(|| format!("{text:?} is no duration: give 500ms or 2s, say"))?;
     if (ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&duration) {
         return Ok(duration);
     }

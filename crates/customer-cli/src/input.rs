@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bank_types::{AccountName, Amount, RequestId};
+use bank_types::{AccountName, Amount, RequestId, parse_duration};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -85,18 +85,7 @@ pub fn lasting(text: &str) -> Result<Duration, InputError> {
 }
 
 fn duration(text: &str, max: Duration) -> Option<Duration> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(end);
-    let unit_ms = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
-    };
-    let ms = unit_ms.and_then(|unit_ms| digits.parse::<u64>().ok()?.checked_mul(unit_ms));
-    ms.map(Duration::from_millis)
-        .filter(|duration| !duration.is_zero() && *duration <= max)
+    parse_duration(text).filter(|duration| !duration.is_zero() && *duration <= max)
 }
 
 /// A text as a terminal may show it: quoted, control characters escaped, not too long.

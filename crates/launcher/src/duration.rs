@@ -1,5 +1,6 @@
 //! Durations as people write them on a command line: `500ms`, `10s`, `1m`.
 
+use bank_types::parse_duration;
 use std::time::Duration;
 
 /// A branch waits no longer, and a customer's process takes no longer deadline.
@@ -23,16 +24,7 @@ pub fn parse_moment(text: &str) -> Result<Duration, String> {
 }
 
 fn read(text: &str) -> Option<Duration> {
-    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(unit);
-    let number: Option<u64> = digits.parse().ok();
-    let duration = match (number, unit) {
-        (Some(number), "ms") => Some(Duration::from_millis(number)),
-        (Some(number), "s") => Some(Duration::from_secs(number)),
-        (Some(number), "m") => number.checked_mul(60).map(Duration::from_secs),
-        _ => None,
-    };
-    duration.filter(|duration| *duration <= DURATION_MAX)
+    parse_duration(text).filter(|duration| *duration <= DURATION_MAX)
 }
 
 #[cfg(test)]
