@@ -36,7 +36,7 @@ impl<W: Write> Reader<'_, W> {
             .await?
             .is_some()
         {
-            note("reading all the same: what is read may lack that write");
+            note("the read goes on, and its answer may lack that write");
         }
         Ok(())
     }

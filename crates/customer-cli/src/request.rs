@@ -93,12 +93,12 @@ impl Request {
         let task = task(verb, &shared)?;
         if let (Some(_), false) = (&shared.request_id, matches!(task, Task::Write { .. })) {
             return Err(InputError(
-                "--request-id names a write; this verb sends none, or gives each its own".into(),
+                "--request-id names a write; this verb sends no write, or gives each write an id of its own".into(),
             ));
         }
         if matches!(task, Task::Watch { .. }) && (shared.session.is_some() || shared.level.is_some()) {
             return Err(InputError(
-                "watch shows what reaches a branch, whoever wrote it: leave --session and --level out".into(),
+                "watch shows the entries of every customer and has no session: leave --session and --level out".into(),
             ));
         }
         let mut options = ClientOptions {
@@ -146,7 +146,7 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
     let write = |write| Task::Write { write, request_id };
     let none_named = || match shared.account {
         Some(_) => Err(InputError(
-            "--account has no place here: the verb itself says which account it means".into(),
+            "--account has no place here: this verb names its account itself, or needs none".into(),
         )),
         None => Ok(()),
     };
@@ -207,7 +207,7 @@ fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
             account,
             stop_with_stdin,
         },
-        Verb::Completions { .. } => return Err(InputError("completions ask no branch".into())),
+        Verb::Completions { .. } => return Err(InputError("completions need no branch".into())),
     })
 }
 

@@ -64,7 +64,7 @@ pub async fn write<W: std::io::Write>(
     let saved = store.save();
     if settled && result.is_ok() {
         note(&format!(
-            "this settled the earlier {}, whose outcome was unknown; no second one was sent (run it again for one)",
+            "this settled the earlier {}, whose outcome was unknown; no second write was sent (run the command again to send one)",
             write.action
         ));
     }
