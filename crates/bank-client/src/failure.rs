@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bank_proto::metadata;
 use bank_types::{Address, Certainty, Position, RequestId};
 use thiserror::Error;
 use tonic::{Code, Status};
@@ -267,8 +268,8 @@ impl Attempted {
                 detail: innermost(transport),
             });
         }
-        let certainty = match text(status, "bank-fate") {
-            Some("not-applied") => Certainty::NotApplied,
+        let certainty = match text(status, metadata::FATE) {
+            Some(metadata::NOT_APPLIED) => Certainty::NotApplied,
             _ => Certainty::Unknown,
         };
         let message = status.message().to_owned();
@@ -279,7 +280,10 @@ impl Attempted {
             Code::FailedPrecondition => Failure::Precondition { at, message },
             Code::NotFound => Failure::NoSuchAccount { at, message },
             Code::AlreadyExists => Failure::IdInUse { at, message },
-            Code::DeadlineExceeded => match (number(status, "bank-position"), number(status, "bank-position-needed")) {
+            Code::DeadlineExceeded => match (
+                number(status, metadata::POSITION),
+                number(status, metadata::POSITION_NEEDED),
+            ) {
                 (Some(position), Some(needed)) if position < needed => Failure::Behind { at, position, needed },
                 _ => Failure::TimedOut { at },
             },

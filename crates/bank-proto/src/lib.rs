@@ -1,5 +1,5 @@
-//! The generated code of `proto/bank/v1/*.proto`, the metadata keys that `bank.proto` describes, and the conversions between
-//! the generated types and the vocabulary of `bank-types`.
+//! The generated code of `proto/bank/v1/*.proto`, the metadata keys that `bank.proto` describes, and the conversions
+//! between the generated types and the vocabulary of `bank-types`.
 //!
 //! The comments of the `.proto` files say what each message means, in which unit, and which errors a call can end in.
 
