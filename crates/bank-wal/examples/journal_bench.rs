@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
-use bank_wal::{Journal, Options};
+use bank_wal::{Options, Wal};
 use bytes::Bytes;
 
 const ENTRY_BYTES: usize = 200;
@@ -21,8 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (mut bare, mut one, mut two) = (0.0_f64, 0.0_f64, 0.0_f64);
         for _ in 0..ROUNDS {
             bare = bare.max(bare_loop(&parent, batch)?);
-            one = one.max(journal(&parent, batch, 1)?);
-            two = two.max(journal(&parent, batch, 2)?);
+            one = one.max(wal(&parent, batch, 1)?);
+            two = two.max(wal(&parent, batch, 2)?);
         }
         println!("batches of {batch:2}: write+fdatasync {bare:9.0}");
         println!(
@@ -52,9 +52,9 @@ fn bare_loop(parent: &std::path::Path, batch: usize) -> io::Result<f64> {
     Ok(entries as f64 / start.elapsed().as_secs_f64())
 }
 
-fn journal(parent: &std::path::Path, batch: usize, in_flight: usize) -> Result<f64, Box<dyn std::error::Error>> {
+fn wal(parent: &std::path::Path, batch: usize, in_flight: usize) -> Result<f64, Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir_in(parent)?;
-    let journal = Journal::open(dir.path(), [0; 16], Options::default())?;
+    let wal = Wal::open(dir.path(), [0; 16], Options::default())?;
     let payload = Bytes::from(vec![7; ENTRY_BYTES]);
     let (done, outcomes) = sync_channel(in_flight);
     let start = Instant::now();
@@ -63,7 +63,7 @@ fn journal(parent: &std::path::Path, batch: usize, in_flight: usize) -> Result<f
         if waiting < in_flight && start.elapsed() < ROUND {
             let end = next + batch as u64;
             let done = done.clone();
-            journal.append(
+            wal.append(
                 (next..end).map(|index| (index, payload.clone())).collect(),
                 move |outcome| {
                     let _ = done.send(outcome);
@@ -79,6 +79,6 @@ fn journal(parent: &std::path::Path, batch: usize, in_flight: usize) -> Result<f
         waiting -= 1;
     }
     let rate = next as f64 / start.elapsed().as_secs_f64();
-    journal.close()?;
+    wal.close()?;
     Ok(rate)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why [`Journal::open`](crate::Journal::open) refused. Each message says what happened, to what, and what to do.
+/// Why [`Wal::open`](crate::Wal::open) refused. Each message says what happened, to what, and what to do.
 ///
 /// Nothing has been changed in the directory when one of these is returned, except that a lock file may have
 /// appeared, and for [`OpenError::Io`], which can come at any moment.

@@ -13,7 +13,7 @@
 //! - `recovery`, `creation`: from a directory to a journal, or to a reason why not; a new one
 //! - `shared`: what callers and the writer share, and the bounded queue between them
 //! - `writer`: the one thread that writes, syncs, acknowledges, rotates and deletes
-//! - `journal`: what callers see
+//! - `wal`: what callers see
 //!
 //! # What is found, and what cannot be
 //! - A changed byte, a cut file, a missing file, anywhere before the last place that is known to be synced: refused. That place is
@@ -33,7 +33,6 @@ mod creation;
 mod error;
 mod format;
 mod index;
-mod journal;
 mod lock;
 mod options;
 mod recent;
@@ -41,8 +40,9 @@ mod recovery;
 mod scan;
 mod segment;
 mod shared;
+mod wal;
 mod writer;
 
 pub use error::OpenError;
-pub use journal::{Bounds, Journal, Recovered};
 pub use options::Options;
+pub use wal::{Bounds, Recovered, Wal};

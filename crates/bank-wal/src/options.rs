@@ -9,7 +9,7 @@ const RESERVE_BYTES_MAX: u32 = 64 << 20;
 const QUEUE_BYTES_MAX: usize = 1 << 30;
 const PAGE: u32 = 4096;
 
-/// The choices of [`Journal::open`](crate::Journal::open).
+/// The choices of [`Wal::open`](crate::Wal::open).
 #[derive(Clone, Debug)]
 pub struct Options {
     /// A new segment starts once the current one is this long, bytes (4 KiB to 1 GiB). Default 16 MiB: recovery holds one
@@ -24,7 +24,7 @@ pub struct Options {
     pub batch_bytes: usize,
     /// What may wait to be written and synced, bytes, before callers block. At most 1 GiB. Default 64 MiB.
     pub queue_bytes: usize,
-    /// The newest entries kept in memory for [`Journal::read`](crate::Journal::read), bytes of payload. Default 4 MiB. What is not
+    /// The newest entries kept in memory for [`Wal::read`](crate::Wal::read), bytes of payload. Default 4 MiB. What is not
     /// yet synced stays in memory beyond this; `queue_bytes` bounds that.
     pub cache_bytes: usize,
     /// Refuse a directory that holds no journal instead of creating one: for a caller who knows that there was one.

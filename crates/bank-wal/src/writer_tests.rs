@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
 
-use crate::{Journal, Options};
+use crate::{Options, Wal};
 
 const STAMP: [u8; 16] = [7; 16];
 
@@ -21,52 +21,52 @@ fn small() -> Options {
     }
 }
 
-fn append(journal: &Journal, index: u64, len: usize) -> io::Result<Receiver<io::Result<()>>> {
+fn append(wal: &Wal, index: u64, len: usize) -> io::Result<Receiver<io::Result<()>>> {
     let (done, outcome) = channel();
-    journal.append(vec![(index, Bytes::from(vec![1; len]))], move |result| {
+    wal.append(vec![(index, Bytes::from(vec![1; len]))], move |result| {
         done.send(result).unwrap()
     })?;
     Ok(outcome)
 }
 
-fn sync_append(journal: &Journal, index: u64, len: usize) -> io::Result<()> {
-    append(journal, index, len)?.recv().unwrap()
+fn sync_append(wal: &Wal, index: u64, len: usize) -> io::Result<()> {
+    append(wal, index, len)?.recv().unwrap()
 }
 
 /// Makes the writer stand still, so that further changes wait in the queue, until something is sent.
-fn hold(journal: &Journal) -> Sender<()> {
+fn hold(wal: &Wal) -> Sender<()> {
     let (holding, held) = channel();
     let (release, released) = channel();
     let done = move |_| {
         holding.send(()).unwrap();
         released.recv().unwrap();
     };
-    journal.append(Vec::new(), done).unwrap();
+    wal.append(Vec::new(), done).unwrap();
     held.recv().unwrap();
     release
 }
 
 /// After its failure the journal refuses everything, and says why each time; reads go on.
-fn assert_stopped(journal: &Journal, kind: io::ErrorKind, what: &str) {
-    let next = journal.bounds().next_index.unwrap();
+fn assert_stopped(wal: &Wal, kind: io::ErrorKind, what: &str) {
+    let next = wal.bounds().next_index.unwrap();
     let errors = [
-        sync_append(journal, next, 1).unwrap_err(),
-        journal.put_state(0, Bytes::new(), |_| panic!("called")).unwrap_err(),
-        journal.put_state_lazily(0, Bytes::new()).unwrap_err(),
-        journal.truncate_after(None, |_| panic!("called")).unwrap_err(),
-        journal.purge_to(next, Bytes::new(), |_| panic!("called")).unwrap_err(),
+        sync_append(wal, next, 1).unwrap_err(),
+        wal.put_state(0, Bytes::new(), |_| panic!("called")).unwrap_err(),
+        wal.put_state_lazily(0, Bytes::new()).unwrap_err(),
+        wal.truncate_after(None, |_| panic!("called")).unwrap_err(),
+        wal.purge_to(next, Bytes::new(), |_| panic!("called")).unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(what), "{error}");
     }
-    assert!(journal.failure().unwrap().contains(what));
-    assert_eq!(journal.read(0..1, 10).unwrap().len(), 1);
-    assert!(journal.close().is_err());
+    assert!(wal.failure().unwrap().contains(what));
+    assert_eq!(wal.read(0..1, 10).unwrap().len(), 1);
+    assert!(wal.close().is_err());
 }
 
 fn reopened_entries(dir: &Path) -> usize {
-    Journal::open(dir, STAMP, small())
+    Wal::open(dir, STAMP, small())
         .unwrap()
         .read(0..u64::MAX, usize::MAX)
         .unwrap()
@@ -78,13 +78,13 @@ fn a_failed_fsync_is_final_and_never_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let options = small();
     let faults = options.faults.clone();
-    let journal = Journal::open(dir.path(), STAMP, options).unwrap();
-    sync_append(&journal, 0, 1).unwrap();
+    let wal = Wal::open(dir.path(), STAMP, options).unwrap();
+    sync_append(&wal, 0, 1).unwrap();
     faults.syncs.store(0, SeqCst);
-    let error = sync_append(&journal, 1, 1).unwrap_err();
+    let error = sync_append(&wal, 1, 1).unwrap_err();
     assert!(error.to_string().contains("injected: input/output error"), "{error}");
     faults.syncs.store(-1, SeqCst);
-    assert_stopped(&journal, io::ErrorKind::Other, "injected: input/output error");
+    assert_stopped(&wal, io::ErrorKind::Other, "injected: input/output error");
     // Entry 1 was written and not acknowledged: it may be there or not, entry 0 must be.
     assert!((1..=2).contains(&reopened_entries(dir.path())));
 }
@@ -94,16 +94,16 @@ fn a_failed_write_reaches_all_that_wait_and_keeps_what_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let options = small();
     let faults = options.faults.clone();
-    let journal = Journal::open(dir.path(), STAMP, options).unwrap();
-    sync_append(&journal, 0, 1).unwrap();
-    let release = hold(&journal);
-    let waiting: Vec<_> = (1..4).map(|index| append(&journal, index, 1).unwrap()).collect();
+    let wal = Wal::open(dir.path(), STAMP, options).unwrap();
+    sync_append(&wal, 0, 1).unwrap();
+    let release = hold(&wal);
+    let waiting: Vec<_> = (1..4).map(|index| append(&wal, index, 1).unwrap()).collect();
     faults.writes.store(0, SeqCst);
     release.send(()).unwrap();
     for outcome in waiting {
         assert_eq!(outcome.recv().unwrap().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
-    assert_stopped(&journal, io::ErrorKind::StorageFull, "injected: no space left");
+    assert_stopped(&wal, io::ErrorKind::StorageFull, "injected: no space left");
     assert_eq!(reopened_entries(dir.path()), 1);
 }
 
@@ -115,35 +115,35 @@ fn a_full_disk_is_noticed_ahead_and_stops_only_the_write_that_does_not_fit() {
         ..small()
     };
     let faults = options.faults.clone();
-    let journal = Journal::open(dir.path(), STAMP, options).unwrap();
+    let wal = Wal::open(dir.path(), STAMP, options).unwrap();
     faults.reserves.store(0, SeqCst);
-    sync_append(&journal, 0, 3000).unwrap();
-    sync_append(&journal, 1, 10).unwrap();
-    assert!(journal.is_space_low());
-    assert_eq!(journal.failure(), None);
+    sync_append(&wal, 0, 3000).unwrap();
+    sync_append(&wal, 1, 10).unwrap();
+    assert!(wal.is_space_low());
+    assert_eq!(wal.failure(), None);
     faults.reserves.store(-1, SeqCst);
-    sync_append(&journal, 2, 10).unwrap();
-    sync_append(&journal, 3, 10).unwrap();
-    assert!(!journal.is_space_low());
+    sync_append(&wal, 2, 10).unwrap();
+    sync_append(&wal, 3, 10).unwrap();
+    assert!(!wal.is_space_low());
     faults.reserves.store(0, SeqCst);
     assert_eq!(
-        sync_append(&journal, 4, 9000).unwrap_err().kind(),
+        sync_append(&wal, 4, 9000).unwrap_err().kind(),
         io::ErrorKind::StorageFull
     );
-    assert_stopped(&journal, io::ErrorKind::StorageFull, "no space left");
+    assert_stopped(&wal, io::ErrorKind::StorageFull, "no space left");
     assert_eq!(reopened_entries(dir.path()), 4);
 }
 
 #[test]
 fn a_rotation_that_fails_stops_the_journal_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path(), STAMP, small()).unwrap();
+    let wal = Wal::open(dir.path(), STAMP, small()).unwrap();
     let in_the_way = dir.path().join("0000000002.segment");
     std::fs::create_dir(&in_the_way).unwrap();
-    sync_append(&journal, 0, 5000).unwrap();
-    let outcome = append(&journal, 1, 1).map(|outcome| outcome.recv().unwrap());
+    sync_append(&wal, 0, 5000).unwrap();
+    let outcome = append(&wal, 1, 1).map(|outcome| outcome.recv().unwrap());
     assert!(matches!(outcome, Err(_) | Ok(Err(_))));
-    assert!(journal.close().is_err());
+    assert!(wal.close().is_err());
     std::fs::remove_dir(in_the_way).unwrap();
     assert_eq!(reopened_entries(dir.path()), 1);
 }
@@ -151,7 +151,7 @@ fn a_rotation_that_fails_stops_the_journal_and_loses_nothing() {
 #[test]
 fn a_full_queue_blocks_its_callers_until_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(
+    let wal = Wal::open(
         dir.path(),
         STAMP,
         Options {
@@ -160,49 +160,49 @@ fn a_full_queue_blocks_its_callers_until_there_is_room() {
         },
     )
     .unwrap();
-    let release = hold(&journal);
-    let first = append(&journal, 0, 200).unwrap();
-    let error = append(&journal, 1, 400).map(drop).unwrap_err();
+    let release = hold(&wal);
+    let first = append(&wal, 0, 200).unwrap();
+    let error = append(&wal, 1, 400).map(drop).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "it never fits");
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| sync_append(&journal, 1, 200));
-        assert_eq!(journal.bounds().next_index, Some(1), "the second one is not in");
+        let second = scope.spawn(|| sync_append(&wal, 1, 200));
+        assert_eq!(wal.bounds().next_index, Some(1), "the second one is not in");
         release.send(()).unwrap();
         first.recv().unwrap().unwrap();
         second.join().unwrap().unwrap();
     });
-    assert_eq!(journal.bounds().next_index, Some(2));
+    assert_eq!(wal.bounds().next_index, Some(2));
 }
 
 #[test]
 fn an_acknowledgement_that_panics_stops_the_journal_instead_of_hanging_it() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::open(dir.path(), STAMP, small()).unwrap();
-    sync_append(&journal, 0, 1).unwrap();
+    let wal = Wal::open(dir.path(), STAMP, small()).unwrap();
+    sync_append(&wal, 0, 1).unwrap();
     let (panicking, running) = channel();
     let done = move |_| {
         panicking.send(()).unwrap();
         panic!("planted");
     };
-    journal.append(Vec::new(), done).unwrap();
+    wal.append(Vec::new(), done).unwrap();
     running.recv().unwrap();
-    assert_stopped(&journal, io::ErrorKind::Other, "panicked");
+    assert_stopped(&wal, io::ErrorKind::Other, "panicked");
 }
 
 #[test]
 fn the_last_reference_may_be_dropped_by_an_acknowledgement() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = std::sync::Arc::new(Journal::open(dir.path(), STAMP, small()).unwrap());
+    let wal = std::sync::Arc::new(Wal::open(dir.path(), STAMP, small()).unwrap());
     let (release, released) = channel::<()>();
     let (dropped, gone) = channel();
-    let last = journal.clone();
+    let last = wal.clone();
     let done = move |_| {
         released.recv().unwrap();
         drop(last);
         dropped.send(()).unwrap();
     };
-    journal.append(vec![(0, Bytes::new())], done).unwrap();
-    drop(journal);
+    wal.append(vec![(0, Bytes::new())], done).unwrap();
+    drop(wal);
     release.send(()).unwrap();
     gone.recv().unwrap();
 }
@@ -215,20 +215,19 @@ fn files_are_deleted_only_for_a_purge_that_is_on_disk() {
         ..small()
     };
     let faults = options.faults.clone();
-    let journal = Journal::open(dir.path(), STAMP, options).unwrap();
+    let wal = Wal::open(dir.path(), STAMP, options).unwrap();
     for index in 0..5 {
-        sync_append(&journal, index, 4096).unwrap();
+        sync_append(&wal, index, 4096).unwrap();
     }
     // Both purges wait; the first one gets to the disk, the second one does not.
-    let release = hold(&journal);
+    let release = hold(&wal);
     let (done, outcome) = channel();
-    journal
-        .purge_to(0, Bytes::new(), move |result| done.send(result).unwrap())
+    wal.purge_to(0, Bytes::new(), move |result| done.send(result).unwrap())
         .unwrap();
-    journal.purge_to(3, Bytes::new(), |_| {}).unwrap();
+    wal.purge_to(3, Bytes::new(), |_| {}).unwrap();
     faults.writes.store(1, SeqCst);
     release.send(()).unwrap();
     outcome.recv().unwrap().unwrap();
-    assert!(journal.close().is_err());
+    assert!(wal.close().is_err());
     assert_eq!(reopened_entries(dir.path()), 4);
 }

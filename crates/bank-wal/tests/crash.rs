@@ -21,12 +21,12 @@ struct Torn {
 impl Torn {
     fn new() -> Torn {
         let dir = temp_in_memory();
-        let journal = open(&dir, small());
-        journal.sync_append(entries(0..5));
-        journal.sync_state(1, b"vote");
-        let expected = Content::of(&journal);
-        let before = killed(&journal, dir.path());
-        let after = killed_after(&journal, dir.path(), entries(5..8));
+        let wal = open(&dir, small());
+        wal.sync_append(entries(0..5));
+        wal.sync_state(1, b"vote");
+        let expected = Content::of(&wal);
+        let before = killed(&wal, dir.path());
+        let after = killed_after(&wal, dir.path(), entries(5..8));
         let newest = segment_files(after.path()).pop().unwrap();
         let synced = fs::read(segment_files(before.path()).pop().unwrap()).unwrap();
         Torn {
@@ -51,20 +51,20 @@ impl Torn {
     fn check(&self, bytes: &[u8]) {
         let dir = copy(self.before.path());
         fs::write(segment_files(dir.path()).pop().unwrap(), bytes).unwrap();
-        let journal = open_copy(dir.path()).unwrap();
-        let mut found = Content::of(&journal);
+        let wal = open_copy(dir.path()).unwrap();
+        let mut found = Content::of(&wal);
         let kept = found.entries.len() as u64;
         assert!((5..=8).contains(&kept));
         assert_eq!(found.entries, entries(0..kept));
-        journal.sync_append(vec![(kept, Bytes::from_static(b"x"))]);
+        wal.sync_append(vec![(kept, Bytes::from_static(b"x"))]);
         found.entries.push((kept, Bytes::from_static(b"x")));
-        let killed = killed(&journal, dir.path());
-        drop(journal);
+        let killed = killed(&wal, dir.path());
+        drop(wal);
         for dir in [dir, killed] {
-            let journal = open_copy(dir.path()).unwrap();
-            assert_eq!(journal.recovered().dropped_bytes, 0);
-            assert_eq!(Content::of(&journal).entries, found.entries);
-            assert_eq!(Content::of(&journal).states, self.expected.states);
+            let wal = open_copy(dir.path()).unwrap();
+            assert_eq!(wal.recovered().dropped_bytes, 0);
+            assert_eq!(Content::of(&wal).entries, found.entries);
+            assert_eq!(Content::of(&wal).states, self.expected.states);
         }
     }
 }
@@ -94,11 +94,11 @@ fn a_batch_with_a_hole_or_garbage_anywhere_is_dropped_from_there() {
 #[test]
 fn a_rotation_that_did_not_finish_is_undone() {
     let dir = temp_in_memory();
-    let journal = open(&dir, small());
-    journal.sync_append(entries(0..3));
-    let before = killed(&journal, dir.path());
-    journal.sync_append(vec![(3, Bytes::from(vec![3; 4096]))]);
-    journal.close().unwrap();
+    let wal = open(&dir, small());
+    wal.sync_append(entries(0..3));
+    let before = killed(&wal, dir.path());
+    wal.sync_append(vec![(3, Bytes::from(vec![3; 4096]))]);
+    wal.close().unwrap();
     let files = segment_files(dir.path());
     assert_eq!(files.len(), 2);
     // The older anchor does not know the new segment; in one case not even its header is whole.
@@ -106,8 +106,8 @@ fn a_rotation_that_did_not_finish_is_undone() {
     for bytes in [fs::read(&files[1]).unwrap(), vec![0; 4096], b"PBK".to_vec()] {
         let dir = copy(before.path());
         fs::write(dir.path().join(next.file_name().unwrap()), bytes).unwrap();
-        let journal = open_copy(dir.path()).unwrap();
-        assert_eq!(Content::of(&journal).entries, entries(0..3));
+        let wal = open_copy(dir.path()).unwrap();
+        assert_eq!(Content::of(&wal).entries, entries(0..3));
         assert_eq!(segment_files(dir.path()).len(), 1);
     }
 }
@@ -122,26 +122,26 @@ fn a_creation_that_did_not_finish_is_done_again() {
         let first = segment_files(again.path()).pop().unwrap();
         let bytes = fs::read(&first).unwrap();
         fs::write(&first, &bytes[..length]).unwrap();
-        let journal = open_copy(again.path()).unwrap();
-        assert!(journal.recovered().created);
-        journal.sync_append(entries(0..2));
+        let wal = open_copy(again.path()).unwrap();
+        assert!(wal.recovered().created);
+        wal.sync_append(entries(0..2));
     }
 }
 
 #[test]
 fn what_a_purge_did_not_get_to_delete_is_deleted_at_the_next_open() {
     let dir = temp_in_memory();
-    let journal = open(&dir, small());
+    let wal = open(&dir, small());
     for index in 0..4 {
-        journal.sync_append(vec![(index, Bytes::from(vec![1; 4096]))]);
+        wal.sync_append(vec![(index, Bytes::from(vec![1; 4096]))]);
     }
-    let before = killed(&journal, dir.path());
-    journal.sync_purge(3, b"note");
-    journal.close().unwrap();
-    let expected = Content::of(&journal);
+    let before = killed(&wal, dir.path());
+    wal.sync_purge(3, b"note");
+    wal.close().unwrap();
+    let expected = Content::of(&wal);
     let oldest = segment_files(before.path()).remove(0);
     fs::copy(&oldest, dir.path().join(oldest.file_name().unwrap())).unwrap();
-    let journal = open(&dir, small());
-    assert_eq!(Content::of(&journal), expected);
+    let wal = open(&dir, small());
+    assert_eq!(Content::of(&wal), expected);
     assert!(!dir.path().join(oldest.file_name().unwrap()).exists());
 }

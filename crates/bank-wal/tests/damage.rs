@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bank_wal::{Journal, OpenError};
+use bank_wal::{OpenError, Wal};
 use bytes::Bytes;
 use proptest::prelude::*;
 use support::{
@@ -25,18 +25,18 @@ impl Image {
     /// Three segments, with every kind of record, as a clean close or a killed process leaves them.
     fn new(clean: bool) -> Image {
         let source = temp_in_memory();
-        let journal = open(&source, small());
-        journal.sync_append(entries(0..4));
-        journal.sync_append(vec![(4, Bytes::from(vec![4; 4096]))]);
-        journal.sync_state(1, b"vote");
-        journal.sync_append(entries(5..9));
-        journal.sync_truncate(Some(6));
-        journal.sync_append(vec![(7, Bytes::from(vec![7; 4096]))]);
-        journal.sync_purge(2, b"note");
-        journal.sync_append(entries(8..11));
-        let killed = killed_after(&journal, source.path(), entries(11..12));
-        let expected = Content::of(&journal);
-        journal.close().unwrap();
+        let wal = open(&source, small());
+        wal.sync_append(entries(0..4));
+        wal.sync_append(vec![(4, Bytes::from(vec![4; 4096]))]);
+        wal.sync_state(1, b"vote");
+        wal.sync_append(entries(5..9));
+        wal.sync_truncate(Some(6));
+        wal.sync_append(vec![(7, Bytes::from(vec![7; 4096]))]);
+        wal.sync_purge(2, b"note");
+        wal.sync_append(entries(8..11));
+        let killed = killed_after(&wal, source.path(), entries(11..12));
+        let expected = Content::of(&wal);
+        wal.close().unwrap();
         let taken = if clean { source.path() } else { killed.path() };
         let dir = temp_in_memory();
         let files = segment_files(taken).into_iter().chain([taken.join("ANCHOR")]);
@@ -73,7 +73,7 @@ impl Image {
         for (number, (path, bytes)) in self.files.iter().enumerate() {
             for (at, variant) in variants(number, bytes) {
                 fs::write(path, &variant).unwrap();
-                let outcome = open_copy(self.dir.path()).map(|journal| Content::of(&journal));
+                let outcome = open_copy(self.dir.path()).map(|wal| Content::of(&wal));
                 match &outcome {
                     Ok(_) => self.restore(),
                     Err(_) => fs::write(path, bytes).unwrap(),
@@ -197,7 +197,7 @@ fn a_directory_without_any_file_is_new_unless_the_caller_knows_better() {
         must_exist: true,
         ..small()
     };
-    let error = Journal::open(dir.path(), STAMP, options).unwrap_err();
+    let error = Wal::open(dir.path(), STAMP, options).unwrap_err();
     assert!(matches!(error, OpenError::Absent { .. }), "{error}");
 }
 
@@ -205,11 +205,11 @@ fn a_directory_without_any_file_is_new_unless_the_caller_knows_better() {
 fn an_old_copy_of_one_file_is_noticed() {
     for clean in [true, false] {
         let dir = temp();
-        let journal = open(&dir, small());
-        journal.sync_append(entries(0..3));
-        let old = killed(&journal, dir.path());
-        let killed = killed_after(&journal, dir.path(), entries(3..6));
-        journal.close().unwrap();
+        let wal = open(&dir, small());
+        wal.sync_append(entries(0..3));
+        let old = killed(&wal, dir.path());
+        let killed = killed_after(&wal, dir.path(), entries(3..6));
+        wal.close().unwrap();
         let newer = if clean { dir.path() } else { killed.path() };
         let newest = segment_files(newer).pop().unwrap();
         fs::copy(segment_files(old.path()).pop().unwrap(), &newest).unwrap();
@@ -221,12 +221,12 @@ fn an_old_copy_of_one_file_is_noticed() {
 #[test]
 fn an_old_anchor_is_noticed_once_there_are_newer_segments() {
     let dir = temp();
-    let journal = open(&dir, small());
-    journal.sync_append(entries(0..3));
-    let old = killed(&journal, dir.path());
-    journal.sync_append(vec![(3, Bytes::from(vec![0; 5000]))]);
-    journal.sync_append(entries(4..5));
-    journal.close().unwrap();
+    let wal = open(&dir, small());
+    wal.sync_append(entries(0..3));
+    let old = killed(&wal, dir.path());
+    wal.sync_append(vec![(3, Bytes::from(vec![0; 5000]))]);
+    wal.sync_append(entries(4..5));
+    wal.close().unwrap();
     fs::copy(old.path().join("ANCHOR"), dir.path().join("ANCHOR")).unwrap();
     let error = open_copy(dir.path()).unwrap_err();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
@@ -240,7 +240,7 @@ fn a_copied_directory_is_refused_unless_accepted() {
         return; // without birth times a copy cannot be told
     }
     let copied = copy(dir.path());
-    let error = Journal::open(copied.path(), STAMP, small()).unwrap_err();
+    let error = Wal::open(copied.path(), STAMP, small()).unwrap_err();
     assert!(matches!(error, OpenError::Copied { .. }), "{error}");
     assert_eq!(open_copy(copied.path()).unwrap().bounds().last_index, Some(2));
     open(&copied, small());
@@ -250,15 +250,15 @@ fn a_copied_directory_is_refused_unless_accepted() {
 fn a_file_of_another_journal_is_refused() {
     let (dir, other) = (temp(), temp());
     open(&dir, small()).sync_append(entries(0..3));
-    drop(Journal::open(other.path(), *b"another replica!", small()).unwrap());
-    let error = Journal::open(other.path(), STAMP, small()).unwrap_err();
+    drop(Wal::open(other.path(), *b"another replica!", small()).unwrap());
+    let error = Wal::open(other.path(), STAMP, small()).unwrap_err();
     assert!(matches!(error, OpenError::OtherOwner { .. }), "{error}");
     fs::copy(
         segment_files(other.path()).pop().unwrap(),
         segment_files(dir.path()).pop().unwrap(),
     )
     .unwrap();
-    let error = Journal::open(dir.path(), STAMP, small()).unwrap_err();
+    let error = Wal::open(dir.path(), STAMP, small()).unwrap_err();
     assert!(matches!(error, OpenError::OtherOwner { .. }), "{error}");
 }
 
@@ -277,21 +277,21 @@ fn another_format_version_is_named() {
 #[test]
 fn damage_found_while_reading_is_an_error_that_names_the_place() {
     let dir = temp();
-    let journal = open(
+    let wal = open(
         &dir,
         bank_wal::Options {
             cache_bytes: 0,
             ..small()
         },
     );
-    journal.sync_append(entries(0..5));
+    wal.sync_append(entries(0..5));
     let path = segment_files(dir.path()).pop().unwrap();
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes.windows(7).position(|window| window == b"entry 3").unwrap();
     bytes[at] ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert_eq!(journal.read(0..3, usize::MAX).unwrap(), entries(0..3));
-    let error = journal.read(0..5, usize::MAX).unwrap_err();
+    assert_eq!(wal.read(0..3, usize::MAX).unwrap(), entries(0..3));
+    let error = wal.read(0..5, usize::MAX).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
     assert!(error.to_string().contains(".segment is damaged at byte"), "{error}");
 }
@@ -339,7 +339,7 @@ proptest! {
         }
         fs::write(path, damaged).unwrap();
         match open_copy(image.dir.path()) {
-            Ok(journal) => prop_assert_eq!(Content::of(&journal), image.expected),
+            Ok(wal) => prop_assert_eq!(Content::of(&wal), image.expected),
             Err(error) => prop_assert!(says_where(&error), "{}", error),
         }
     }
@@ -358,10 +358,10 @@ fn a_segment_of_another_history_is_noticed() {
     // The same owner, the same lengths, other payloads: every checksum is right, only the links are not.
     let history = |text: &'static [u8]| {
         let dir = temp();
-        let journal = open(&dir, small());
-        journal.sync_append(vec![(0, Bytes::from_static(text)), (1, Bytes::from(vec![0; 4096]))]);
-        journal.sync_append(vec![(2, Bytes::from_static(text))]);
-        journal.close().unwrap();
+        let wal = open(&dir, small());
+        wal.sync_append(vec![(0, Bytes::from_static(text)), (1, Bytes::from(vec![0; 4096]))]);
+        wal.sync_append(vec![(2, Bytes::from_static(text))]);
+        wal.close().unwrap();
         dir
     };
     let other = segment_files(history(b"theirs").path()).len();

@@ -10,45 +10,45 @@ use support::{STAMP, Sync, entries, open, small, temp};
 #[test]
 fn appended_entries_are_read_back_before_and_after_a_reopen() {
     let dir = temp();
-    let journal = open(&dir, small());
-    assert!(journal.recovered().created);
-    journal.sync_append(entries(0..10));
-    assert_eq!(journal.read(0..100, usize::MAX).unwrap(), entries(0..10));
-    drop(journal);
-    let journal = open(&dir, small());
-    assert!(!journal.recovered().created);
-    assert_eq!(journal.read(3..5, usize::MAX).unwrap(), entries(3..5));
-    assert_eq!(journal.read(0..100, usize::MAX).unwrap(), entries(0..10));
-    assert_eq!(journal.bounds().next_index, Some(10));
-    journal.sync_append(entries(10..12));
-    journal.close().unwrap();
+    let wal = open(&dir, small());
+    assert!(wal.recovered().created);
+    wal.sync_append(entries(0..10));
+    assert_eq!(wal.read(0..100, usize::MAX).unwrap(), entries(0..10));
+    drop(wal);
+    let wal = open(&dir, small());
+    assert!(!wal.recovered().created);
+    assert_eq!(wal.read(3..5, usize::MAX).unwrap(), entries(3..5));
+    assert_eq!(wal.read(0..100, usize::MAX).unwrap(), entries(0..10));
+    assert_eq!(wal.bounds().next_index, Some(10));
+    wal.sync_append(entries(10..12));
+    wal.close().unwrap();
     assert_eq!(open(&dir, small()).read(0..100, usize::MAX).unwrap(), entries(0..12));
 }
 
 #[test]
 fn truncations_purges_and_states_survive() {
     let dir = temp();
-    let journal = open(&dir, small());
-    journal.sync_append(entries(1..20));
-    journal.sync_truncate(Some(14));
-    journal.sync_append(vec![(15, Bytes::from_static(b"again"))]);
-    journal.sync_purge(4, b"four");
-    journal.sync_state(1, b"vote");
-    journal.sync_state(1, b"newer vote");
-    journal.put_state_lazily(2, Bytes::from_static(b"committed")).unwrap();
-    journal.put_state_lazily(4, Bytes::from_static(b"older")).unwrap();
-    journal.sync_state(4, b"newer");
-    let before = journal.bounds();
-    drop(journal);
-    let journal = open(&dir, small());
-    assert_eq!(journal.bounds(), before);
+    let wal = open(&dir, small());
+    wal.sync_append(entries(1..20));
+    wal.sync_truncate(Some(14));
+    wal.sync_append(vec![(15, Bytes::from_static(b"again"))]);
+    wal.sync_purge(4, b"four");
+    wal.sync_state(1, b"vote");
+    wal.sync_state(1, b"newer vote");
+    wal.put_state_lazily(2, Bytes::from_static(b"committed")).unwrap();
+    wal.put_state_lazily(4, Bytes::from_static(b"older")).unwrap();
+    wal.sync_state(4, b"newer");
+    let before = wal.bounds();
+    drop(wal);
+    let wal = open(&dir, small());
+    assert_eq!(wal.bounds(), before);
     assert_eq!(before.purged, Some((4, Bytes::from_static(b"four"))));
     assert_eq!((before.first_index, before.last_index), (Some(5), Some(15)));
-    assert_eq!(journal.state(1).unwrap(), "newer vote");
-    assert_eq!(journal.state(2).unwrap(), "committed");
-    assert_eq!(journal.state(3), None);
-    assert_eq!(journal.state(4).unwrap(), "newer");
-    let read = journal.read(0..100, usize::MAX).unwrap();
+    assert_eq!(wal.state(1).unwrap(), "newer vote");
+    assert_eq!(wal.state(2).unwrap(), "committed");
+    assert_eq!(wal.state(3), None);
+    assert_eq!(wal.state(4).unwrap(), "newer");
+    let read = wal.read(0..100, usize::MAX).unwrap();
     assert_eq!(read[..10], entries(5..15));
     assert_eq!(read[10], (15, Bytes::from_static(b"again")));
 }
@@ -56,111 +56,106 @@ fn truncations_purges_and_states_survive() {
 #[test]
 fn a_purge_beyond_the_end_moves_the_start() {
     let dir = temp();
-    let journal = open(&dir, small());
-    journal.sync_append(entries(0..3));
-    journal.sync_purge(100, b"snapshot");
-    assert_eq!(journal.bounds().next_index, Some(101));
-    journal.sync_append(entries(101..103));
-    drop(journal);
+    let wal = open(&dir, small());
+    wal.sync_append(entries(0..3));
+    wal.sync_purge(100, b"snapshot");
+    assert_eq!(wal.bounds().next_index, Some(101));
+    wal.sync_append(entries(101..103));
+    drop(wal);
     assert_eq!(open(&dir, small()).read(0..200, usize::MAX).unwrap(), entries(101..103));
 }
 
 #[test]
 fn calls_that_make_no_sense_are_refused_and_change_nothing() {
     let dir = temp();
-    let journal = open(&dir, small());
-    journal.sync_append(entries(5..8));
-    let before = journal.bounds();
-    assert!(journal.append(entries(9..10), |_| panic!("called")).is_err());
-    assert!(journal.append(entries(7..8), |_| panic!("called")).is_err());
+    let wal = open(&dir, small());
+    wal.sync_append(entries(5..8));
+    let before = wal.bounds();
+    assert!(wal.append(entries(9..10), |_| panic!("called")).is_err());
+    assert!(wal.append(entries(7..8), |_| panic!("called")).is_err());
     let gap = [entries(8..9), entries(10..11)].concat();
-    assert!(journal.append(gap, |_| panic!("called")).is_err());
+    assert!(wal.append(gap, |_| panic!("called")).is_err());
     assert!(
-        journal
-            .append(vec![(u64::MAX, Bytes::new())], |_| panic!("called"))
+        wal.append(vec![(u64::MAX, Bytes::new())], |_| panic!("called"))
             .is_err()
     );
     assert!(
-        journal.purge_to(2, Bytes::new(), |_| panic!("called")).is_err(),
+        wal.purge_to(2, Bytes::new(), |_| panic!("called")).is_err(),
         "a gap before the first entry"
     );
-    assert_eq!(journal.bounds(), before);
-    journal.sync_purge(6, b"");
-    assert!(journal.purge_to(5, Bytes::new(), |_| panic!("called")).is_err());
-    assert!(journal.truncate_after(Some(5), |_| panic!("called")).is_err());
-    assert!(
-        journal
-            .put_state(0, vec![0; 100_000].into(), |_| panic!("called"))
-            .is_err()
-    );
-    assert_eq!(journal.failure(), None);
-    journal.sync_append(entries(8..9));
+    assert_eq!(wal.bounds(), before);
+    wal.sync_purge(6, b"");
+    assert!(wal.purge_to(5, Bytes::new(), |_| panic!("called")).is_err());
+    assert!(wal.truncate_after(Some(5), |_| panic!("called")).is_err());
+    assert!(wal.put_state(0, vec![0; 100_000].into(), |_| panic!("called")).is_err());
+    assert_eq!(wal.failure(), None);
+    wal.sync_append(entries(8..9));
 }
 
 #[test]
 fn reads_are_bounded_by_bytes_but_never_empty_handed() {
     let dir = temp();
-    let mut journal = open(&dir, small());
+    let mut wal = open(&dir, small());
     let big = |index| (index, Bytes::from(vec![index as u8; 100]));
-    journal.sync_append((0..10).map(big).collect());
+    wal.sync_append((0..10).map(big).collect());
     for _ in 0..2 {
-        assert_eq!(journal.read(2..9, 250).unwrap(), vec![big(2), big(3)]);
-        assert_eq!(journal.read(2..9, 0).unwrap(), vec![big(2)]);
-        assert_eq!(journal.read(10..20, 1000).unwrap(), vec![]);
-        drop(journal);
-        journal = open(&dir, small());
+        assert_eq!(wal.read(2..9, 250).unwrap(), vec![big(2), big(3)]);
+        assert_eq!(wal.read(2..9, 0).unwrap(), vec![big(2)]);
+        assert_eq!(wal.read(10..20, 1000).unwrap(), vec![]);
+        drop(wal);
+        wal = open(&dir, small());
     }
 }
 
 #[test]
 fn segments_rotate_and_purged_ones_are_deleted() {
     let dir = temp();
-    let journal = open(&dir, small());
+    let wal = open(&dir, small());
     for index in 0..200 {
-        journal.sync_append(vec![(index, Bytes::from(vec![index as u8; 300]))]);
+        wal.sync_append(vec![(index, Bytes::from(vec![index as u8; 300]))]);
     }
     let segments = support::segment_files(dir.path());
     assert!(segments.len() > 5, "{segments:?}");
-    journal.sync_state(7, b"kept");
-    journal.sync_purge(180, b"note");
-    journal.sync_append(vec![(200, Bytes::new())]);
-    journal.close().unwrap();
+    wal.sync_state(7, b"kept");
+    wal.sync_purge(180, b"note");
+    wal.sync_append(vec![(200, Bytes::new())]);
+    wal.close().unwrap();
     assert!(support::segment_files(dir.path()).len() < 4);
-    let journal = open(&dir, small());
-    assert_eq!(journal.bounds().first_index, Some(181));
-    assert_eq!(journal.state(7).unwrap(), "kept");
-    assert_eq!(journal.read(181..201, usize::MAX).unwrap().len(), 20);
+    let wal = open(&dir, small());
+    assert_eq!(wal.bounds().first_index, Some(181));
+    assert_eq!(wal.state(7).unwrap(), "kept");
+    assert_eq!(wal.read(181..201, usize::MAX).unwrap().len(), 20);
 }
 
 #[test]
 fn a_second_open_is_refused_and_names_the_process() {
     let dir = temp();
-    let journal = open(&dir, small());
-    let error = bank_wal::Journal::open(dir.path(), STAMP, small()).unwrap_err();
+    let wal = open(&dir, small());
+    let error = bank_wal::Wal::open(dir.path(), STAMP, small()).unwrap_err();
     assert!(
         error.to_string().contains(&format!("process {}", std::process::id())),
         "{error}"
     );
-    drop(journal);
+    drop(wal);
     open(&dir, small());
 }
 
 #[test]
 fn segments_that_hold_only_truncated_entries_stay_until_something_is_purged() {
     let dir = temp();
-    let journal = open(&dir, small());
-    journal.sync_append(vec![(0, Bytes::from(vec![0; 4096])), (1, Bytes::new())]);
-    journal.sync_truncate(None);
-    journal.close().unwrap();
+    let wal = open(&dir, small());
+    wal.sync_append(vec![(0, Bytes::from(vec![0; 4096])), (1, Bytes::new())]);
+    wal.sync_truncate(None);
+    wal.close().unwrap();
     for reopened in 0..3 {
-        let journal = open(&dir, small());
-        journal.sync_append(entries(reopened..reopened + 1));
-        journal.close().unwrap();
+        let wal = open(&dir, small());
+        wal.sync_append(entries(reopened..reopened + 1));
+        wal.close().unwrap();
         assert_eq!(support::segment_files(dir.path()).len(), 2);
     }
-    let journal = open(&dir, small());
-    journal.sync_purge(0, b"note");
-    journal.close().unwrap();
+    let wal = open(&dir, small());
+    wal.sync_purge(0, b"note");
+    wal.close().unwrap();
     assert_eq!(support::segment_files(dir.path()).len(), 1);
     assert_eq!(open(&dir, small()).read(0..9, usize::MAX).unwrap(), entries(1..3));
 }

@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 use std::sync::mpsc;
 
-use bank_wal::{Journal, Options};
+use bank_wal::{Options, Wal};
 use bytes::Bytes;
 use support::{STAMP, temp};
 
@@ -42,8 +42,8 @@ fn what_was_acknowledged_before_the_refused_write_is_there() {
         .parse()
         .unwrap();
     assert!(acknowledged > 5, "{acknowledged}");
-    let journal = Journal::open(dir.path(), STAMP, Options::default()).unwrap();
-    let held = journal.read(0..u64::MAX, usize::MAX).unwrap();
+    let wal = Wal::open(dir.path(), STAMP, Options::default()).unwrap();
+    let held = wal.read(0..u64::MAX, usize::MAX).unwrap();
     assert!(held.len() as u64 >= acknowledged, "{} of {acknowledged}", held.len());
 }
 
@@ -51,7 +51,7 @@ fn what_was_acknowledged_before_the_refused_write_is_there() {
 #[ignore = "started by the test above, in a process of its own"]
 fn limited_process() {
     let dir = std::env::var_os(DIRECTORY).unwrap();
-    let journal = Journal::open(
+    let wal = Wal::open(
         dir.as_ref(),
         STAMP,
         Options {
@@ -64,7 +64,7 @@ fn limited_process() {
     let error = loop {
         let (done, outcome) = mpsc::channel();
         let entry = (acknowledged, Bytes::from(vec![0xEE; 1000]));
-        match journal
+        match wal
             .append(vec![entry], move |result| done.send(result).unwrap())
             .and_then(|()| outcome.recv().unwrap())
         {
@@ -73,6 +73,6 @@ fn limited_process() {
         }
     };
     assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge, "{error}");
-    assert!(journal.failure().is_some());
+    assert!(wal.failure().is_some());
     println!("acknowledged={acknowledged} ");
 }

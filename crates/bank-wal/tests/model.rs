@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use bank_wal::{Journal, Options};
+use bank_wal::{Options, Wal};
 use bytes::Bytes;
 use proptest::prelude::*;
 use support::{Content, STAMP, killed, temp_in_memory};
@@ -76,38 +76,38 @@ impl Model {
         self.next - self.entries.len() as u64
     }
 
-    fn apply(&mut self, journal: &Journal, step: &Step) {
+    fn apply(&mut self, wal: &Wal, step: &Step) {
         match *step {
             Step::Append { count, bytes } => {
                 let new: Vec<_> = (self.next..self.next + count)
                     .map(|index| (index, self.bytes(bytes)))
                     .collect();
-                journal.append(new.clone(), Result::unwrap).unwrap();
+                wal.append(new.clone(), Result::unwrap).unwrap();
                 self.entries.extend(new);
                 self.next += count;
             }
             Step::State { slot } => {
                 let value = self.bytes(5);
-                journal.put_state(slot, value.clone(), Result::unwrap).unwrap();
+                wal.put_state(slot, value.clone(), Result::unwrap).unwrap();
                 self.states.insert(slot, value);
             }
             Step::LazyState { slot } => {
                 let value = self.bytes(5);
-                journal.put_state_lazily(slot, value.clone()).unwrap();
+                wal.put_state_lazily(slot, value.clone()).unwrap();
                 self.perhaps.push((slot, self.states.insert(slot, value)));
             }
             Step::Truncate { keep } => {
                 let keep = keep.index(self.entries.len() + 1);
                 let next = self.first() + keep as u64;
                 // Index 0 has nothing before it: then, "all" is the only way to say it.
-                journal.truncate_after(next.checked_sub(1), Result::unwrap).unwrap();
+                wal.truncate_after(next.checked_sub(1), Result::unwrap).unwrap();
                 self.entries.truncate(keep);
                 self.next = next;
             }
             Step::Purge { by } => {
                 let index = self.first() + by;
                 let note = self.bytes(3);
-                journal.purge_to(index, note.clone(), Result::unwrap).unwrap();
+                wal.purge_to(index, note.clone(), Result::unwrap).unwrap();
                 self.entries.retain(|entry| entry.0 > index);
                 self.purged = Some((index, note));
                 self.next = self.next.max(index + 1);
@@ -121,14 +121,14 @@ impl Model {
                     *at == 0 || bytes <= max_bytes
                 });
                 let wanted: Vec<_> = wanted.map(|(_, entry)| entry.clone()).collect();
-                assert_eq!(journal.read(range, max_bytes).unwrap(), wanted);
+                assert_eq!(wal.read(range, max_bytes).unwrap(), wanted);
             }
             Step::Reopen | Step::Kill => {}
         }
     }
 
-    fn check(&self, journal: &Journal) {
-        let content = Content::of(journal);
+    fn check(&self, wal: &Wal) {
+        let content = Content::of(wal);
         assert_eq!(content.entries, self.entries);
         assert_eq!(content.bounds.purged, self.purged);
         assert_eq!(content.bounds.next_index.unwrap_or(self.next), self.next);
@@ -136,9 +136,9 @@ impl Model {
     }
 
     /// After a crash each lazily put slot has its newest value or one that it had since the last sync.
-    fn settle(&mut self, journal: &Journal) {
+    fn settle(&mut self, wal: &Wal) {
         for slot in 4..6 {
-            let found = journal.state(slot);
+            let found = wal.state(slot);
             let newest = self.states.get(&slot).cloned();
             let possible = self.perhaps.iter().any(|(s, value)| *s == slot && *value == found) || newest == found;
             assert!(possible, "slot {slot}: {found:?}");
@@ -162,32 +162,32 @@ proptest! {
     ) {
         let options = Options { segment_bytes: 4096, reserve_bytes, cache_bytes, accept_copy: true, ..Options::default() };
         let mut dir = temp_in_memory();
-        let mut journal = Journal::open(dir.path(), STAMP, options.clone()).unwrap();
+        let mut wal = Wal::open(dir.path(), STAMP, options.clone()).unwrap();
         let mut model = Model::default();
         // The first append of an empty journal may have any index: the model starts at 0.
         for step in &steps {
-            model.apply(&journal, step);
+            model.apply(&wal, step);
             match step {
                 Step::Reopen => {
-                    journal.close().unwrap();
-                    journal = Journal::open(dir.path(), STAMP, options.clone()).unwrap();
+                    wal.close().unwrap();
+                    wal = Wal::open(dir.path(), STAMP, options.clone()).unwrap();
                     model.perhaps.clear();
-                    model.check(&journal);
+                    model.check(&wal);
                 }
                 Step::Kill => {
-                    let taken = killed(&journal, dir.path());
-                    drop(journal);
+                    let taken = killed(&wal, dir.path());
+                    drop(wal);
                     dir = taken;
-                    journal = Journal::open(dir.path(), STAMP, options.clone()).unwrap();
-                    model.settle(&journal);
-                    model.check(&journal);
+                    wal = Wal::open(dir.path(), STAMP, options.clone()).unwrap();
+                    model.settle(&wal);
+                    model.check(&wal);
                 }
                 _ => {}
             }
         }
-        model.check(&journal);
-        drop(journal);
-        let journal = Journal::open(dir.path(), STAMP, options).unwrap();
-        model.check(&journal);
+        model.check(&wal);
+        drop(wal);
+        let wal = Wal::open(dir.path(), STAMP, options).unwrap();
+        model.check(&wal);
     }
 }

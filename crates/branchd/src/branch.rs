@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bank_auth::{BranchIdentity, Party, Secret};
-use bank_wal::Journal;
+use bank_wal::Wal;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -92,7 +92,7 @@ pub(crate) struct Bank {
     pub(crate) reads: Reads,
     pub(crate) propagation: Propagation,
     pub(crate) books: Reader,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) journal: Arc<Wal>,
     pub(crate) members: Arc<Members>,
     pub(crate) standing: Standing,
     pub(crate) catching_up: CatchingUp,
@@ -213,7 +213,7 @@ impl Branch {
                 accept_copy,
                 ..Default::default()
             };
-            let journal = Journal::open(&directory.journal(), stamp, options)?;
+            let journal = Wal::open(&directory.journal(), stamp, options)?;
             let (file, books) = BooksFile::open(&directory.ledger(), *bank_id.as_bytes())?;
             if !joined {
                 directory.join(bank_id)?;
@@ -224,7 +224,7 @@ impl Branch {
         let agreement = Agreement::new(books.ledger());
         let parts = Parts {
             identity,
-            journal: Arc::clone(&journal),
+            wal: Arc::clone(&journal),
             books: file,
             reader: books.clone(),
             scratch: self.directory.path().to_owned(),

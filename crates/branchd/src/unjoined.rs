@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use bank_wal::{Journal, OpenError, Options};
+use bank_wal::{OpenError, Options, Wal};
 use uuid::Uuid;
 
 use crate::branch::{BranchError, stamp};
@@ -18,9 +18,9 @@ use crate::store;
 /// # Errors
 /// The journal or the books hold something, or cannot be read: they stay as they are, and the branch must not start.
 pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
-    let (journal, ledger) = (directory.journal(), directory.ledger());
-    let (has_journal, has_ledger) = (journal.exists(), ledger.exists());
-    if !has_journal && !has_ledger {
+    let (wal_path, ledger_path) = (directory.journal(), directory.ledger());
+    let (has_wal, has_ledger) = (wal_path.exists(), ledger_path.exists());
+    if !has_wal && !has_ledger {
         return Ok(());
     }
     let refused = |why: String| {
@@ -28,8 +28,12 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
         let why = format!("it names no bank, but {why}");
         BranchError::Directory(DataDirectoryError::Damaged { path, why })
     };
-    let held = if has_ledger { store::held(&ledger)? } else { None };
-    if let Some(held) = held.filter(|held| held.position > 0 || held.marked) {
+    let held = if has_ledger {
+        store::inspect(&ledger_path)?
+    } else {
+        None
+    };
+    if let Some(held) = held.filter(|held| held.position > 0 || held.has_applied) {
         let bank = Uuid::from_bytes(held.bank_id);
         return Err(refused(format!(
             "ledger.db holds the books of bank {bank} at position {}",
@@ -37,7 +41,7 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
         )));
     }
     let stamp = held.map(|held| stamp(Uuid::from_bytes(held.bank_id), directory.replica()));
-    if has_journal && !is_unused(&journal, stamp)? {
+    if has_wal && !is_unused(&wal_path, stamp)? {
         return Err(refused("its journal holds records of a bank".to_owned()));
     }
     directory.remove_unjoined()?;
@@ -52,15 +56,15 @@ fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
         ..Default::default()
     };
     let known = stamp.is_some();
-    let opened = match Journal::open(dir, stamp.unwrap_or_default(), options()) {
+    let opened = match Wal::open(dir, stamp.unwrap_or_default(), options()) {
         // The file says whose it is.
-        Err(OpenError::OtherOwner { found, .. }) if !known => Journal::open(dir, found, options()),
+        Err(OpenError::OtherOwner { found, .. }) if !known => Wal::open(dir, found, options()),
         other => other,
     };
     match opened {
-        Ok(journal) => {
-            let empty = journal.bounds() == Default::default();
-            Ok(empty && (0..=u8::MAX).all(|slot| journal.state(slot).is_none()))
+        Ok(wal) => {
+            let empty = wal.bounds() == Default::default();
+            Ok(empty && (0..=u8::MAX).all(|slot| wal.state(slot).is_none()))
         }
         // Its making was cut short. What is in its files is known only to who knows the owner.
         Err(OpenError::Absent { .. }) => Ok(known || holds_no_files(dir).map_err(reading(dir))?),
@@ -96,9 +100,9 @@ mod tests {
         DataDirectory::open(at.path(), 1).expect("a directory")
     }
 
-    fn journal(directory: &DataDirectory, bank: Uuid) -> Journal {
+    fn open_wal(directory: &DataDirectory, bank: Uuid) -> Wal {
         let stamp = stamp(bank, directory.replica());
-        Journal::open(&directory.journal(), stamp, Options::default()).expect("a journal")
+        Wal::open(&directory.journal(), stamp, Options::default()).expect("a journal")
     }
 
     #[test]
@@ -108,9 +112,9 @@ mod tests {
         let left: [Leave; 4] = [
             |_, _| (),
             |directory, _| fs::create_dir(directory.journal()).expect("made"),
-            |directory, bank| drop(journal(directory, bank)),
+            |directory, bank| drop(open_wal(directory, bank)),
             |directory, bank| {
-                drop(journal(directory, bank));
+                drop(open_wal(directory, bank));
                 BooksFile::open(&directory.ledger(), *bank.as_bytes()).expect("books");
             },
         ];
@@ -137,9 +141,9 @@ mod tests {
             ),
             (
                 |directory, bank| {
-                    let journal = journal(directory, bank);
-                    journal.put_state(1, vec![1].into(), |_| ()).expect("taken");
-                    journal.close().expect("closed");
+                    let wal = open_wal(directory, bank);
+                    wal.put_state(1, vec![1].into(), |_| ()).expect("taken");
+                    wal.close().expect("closed");
                 },
                 "its journal holds records",
             ),

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use bank_wal::{Bounds, Journal, OpenError, Options};
+use bank_wal::{Bounds, OpenError, Options, Wal};
 use bytes::Bytes;
 use tempfile::TempDir;
 
@@ -37,13 +37,13 @@ pub fn small() -> Options {
     }
 }
 
-pub fn open(dir: &TempDir, options: Options) -> Journal {
-    Journal::open(dir.path(), STAMP, options).unwrap()
+pub fn open(dir: &TempDir, options: Options) -> Wal {
+    Wal::open(dir.path(), STAMP, options).unwrap()
 }
 
 /// Opens a copy of a journal.
-pub fn open_copy(dir: &Path) -> Result<Journal, OpenError> {
-    Journal::open(
+pub fn open_copy(dir: &Path) -> Result<Wal, OpenError> {
+    Wal::open(
         dir,
         STAMP,
         Options {
@@ -77,17 +77,17 @@ pub fn copy(from: &Path) -> TempDir {
 }
 
 /// What a kill of the process leaves right after these entries were synced: the writer stands still while it is copied.
-pub fn killed_after(journal: &Journal, dir: &Path, entries: Vec<(u64, Bytes)>) -> TempDir {
+pub fn killed_after(wal: &Wal, dir: &Path, entries: Vec<(u64, Bytes)>) -> TempDir {
     let (done, copied) = mpsc::channel();
     let dir = dir.to_owned();
     let acknowledge = move |outcome: std::io::Result<()>| done.send(outcome.map(|()| copy(&dir))).unwrap();
-    journal.append(entries, acknowledge).unwrap();
+    wal.append(entries, acknowledge).unwrap();
     copied.recv().unwrap().unwrap()
 }
 
 /// What a kill of the process leaves now.
-pub fn killed(journal: &Journal, dir: &Path) -> TempDir {
-    killed_after(journal, dir, Vec::new())
+pub fn killed(wal: &Wal, dir: &Path) -> TempDir {
+    killed_after(wal, dir, Vec::new())
 }
 
 /// All that a journal says.
@@ -99,12 +99,12 @@ pub struct Content {
 }
 
 impl Content {
-    pub fn of(journal: &Journal) -> Content {
+    pub fn of(wal: &Wal) -> Content {
         Content {
-            entries: journal.read(0..u64::MAX, usize::MAX).unwrap(),
-            bounds: journal.bounds(),
+            entries: wal.read(0..u64::MAX, usize::MAX).unwrap(),
+            bounds: wal.bounds(),
             states: (0..=u8::MAX)
-                .filter_map(|slot| Some((slot, journal.state(slot)?)))
+                .filter_map(|slot| Some((slot, wal.state(slot)?)))
                 .collect(),
         }
     }
@@ -117,7 +117,7 @@ pub trait Sync {
     fn sync_purge(&self, index: u64, note: &'static [u8]);
 }
 
-impl Sync for Journal {
+impl Sync for Wal {
     fn sync_append(&self, entries: Vec<(u64, Bytes)>) {
         let (done, result) = mpsc::channel();
         self.append(entries, move |r| done.send(r).unwrap()).unwrap();

@@ -14,7 +14,7 @@ use super::bank::blocking;
 use super::outcome::refused;
 use crate::peers::Identity;
 use crate::replication::engine::Engine;
-use crate::store::{Cursor, Decided, Reader};
+use crate::store::{CommandRecord, Cursor, Reader};
 
 /// How long one page may wait for its turn at the books' file.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,17 +58,17 @@ pub(crate) fn pages(
             // The books show a command a moment before the engine has noted when it was applied. Without that it is told too.
             let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
         }
-        let (page, cursor) = blocking(deadline, move || books.decided(cursor, up_to)).await?;
+        let (page, cursor) = blocking(deadline, move || books.read_commands(cursor, up_to)).await?;
         if page.is_empty() {
             return Ok(None);
         }
         rest.cursor = cursor;
-        let applied = page.into_iter().map(|decided| {
+        let applied = page.into_iter().map(|record| {
             let applied_us = rest
                 .engine
                 .as_ref()
-                .and_then(|engine| engine.applied_us(decided.position));
-            applied_command(decided, applied_us)
+                .and_then(|engine| engine.applied_us(record.position));
+            applied_command(record, applied_us)
         });
         let message = v1::ReadJournalResponse {
             head: None,
@@ -79,32 +79,32 @@ pub(crate) fn pages(
     futures::stream::once(async { Ok(first) }).chain(pages).boxed()
 }
 
-fn applied_command(decided: Decided, applied_us: Option<u64>) -> v1::AppliedCommand {
+fn applied_command(record: CommandRecord, applied_us: Option<u64>) -> v1::AppliedCommand {
     use v1::AppliedAction;
     use v1::applied_command::Outcome as Told;
-    let (action, account, amount, to) = match &decided.action {
+    let (action, account, amount, to) = match &record.action {
         Action::Found { opening_balance } => (AppliedAction::Open, bank_ledger::MAIN, *opening_balance, None),
         Action::Open { account } => (AppliedAction::Open, account.as_str(), 0, None),
         Action::Deposit { account, amount } => (AppliedAction::Deposit, account.as_str(), amount.get(), None),
         Action::Withdraw { account, amount } => (AppliedAction::Withdraw, account.as_str(), amount.get(), None),
         Action::Transfer { from, to, amount } => (AppliedAction::Transfer, from.as_str(), amount.get(), Some(to)),
     };
-    let told = match &decided.outcome {
+    let told = match &record.outcome {
         Outcome::Accepted { balance } => Some(Told::Accepted(v1::Accepted { balance: *balance })),
         Outcome::Refused(refusal) => Some(Told::Refused(refused(refusal))),
         // Never kept: a reused id decides nothing.
         Outcome::IdReused => None,
     };
     v1::AppliedCommand {
-        position: decided.position,
-        request_id: Uuid::from_bytes(decided.request_id.0).to_string(),
-        time_us: decided.time_us,
+        position: record.position,
+        request_id: Uuid::from_bytes(record.request_id.0).to_string(),
+        time_us: record.time_us,
         action: action.into(),
         account: account.to_owned(),
         amount,
         to_account: to.map(ToString::to_string).unwrap_or_default(),
         outcome: told,
-        to_balance: decided.to_balance,
+        to_balance: record.to_balance,
         applied_us: applied_us.unwrap_or(0),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bank_wal::Journal;
+use bank_wal::Wal;
 
 use super::free::free_bytes;
 
@@ -23,15 +23,15 @@ const FLOOR_BYTES: u64 = 6 << 20;
 /// The room on the disk of a data directory. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Space {
-    journal: Arc<Journal>,
+    wal: Arc<Wal>,
     directory: PathBuf,
     low: Arc<AtomicBool>,
 }
 
 impl Space {
-    pub(crate) fn new(journal: Arc<Journal>, directory: PathBuf) -> Self {
+    pub(crate) fn new(wal: Arc<Wal>, directory: PathBuf) -> Self {
         Self {
-            journal,
+            wal,
             directory,
             low: Arc::default(),
         }
@@ -41,7 +41,7 @@ impl Space {
     pub(crate) fn is_low(&self) -> bool {
         let was_low = self.low.load(Ordering::Relaxed);
         let needed = RESERVE_BYTES + if was_low { RELIEF_BYTES } else { 0 };
-        let low = self.journal.is_space_low() || is_below(&self.directory, needed);
+        let low = self.wal.is_space_low() || is_below(&self.directory, needed);
         if self.low.swap(low, Ordering::Relaxed) != low {
             let directory = self.directory.display();
             if low {

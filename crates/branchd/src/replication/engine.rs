@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bank_ledger::{Applied, Command, DigestRule, Position};
 use bank_proto::v1;
-use bank_wal::Journal;
+use bank_wal::Wal;
 use futures::FutureExt;
 use openraft::error::{ClientWriteError, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::convert;
 use super::log_store::{KnownTerm, LogStore};
 use super::peer_client::NetworkFactory;
-use super::state_machine::{AppliedTo, ApplyTimes, Machine, entries_up_to};
+use super::state_machine::{AppliedTo, ApplyTimes, StateMachine, entries_up_to};
 use super::succession::{self, Succession};
 use super::types::{Batch, LogId, Raft, TypeConfig};
 use crate::agreement::Agreement;
@@ -42,7 +42,7 @@ const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// What an [`Engine`] is opened with.
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) wal: Arc<Wal>,
     pub(crate) books: BooksFile,
     pub(crate) reader: Reader,
     /// Where a copy of the books is put before it is installed.
@@ -123,7 +123,7 @@ impl Engine {
     pub(crate) async fn open(parts: Parts) -> io::Result<Self> {
         let config = config(&parts.identity, parts.timing, parts.checkpoint_entries).map_err(io::Error::other)?;
         let succession = Succession::new(parts.identity, parts.timing, parts.peers.clone());
-        let machine = Machine::new(
+        let state_machine = StateMachine::new(
             parts.books,
             parts.reader,
             parts.scratch.clone(),
@@ -131,11 +131,11 @@ impl Engine {
             parts.agreement,
             succession.pace.clone(),
         )?;
-        let (applied_to, times) = (machine.applied_to(), machine.times());
-        let log = LogStore::new(parts.journal);
+        let (applied_to, times) = (state_machine.applied_to(), state_machine.times());
+        let log = LogStore::new(parts.wal);
         let term = log.known_term();
         let network = NetworkFactory::new(parts.identity, parts.peers, term.clone(), succession.full_disks.clone());
-        let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, machine).await;
+        let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, state_machine).await;
         let engine = Self {
             raft: raft.map_err(io::Error::other)?,
             applied_to,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bank_proto::v1;
-use bank_wal::Journal;
+use bank_wal::Wal;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use prost::Message;
@@ -31,7 +31,7 @@ const READ_BYTES_MAX: usize = 4 << 20;
 /// The journal as openraft wants it. Clones share it.
 #[derive(Clone)]
 pub(crate) struct LogStore {
-    journal: Arc<Journal>,
+    wal: Arc<Wal>,
     recent: Arc<Mutex<BTreeMap<u64, Entry>>>,
     term: KnownTerm,
 }
@@ -51,9 +51,9 @@ impl KnownTerm {
 }
 
 impl LogStore {
-    pub(crate) fn new(journal: Arc<Journal>) -> Self {
+    pub(crate) fn new(wal: Arc<Wal>) -> Self {
         Self {
-            journal,
+            wal,
             recent: Arc::default(),
             term: KnownTerm::default(),
         }
@@ -83,7 +83,7 @@ impl LogStore {
         let mut entries = Vec::new();
         let mut next = range.start;
         while next < range.end {
-            let records = self.journal.read(next..range.end, READ_BYTES_MAX)?;
+            let records = self.wal.read(next..range.end, READ_BYTES_MAX)?;
             let Some((last, _)) = records.last() else { break };
             next = last + 1;
             for (_, bytes) in records {
@@ -112,11 +112,11 @@ fn decode(bytes: &[u8]) -> io::Result<Entry> {
 }
 
 fn decode_slot<M: Message + Default, T>(
-    journal: &Journal,
+    wal: &Wal,
     slot: u8,
     back: impl FnOnce(M) -> Result<T, Malformed>,
 ) -> io::Result<Option<T>> {
-    let Some(bytes) = journal.state(slot) else {
+    let Some(bytes) = wal.state(slot) else {
         return Ok(None);
     };
     let message = M::decode(bytes.as_ref()).map_err(invalid)?;
@@ -157,7 +157,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
     ) -> io::Result<Vec<Entry>> {
         let mut range = half_open(&range);
         // Absent entries are no error at either end of the range: purged, or not there yet.
-        let bounds = self.journal.bounds();
+        let bounds = self.wal.bounds();
         let end = bounds.last_index.map_or(0, |last| last + 1);
         range.end = range.end.min(end);
         range.start = range
@@ -177,9 +177,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        let vote = decode_slot(&self.journal, SLOT_VOTE, |vote: v1::Vote| {
-            convert::vote_back(Some(vote))
-        })?;
+        let vote = decode_slot(&self.wal, SLOT_VOTE, |vote: v1::Vote| convert::vote_back(Some(vote)))?;
         vote.iter().for_each(|vote| self.term.learn(vote));
         Ok(vote)
     }
@@ -189,7 +187,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
-        let bounds = self.journal.bounds();
+        let bounds = self.wal.bounds();
         let last_purged_log_id = match &bounds.purged {
             Some((_, note)) => {
                 let id = v1::LogId::decode(note.as_ref()).map_err(invalid)?;
@@ -214,20 +212,20 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         self.term.learn(vote);
         let bytes = convert::vote(vote).encode_to_vec();
-        durable(|done| self.journal.put_state(SLOT_VOTE, bytes.into(), done)).await
+        durable(|done| self.wal.put_state(SLOT_VOTE, bytes.into(), done)).await
     }
 
     /// Not durable by itself: what was committed is learnt again from the leader.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         if let Some(committed) = committed {
-            self.journal
+            self.wal
                 .put_state_lazily(SLOT_COMMITTED, convert::log_id(&committed).encode_to_vec().into())?;
         }
         Ok(())
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        decode_slot(&self.journal, SLOT_COMMITTED, convert::log_id_back)
+        decode_slot(&self.wal, SLOT_COMMITTED, convert::log_id_back)
     }
 
     /// Blocks the event loop only where the disk is so far behind that the journal's queue (64 MiB) is full: nothing
@@ -241,7 +239,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let records = entries
             .iter()
             .map(|entry| (entry.log_id.index, convert::entry(entry).encode_to_vec().into()));
-        self.journal
+        self.wal
             .append(records.collect(), move |result| callback.io_completed(result))?;
         let mut recent = self.recent();
         recent.extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
@@ -255,7 +253,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let last = last_log_id.map(|id| id.index);
         // Gone from the decoded ones first, so that no reader finds there what the journal has dropped.
         self.recent().split_off(&last.map_or(0, |last| last + 1));
-        durable(|done| self.journal.truncate_after(last, done)).await
+        durable(|done| self.wal.truncate_after(last, done)).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
@@ -264,6 +262,6 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let mut recent = self.recent();
             *recent = recent.split_off(&(log_id.index + 1));
         }
-        durable(|done| self.journal.purge_to(log_id.index, note.into(), done)).await
+        durable(|done| self.wal.purge_to(log_id.index, note.into(), done)).await
     }
 }

@@ -85,9 +85,9 @@ impl Engine {
     async fn check(&self, file: &TemporaryFile, meta: &SnapshotMeta) -> Result<(), Status> {
         let (bank_id, path) = (self.bank_id, file.path().to_owned());
         let examined = tokio::task::spawn_blocking(move || examine_copy(&path, *bank_id.as_bytes())).await;
-        let marker = examined.map_err(|error| Status::internal(error.to_string()))?;
-        let marker = marker.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let held = decode(&marker).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let applied_state = examined.map_err(|error| Status::internal(error.to_string()))?;
+        let applied_state = applied_state.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let held = decode(&applied_state).map_err(|error| Status::invalid_argument(error.to_string()))?;
         if held != (meta.last_log_id, meta.last_membership.clone()) {
             return Err(Status::invalid_argument(
                 "the copy of the books holds another state than its header says",

@@ -150,7 +150,7 @@ impl Network {
     }
 
     fn header(&self, vote: &Vote, pages: &Pages) -> io::Result<v1::SnapshotHeader> {
-        let (last_log_id, last_membership) = decode(pages.marker())?;
+        let (last_log_id, last_membership) = decode(pages.applied_state())?;
         Ok(v1::SnapshotHeader {
             peer: Some(self.peer()),
             vote: Some(convert::vote(vote)),

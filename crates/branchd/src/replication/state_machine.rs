@@ -22,7 +22,7 @@ use crate::agreement::Agreement;
 use crate::clock::monotonic_us;
 use crate::replication::progress::Progress;
 use crate::stop::Stop;
-use crate::store::{BooksFile, Effect, JournalEntry, Marker, Reader};
+use crate::store::{AppliedState, BooksFile, Effect, LogEntry, Reader};
 
 /// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
 /// that the first of them is not answered late.
@@ -137,7 +137,7 @@ pub(super) fn entries_up_to(last: Option<LogId>) -> u64 {
 }
 
 /// The books, and who waits for their position.
-pub(crate) struct Machine {
+pub(crate) struct StateMachine {
     books: Held,
     reader: Reader,
     agreement: Agreement,
@@ -150,7 +150,7 @@ pub(crate) struct Machine {
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
 
-impl Machine {
+impl StateMachine {
     /// `directory`: where copies are put before they are installed. `stop`: what to tell where the books fail. `pace`: told what the
     /// books are busy with.
     ///
@@ -166,7 +166,7 @@ impl Machine {
     ) -> io::Result<Self> {
         let damaged = stop.clone();
         reader.on_damage(move |error| damaged.now(error.to_string()));
-        let (applied, membership) = decode(books.marker())?;
+        let (applied, membership) = decode(books.applied_state())?;
         let applied_to = AppliedTo::new(books.ledger().position, applied);
         let times = ApplyTimes::default();
         times.applied(books.ledger().position, 0);
@@ -200,7 +200,7 @@ impl Machine {
 
     /// Applies entries as one transaction, and answers their proposers.
     async fn apply_together(&mut self, entries: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
-        let mut batches: Vec<JournalEntry> = Vec::new();
+        let mut batches: Vec<LogEntry> = Vec::new();
         let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> = Vec::new();
         let mut membership = None;
         let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else {
@@ -215,7 +215,7 @@ impl Machine {
                     (DigestRule::NEWEST, Arc::default())
                 }
             };
-            batches.push(JournalEntry { rule, commands });
+            batches.push(LogEntry { rule, commands });
             responders.push(responder);
         }
 
@@ -301,16 +301,16 @@ impl Held {
 }
 
 /// What the engine put into a marker.
-pub(super) fn decode(marker: &Marker) -> io::Result<(Option<LogId>, StoredMembership)> {
+pub(super) fn decode(applied_state: &AppliedState) -> io::Result<(Option<LogId>, StoredMembership)> {
     let broken = |error: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidData, error);
-    let applied = match &marker.applied {
+    let applied = match &applied_state.applied {
         Some(bytes) => {
             let id = v1::LogId::decode(bytes.as_slice()).map_err(|error| broken(error.into()))?;
             Some(convert::log_id_back(id).map_err(|error| broken(error.into()))?)
         }
         None => None,
     };
-    let membership = match &marker.membership {
+    let membership = match &applied_state.membership {
         Some(bytes) => {
             let stored = v1::StoredMembership::decode(bytes.as_slice()).map_err(|error| broken(error.into()))?;
             convert::stored_membership_back(stored).map_err(|error| broken(error.into()))?
@@ -320,7 +320,7 @@ pub(super) fn decode(marker: &Marker) -> io::Result<(Option<LogId>, StoredMember
     Ok((applied, membership))
 }
 
-impl RaftStateMachine<TypeConfig> for Machine {
+impl RaftStateMachine<TypeConfig> for StateMachine {
     type SnapshotData = BooksCopy;
     type SnapshotBuilder = Checkpoint;
 
@@ -352,18 +352,18 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let directory = self.directory.clone();
         let file = tokio::task::spawn_blocking(move || snapshot.into_file(&directory));
         let file = file.await.map_err(io::Error::other)??;
-        let marker = self
+        let applied_state = self
             .books
             .work(move |books| {
                 books.install(file.path())?;
                 // Room for the checkpoint, which lets the books grow to the size of the copy.
                 drop(file);
                 books.checkpoint()?;
-                Ok(books.marker().clone())
+                Ok(books.applied_state().clone())
             })
             .await?;
         // What the file says of itself, which is what the books now hold.
-        let (applied, membership) = decode(&marker)?;
+        let (applied, membership) = decode(&applied_state)?;
         let installed = SnapshotMeta {
             last_log_id: applied,
             last_membership: membership.clone(),
@@ -397,7 +397,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
         let durable = self.books.work(|books| {
             books.checkpoint()?;
-            Ok(books.marker().clone())
+            Ok(books.applied_state().clone())
         });
         let (last_log_id, last_membership) = decode(&durable.await?)?;
         let meta = SnapshotMeta {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bank_ledger::{AccountName, Action, Amount, Command, DigestRule, RequestId};
-use bank_wal::Journal;
+use bank_wal::Wal;
 
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{EntryPayload, StorageError};
@@ -12,22 +12,22 @@ use tempfile::TempDir;
 
 use super::convert;
 use super::log_store::LogStore;
-use super::state_machine::{Machine, TemporaryFile};
+use super::state_machine::{StateMachine, TemporaryFile};
 use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig, Vote};
 use crate::agreement::Agreement;
 use crate::store::BooksFile;
 
 struct RealStores;
 
-impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
-    async fn build(&self) -> Result<(TempDir, LogStore, Machine), StorageError<TypeConfig>> {
+impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for RealStores {
+    async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), StorageError<TypeConfig>> {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let journal = Journal::open(&directory.path().join("journal"), [7; 16], Default::default());
-        let log = LogStore::new(Arc::new(journal.expect("a journal")));
+        let wal = Wal::open(&directory.path().join("journal"), [7; 16], Default::default());
+        let log = LogStore::new(Arc::new(wal.expect("a journal")));
         let (file, reader) = BooksFile::open(&directory.path().join("ledger.db"), [7; 16]).expect("books");
         let agreement = Agreement::new(file.ledger());
         let directory_path = directory.path().to_owned();
-        let machine = Machine::new(
+        let state_machine = StateMachine::new(
             file,
             reader,
             directory_path,
@@ -36,7 +36,7 @@ impl StoreBuilder<TypeConfig, LogStore, Machine, TempDir> for RealStores {
             Default::default(),
         )
         .expect("a machine");
-        Ok((directory, log, machine))
+        Ok((directory, log, state_machine))
     }
 }
 

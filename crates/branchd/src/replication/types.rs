@@ -14,7 +14,7 @@ openraft::declare_raft_types!(
         Node = Member,
 );
 
-pub(crate) type Raft = openraft::Raft<TypeConfig, super::state_machine::Machine>;
+pub(crate) type Raft = openraft::Raft<TypeConfig, super::state_machine::StateMachine>;
 pub(crate) type LeaderId = openraft::alias::LeaderIdOf<TypeConfig>;
 pub(crate) type LogId = openraft::alias::LogIdOf<TypeConfig>;
 pub(crate) type Vote = openraft::alias::VoteOf<TypeConfig>;

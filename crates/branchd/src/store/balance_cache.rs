@@ -12,7 +12,7 @@ pub(super) const ACCOUNTS_MAX: usize = 1 << 15;
 
 /// The table. The writer replaces accounts after each commit; readers add what they had to look up.
 #[derive(Debug)]
-pub(super) struct Hot {
+pub(super) struct BalanceCache {
     table: RwLock<Table>,
 }
 
@@ -29,7 +29,7 @@ struct Kept {
     from_file: bool,
 }
 
-impl Hot {
+impl BalanceCache {
     pub(super) fn new(ledger: Ledger) -> Self {
         Self {
             table: RwLock::new(Table {

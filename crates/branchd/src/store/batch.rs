@@ -7,7 +7,7 @@ use bank_ledger::{
 };
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::balance_cache::Hot;
+use super::balance_cache::BalanceCache;
 use super::error::Fault;
 use super::links::Links;
 use super::rows::{self, ActionColumns};
@@ -15,7 +15,7 @@ use super::rows::{self, ActionColumns};
 /// The books within a transaction. Entries and refusals are written as they come; an account is written once, at the
 /// end, however often the batch touched it.
 pub(super) struct Batch<'t> {
-    hot: &'t Hot,
+    balance_cache: &'t BalanceCache,
     accounts: BTreeMap<AccountName, Touched>,
     newest_refusal: i64,
     /// Something that memory did not hold was read for a decision since this was last asked.
@@ -42,10 +42,14 @@ pub(super) struct Written {
 }
 
 impl<'t> Batch<'t> {
-    /// Over a connection with an open transaction. `hot` must be of the state before it.
-    pub(super) fn new(connection: &'t Connection, hot: &'t Hot, newest_refusal: i64) -> Result<Self, Fault> {
+    /// Over a connection with an open transaction. `balance_cache` must be of the state before it.
+    pub(super) fn new(
+        connection: &'t Connection,
+        balance_cache: &'t BalanceCache,
+        newest_refusal: i64,
+    ) -> Result<Self, Fault> {
         Ok(Self {
-            hot,
+            balance_cache,
             accounts: BTreeMap::new(),
             newest_refusal,
             read_from_file: false,
@@ -106,7 +110,7 @@ impl Books for Batch<'_> {
         if let Some(touched) = self.accounts.get(name) {
             return Ok(Some(touched.account));
         }
-        if let Some((account, from_file)) = self.hot.for_decision(name) {
+        if let Some((account, from_file)) = self.balance_cache.for_decision(name) {
             if from_file {
                 // A reader brought it into memory: that makes it no more certain.
                 self.read_from_file = true;

@@ -12,7 +12,7 @@ const PAGE_LEN_MAX: usize = 1000;
 
 /// One decided command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decided {
+pub(crate) struct CommandRecord {
     pub(crate) position: Position,
     pub(crate) request_id: RequestId,
     pub(crate) action: Action,
@@ -53,7 +53,11 @@ impl Reader {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub(crate) fn decided(&self, after: Cursor, up_to: Position) -> Result<(Vec<Decided>, Cursor), BooksError> {
+    pub(crate) fn read_commands(
+        &self,
+        after: Cursor,
+        up_to: Position,
+    ) -> Result<(Vec<CommandRecord>, Cursor), BooksError> {
         self.read("reading what was decided", |connection| {
             let snapshot = connection.transaction()?;
             let up_to = rows::stored(up_to)?;
@@ -80,7 +84,7 @@ impl Reader {
     }
 }
 
-fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Decided>, Fault> {
+fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<CommandRecord>, Fault> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {} FROM entries WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3",
         rows::ENTRY_COLUMNS
@@ -89,7 +93,7 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Dec
     let mut decided = Vec::new();
     while let Some(row) = found.next()? {
         let entry = rows::entry(row)?;
-        decided.push(Decided {
+        decided.push(CommandRecord {
             position: entry.position,
             request_id: entry.command.request_id,
             action: entry.command.action,
@@ -104,7 +108,7 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Dec
 }
 
 /// With their numbers, which rise with their positions.
-fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, Decided)>, Fault> {
+fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, CommandRecord)>, Fault> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 ORDER BY number LIMIT ?4",
         rows::REFUSAL_COLUMNS
@@ -113,7 +117,7 @@ fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i
     let mut decided = Vec::new();
     while let Some(row) = found.next()? {
         let refused = rows::refused(row)?;
-        let refusal = Decided {
+        let refusal = CommandRecord {
             position: refused.position,
             request_id: row.get("request_id").map(RequestId)?,
             action: refused.action,

@@ -31,9 +31,9 @@ mod tests;
 mod verify;
 mod writer;
 
-pub(crate) use command_record::{Cursor, Decided};
+pub(crate) use command_record::{CommandRecord, Cursor};
 pub use error::BooksError;
 pub(crate) use pages::Pages;
 pub(crate) use reader::Reader;
-pub(crate) use schema::held;
-pub(crate) use writer::{BooksFile, Effect, JournalEntry, Marker, examine_copy};
+pub(crate) use schema::inspect;
+pub(crate) use writer::{AppliedState, BooksFile, Effect, LogEntry, examine_copy};

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::checkpoint::log_beside;
 use super::error::{BooksError, Fault};
 use super::schema;
-use super::writer::Marker;
+use super::writer::AppliedState;
 use crate::disk;
 
 const FLAGS: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
@@ -42,7 +42,7 @@ const NO_LOG_BESIDE: u8 = 1;
 pub(crate) struct Pages {
     connection: Connection,
     path: PathBuf,
-    marker: Marker,
+    applied_state: AppliedState,
     ledger: Ledger,
     page_bytes: u64,
     pages: u64,
@@ -77,7 +77,7 @@ impl Pages {
         Ok(Self {
             connection,
             path: path.to_owned(),
-            marker: stored.marker,
+            applied_state: stored.applied_state,
             ledger: stored.ledger,
             page_bytes,
             pages,
@@ -87,8 +87,8 @@ impl Pages {
     }
 
     /// What the caller had stored at this state.
-    pub(crate) fn marker(&self) -> &Marker {
-        &self.marker
+    pub(crate) fn applied_state(&self) -> &AppliedState {
+        &self.applied_state
     }
 
     /// How many bytes there are in all.
@@ -143,7 +143,7 @@ impl Pages {
     }
 
     /// Writes all that has not been read yet into a new file, and syncs it.
-    pub(super) fn copy_into(mut self, path: &Path) -> Result<(Marker, Ledger), BooksError> {
+    pub(super) fn copy_into(mut self, path: &Path) -> Result<(AppliedState, Ledger), BooksError> {
         let io_failed = |source| BooksError::Io {
             path: path.to_owned(),
             doing: "writing a copy of the books",
@@ -160,7 +160,7 @@ impl Pages {
             // What is left is half a copy, and the first error is the one to tell.
             let _ = fs::remove_file(path);
         })?;
-        Ok((self.marker, self.ledger))
+        Ok((self.applied_state, self.ledger))
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::{Arc, OnceLock};
 use bank_ledger::{Account, AccountName, Entry, Ledger, Position};
 use rusqlite::Connection;
 
-use super::balance_cache::Hot;
+use super::balance_cache::BalanceCache;
 use super::connections::Connections;
 use super::error::{BooksError, Fault};
 use super::links::Links;
 use super::pages::Pages;
 use super::rows;
 use super::schema;
-use super::writer::Marker;
+use super::writer::AppliedState;
 
 /// The longest page of accounts or entries, whatever is asked: about 200 kB in memory.
 const PAGE_LEN_MAX: usize = 1000;
@@ -22,7 +22,7 @@ const PAGE_LEN_MAX: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) path: PathBuf,
-    pub(super) hot: Hot,
+    pub(super) balance_cache: BalanceCache,
     pub(super) connections: Connections,
     /// Why nothing is written any more: the first error of the disk, which is final.
     pub(super) failure: OnceLock<String>,
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Alarm {
 impl Shared {
     pub(super) fn new(path: PathBuf, ledger: Ledger) -> Self {
         Self {
-            hot: Hot::new(ledger),
+            balance_cache: BalanceCache::new(ledger),
             connections: Connections::new(path.clone()),
             failure: OnceLock::new(),
             alarm: OnceLock::new(),
@@ -98,12 +98,12 @@ impl Reader {
 
     /// The position and digest of that state.
     pub(crate) fn ledger(&self) -> Ledger {
-        self.shared.hot.ledger()
+        self.shared.balance_cache.ledger()
     }
 
     /// The balance of an account, and the position of the state it is of, if they are in memory. Never blocks.
     pub(crate) fn recent_balance(&self, account: &AccountName) -> Option<(i64, Position)> {
-        let (found, ledger) = self.shared.hot.account(account);
+        let (found, ledger) = self.shared.balance_cache.account(account);
         found.map(|found| (found.balance, ledger.position))
     }
 
@@ -125,7 +125,7 @@ impl Reader {
             Ok((found, ledger))
         })?;
         if let Some(found) = found {
-            self.shared.hot.offer(ledger, account, found);
+            self.shared.balance_cache.offer(ledger, account, found);
         }
         Ok((found.map(|found| found.balance), ledger.position))
     }
@@ -204,7 +204,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where there is something at `path` or it cannot be written, or the books cannot be read. No copy is left then.
-    pub(crate) fn copy_to(&self, path: &Path) -> Result<(Marker, Ledger), BooksError> {
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(AppliedState, Ledger), BooksError> {
         self.pages()?.copy_into(path)
     }
 

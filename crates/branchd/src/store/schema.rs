@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 use super::checkpoint;
 use super::error::{BooksError, Fault};
 use super::rows;
-use super::writer::Marker;
+use super::writer::AppliedState;
 
 /// The mark in the file's header that says whose file it is: "Pbok". `file ledger.db` shows it.
 const APPLICATION_ID: i64 = 0x5062_6f6b;
@@ -89,7 +89,7 @@ fn tables() -> &'static str {
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) ledger: Ledger,
-    pub(super) marker: Marker,
+    pub(super) applied_state: AppliedState,
     /// The number of the newest refusal; 0: there is none.
     pub(super) newest_refusal: i64,
 }
@@ -150,19 +150,19 @@ pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -
 
 /// What a file holds, without asking whose it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Held {
+pub(crate) struct Contents {
     pub(crate) bank_id: [u8; 16],
     pub(crate) position: Position,
     /// A batch has been applied, even if it had no command.
-    pub(crate) marked: bool,
+    pub(crate) has_applied: bool,
 }
 
 /// What a books file holds; `None`: nothing was ever written to it.
 ///
 /// # Errors
 /// Where it is something else, damaged or cannot be read.
-pub(crate) fn held(path: &Path) -> Result<Option<Held>, BooksError> {
-    let read = || -> Result<Option<Held>, Fault> {
+pub(crate) fn inspect(path: &Path) -> Result<Option<Contents>, BooksError> {
+    let read = || -> Result<Option<Contents>, Fault> {
         let connection = open_reader(path)?;
         if is_blank(&connection)? {
             return Ok(None);
@@ -171,10 +171,10 @@ pub(crate) fn held(path: &Path) -> Result<Option<Held>, BooksError> {
         let bank_id = bank_id
             .try_into()
             .map_err(|_| Fault::Damaged("its bank id is not 16 bytes".to_owned()))?;
-        Ok(Some(Held {
+        Ok(Some(Contents {
             bank_id,
             position: stored.ledger.position,
-            marked: stored.marker != Marker::default(),
+            has_applied: stored.applied_state != AppliedState::default(),
         }))
     };
     read().map_err(|fault| fault.at(path, "reading whose books these are"))
@@ -205,7 +205,7 @@ pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), F
     };
     let stored = Stored {
         ledger: rows::ledger(position, &digest)?,
-        marker: Marker { applied, membership },
+        applied_state: AppliedState { applied, membership },
         newest_refusal: newest_refusal.unwrap_or(0),
     };
     if newest_entry.unwrap_or(0) > position {

@@ -17,7 +17,7 @@ use super::verify;
 
 /// What the caller keeps beside the books, opaque here. It moves with them, in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Marker {
+pub(crate) struct AppliedState {
     /// The caller's name for the last batch; `None` before the first.
     pub(crate) applied: Option<Vec<u8>>,
     /// Who the members are, as of that batch.
@@ -26,7 +26,7 @@ pub(crate) struct Marker {
 
 /// The commands of one journal entry.
 #[derive(Debug, Clone)]
-pub(crate) struct JournalEntry {
+pub(crate) struct LogEntry {
     /// What they add to the digest.
     pub(crate) rule: DigestRule,
     pub(crate) commands: Arc<[Command]>,
@@ -49,7 +49,7 @@ pub(crate) struct BooksFile {
     connection: Connection,
     bank_id: [u8; 16],
     ledger: Ledger,
-    marker: Marker,
+    applied_state: AppliedState,
     newest_refusal: i64,
     growth: Growth,
     shared: Arc<Shared>,
@@ -69,7 +69,7 @@ impl BooksFile {
             connection,
             bank_id,
             ledger: stored.ledger,
-            marker: stored.marker,
+            applied_state: stored.applied_state,
             newest_refusal: stored.newest_refusal,
             growth,
             shared: Arc::clone(&shared),
@@ -84,8 +84,8 @@ impl BooksFile {
     }
 
     /// What the caller stored last.
-    pub(crate) fn marker(&self) -> &Marker {
-        &self.marker
+    pub(crate) fn applied_state(&self) -> &AppliedState {
+        &self.applied_state
     }
 
     /// Applies commands as one entry by the newest rule.
@@ -96,7 +96,7 @@ impl BooksFile {
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
     ) -> Result<Vec<Applied>, BooksError> {
-        let entry = JournalEntry {
+        let entry = LogEntry {
             rule: DigestRule::NEWEST,
             commands: commands.into(),
         };
@@ -112,7 +112,7 @@ impl BooksFile {
     /// nothing is written after it.
     pub(crate) fn apply_entries(
         &mut self,
-        entries: Vec<JournalEntry>,
+        entries: Vec<LogEntry>,
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
     ) -> Result<Vec<Effect>, BooksError> {
@@ -141,7 +141,7 @@ impl BooksFile {
 
     fn commit(
         &mut self,
-        entries: Vec<JournalEntry>,
+        entries: Vec<LogEntry>,
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
     ) -> Result<Vec<Effect>, Fault> {
@@ -149,7 +149,7 @@ impl BooksFile {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut ledger = self.ledger;
-        let mut batch = Batch::new(&transaction, &self.shared.hot, self.newest_refusal)?;
+        let mut batch = Batch::new(&transaction, &self.shared.balance_cache, self.newest_refusal)?;
         let mut effects = Vec::with_capacity(entries.len());
         for entry in entries {
             effects.push(apply_entry(&mut ledger, &mut batch, &entry)?);
@@ -176,11 +176,11 @@ impl BooksFile {
         transaction.commit()?;
         self.ledger = ledger;
         self.newest_refusal = written.newest_refusal;
-        self.marker.applied = Some(applied);
+        self.applied_state.applied = Some(applied);
         if membership.is_some() {
-            self.marker.membership = membership;
+            self.applied_state.membership = membership;
         }
-        self.shared.hot.publish(ledger, written.accounts);
+        self.shared.balance_cache.publish(ledger, written.accounts);
         Ok(effects)
     }
 
@@ -191,7 +191,7 @@ impl BooksFile {
     pub(crate) fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
         self.guarded(|books| {
             make_durable(&books.connection, &books.shared.path)?;
-            Ok(books.marker.applied.clone())
+            Ok(books.applied_state.applied.clone())
         })
     }
 
@@ -222,9 +222,9 @@ impl BooksFile {
                 .map_err(|fault| fault.at(&books.shared.path, "installing the incoming books"))
         })?;
         self.ledger = stored.ledger;
-        self.marker = stored.marker;
+        self.applied_state = stored.applied_state;
         self.newest_refusal = stored.newest_refusal;
-        self.shared.hot.replace(self.ledger);
+        self.shared.balance_cache.replace(self.ledger);
         Ok(())
     }
 
@@ -260,9 +260,9 @@ impl Drop for BooksFile {
 ///
 /// # Errors
 /// As for [`BooksFile::install`].
-pub(crate) fn examine_copy(incoming: &Path, bank_id: [u8; 16]) -> Result<Marker, BooksError> {
+pub(crate) fn examine_copy(incoming: &Path, bank_id: [u8; 16]) -> Result<AppliedState, BooksError> {
     let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
-    Ok(verify(&source, incoming, bank_id)?.marker)
+    Ok(verify(&source, incoming, bank_id)?.applied_state)
 }
 
 /// Reads the whole incoming file once: its marks, its pages, its state.
@@ -277,7 +277,7 @@ fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Sto
     Ok(stored)
 }
 
-fn apply_entry(ledger: &mut Ledger, batch: &mut Batch<'_>, entry: &JournalEntry) -> Result<Effect, Fault> {
+fn apply_entry(ledger: &mut Ledger, batch: &mut Batch<'_>, entry: &LogEntry) -> Result<Effect, Fault> {
     let commands = entry.commands.to_vec();
     #[cfg(feature = "planted-bugs")]
     let commands = {

@@ -16,8 +16,8 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
     books
         .apply(commands, b"one".to_vec(), Some(b"members".to_vec()))
         .unwrap();
-    let (marker, ledger) = reader.copy_to(&copied).unwrap();
-    assert_eq!((&marker, ledger), (books.marker(), books.ledger()));
+    let (applied_state, ledger) = reader.copy_to(&copied).unwrap();
+    assert_eq!((&applied_state, ledger), (books.applied_state(), books.ledger()));
     // Writing went on: the copy stays as it was.
     books.apply(vec![deposit(5, "a", 1)], b"two".to_vec(), None).unwrap();
 
@@ -38,7 +38,7 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
     drop(reading);
     assert_eq!(count(&outside), 3);
 
-    assert_eq!((other.ledger(), other.marker()), (ledger, &marker));
+    assert_eq!((other.ledger(), other.applied_state()), (ledger, &applied_state));
     assert_eq!(other_reader.balance(&name("main")).unwrap(), (Some(70), 4));
     assert_eq!(
         whole_statement(&other_reader, &name("a"), 1),
@@ -54,7 +54,7 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
     drop((other, other_reader, outside));
     let (other, _) = new_books(&directory, "other.db");
     assert_eq!(
-        (other.ledger().position, other.marker().applied.as_deref()),
+        (other.ledger().position, other.applied_state().applied.as_deref()),
         (6, Some(&b"two"[..]))
     );
 }
@@ -79,9 +79,9 @@ fn copies_can_be_made_while_writing_goes_on() {
         scope.spawn(|| {
             for number in 0..10 {
                 let path = directory.path().join(format!("copy-{number}.db"));
-                let (marker, ledger) = reader.copy_to(&path).unwrap();
+                let (applied_state, ledger) = reader.copy_to(&path).unwrap();
                 other.install(&path).unwrap();
-                assert_eq!((other.marker(), other.ledger()), (&marker, ledger));
+                assert_eq!((other.applied_state(), other.ledger()), (&applied_state, ledger));
                 let (balance, position) = other_reader.balance(&name("main")).unwrap();
                 assert_eq!((balance, position), (Some(ledger.position as i64 - 1), ledger.position));
             }
@@ -105,7 +105,10 @@ fn small_books_replace_large_ones_whole() {
         .apply((2..5000).map(|id| deposit(id, "main", 1)).collect(), vec![2], None)
         .unwrap();
     large.install(&copied).unwrap();
-    assert_eq!((large.ledger(), large.marker()), (small.ledger(), small.marker()));
+    assert_eq!(
+        (large.ledger(), large.applied_state()),
+        (small.ledger(), small.applied_state())
+    );
     assert_eq!(
         whole_statement(&large_reader, &name("main"), 10),
         whole_statement(&small_reader, &name("main"), 10)
@@ -124,7 +127,7 @@ fn a_copy_needs_no_file_beside_it() {
     let copied = copies.path().join("copy.db");
     reader.copy_to(&copied).unwrap();
     assert_eq!(reader.length().unwrap(), fs::metadata(&copied).unwrap().len());
-    assert_eq!(examine_copy(&copied, BANK).unwrap(), *books.marker());
+    assert_eq!(examine_copy(&copied, BANK).unwrap(), *books.applied_state());
     let left: Vec<_> = fs::read_dir(copies.path())
         .unwrap()
         .map(|file| file.unwrap().path())

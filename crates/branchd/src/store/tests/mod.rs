@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::reader::StatementPage;
-use super::{BooksError, BooksFile, JournalEntry, Marker, Reader, examine_copy};
+use super::{AppliedState, BooksError, BooksFile, LogEntry, Reader, examine_copy};
 
 const BANK: [u8; 16] = [7; 16];
 

@@ -87,7 +87,7 @@ fn foreign_and_damaged_files_are_refused_by_name() {
         let before = fs::read(&path).unwrap();
         let (mut books, reader) = new_books(&directory, "ledger.db");
         books.apply(vec![found(1, 100)], vec![1], None).unwrap();
-        let (ledger, marker) = (books.ledger(), books.marker().clone());
+        let (ledger, applied_state) = (books.ledger(), books.applied_state().clone());
         for error in [
             books.install(&path).unwrap_err(),
             BooksFile::open(&path, BANK).unwrap_err(),
@@ -95,7 +95,11 @@ fn foreign_and_damaged_files_are_refused_by_name() {
             let text = error.to_string();
             assert!(text.contains(expected) && text.contains("spoiled.db"), "{case}: {text}");
         }
-        assert_eq!((books.ledger(), books.marker()), (ledger, &marker), "{case}");
+        assert_eq!(
+            (books.ledger(), books.applied_state()),
+            (ledger, &applied_state),
+            "{case}"
+        );
         assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 1), "{case}");
         assert_eq!(
             fs::read(&path).unwrap(),

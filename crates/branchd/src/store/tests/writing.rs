@@ -7,8 +7,8 @@ fn a_new_file_is_empty_and_says_what_it_is() {
     let directory = TempDir::new().unwrap();
     let (books, reader) = new_books(&directory, "ledger.db");
     assert_eq!(
-        (books.ledger(), books.marker()),
-        (Ledger::default(), &Marker::default())
+        (books.ledger(), books.applied_state()),
+        (Ledger::default(), &AppliedState::default())
     );
     assert_eq!(reader.balance(&name("main")).unwrap(), (None, 0));
     assert!(reader.accounts(None, 10).unwrap().accounts.is_empty());
@@ -26,19 +26,22 @@ fn state_and_marker_move_together_and_are_there_again() {
         .unwrap();
     // Another handle sees what a crash would leave: the commit, whole.
     let (crashed, _) = new_books(&directory, "ledger.db");
-    assert_eq!((crashed.ledger(), crashed.marker()), (books.ledger(), books.marker()));
+    assert_eq!(
+        (crashed.ledger(), crashed.applied_state()),
+        (books.ledger(), books.applied_state())
+    );
     drop(crashed);
     books.apply(vec![], b"two".to_vec(), None).unwrap();
-    let expected = Marker {
+    let expected = AppliedState {
         applied: Some(b"two".to_vec()),
         membership: Some(b"members".to_vec()),
     };
-    assert_eq!((books.marker(), books.ledger().position), (&expected, 1));
+    assert_eq!((books.applied_state(), books.ledger().position), (&expected, 1));
     assert_eq!(books.checkpoint().unwrap(), expected.applied);
     let ledger = books.ledger();
     drop((books, reader));
     let (books, reader) = new_books(&directory, "ledger.db");
-    assert_eq!((books.ledger(), books.marker()), (ledger, &expected));
+    assert_eq!((books.ledger(), books.applied_state()), (ledger, &expected));
     assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 1));
 }
 
@@ -47,7 +50,7 @@ fn a_batch_that_fails_changes_nothing() {
     let directory = TempDir::new().unwrap();
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100), open(2, "a")], vec![1], None).unwrap();
-    let (ledger, marker) = (books.ledger(), books.marker().clone());
+    let (ledger, applied_state) = (books.ledger(), books.applied_state().clone());
     // A second program breaks the rule that only the branch writes: the third command meets its entry.
     let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
     let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0)";
@@ -55,7 +58,7 @@ fn a_batch_that_fails_changes_nothing() {
     let batch = || vec![deposit(3, "main", 5), withdraw(4, "never", 1), deposit(5, "a", 5)];
     let error = books.apply(batch(), vec![2], None).unwrap_err();
     assert!(matches!(error, BooksError::Damaged { .. }), "{error}");
-    assert_eq!((books.ledger(), books.marker()), (ledger, &marker));
+    assert_eq!((books.ledger(), books.applied_state()), (ledger, &applied_state));
     assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 2));
     outside.execute("DELETE FROM entries WHERE position = 5", ()).unwrap();
     let outcomes = books.apply(batch(), vec![2], None).unwrap();
@@ -168,7 +171,10 @@ fn a_log_that_a_crash_left_is_read_again() {
         fs::copy(directory.path().join(file), crashed.path().join(file)).unwrap();
     }
     let (after, reader) = new_books(&crashed, "ledger.db");
-    assert_eq!((after.ledger(), after.marker()), (books.ledger(), books.marker()));
+    assert_eq!(
+        (after.ledger(), after.applied_state()),
+        (books.ledger(), books.applied_state())
+    );
     assert_eq!(reader.balance(&name("main")).unwrap(), (Some(105), 2));
 }
 
@@ -199,7 +205,7 @@ fn a_decision_tells_whether_it_read_from_the_file() {
     drop((books, reader));
     let (mut books, reader) = new_books(&directory, "ledger.db");
     let mut from_file = |commands: Vec<Vec<Command>>| -> Vec<bool> {
-        let entries = commands.into_iter().map(|commands| JournalEntry {
+        let entries = commands.into_iter().map(|commands| LogEntry {
             rule: DigestRule::NEWEST,
             commands: commands.into(),
         });

@@ -36,7 +36,7 @@ pub struct Bounds {
     pub next_index: Option<u64>,
 }
 
-/// What [`Journal::open`] found.
+/// What [`Wal::open`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovered {
@@ -58,22 +58,22 @@ pub struct Recovered {
 /// A method that returns an error has changed nothing, and drops `done` without calling it:
 /// [`io::ErrorKind::InvalidInput`] means that the call makes no sense (the journal goes on), any other kind that the
 /// journal has stopped. The first I/O error is final: nothing is retried, every pending and later change gets
-/// that error, reads go on, and only a new [`Journal::open`] can tell what is on disk.
+/// that error, reads go on, and only a new [`Wal::open`] can tell what is on disk.
 ///
 /// A full queue ([`Options::queue_bytes`]) blocks the caller until the disk has caught up.
-pub struct Journal {
+pub struct Wal {
     shared: Arc<Shared>,
     stamp: [u8; 16],
     recovered: Recovered,
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
 }
 
-impl Journal {
+impl Wal {
     /// Recovers the journal in `dir`, or creates one (and `dir`) if there is none. Blocks until it is durable, locked
     /// against others and has space reserved: up to some hundred milliseconds.
     ///
     /// `stamp` says whose journal this is (bank and replica); one of another owner is refused.
-    pub fn open(dir: &Path, stamp: [u8; 16], options: Options) -> Result<Journal, OpenError> {
+    pub fn open(dir: &Path, stamp: [u8; 16], options: Options) -> Result<Wal, OpenError> {
         options.validate()?;
         std::fs::create_dir_all(dir).map_err(OpenError::io("creating", dir))?;
         let lock = DirectoryLock::acquire(dir)?;
@@ -110,7 +110,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::io("starting the writer", dir))?;
-        Ok(Journal {
+        Ok(Wal {
             shared,
             stamp,
             recovered,
@@ -307,7 +307,7 @@ impl Journal {
     }
 }
 
-impl Drop for Journal {
+impl Drop for Wal {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
             tracing::error!(%error, "the journal was not closed cleanly");
@@ -315,7 +315,7 @@ impl Drop for Journal {
     }
 }
 
-impl std::fmt::Debug for Journal {
+impl std::fmt::Debug for Wal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Journal")
             .field("bounds", &self.bounds())
