@@ -11,8 +11,9 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::agreement::{Agreement, Comparison};
+use crate::agreement::Agreement;
 use crate::callers::Customers;
+use crate::comparison::Comparison;
 use crate::config::Config;
 use crate::directory::secret::{self, BranchSecretError};
 use crate::directory::{DataDirectory, DataDirectoryError};

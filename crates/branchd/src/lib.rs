@@ -9,8 +9,9 @@
 //! - `branch`: what the services of one branch share; `unjoined`: clears files of an adoption that was cut short
 //! - `writes`: writes, batched on their way to the leader; `reads`: reads that wait for a position
 //! - `reconfiguration`: changes of the members, carried on by the leader
+//! - `comparison`: the digests compared with those of other branches
 //! - `replication`: the replication engine, and everything that names openraft
-//! - `agreement`: the books compared with those of other branches
+//! - `agreement`: the digests of this branch, and which of them another branch has confirmed
 //! - `store`: the ledger in SQLite
 //! - `callers`: who is connected, and how much each connection may hold; `peers`: connections to other branches
 //! - [`secret`] and the rest of `directory`: the data directory; `disk`: how much room there is
@@ -25,6 +26,7 @@ pub mod args;
 mod branch;
 mod callers;
 mod clock;
+mod comparison;
 pub mod config;
 pub mod daemon;
 mod directory;

@@ -23,6 +23,7 @@ mod sending;
 mod state_machine;
 mod succession;
 mod types;
+mod waiters;
 
 pub(crate) use convert::{Malformed, command as command_to_wire, command_back as command_from_wire};
 

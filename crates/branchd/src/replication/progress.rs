@@ -1,13 +1,11 @@
 //! How far this branch has come, and the tasks that wait until it has come far enough. A step wakes those that waited for
 //! it, and no others.
 
-mod waiters;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use waiters::{Ticket, Waiters};
+use super::waiters::{Ticket, Waiters};
 
 /// A number that grows, a position or a log index. Clones share it.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tonic::Status;
 
-use super::Agreement;
 use super::judge::{Count, Verdict};
+use crate::agreement::Agreement;
 use crate::directory::divergence_mark;
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, Replica};
