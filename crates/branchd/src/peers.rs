@@ -26,7 +26,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often the log says that a branch refuses this one, or is refused: it stays so until an operator changes something.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The largest message between branches, in bytes: an append of `engine::APPEND_ENTRIES_MAX` full entries.
+/// The largest message between branches, in bytes: an append of `replication::open::APPEND_ENTRIES_MAX` full entries.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// Who this branch is, in every message to another.

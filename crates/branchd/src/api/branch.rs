@@ -208,7 +208,7 @@ impl BranchService for BranchApi {
         let request = request.into_inner();
         let bank = self.greeted(request.peer, sender)?;
         let wish = Wish::from_wire(request.change)?;
-        let membership = bank.members.change(&wish).await?.to_wire();
+        let membership = bank.members.change(&wish).await?.into();
         Ok(Response::new(v1::ChangeMembersResponse { membership }))
     }
 

@@ -174,7 +174,7 @@ impl Members {
             () = self.engine.leader_changed(Some(leader.id), limit) => return Err(Status::unavailable("the leader has changed: try again")),
         };
         let changed = changed.map_err(|_| Status::unavailable("the leader did not answer: try again"))?;
-        let version = Version::from_wire(changed?.into_inner().membership);
+        let version = Version::try_from(changed?.into_inner().membership);
         version.map_err(|error| Status::internal(format!("branch {}: {error}", leader.branch)))
     }
 

@@ -159,7 +159,7 @@ async fn ask(identity: Identity, seats: &Seats, peers: &Peers, round: usize) -> 
 /// One answer is proof enough where it is by a membership that is committed, and later than the newest one that this branch
 /// knows to have it.
 fn verdict(identity: Identity, seats: &Seats, answer: &v1::AskMembershipResponse) -> Option<Known> {
-    let version = Version::from_wire(answer.membership).ok()?;
+    let version = Version::try_from(answer.membership).ok()?;
     let later = if has(seats, identity.replica) {
         version > seats.version
     } else {
@@ -182,7 +182,7 @@ pub(crate) fn membership_of(engine: &Engine, replica: u64, branch: u32) -> v1::A
     let seats = engine.committed_seats();
     let holder = seats.replicas.iter().find(|member| member.branch == branch);
     v1::AskMembershipResponse {
-        membership: seats.version.to_wire(),
+        membership: seats.version.into(),
         member: has(&seats, replica),
         holder: holder.map(|holder| holder.address.clone()).unwrap_or_default(),
     }
@@ -213,7 +213,7 @@ mod tests {
             ..Seats::default()
         };
         let answer = |version: Version, member, holder: &str| v1::AskMembershipResponse {
-            membership: version.to_wire(),
+            membership: version.into(),
             member,
             holder: holder.to_owned(),
         };

@@ -1,260 +1,156 @@
-//! openraft's types as messages, and back. What came over a wire or from a file may lack anything, so the way back can
-//! fail, and says what is missing.
+//! Conversions between openraft's types and the messages of the protocol.
+//!
+//! A message may come from another branch or from a file, so a conversion from a message can fail. The error says what is
+//! missing or impossible. Types of this crate convert by `From` and `TryFrom`. Where both types come from other crates,
+//! Rust's orphan rule forbids that, and the conversion is a function `*_to_wire` or `*_from_wire`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
-use bank_ledger::{AccountName, Action, Amount, Command, DigestRule, RequestId};
+use bank_ledger::{Command, DigestRule};
 use bank_proto::v1;
 use openraft::EntryPayload;
 use openraft::raft::{AppendEntriesRequest, StreamAppendError, StreamAppendResult, VoteRequest, VoteResponse};
+use prost::Message;
 
+use super::command_wire::{command_from_wire, command_to_wire};
+use super::malformed::Malformed;
 use super::types::{
     Batch, Entry, LeaderId, LogId, Member, Membership, SnapshotMeta, StoredMembership, TypeConfig, Vote,
 };
+use crate::store::AppliedState;
 
-/// What is wrong with a message.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("malformed message: {0}")]
-pub(crate) struct Malformed(pub(crate) String);
-
-fn missing(what: &str) -> Malformed {
-    Malformed(format!("no {what}"))
-}
-
-fn leader_id(id: &LeaderId) -> v1::LeaderId {
-    v1::LeaderId {
-        term: id.term,
-        replica: id.node_id,
-    }
-}
-
-/// The highest term that is taken. A bank that elects a leader every millisecond comes there after 8,900 years. The engine
-/// counts on from what it is given, so that a term near the end of its type would leave no room for an election.
+/// The highest term that is accepted. openraft counts on from a term that it is given, so a term near `u64::MAX` would leave
+/// no room for an election. A bank that elects a leader every millisecond reaches this term after 8,900 years.
 const TERM_MAX: u64 = 1 << 48;
-/// The highest index that is taken. A journal that grows by a million entries a second comes there after 2,200 years.
+/// The highest log index that is accepted. A log that grows by a million entries a second reaches it after 2,200 years.
 const INDEX_MAX: u64 = 1 << 56;
-/// By how much the term of a candidate may be past what this branch knows. Without this branch the others have held at
-/// most one election in each election timeout, of 50 ms at the least: they come this far in ten days of elections without a
-/// pause, and in half a year of one election a second. A branch that was away for longer hears first from a leader.
-const CANDIDATE_TERM_STEP_MAX: u64 = 1 << 24;
-/// The same of a leader's term. A quorum has elected it, and a branch that was away for however long must follow it: this
-/// only keeps a broken or hostile branch from using up all terms at once.
-const LEADER_TERM_STEP_MAX: u64 = 1 << 32;
 
-fn countable(what: &str, count: u64, max: u64) -> Result<(), Malformed> {
+fn at_most(what: &str, count: u64, max: u64) -> Result<(), Malformed> {
     if count > max {
         return Err(Malformed(format!("{what} {count} is past all bounds")));
     }
     Ok(())
 }
 
-/// A vote's term may rise by a bounded step only past the term that this branch knows.
-pub(crate) fn reachable(vote: &Vote, known_term: u64) -> Result<(), Malformed> {
-    let step_max = if vote.committed {
-        LEADER_TERM_STEP_MAX
-    } else {
-        CANDIDATE_TERM_STEP_MAX
-    };
-    let term = vote.leader_id.term;
-    if term > known_term.saturating_add(step_max) {
-        return Err(Malformed(format!(
-            "term {term} is more than {step_max} past {known_term}, the term of this branch"
-        )));
+fn leader_id_to_wire(id: &LeaderId) -> v1::LeaderId {
+    v1::LeaderId {
+        term: id.term,
+        replica: id.node_id,
     }
-    Ok(())
 }
 
-/// A vote is sent by the replica that it is of: a branch cannot lead or stand for election in the name of another.
-pub(crate) fn own(vote: &Vote, sender: u64) -> Result<(), Malformed> {
-    if vote.leader_id.node_id != sender {
-        return Err(Malformed("a branch speaks for another leader or candidate".to_owned()));
-    }
-    Ok(())
-}
-
-fn leader_id_back(id: Option<v1::LeaderId>) -> Result<LeaderId, Malformed> {
-    let id = id.ok_or_else(|| missing("leader id"))?;
-    countable("term", id.term, TERM_MAX)?;
+fn leader_id_from_wire(id: Option<v1::LeaderId>) -> Result<LeaderId, Malformed> {
+    let id = id.ok_or_else(|| Malformed::missing("leader id"))?;
+    at_most("term", id.term, TERM_MAX)?;
     Ok(LeaderId {
         term: id.term,
         node_id: id.replica,
     })
 }
 
-pub(crate) fn vote(vote: &Vote) -> v1::Vote {
+pub(super) fn vote_to_wire(vote: &Vote) -> v1::Vote {
     v1::Vote {
-        leader_id: Some(leader_id(&vote.leader_id)),
+        leader_id: Some(leader_id_to_wire(&vote.leader_id)),
         committed: vote.committed,
     }
 }
 
-pub(crate) fn vote_back(vote: Option<v1::Vote>) -> Result<Vote, Malformed> {
-    let vote = vote.ok_or_else(|| missing("vote"))?;
+pub(super) fn vote_from_wire(vote: Option<v1::Vote>) -> Result<Vote, Malformed> {
+    let vote = vote.ok_or_else(|| Malformed::missing("vote"))?;
     Ok(Vote {
-        leader_id: leader_id_back(vote.leader_id)?,
+        leader_id: leader_id_from_wire(vote.leader_id)?,
         committed: vote.committed,
     })
 }
 
-pub(crate) fn log_id(id: &LogId) -> v1::LogId {
+pub(super) fn log_id_to_wire(id: &LogId) -> v1::LogId {
     v1::LogId {
-        leader_id: Some(leader_id(&id.leader_id)),
+        leader_id: Some(leader_id_to_wire(&id.leader_id)),
         index: id.index,
     }
 }
 
-pub(crate) fn log_id_back(id: v1::LogId) -> Result<LogId, Malformed> {
-    countable("index", id.index, INDEX_MAX)?;
+pub(super) fn log_id_from_wire(id: v1::LogId) -> Result<LogId, Malformed> {
+    at_most("index", id.index, INDEX_MAX)?;
     Ok(LogId {
-        leader_id: leader_id_back(id.leader_id)?,
+        leader_id: leader_id_from_wire(id.leader_id)?,
         index: id.index,
     })
 }
 
-pub(crate) fn log_id_back_opt(id: Option<v1::LogId>) -> Result<Option<LogId>, Malformed> {
-    id.map(log_id_back).transpose()
+pub(super) fn optional_log_id_from_wire(id: Option<v1::LogId>) -> Result<Option<LogId>, Malformed> {
+    id.map(log_id_from_wire).transpose()
 }
 
-fn membership(membership: &Membership) -> v1::Membership {
+impl From<&Member> for v1::Node {
+    fn from(member: &Member) -> Self {
+        Self {
+            branch: member.branch,
+            address: member.address.clone(),
+            to_vote: member.to_vote,
+            replaces: member.replaces,
+        }
+    }
+}
+
+impl From<v1::Node> for Member {
+    fn from(node: v1::Node) -> Self {
+        Self {
+            branch: node.branch,
+            address: node.address,
+            to_vote: node.to_vote,
+            replaces: node.replaces,
+        }
+    }
+}
+
+fn membership_to_wire(membership: &Membership) -> v1::Membership {
     let voter_sets = membership.get_joint_config().iter();
-    let nodes = membership.nodes();
     v1::Membership {
         voter_sets: voter_sets
             .map(|set| v1::VoterSet {
                 replicas: set.iter().copied().collect(),
             })
             .collect(),
-        nodes: nodes
-            .map(|(id, m)| {
-                (
-                    *id,
-                    v1::Node {
-                        branch: m.branch,
-                        address: m.address.clone(),
-                        to_vote: m.to_vote,
-                        replaces: m.replaces,
-                    },
-                )
-            })
-            .collect(),
+        nodes: membership.nodes().map(|(id, member)| (*id, member.into())).collect(),
     }
 }
 
-fn membership_back(membership: v1::Membership) -> Result<Membership, Malformed> {
-    let configs: Vec<BTreeSet<u64>> = membership
-        .voter_sets
-        .into_iter()
-        .map(|set| set.replicas.into_iter().collect())
-        .collect();
-    let nodes: BTreeMap<u64, Member> = membership
-        .nodes
-        .into_iter()
-        .map(|(id, node)| {
-            (
-                id,
-                Member {
-                    branch: node.branch,
-                    address: node.address,
-                    to_vote: node.to_vote,
-                    replaces: node.replaces,
-                },
-            )
-        })
-        .collect();
+fn membership_from_wire(membership: v1::Membership) -> Result<Membership, Malformed> {
+    let voter_sets = membership.voter_sets.into_iter();
+    let configs: Vec<BTreeSet<u64>> = voter_sets.map(|set| set.replicas.into_iter().collect()).collect();
+    let nodes = membership.nodes.into_iter();
+    let nodes: BTreeMap<u64, Member> = nodes.map(|(id, node)| (id, node.into())).collect();
     Membership::new(configs, nodes).map_err(|error| Malformed(error.to_string()))
 }
 
-pub(crate) fn stored_membership(stored: &StoredMembership) -> v1::StoredMembership {
+pub(super) fn stored_membership_to_wire(stored: &StoredMembership) -> v1::StoredMembership {
     v1::StoredMembership {
-        log_id: stored.log_id().as_ref().map(log_id),
-        membership: Some(membership(stored.membership())),
+        log_id: stored.log_id().as_ref().map(log_id_to_wire),
+        membership: Some(membership_to_wire(stored.membership())),
     }
 }
 
-pub(crate) fn stored_membership_back(stored: v1::StoredMembership) -> Result<StoredMembership, Malformed> {
+pub(super) fn stored_membership_from_wire(stored: v1::StoredMembership) -> Result<StoredMembership, Malformed> {
     // A membership that was never set has no voters, which `Membership::new` refuses.
-    let Some(log_id) = log_id_back_opt(stored.log_id)? else {
+    let Some(log_id) = optional_log_id_from_wire(stored.log_id)? else {
         return Ok(StoredMembership::default());
     };
-    let membership = membership_back(stored.membership.ok_or_else(|| missing("membership"))?)?;
-    Ok(StoredMembership::new(Some(log_id), membership))
+    let membership = stored.membership.ok_or_else(|| Malformed::missing("membership"))?;
+    Ok(StoredMembership::new(Some(log_id), membership_from_wire(membership)?))
 }
 
-pub(crate) fn command(command: &Command) -> v1::Command {
-    use v1::command::{Found, Move, MoveBetween, Open};
-    let action = match &command.action {
-        Action::Found { opening_balance } => v1::command::Action::Found(Found {
-            opening_balance: *opening_balance,
-        }),
-        Action::Open { account } => v1::command::Action::Open(Open {
-            account: account.to_string(),
-        }),
-        Action::Deposit { account, amount } => v1::command::Action::Deposit(Move {
-            account: account.to_string(),
-            amount: amount.get(),
-        }),
-        Action::Withdraw { account, amount } => v1::command::Action::Withdraw(Move {
-            account: account.to_string(),
-            amount: amount.get(),
-        }),
-        Action::Transfer { from, to, amount } => v1::command::Action::Transfer(MoveBetween {
-            from_account: from.to_string(),
-            to_account: to.to_string(),
-            amount: amount.get(),
-        }),
-    };
-    v1::Command {
-        request_id: command.request_id.0.to_vec(),
-        time_us: command.time_us,
-        action: Some(action),
-    }
-}
-
-pub(crate) fn command_back(command: v1::Command) -> Result<Command, Malformed> {
-    let name = |text: &str| AccountName::new(text).map_err(|error| Malformed(error.to_string()));
-    let amount = |value: i64| Amount::new(value).map_err(|error| Malformed(error.to_string()));
-    let id: [u8; 16] = command
-        .request_id
-        .as_slice()
-        .try_into()
-        .map_err(|_| Malformed("a request id is not 16 bytes".into()))?;
-    let action = match command.action.ok_or_else(|| missing("action in a command"))? {
-        v1::command::Action::Found(found) => Action::Found {
-            opening_balance: found.opening_balance,
-        },
-        v1::command::Action::Open(open) => Action::Open {
-            account: name(&open.account)?,
-        },
-        v1::command::Action::Deposit(m) => Action::Deposit {
-            account: name(&m.account)?,
-            amount: amount(m.amount)?,
-        },
-        v1::command::Action::Withdraw(m) => Action::Withdraw {
-            account: name(&m.account)?,
-            amount: amount(m.amount)?,
-        },
-        v1::command::Action::Transfer(m) => Action::Transfer {
-            from: name(&m.from_account)?,
-            to: name(&m.to_account)?,
-            amount: amount(m.amount)?,
-        },
-    };
-    Ok(Command {
-        request_id: RequestId(id),
-        time_us: command.time_us,
-        action,
-    })
-}
-
-/// Part of the format on disk. Entries from before there was more than one rule have none, which is 0.
-fn digest_rule(rule: DigestRule) -> u32 {
+/// The number of a digest rule, part of the format on disk. An entry from before there were rules has no number, which reads
+/// as 0.
+fn digest_rule_to_wire(rule: DigestRule) -> u32 {
     match rule {
         DigestRule::Outcomes => 0,
         DigestRule::Reads => 2,
     }
 }
 
-fn digest_rule_back(number: u32) -> Result<DigestRule, Malformed> {
+fn digest_rule_from_wire(number: u32) -> Result<DigestRule, Malformed> {
     match number {
         0 => Ok(DigestRule::Outcomes),
         2 => Ok(DigestRule::Reads),
@@ -262,66 +158,83 @@ fn digest_rule_back(number: u32) -> Result<DigestRule, Malformed> {
     }
 }
 
-pub(crate) fn entry(entry: &Entry) -> v1::LogEntry {
+impl From<&Batch> for v1::Batch {
+    fn from(batch: &Batch) -> Self {
+        Self {
+            commands: batch.commands.iter().map(command_to_wire).collect(),
+            digest_rule: digest_rule_to_wire(batch.rule),
+        }
+    }
+}
+
+impl TryFrom<v1::Batch> for Batch {
+    type Error = Malformed;
+
+    fn try_from(batch: v1::Batch) -> Result<Self, Malformed> {
+        let rule = digest_rule_from_wire(batch.digest_rule)?;
+        let commands: Result<Vec<Command>, Malformed> = batch.commands.into_iter().map(command_from_wire).collect();
+        Ok(Self {
+            rule,
+            commands: commands?.into(),
+        })
+    }
+}
+
+pub(super) fn entry_to_wire(entry: &Entry) -> v1::LogEntry {
     let payload = match &entry.payload {
         EntryPayload::Blank => v1::log_entry::Payload::Blank(true),
-        EntryPayload::Normal(batch) => v1::log_entry::Payload::Batch(v1::Batch {
-            commands: batch.commands.iter().map(command).collect(),
-            digest_rule: digest_rule(batch.rule),
-        }),
-        EntryPayload::Membership(m) => v1::log_entry::Payload::Membership(membership(m)),
+        EntryPayload::Normal(batch) => v1::log_entry::Payload::Batch(batch.into()),
+        EntryPayload::Membership(membership) => v1::log_entry::Payload::Membership(membership_to_wire(membership)),
     };
     v1::LogEntry {
-        log_id: Some(log_id(&entry.log_id)),
+        log_id: Some(log_id_to_wire(&entry.log_id)),
         payload: Some(payload),
     }
 }
 
-pub(crate) fn entry_back(entry: v1::LogEntry) -> Result<Entry, Malformed> {
-    let log_id = log_id_back(entry.log_id.ok_or_else(|| missing("log id in an entry"))?)?;
-    let payload = match entry.payload.ok_or_else(|| missing("payload in an entry"))? {
+pub(super) fn entry_from_wire(entry: v1::LogEntry) -> Result<Entry, Malformed> {
+    let log_id = log_id_from_wire(entry.log_id.ok_or_else(|| Malformed::missing("log id in an entry"))?)?;
+    let payload = match entry.payload.ok_or_else(|| Malformed::missing("payload in an entry"))? {
         v1::log_entry::Payload::Blank(_) => EntryPayload::Blank,
-        v1::log_entry::Payload::Batch(batch) => {
-            let rule = digest_rule_back(batch.digest_rule)?;
-            let commands: Result<Vec<Command>, Malformed> = batch.commands.into_iter().map(command_back).collect();
-            EntryPayload::Normal(Batch {
-                rule,
-                commands: commands?.into(),
-            })
-        }
-        v1::log_entry::Payload::Membership(m) => EntryPayload::Membership(membership_back(m)?),
+        v1::log_entry::Payload::Batch(batch) => EntryPayload::Normal(batch.try_into()?),
+        v1::log_entry::Payload::Membership(membership) => EntryPayload::Membership(membership_from_wire(membership)?),
     };
     Ok(Entry { log_id, payload })
 }
 
-pub(crate) fn append_request(request: &AppendEntriesRequest<TypeConfig>, peer: Option<v1::Peer>) -> v1::AppendRequest {
+pub(super) fn append_request_to_wire(
+    request: &AppendEntriesRequest<TypeConfig>,
+    peer: Option<v1::Peer>,
+) -> v1::AppendRequest {
     v1::AppendRequest {
         peer,
-        vote: Some(vote(&request.vote)),
-        previous: request.prev_log_id.as_ref().map(log_id),
-        entries: request.entries.iter().map(entry).collect(),
-        committed: request.leader_commit.as_ref().map(log_id),
+        vote: Some(vote_to_wire(&request.vote)),
+        previous: request.prev_log_id.as_ref().map(log_id_to_wire),
+        entries: request.entries.iter().map(entry_to_wire).collect(),
+        committed: request.leader_commit.as_ref().map(log_id_to_wire),
     }
 }
 
-pub(crate) fn append_request_back(request: v1::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Malformed> {
-    let entries: Result<Vec<Entry>, Malformed> = request.entries.into_iter().map(entry_back).collect();
+pub(super) fn append_request_from_wire(
+    request: v1::AppendRequest,
+) -> Result<AppendEntriesRequest<TypeConfig>, Malformed> {
+    let entries: Result<Vec<Entry>, Malformed> = request.entries.into_iter().map(entry_from_wire).collect();
     Ok(AppendEntriesRequest {
-        vote: vote_back(request.vote)?,
-        prev_log_id: log_id_back_opt(request.previous)?,
+        vote: vote_from_wire(request.vote)?,
+        prev_log_id: optional_log_id_from_wire(request.previous)?,
         entries: entries?,
-        leader_commit: log_id_back_opt(request.committed)?,
+        leader_commit: optional_log_id_from_wire(request.committed)?,
     })
 }
 
-pub(crate) fn append_response(result: StreamAppendResult<TypeConfig>) -> v1::AppendResponse {
+pub(super) fn append_response_to_wire(result: StreamAppendResult<TypeConfig>) -> v1::AppendResponse {
     use v1::append_response::{Matched, Result};
     let result = match result {
         Ok(matched) => Result::Matched(Matched {
-            log_id: matched.as_ref().map(log_id),
+            log_id: matched.as_ref().map(log_id_to_wire),
         }),
-        Err(StreamAppendError::Conflict(at)) => Result::Conflict(log_id(&at)),
-        Err(StreamAppendError::HigherVote(higher)) => Result::HigherVote(vote(&higher)),
+        Err(StreamAppendError::Conflict(at)) => Result::Conflict(log_id_to_wire(&at)),
+        Err(StreamAppendError::HigherVote(higher)) => Result::HigherVote(vote_to_wire(&higher)),
     };
     v1::AppendResponse {
         result: Some(result),
@@ -329,108 +242,87 @@ pub(crate) fn append_response(result: StreamAppendResult<TypeConfig>) -> v1::App
     }
 }
 
-pub(crate) fn append_response_back(response: v1::AppendResponse) -> Result<StreamAppendResult<TypeConfig>, Malformed> {
+pub(super) fn append_response_from_wire(
+    response: v1::AppendResponse,
+) -> Result<StreamAppendResult<TypeConfig>, Malformed> {
     use v1::append_response::Result;
-    Ok(
-        match response.result.ok_or_else(|| missing("result in an append response"))? {
-            Result::Matched(matched) => Ok(log_id_back_opt(matched.log_id)?),
-            Result::Conflict(at) => Err(StreamAppendError::Conflict(log_id_back(at)?)),
-            Result::HigherVote(higher) => Err(StreamAppendError::HigherVote(vote_back(Some(higher))?)),
-        },
-    )
+    let missing = || Malformed::missing("result in an append response");
+    Ok(match response.result.ok_or_else(missing)? {
+        Result::Matched(matched) => Ok(optional_log_id_from_wire(matched.log_id)?),
+        Result::Conflict(at) => Err(StreamAppendError::Conflict(log_id_from_wire(at)?)),
+        Result::HigherVote(higher) => Err(StreamAppendError::HigherVote(vote_from_wire(Some(higher))?)),
+    })
 }
 
-pub(crate) fn vote_request(request: &VoteRequest<TypeConfig>, peer: v1::Peer) -> v1::VoteRequest {
+pub(super) fn vote_request_to_wire(request: &VoteRequest<TypeConfig>, peer: v1::Peer) -> v1::VoteRequest {
     v1::VoteRequest {
         peer: Some(peer),
-        vote: Some(vote(&request.vote)),
-        last_log_id: request.last_log_id.as_ref().map(log_id),
+        vote: Some(vote_to_wire(&request.vote)),
+        last_log_id: request.last_log_id.as_ref().map(log_id_to_wire),
         leadership_transfer: request.leadership_transfer,
     }
 }
 
-pub(crate) fn vote_request_back(request: v1::VoteRequest) -> Result<VoteRequest<TypeConfig>, Malformed> {
-    let mut back = VoteRequest::new(vote_back(request.vote)?, log_id_back_opt(request.last_log_id)?);
-    back.leadership_transfer = request.leadership_transfer;
-    Ok(back)
+pub(super) fn vote_request_from_wire(message: v1::VoteRequest) -> Result<VoteRequest<TypeConfig>, Malformed> {
+    let vote = vote_from_wire(message.vote)?;
+    let mut request = VoteRequest::new(vote, optional_log_id_from_wire(message.last_log_id)?);
+    request.leadership_transfer = message.leadership_transfer;
+    Ok(request)
 }
 
-pub(crate) fn vote_response(response: &VoteResponse<TypeConfig>) -> v1::VoteResponse {
+pub(super) fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> v1::VoteResponse {
     v1::VoteResponse {
-        vote: Some(vote(&response.vote)),
+        vote: Some(vote_to_wire(&response.vote)),
         granted: response.vote_granted,
-        last_log_id: response.last_log_id.as_ref().map(log_id),
+        last_log_id: response.last_log_id.as_ref().map(log_id_to_wire),
     }
 }
 
-pub(crate) fn vote_response_back(response: v1::VoteResponse) -> Result<VoteResponse<TypeConfig>, Malformed> {
+pub(super) fn vote_response_from_wire(response: v1::VoteResponse) -> Result<VoteResponse<TypeConfig>, Malformed> {
     Ok(VoteResponse::new(
-        vote_back(response.vote)?,
-        log_id_back_opt(response.last_log_id)?,
+        vote_from_wire(response.vote)?,
+        optional_log_id_from_wire(response.last_log_id)?,
         response.granted,
     ))
 }
 
-pub(crate) fn snapshot_meta_back(header: &v1::SnapshotHeader) -> Result<SnapshotMeta, Malformed> {
-    let membership = header
-        .last_membership
-        .clone()
-        .ok_or_else(|| missing("membership in a snapshot header"))?;
+pub(super) fn snapshot_meta_from_wire(header: &v1::SnapshotHeader) -> Result<SnapshotMeta, Malformed> {
+    let membership = header.last_membership.clone();
+    let membership = membership.ok_or_else(|| Malformed::missing("membership in a snapshot header"))?;
     Ok(SnapshotMeta {
-        last_log_id: log_id_back_opt(header.last_log_id)?,
-        last_membership: stored_membership_back(membership)?,
+        last_log_id: optional_log_id_from_wire(header.last_log_id)?,
+        last_membership: stored_membership_from_wire(membership)?,
     })
 }
 
-/// What the engine takes for granted of a leader's entries, and would go wrong on: a leader who was elected and is not this
-/// replica, and entries without a gap.
-pub(crate) fn sound_append(request: &AppendEntriesRequest<TypeConfig>, me: u64) -> Result<(), Malformed> {
-    elected_elsewhere(&request.vote, me)?;
-    let first = request.prev_log_id.map_or(0, |previous| previous.index + 1);
-    for (next, entry) in (first..).zip(&request.entries) {
-        if entry.log_id.index != next {
-            return Err(Malformed(format!(
-                "entry {} stands where {next} belongs",
-                entry.log_id.index
-            )));
-        }
-        if entry.log_id.leader_id > request.vote.leader_id {
-            return Err(Malformed(format!("entry {next} is of a later term than its leader")));
-        }
-    }
-    Ok(())
-}
+/// The last log id and membership that the ledger database holds in encoded form.
+impl TryFrom<&AppliedState> for SnapshotMeta {
+    type Error = io::Error;
 
-/// The same of a leader's copy of the books.
-pub(crate) fn sound_snapshot(vote: &Vote, meta: &SnapshotMeta, me: u64) -> Result<(), Malformed> {
-    elected_elsewhere(vote, me)?;
-    match meta.last_log_id {
-        Some(last) if last.leader_id > vote.leader_id => Err(Malformed(
-            "a copy of the books is of a later term than its leader".to_owned(),
-        )),
-        _ => Ok(()),
+    fn try_from(state: &AppliedState) -> io::Result<Self> {
+        let last_log_id = match &state.applied {
+            Some(bytes) => Some(decoded(bytes, log_id_from_wire)?),
+            None => None,
+        };
+        let last_membership = match &state.membership {
+            Some(bytes) => decoded(bytes, stored_membership_from_wire)?,
+            None => StoredMembership::default(),
+        };
+        Ok(Self {
+            last_log_id,
+            last_membership,
+        })
     }
 }
 
-/// The same of a candidate: it has not been elected yet.
-pub(crate) fn sound_candidate(request: &VoteRequest<TypeConfig>) -> Result<(), Malformed> {
-    if request.vote.committed {
-        return Err(Malformed("a candidate says that it leads already".to_owned()));
-    }
-    match request.last_log_id {
-        Some(last) if last.leader_id.term > request.vote.leader_id.term => Err(Malformed(
-            "a candidate's log is of a later term than its vote".to_owned(),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn elected_elsewhere(vote: &Vote, me: u64) -> Result<(), Malformed> {
-    if !vote.committed {
-        return Err(Malformed("a leader says that it has not been elected".to_owned()));
-    }
-    if vote.leader_id.node_id == me {
-        return Err(Malformed("a leader says that it is this replica".to_owned()));
-    }
-    Ok(())
+/// Decodes a message that this branch has stored, and converts it.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] if the bytes are not such a message.
+pub(super) fn decoded<M: Message + Default, T>(
+    bytes: &[u8],
+    convert: impl FnOnce(M) -> Result<T, Malformed>,
+) -> io::Result<T> {
+    let message = M::decode(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    convert(message).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

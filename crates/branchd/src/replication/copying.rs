@@ -1,4 +1,4 @@
-//! What both sides of a whole copy of the books keep to: sizes, deadlines, and when a copy is tried again.
+//! Limits that the sender and the receiver of a snapshot share: sizes, deadlines, and the pauses between tries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,48 +6,52 @@ use std::time::Duration;
 
 use openraft::network::Backoff;
 
-/// How much of the books goes into one message, in bytes, and how many such messages wait at once.
+/// The size of one chunk, in bytes.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
+/// The most chunks that wait to be sent.
 pub(super) const CHUNKS_QUEUED_MAX: usize = 4;
 
-/// How many copies a leader sends at once; others wait. Each keeps some chunks in memory and one state of the books open,
-/// and two use a network or a disk as fully as more would.
+/// The most snapshots that a leader sends at once. Each holds some chunks in memory and a read transaction open. Two already
+/// use a network or a disk fully.
 pub(super) const SENDINGS_MAX: usize = 2;
 
-/// How long the answer to an offer may take, a connection included.
+/// How long the answer to an offer may take, including the connection.
 pub(super) const OFFER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long either side waits for the other between two chunks: longer than a disk that is slow to sync.
+/// How long either side waits for the other between two chunks. A slow disk syncs in less time.
 pub(super) const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a copy may travel, whatever its size, and what is added for its bytes: less than 1 MiB in a second is no
-/// network or disk for a bank.
+/// How long a transfer may take before its bytes are counted.
 const TRAVEL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The least rate of a transfer. A network or disk with less than 1 MiB in a second is too slow for a bank.
 const TRAVEL_BYTES_PER_SECOND: u64 = 1 << 20;
 
-/// How long a copy of so many bytes may travel.
+/// How long the transfer of `length` bytes may take.
 pub(super) fn travel_timeout(length: u64) -> Duration {
     TRAVEL_TIMEOUT.saturating_add(Duration::from_secs(length / TRAVEL_BYTES_PER_SECOND))
 }
 
-/// How long a copy may travel and be checked and installed: all of it is read and written again.
+/// How long the transfer and the install of `length` bytes may take. The install reads and writes all of them again.
 pub(super) fn whole_timeout(length: u64) -> Duration {
     travel_timeout(length).saturating_mul(2)
 }
 
-/// Pauses after an offer that was refused, or that nobody answered. An offer costs one small message, so a branch that is
-/// back is found soon.
+/// The first pause after an offer that was refused or not answered. An offer is one small message, so the pause can be short.
 const OFFER_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause after an offer.
 const OFFER_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// Pauses after a copy that broke off: up to all of it was in vain.
+/// The first pause after a transfer that ended early. Almost a whole transfer may have been wasted.
 const COPY_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after a transfer that ended early.
 const COPY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// How sending one replica a copy of the books has gone so far.
+/// The failed tries to send a snapshot to one replica, and the pause that follows from them.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
+    /// Offers in a row that were not accepted.
     unaccepted: u32,
+    /// Transfers that ended early.
     broken: u32,
     /// The reason that was logged last.
     told: Option<String>,
@@ -55,7 +59,7 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    /// An offer was not accepted. Answers whether the reason is a new one.
+    /// Counts an offer that was not accepted. Returns whether the reason differs from the one that was logged last.
     pub(super) fn not_accepted(&mut self, reason: &str) -> bool {
         self.unaccepted = self.unaccepted.saturating_add(1);
         self.set_pause(pause(OFFER_PAUSE, OFFER_PAUSE_MAX, self.unaccepted));
@@ -66,7 +70,7 @@ impl Tries {
         new
     }
 
-    /// A copy was accepted, and broke off.
+    /// Counts a transfer that was accepted and ended early.
     pub(super) fn broke_off(&mut self) {
         self.unaccepted = 0;
         self.told = None;
@@ -74,7 +78,7 @@ impl Tries {
         self.set_pause(pause(COPY_PAUSE, COPY_PAUSE_MAX, self.broken));
     }
 
-    /// The pauses before the next tries, as the engine wants them: each is the one that is due when it is asked for.
+    /// The pauses for openraft. Each is computed at the time at which openraft asks for it.
     pub(super) fn backoff(&self) -> Backoff {
         let due = Arc::clone(&self.pause_ms);
         Backoff::new(std::iter::repeat_with(move || {
@@ -88,7 +92,7 @@ impl Tries {
     }
 }
 
-/// The pause after the so-many-th failure in a row: it doubles each time.
+/// The pause after `failures` failures in a row. It doubles with each failure.
 fn pause(first: Duration, longest: Duration, failures: u32) -> Duration {
     let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
     first.saturating_mul(doubled).min(longest)
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_once() {
+    fn a_repeated_reason_is_reported_once() {
         let mut tries = Tries::default();
         assert!(tries.not_accepted("nobody is there"));
         assert!(!tries.not_accepted("nobody is there"));
@@ -133,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn large_books_are_given_longer() {
+    fn a_large_snapshot_may_take_longer() {
         assert_eq!(travel_timeout(0), TRAVEL_TIMEOUT);
         assert_eq!(travel_timeout(100 << 20), Duration::from_secs(160));
         assert!(whole_timeout(u64::MAX) > travel_timeout(u64::MAX));

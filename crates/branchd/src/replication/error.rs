@@ -1,9 +1,9 @@
-//! Failures of the engine, as the statuses that another branch is told.
+//! Conversion of the engine's failures to the statuses that other branches receive.
 
 use openraft::error::{Fatal, RaftError};
 use tonic::Status;
 
-use super::convert::Malformed;
+use super::malformed::Malformed;
 use super::types::TypeConfig;
 
 impl From<Malformed> for Status {
@@ -12,12 +12,12 @@ impl From<Malformed> for Status {
     }
 }
 
-/// The engine has ended.
+/// The status after the engine has ended.
 pub(super) fn stopped(fatal: Fatal<TypeConfig>) -> Status {
     Status::unavailable(format!("the branch is stopping: {fatal}"))
 }
 
-/// The engine did not answer.
+/// The status when the engine does not answer.
 pub(super) fn unavailable(error: RaftError<TypeConfig>) -> Status {
     Status::unavailable(error.to_string())
 }

@@ -1,4 +1,5 @@
-//! openraft's log, in the journal. The journal knows bytes; what they are is said here.
+//! openraft's log and vote, stored in the write-ahead log. The write-ahead log holds bytes; this file encodes and decodes
+//! them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,21 +15,23 @@ use openraft::{OptionalSend, RaftLogReader};
 use prost::Message;
 use tokio::sync::oneshot;
 
-use super::convert::{self, Malformed};
+use super::convert;
+use super::malformed::Malformed;
 use super::types::{Entry, LogId, TypeConfig, Vote};
 
-/// The journal's state slots, by number: part of the format on disk.
+/// The state slot that holds the vote. The number is part of the format on disk.
 const SLOT_VOTE: u8 = 1;
+/// The state slot that holds the committed log id. The number is part of the format on disk.
 const SLOT_COMMITTED: u8 = 2;
 
-/// How many of the newest entries are kept decoded, for the followers' streams and for apply, which read what was just
-/// appended. An entry holds at most a batch of commands (`writes::queue::BATCH_LEN_MAX`).
+/// The number of newest entries that are kept decoded. The followers' streams and the state machine read what was just
+/// appended. An entry holds at most one batch of commands (`writes::queue::BATCH_LEN_MAX`).
 const RECENT_LEN_MAX: usize = 512;
 
-/// How much one read takes from the journal's files at a time, in bytes.
+/// The most bytes that are read from the write-ahead log at a time.
 const READ_BYTES_MAX: usize = 4 << 20;
 
-/// The journal as openraft wants it. Clones share it.
+/// openraft's log storage over the write-ahead log. Clones share it.
 #[derive(Clone)]
 pub(crate) struct LogStore {
     wal: Arc<Wal>,
@@ -36,7 +39,7 @@ pub(crate) struct LogStore {
     term: KnownTerm,
 }
 
-/// The highest term that this branch has voted in or heard from a leader, as the log store keeps it. Clones share it.
+/// The highest term in which this branch has voted or heard a leader. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KnownTerm(Arc<AtomicU64>);
 
@@ -59,17 +62,17 @@ impl LogStore {
         }
     }
 
-    /// The term that this branch knows; right once the vote has been read.
+    /// The term that this branch knows. It is 0 until the vote has been read.
     pub(super) fn known_term(&self) -> KnownTerm {
         self.term.clone()
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Entry>> {
-        // Each change to the map is one call, so a panic elsewhere cannot have left it half done.
+        // Each change to the map is one call, so the map is consistent even if the lock is poisoned.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Entries from the decoded ones, if all of the range is among them.
+    /// The entries of the range, if all of them are kept decoded.
     fn read_recent(&self, range: &Range<u64>) -> Option<Vec<Entry>> {
         let recent = self.recent();
         let entries: Vec<Entry> = recent.range(range.clone()).map(|(_, entry)| entry.clone()).collect();
@@ -87,7 +90,7 @@ impl LogStore {
             let Some((last, _)) = records.last() else { break };
             next = last + 1;
             for (_, bytes) in records {
-                entries.push(decode(&bytes)?);
+                entries.push(convert::decoded(&bytes, convert::entry_from_wire)?);
             }
         }
         Ok(entries)
@@ -106,24 +109,18 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-fn decode(bytes: &[u8]) -> io::Result<Entry> {
-    let entry = v1::LogEntry::decode(bytes).map_err(invalid)?;
-    convert::entry_back(entry).map_err(invalid)
-}
-
 fn decode_slot<M: Message + Default, T>(
     wal: &Wal,
     slot: u8,
-    back: impl FnOnce(M) -> Result<T, Malformed>,
+    convert: impl FnOnce(M) -> Result<T, Malformed>,
 ) -> io::Result<Option<T>> {
     let Some(bytes) = wal.state(slot) else {
         return Ok(None);
     };
-    let message = M::decode(bytes.as_ref()).map_err(invalid)?;
-    back(message).map(Some).map_err(invalid)
+    convert::decoded(&bytes, convert).map(Some)
 }
 
-/// The half-open range, from any.
+/// The half-open range with the same indexes.
 fn half_open(range: &impl RangeBounds<u64>) -> Range<u64> {
     let start = match range.start_bound() {
         Bound::Included(at) => *at,
@@ -138,11 +135,11 @@ fn half_open(range: &impl RangeBounds<u64>) -> Range<u64> {
     start..end.max(start)
 }
 
-/// Runs a journal call that answers through a callback, and waits for the answer.
+/// Runs a call of the write-ahead log that answers through a callback, and waits for the answer.
 async fn durable(call: impl FnOnce(Box<dyn FnOnce(io::Result<()>) + Send>) -> io::Result<()>) -> io::Result<()> {
     let (done, answer) = oneshot::channel();
     call(Box::new(move |result| {
-        // Nobody waits where the engine has been stopped.
+        // The receiver is gone if the engine has been stopped.
         let _ = done.send(result);
     }))?;
     answer
@@ -156,7 +153,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
         range: RB,
     ) -> io::Result<Vec<Entry>> {
         let mut range = half_open(&range);
-        // Absent entries are no error at either end of the range: purged, or not there yet.
+        // A range may begin with purged entries and end with entries that do not exist yet. openraft expects what is there.
         let bounds = self.wal.bounds();
         let end = bounds.last_index.map_or(0, |last| last + 1);
         range.end = range.end.min(end);
@@ -169,7 +166,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
         if let Some(entries) = self.read_recent(&range) {
             return Ok(entries);
         }
-        // From the files, for a branch that is far behind: not on the event loop.
+        // Older entries come from files, for a branch that is far behind. Reading files blocks, so it runs off the event loop.
         let store = self.clone();
         tokio::task::spawn_blocking(move || store.read(range))
             .await
@@ -177,7 +174,9 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        let vote = decode_slot(&self.wal, SLOT_VOTE, |vote: v1::Vote| convert::vote_back(Some(vote)))?;
+        let vote = decode_slot(&self.wal, SLOT_VOTE, |vote: v1::Vote| {
+            convert::vote_from_wire(Some(vote))
+        })?;
         vote.iter().for_each(|vote| self.term.learn(vote));
         Ok(vote)
     }
@@ -189,10 +188,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
         let bounds = self.wal.bounds();
         let last_purged_log_id = match &bounds.purged {
-            Some((_, note)) => {
-                let id = v1::LogId::decode(note.as_ref()).map_err(invalid)?;
-                Some(convert::log_id_back(id).map_err(invalid)?)
-            }
+            Some((_, note)) => Some(convert::decoded(note, convert::log_id_from_wire)?),
             None => None,
         };
         let last_log_id = match bounds.last_index {
@@ -211,25 +207,27 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         self.term.learn(vote);
-        let bytes = convert::vote(vote).encode_to_vec();
+        let bytes = convert::vote_to_wire(vote).encode_to_vec();
         durable(|done| self.wal.put_state(SLOT_VOTE, bytes.into(), done)).await
     }
 
-    /// Not durable by itself: what was committed is learnt again from the leader.
+    /// Stores the committed log id without a sync. A branch that loses it learns it again from the leader.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         if let Some(committed) = committed {
-            self.wal
-                .put_state_lazily(SLOT_COMMITTED, convert::log_id(&committed).encode_to_vec().into())?;
+            self.wal.put_state_lazily(
+                SLOT_COMMITTED,
+                convert::log_id_to_wire(&committed).encode_to_vec().into(),
+            )?;
         }
         Ok(())
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        decode_slot(&self.wal, SLOT_COMMITTED, convert::log_id_back)
+        decode_slot(&self.wal, SLOT_COMMITTED, convert::log_id_from_wire)
     }
 
-    /// Blocks the event loop only where the disk is so far behind that the journal's queue (64 MiB) is full: nothing
-    /// that this branch could do meanwhile would be acknowledged either.
+    /// Blocks the event loop only while the queue of the write-ahead log (64 MiB) is full. In that state the disk is so slow that
+    /// this branch could acknowledge nothing else either.
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
@@ -238,7 +236,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let entries: Vec<Entry> = entries.into_iter().collect();
         let records = entries
             .iter()
-            .map(|entry| (entry.log_id.index, convert::entry(entry).encode_to_vec().into()));
+            .map(|entry| (entry.log_id.index, convert::entry_to_wire(entry).encode_to_vec().into()));
         self.wal
             .append(records.collect(), move |result| callback.io_completed(result))?;
         let mut recent = self.recent();
@@ -251,13 +249,13 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> io::Result<()> {
         let last = last_log_id.map(|id| id.index);
-        // Gone from the decoded ones first, so that no reader finds there what the journal has dropped.
+        // The decoded entries go first, so that no reader finds an entry there that the write-ahead log has dropped.
         self.recent().split_off(&last.map_or(0, |last| last + 1));
         durable(|done| self.wal.truncate_after(last, done)).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
-        let note = convert::log_id(&log_id).encode_to_vec();
+        let note = convert::log_id_to_wire(&log_id).encode_to_vec();
         {
             let mut recent = self.recent();
             *recent = recent.split_off(&(log_id.index + 1));

@@ -1,4 +1,4 @@
-//! Who is a branch of the bank: how that begins, what it is, and how it changes.
+//! The membership of the bank: founds it, reads it and changes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,30 +10,36 @@ use openraft::raft::Precondition;
 use openraft::rt::WatchReceiver;
 use openraft::{ChangeMembers, Instant, RaftMetrics, ServerState};
 
-use super::convert::{self, Malformed};
+use super::convert;
 use super::engine::{Engine, Replica};
+use super::malformed::Malformed;
 use super::types::{LogId, Member, StoredMembership, TypeConfig};
 
-/// How often a change that the engine refuses until an earlier one has committed is tried again, while a bank is founded:
-/// that commit takes a few milliseconds, and the founding waits for it.
+/// The pause between two tries of a change while a bank is founded. The engine refuses a change until the change before it has
+/// committed, which takes a few milliseconds.
 const FOUNDING_RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Which membership: later ones are greater. The least is of a branch that knows none.
+/// The version of a membership. A later membership has a greater version. The default is the version of a branch that knows
+/// no membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Version(Option<LogId>);
 
+impl From<Version> for Option<v1::LogId> {
+    fn from(version: Version) -> Self {
+        version.0.as_ref().map(convert::log_id_to_wire)
+    }
+}
+
+impl TryFrom<Option<v1::LogId>> for Version {
+    type Error = Malformed;
+
+    fn try_from(message: Option<v1::LogId>) -> Result<Self, Malformed> {
+        convert::optional_log_id_from_wire(message).map(Self)
+    }
+}
+
+#[cfg(test)]
 impl Version {
-    pub(crate) fn to_wire(self) -> Option<v1::LogId> {
-        self.0.as_ref().map(convert::log_id)
-    }
-
-    /// # Errors
-    /// The message is malformed.
-    pub(crate) fn from_wire(message: Option<v1::LogId>) -> Result<Self, Malformed> {
-        convert::log_id_back_opt(message).map(Self)
-    }
-
-    #[cfg(test)]
     pub(crate) fn at(index: u64) -> Self {
         Self(Some(LogId {
             leader_id: super::types::LeaderId { term: 1, node_id: 1 },
@@ -42,76 +48,77 @@ impl Version {
     }
 }
 
-/// Who is a branch of the bank, in one membership.
+/// One membership: the bank's members, and which of them vote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Seats {
     pub(crate) version: Version,
-    /// By number. A number stands twice while a lost branch is being replaced.
+    /// The members, ordered by branch number. While a lost branch is being replaced, its number occurs twice.
     pub(crate) replicas: Vec<Replica>,
-    /// The replicas that vote once no voters are being exchanged any more.
+    /// The voters after the current exchange of voters, if there is one, has finished.
     pub(crate) voters: BTreeSet<u64>,
-    /// Voters are being exchanged: a majority of the old and one of the new have to agree until that is finished.
+    /// Whether an exchange of voters (Raft's joint consensus) is under way. Until it has finished, a majority of the old voters
+    /// and a majority of the new voters must agree.
     pub(crate) exchanging: bool,
-    /// A quorum has this membership on its disks.
+    /// Whether this membership is durable on a quorum.
     pub(crate) committed: bool,
 }
 
-/// What a leader knows of the others.
+/// What a leader knows about the other members.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Progress {
-    /// The replicas that answer, this one among them.
+    /// The replicas that answer, including this one.
     pub(crate) answering: BTreeSet<u64>,
-    /// Up to which log index each replica has the leader's log.
+    /// The last log index up to which each replica has the leader's log.
     pub(crate) matched: BTreeMap<u64, u64>,
     /// The leader's last log index.
     pub(crate) last: u64,
 }
 
-/// A change of who is a branch of the bank. Its parts take effect together.
+/// A change of the membership. Its parts take effect together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Change {
-    /// Replicas that are added, or whose entry is replaced. Those added do not vote.
+    /// Members that are added or replaced. An added member does not vote.
     pub(crate) set: Vec<Replica>,
-    /// Replicas that do not vote and are taken out.
+    /// Members that do not vote and are removed.
     pub(crate) remove: BTreeSet<u64>,
-    /// All who vote afterwards. Those who vote now and are not among them are taken out.
+    /// All voters after the change. A current voter that is not among them is removed.
     pub(crate) voters: Option<BTreeSet<u64>>,
 }
 
-/// Why a change was not made, or may not have been.
+/// Why a change was not made, or may not have been made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ChangeError {
     #[error("this branch does not lead")]
     NotLeader,
     #[error("the membership has changed meanwhile, or an earlier change of it is still under way")]
     Overtaken,
-    /// It may have been made.
+    /// It is not known whether the change was made.
     #[error("{0}")]
     Unknown(String),
 }
 
-/// Says when the membership or the leader may have changed.
+/// Notifies about changes of the membership and of the leader.
 pub(crate) struct News(openraft::alias::WatchReceiverOf<TypeConfig, openraft::metrics::RaftServerMetrics<TypeConfig>>);
 
 impl News {
-    /// Returns at once where something has changed since the last call. `false`: the engine has stopped.
+    /// Waits for the next change. Returns at once if something has changed since the last call. `false`: the engine has stopped.
     pub(crate) async fn next(&mut self) -> bool {
         self.0.changed().await.is_ok()
     }
 }
 
 impl Engine {
-    /// Begins the bank with these voters, of whom this branch is one, and waits until one of them leads. Begun already:
-    /// waits only.
+    /// Starts the bank with these voters, which include this branch, and waits until one of them leads. If the bank has started
+    /// already, it only waits.
     ///
     /// # Errors
-    /// The engine refuses, or no leader came about in time.
+    /// The engine refuses, or there is no leader within the limit.
     pub(crate) async fn begin(&self, voters: &[Replica], limit: Duration) -> io::Result<()> {
         match self.raft.initialize(members(voters)).await {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
             Err(error) => return Err(io::Error::other(error)),
         }
-        // A leader's first entry of its term comes after the membership: once that is applied, the next change may come.
+        // The next change is possible after the leader's first entry of its term is applied, which follows the membership.
         let led = |m: &RaftMetrics<TypeConfig>| {
             let applied_in = m.last_applied.map(|log_id| log_id.leader_id.term);
             m.current_leader.is_some() && applied_in == Some(m.vote.leader_id.term)
@@ -120,17 +127,17 @@ impl Engine {
         led.map(drop).map_err(io::Error::other)
     }
 
-    /// Adds the branches of a bank that is being founded that do not vote, all at once.
+    /// Adds the members without a vote to a bank that is being founded, in one change.
     ///
     /// # Errors
-    /// This branch does not lead, or the change did not commit in time.
+    /// This branch does not lead, or the change does not commit within the limit.
     pub(crate) async fn add_learners(&self, learners: &[Replica], limit: Duration) -> io::Result<()> {
         let changed = async {
             loop {
                 let change = ChangeMembers::AddNodes(members(learners));
                 match self.raft.change_membership(change, false).await {
                     Ok(_) => return Ok(()),
-                    // Refused until the change before has committed.
+                    // The engine refuses the change until the one before it has committed.
                     Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(
                         ChangeMembershipError::InProgress(_),
                     ))) => tokio::time::sleep(FOUNDING_RETRY_INTERVAL).await,
@@ -143,7 +150,7 @@ impl Engine {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// The newest membership that this branch has, committed or not.
+    /// The newest membership in this branch's log, committed or not.
     pub(crate) fn seats(&self) -> Seats {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
@@ -158,8 +165,8 @@ impl Engine {
         seats(&metrics.committed_membership_config, true)
     }
 
-    /// What this branch knows of the others; `None` where it does not lead. A replica answers if it has acknowledged
-    /// something that was sent within the window.
+    /// What this leader knows about the other members. `None`: this branch does not lead. A replica counts as answering if it has
+    /// acknowledged a message that was sent within the window.
     pub(crate) fn progress(&self, window: Duration) -> Option<Progress> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
@@ -181,13 +188,13 @@ impl Engine {
         })
     }
 
-    /// Follows the membership and who leads.
+    /// Subscribes to changes of the membership and of the leader.
     pub(crate) fn news(&self) -> News {
         News(self.raft.server_metrics())
     }
 
-    /// Changes the membership, provided that it still is the one that the change was thought out for. Where voters are
-    /// exchanged, returns after that is finished; without parts, a change finishes an exchange that was cut short.
+    /// Changes the membership, if it still is `of`. A change of voters returns after their exchange has finished. An empty change
+    /// finishes an exchange that an earlier leader did not finish.
     ///
     /// # Errors
     /// See [`ChangeError`].
@@ -204,7 +211,7 @@ impl Engine {
         let unchanged = Precondition::LastMembershipLogId {
             last_membership_log_id: of.version.0,
         };
-        // A branch that votes no longer is no longer a member either.
+        // `false`: a voter that is removed does not stay as a learner.
         let changed = self.raft.change_membership_if(parts, false, [unchanged]);
         match tokio::time::timeout(limit, changed).await {
             Ok(Ok(_)) => Ok(()),
@@ -218,7 +225,7 @@ impl Engine {
         }
     }
 
-    /// Begins to exchange voters, and leaves it at that, as a leader does that dies in between.
+    /// Begins an exchange of voters and does not finish it, like a leader that dies in between.
     #[cfg(test)]
     pub(crate) async fn begin_exchange(&self, voters: BTreeSet<u64>) {
         let stored = self.raft.server_metrics().borrow_watched().membership_config.clone();
@@ -234,7 +241,7 @@ impl Engine {
         begun.await.expect("begun");
     }
 
-    /// Whether this branch stands for election where it hears of no leader.
+    /// Sets whether this branch stands for election if it hears no leader.
     pub(crate) fn stand_for_election(&self, stands: bool) {
         self.raft.runtime_config().elect(stands);
     }

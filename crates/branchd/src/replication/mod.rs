@@ -1,31 +1,40 @@
-//! The replication engine, and all that names openraft: to replace it is to rewrite this directory.
+//! The replication engine. Only this directory names openraft, so another engine would replace only this directory.
 //!
-//! - [`engine`] is what the rest of the daemon sees: propose, read index, role; [`membership`]: which replicas the bank has
-//! - [`types`] fixes what openraft replicates; [`convert`] turns its types into messages and back
-//! - [`log_store`] keeps its log in the write-ahead log; [`state_machine`] applies it to the store, and [`progress`] wakes up
-//!   those who wait for a position
-//! - [`peer_client`] sends its messages over gRPC; [`peer_server`] takes those of other branches; [`error`]: what these are told
-//!   of a failure
-//! - [`sending`] and [`receiving`] carry a whole copy of the books, within the bounds of [`copying`]
+//! - [`engine`] is what the rest of the daemon sees, and [`open`] starts it; [`membership`] is about the bank's members
+//! - [`types`] sets openraft's type parameters; [`convert`] and [`command_wire`] convert them to and from messages;
+//!   [`validate`] checks messages before the engine sees them
+//! - [`log_store`] keeps the log in the write-ahead log; [`state_machine`] applies it to the ledger database; [`applied`] and
+//!   [`progress`] wake the tasks that wait for a position
+//! - [`peer_client`] sends openraft's messages over gRPC; [`peer_server`] serves those of other branches; [`error`] maps the
+//!   engine's failures to statuses
+//! - [`sending`] and [`receiving`] carry a [`snapshot`], within the limits in [`copying`]
 //! - [`succession`] decides when another branch should lead
 
+mod applied;
+mod command_wire;
 mod convert;
 mod copying;
 pub(crate) mod engine;
 mod error;
 mod log_store;
+mod malformed;
 pub(crate) mod membership;
+mod open;
 mod peer_client;
 mod peer_server;
 pub(crate) mod progress;
 mod receiving;
 mod sending;
+mod snapshot;
 mod state_machine;
 mod succession;
 mod types;
+mod validate;
 mod waiters;
 
-pub(crate) use convert::{Malformed, command as command_to_wire, command_back as command_from_wire};
+pub(crate) use command_wire::{command_from_wire, command_to_wire};
+pub(crate) use malformed::Malformed;
+pub(crate) use open::Parts;
 
 #[cfg(test)]
 mod tests;

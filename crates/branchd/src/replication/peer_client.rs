@@ -1,4 +1,4 @@
-//! openraft's messages to one other branch, over gRPC.
+//! Sends openraft's messages to one other branch over gRPC.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,27 +25,29 @@ use tonic::{Code, Status};
 use super::convert;
 use super::copying::{SENDINGS_MAX, Tries};
 use super::log_store::KnownTerm;
-use super::succession::FullDisks;
+use super::malformed::Malformed;
+use super::succession::fitness::FullDisks;
 use super::types::{Member, TypeConfig, Vote};
+use super::validate;
 use crate::peers::{Identity, Peers};
 
-/// The least time a message is given: openraft's own limits go down to the heartbeat interval, in which a connection
-/// over a real network need not come about.
+/// The shortest timeout of a message. openraft's own timeouts go down to the heartbeat interval, which is too short to connect
+/// over a real network.
 const RPC_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
-/// Between two tries to reach a branch that was not there: it is found again so soon after it is back, and costs next to
-/// nothing while it is not.
-const TRY_AGAIN: Duration = Duration::from_millis(100);
+/// The pause between two tries to reach a branch that does not answer. A branch that returns is found within this time, and a
+/// try costs almost nothing.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 type RpcError = RPCError<TypeConfig>;
 
-/// Makes [`Network`]s.
+/// openraft's factory of [`Network`]s.
 pub(crate) struct NetworkFactory {
     identity: Identity,
     peers: Peers,
     term: KnownTerm,
     full_disks: FullDisks,
-    /// Whole copies of the books take turns.
+    /// Limits how many snapshots are sent at once.
     sendings: Arc<Semaphore>,
 }
 
@@ -84,7 +86,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
     }
 }
 
-/// The way to one replica.
+/// openraft's connection to one replica.
 pub(crate) struct Network {
     identity: Identity,
     peers: Peers,
@@ -93,7 +95,7 @@ pub(crate) struct Network {
     target: u64,
     pub(super) member: Member,
     pub(super) sendings: Arc<Semaphore>,
-    /// How it went so far, of one that only sends whole copies of the books.
+    /// The failures so far. Set only for a connection that sends snapshots.
     pub(super) copying: Option<Tries>,
 }
 
@@ -108,7 +110,8 @@ impl Network {
         self.identity.greet(self.target)
     }
 
-    /// A branch that is not there is left alone for a while; any other failure may be tried again at once.
+    /// The openraft error for a failed call. openraft pauses after `Unreachable`, which stands for a branch that does not answer.
+    /// It may try again at once after any other failure.
     fn failed(&self, status: Status) -> RpcError {
         let error = AnyError::error(format!("{}: {}: {}", self.member, status.code(), status.message()));
         match status.code() {
@@ -119,19 +122,19 @@ impl Network {
         }
     }
 
-    fn malformed(&self, error: convert::Malformed) -> RpcError {
+    fn malformed(&self, error: Malformed) -> RpcError {
         RPCError::Network(NetworkError::new(&AnyError::error(format!("{}: {error}", self.member))))
     }
 
-    /// Checks a vote in an answer, which the engine takes as its own if it is higher.
-    pub(super) fn reachable(&self, vote: &Vote) -> Result<(), RpcError> {
-        convert::reachable(vote, self.term.get()).map_err(|error| self.malformed(error))
+    /// Checks the term of a vote in an answer. The engine adopts such a vote if it is higher than its own.
+    pub(super) fn check_term(&self, vote: &Vote) -> Result<(), RpcError> {
+        validate::reachable_term(vote, self.term.get()).map_err(|error| self.malformed(error))
     }
 
-    /// A candidate's answer, checked.
+    /// Converts and checks a voter's answer.
     fn voted(&self, response: v1::VoteResponse) -> Result<VoteResponse<TypeConfig>, RpcError> {
-        let response = convert::vote_response_back(response).map_err(|error| self.malformed(error))?;
-        self.reachable(&response.vote)?;
+        let response = convert::vote_response_from_wire(response).map_err(|error| self.malformed(error))?;
+        self.check_term(&response.vote)?;
         Ok(response)
     }
 
@@ -153,7 +156,7 @@ impl NetBackoff<TypeConfig> for Network {
     fn backoff(&self) -> Option<Backoff> {
         Some(match &self.copying {
             Some(tries) => tries.backoff(),
-            None => Backoff::new(std::iter::repeat(TRY_AGAIN)),
+            None => Backoff::new(std::iter::repeat(RETRY_PAUSE)),
         })
     }
 }
@@ -168,8 +171,8 @@ impl NetStreamAppend<TypeConfig> for Network {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
-            // The engine spaces its tries by putting the first request off. Without it there is nothing to connect for; and
-            // whoever connects before it fails before it, and tries again at once, for ever.
+            // The engine delays the first request to space its tries. Connecting before that request would fail before the
+            // delay, and the engine would try again at once without end.
             let Some(first) = input.next().await else {
                 return Ok(futures::stream::empty().boxed());
             };
@@ -177,15 +180,15 @@ impl NetStreamAppend<TypeConfig> for Network {
             let mut peer = Some(self.peer());
             let requests = futures::stream::iter([first])
                 .chain(input)
-                .map(move |request| convert::append_request(&request, peer.take()));
+                .map(move |request| convert::append_request_to_wire(&request, peer.take()));
             let responses = self.within(&option, client.append(requests)).await?;
             let network = &*self;
             let results = responses.map(move |response| {
                 let response = response.map_err(|status| network.failed(status))?;
                 network.full_disks.tell(network.target, response.disk_full);
-                let result = convert::append_response_back(response).map_err(|error| network.malformed(error))?;
+                let result = convert::append_response_from_wire(response).map_err(|error| network.malformed(error))?;
                 if let Err(StreamAppendError::HigherVote(higher)) = &result {
-                    network.reachable(higher)?;
+                    network.check_term(higher)?;
                 }
                 Ok(result)
             });
@@ -202,7 +205,10 @@ impl NetVote<TypeConfig> for Network {
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let mut client = self.client()?;
         let response = self
-            .within(&option, client.vote(convert::vote_request(&request, self.peer())))
+            .within(
+                &option,
+                client.vote(convert::vote_request_to_wire(&request, self.peer())),
+            )
             .await?;
         self.voted(response)
     }
@@ -214,11 +220,10 @@ impl NetVote<TypeConfig> for Network {
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let mut client = self.client()?;
         let request = v1::PreVoteRequest {
-            request: Some(convert::vote_request(&request, self.peer())),
+            request: Some(convert::vote_request_to_wire(&request, self.peer())),
         };
         let response = self.within(&option, client.pre_vote(request)).await?.response;
-        let response =
-            response.ok_or_else(|| self.malformed(convert::Malformed("no response in a pre-vote".into())))?;
+        let response = response.ok_or_else(|| self.malformed(Malformed::missing("response in a pre-vote")))?;
         self.voted(response)
     }
 }
@@ -232,9 +237,9 @@ impl NetTransferLeader<TypeConfig> for Network {
         let mut client = self.client()?;
         let message = v1::TransferLeaderRequest {
             peer: Some(self.peer()),
-            from_leader: Some(convert::vote(request.from_leader())),
+            from_leader: Some(convert::vote_to_wire(request.from_leader())),
             to_replica: *request.to_node_id(),
-            last_log_id: request.last_log_id().map(convert::log_id),
+            last_log_id: request.last_log_id().map(convert::log_id_to_wire),
         };
         let response = self.within(&option, client.transfer_leader(message)).await?;
         if response.refused.is_empty() {
@@ -251,11 +256,11 @@ mod tests {
     use tokio::net::TcpListener;
     use uuid::Uuid;
 
-    /// Turns that a connection would have come about in many times over.
+    /// The number of turns of the event loop that the test waits. A connection needs far fewer.
     const TURNS: usize = 10_000;
 
     #[tokio::test]
-    async fn nobody_is_connected_to_before_there_is_something_to_say() {
+    async fn no_connection_is_opened_before_the_first_request() {
         let there = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let identity = Identity {
             bank_id: Uuid::nil(),
@@ -287,7 +292,7 @@ mod tests {
         }
         let ended = network.stream_append(futures::stream::empty(), option).await;
         assert!(ended.expect("nothing to fail").next().await.is_none());
-        let spaced = network.backoff().expect("one of its own").take(3);
-        assert_eq!(spaced.collect::<Vec<_>>(), [TRY_AGAIN; 3]);
+        let spaced = network.backoff().expect("a backoff").take(3);
+        assert_eq!(spaced.collect::<Vec<_>>(), [RETRY_PAUSE; 3]);
     }
 }

@@ -12,8 +12,7 @@ use tonic::Status;
 use super::convert;
 use super::engine::Engine;
 use super::error::{stopped, unavailable};
-use super::log_store::KnownTerm;
-use super::types::Vote;
+use super::validate;
 use crate::clock::monotonic_us;
 
 impl Engine {
@@ -37,9 +36,9 @@ impl Engine {
             .take_until(until)
             .map(move |request| {
                 let request = request.and_then(|request| {
-                    let request = convert::append_request_back(request)?;
-                    convert::sound_append(&request, me)?;
-                    admissible(&request.vote, sender, &term)?;
+                    let request = convert::append_request_from_wire(request)?;
+                    validate::append(&request, me)?;
+                    validate::admissible(&request.vote, sender, &term)?;
                     heard_us.store(monotonic_us(), Ordering::Relaxed);
                     // Entries that could not be applied are not taken. The leader tries again, and its heartbeats are heard.
                     if !request.entries.is_empty() && space.is_exhausted() {
@@ -60,7 +59,7 @@ impl Engine {
             .filter_map(|request| futures::future::ready(request.ok()));
         let results = self.raft.stream_append(requests);
         let results = results.map(move |result| {
-            let mut response = result.map(convert::append_response).map_err(stopped)?;
+            let mut response = result.map(convert::append_response_to_wire).map_err(stopped)?;
             response.disk_full = room.is_low();
             Ok(response)
         });
@@ -73,13 +72,13 @@ impl Engine {
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
-        let request = convert::vote_request_back(request)?;
-        convert::sound_candidate(&request)?;
-        admissible(&request.vote, sender, &self.term)?;
+        let request = convert::vote_request_from_wire(request)?;
+        validate::candidate(&request)?;
+        validate::admissible(&request.vote, sender, &self.term)?;
         self.raft
             .vote(request)
             .await
-            .map(|response| convert::vote_response(&response))
+            .map(|response| convert::vote_response_to_wire(&response))
             .map_err(unavailable)
     }
 
@@ -88,14 +87,14 @@ impl Engine {
     /// # Errors
     /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
     pub(crate) async fn pre_vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
-        let request = convert::vote_request_back(request)?;
-        convert::sound_candidate(&request)?;
-        admissible(&request.vote, sender, &self.term)?;
+        let request = convert::vote_request_from_wire(request)?;
+        validate::candidate(&request)?;
+        validate::admissible(&request.vote, sender, &self.term)?;
         self.look_after_leader().await;
         self.raft
             .pre_vote(request)
             .await
-            .map(|response| convert::vote_response(&response))
+            .map(|response| convert::vote_response_to_wire(&response))
             .map_err(unavailable)
     }
 
@@ -108,22 +107,13 @@ impl Engine {
         request: v1::TransferLeaderRequest,
         sender: u64,
     ) -> Result<v1::TransferLeaderResponse, Status> {
-        let from = convert::vote_back(request.from_leader)?;
-        admissible(&from, sender, &self.term)?;
-        let last = convert::log_id_back_opt(request.last_log_id)?;
+        let from = convert::vote_from_wire(request.from_leader)?;
+        validate::admissible(&from, sender, &self.term)?;
+        let last = convert::optional_log_id_from_wire(request.last_log_id)?;
         let request = openraft::raft::TransferLeaderRequest::new(from, request.to_replica, last);
         let taken = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
         Ok(v1::TransferLeaderResponse {
             refused: taken.err().map(|error| error.to_string()).unwrap_or_default(),
         })
     }
-}
-
-/// Checks that a vote is the sender's own, and that its term is within reach.
-///
-/// # Errors
-/// INVALID_ARGUMENT.
-pub(super) fn admissible(vote: &Vote, sender: u64, term: &KnownTerm) -> Result<(), Status> {
-    convert::own(vote, sender)?;
-    Ok(convert::reachable(vote, term.get())?)
 }

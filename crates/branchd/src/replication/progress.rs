@@ -1,5 +1,4 @@
-//! How far this branch has come, and the tasks that wait until it has come far enough. A step wakes those that waited for
-//! it, and no others.
+//! A growing number that tasks can wait for. A step of the number wakes only the tasks that wait for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::waiters::{Ticket, Waiters};
 
-/// A number that grows, a position or a log index. Clones share it.
+/// A number that grows: a position, or a count of log entries. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress(Arc<Mutex<Waiters<oneshot::Sender<()>>>>);
 
@@ -16,38 +15,38 @@ impl Progress {
         Self(Arc::new(Mutex::new(Waiters::new(at))))
     }
 
-    /// How far it is.
+    /// The current number.
     pub(crate) fn at(&self) -> u64 {
         self.lock().at()
     }
 
-    /// Moves on, and wakes those that waited for it.
+    /// Sets the number, and wakes the tasks that waited for it or for less.
     pub(crate) fn reach(&self, at: u64) {
         let reached = self.lock().reach(at);
         for waiter in reached {
-            // One that has just stopped waiting need not know.
+            // An error means that the task has just stopped waiting.
             let _ = waiter.send(());
         }
     }
 
-    /// Returns once it is as far as needed. Who stops waiting is forgotten at once.
+    /// Waits until the number is at least `needed`. A dropped wait leaves nothing behind.
     pub(crate) async fn wait_for(&self, needed: u64) {
         let (wake, woken) = oneshot::channel();
         let Some(ticket) = self.lock().add(needed, wake) else {
             return;
         };
         let _place = Place { progress: self, ticket };
-        // A sender is dropped without a word only by the place, after this.
+        // The sender is dropped unused only by `_place`, and that happens after this wait.
         let _ = woken.await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiters<oneshot::Sender<()>>> {
-        // Each change is one step on a map: a panic elsewhere leaves it whole.
+        // Each change is one call on a map, so the map is consistent even if the lock is poisoned.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place among the waiters, given up when dropped.
+/// A place among the waiters. Dropping it removes the waiter.
 struct Place<'a> {
     progress: &'a Progress,
     ticket: Ticket,

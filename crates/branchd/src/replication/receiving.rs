@@ -1,4 +1,4 @@
-//! A whole copy of the books, received from the leader: offered, taken one at a time, checked, installed.
+//! Receives a snapshot from the leader: answers the offer, writes the snapshot to a file, verifies it and installs it.
 
 use std::io;
 use std::path::Path;
@@ -13,27 +13,27 @@ use super::convert;
 use super::copying::{CHUNK_TIMEOUT, travel_timeout};
 use super::engine::Engine;
 use super::error::stopped;
-use super::peer_server::admissible;
-use super::state_machine::{BooksCopy, TemporaryFile, decode};
-use super::types::{Snapshot, SnapshotMeta, Vote};
+use super::snapshot::{Snapshot, SnapshotData, TemporaryFile};
+use super::types::{SnapshotMeta, Vote};
+use super::validate;
 use crate::disk;
 use crate::store::examine_copy;
 
 impl Engine {
-    /// Answers whether a copy of the books would be taken now; with an empty answer it would. Here and below, `sender` is
-    /// the replica at the other end of the connection.
+    /// Answers whether this branch would receive a snapshot now. An empty answer means yes, any other text says why not.
+    /// `sender` is the replica at the other end of the connection.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT where it is malformed.
+    /// INVALID_ARGUMENT if the offer is malformed.
     pub(crate) fn offer_snapshot(
         &self,
         offer: v1::OfferSnapshotRequest,
         sender: u64,
     ) -> Result<v1::OfferSnapshotResponse, Status> {
-        let vote = convert::vote_back(offer.vote)?;
-        admissible(&vote, sender, &self.term)?;
+        let vote = convert::vote_from_wire(offer.vote)?;
+        validate::admissible(&vote, sender, &self.term)?;
         let refused = if self.receiving.try_lock().is_err() {
-            Some(TAKING_ANOTHER.to_owned())
+            Some(RECEIVING_ANOTHER.to_owned())
         } else {
             self.superseded(&vote)
                 .or_else(|| no_room(&self.scratch, offer.length, offer.length))
@@ -43,26 +43,27 @@ impl Engine {
         })
     }
 
-    /// Takes a whole copy of the books from the leader: what its header says, then as many bytes as it says.
+    /// Receives and installs a snapshot of the leader. The chunks must have as many bytes as the header says. `sender` is the
+    /// replica at the other end of the connection.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT where it is malformed or short, RESOURCE_EXHAUSTED where another one is being taken or there is no
-    /// room, DEADLINE_EXCEEDED where it comes too slowly, INTERNAL where it cannot be written here, UNAVAILABLE where the
-    /// engine has stopped. The books are then what they were, and nothing of it is left.
+    /// INVALID_ARGUMENT if the snapshot is malformed or has another length, RESOURCE_EXHAUSTED if another snapshot is being
+    /// received or the disk has no room, DEADLINE_EXCEEDED if the snapshot arrives too slowly, INTERNAL if it cannot be written,
+    /// UNAVAILABLE if the engine has stopped. After an error the ledger database is unchanged and the received file is removed.
     pub(crate) async fn install_snapshot(
         &self,
         header: v1::SnapshotHeader,
         sender: u64,
         chunks: impl Stream<Item = Result<Vec<u8>, Status>> + Send,
     ) -> Result<v1::InstallSnapshotResponse, Status> {
-        let meta = convert::snapshot_meta_back(&header)?;
-        let vote = convert::vote_back(header.vote)?;
-        convert::sound_snapshot(&vote, &meta, *self.raft.node_id())?;
-        admissible(&vote, sender, &self.term)?;
+        let meta = convert::snapshot_meta_from_wire(&header)?;
+        let vote = convert::vote_from_wire(header.vote)?;
+        validate::snapshot(&vote, &meta, *self.raft.node_id())?;
+        validate::admissible(&vote, sender, &self.term)?;
         let _turn = self
             .receiving
             .try_lock()
-            .map_err(|_| Status::resource_exhausted(TAKING_ANOTHER))?;
+            .map_err(|_| Status::resource_exhausted(RECEIVING_ANOTHER))?;
         tracing::info!(bytes = header.length, "taking the whole books from the leader");
         let file = TemporaryFile::in_directory(&self.scratch);
         let limit = travel_timeout(header.length);
@@ -70,25 +71,26 @@ impl Engine {
             .await
             .unwrap_or_else(|_| Err(too_slow(header.length)))
             .inspect_err(|status| tracing::warn!(reason = status.message(), "the whole books were not taken"))?;
-        self.check(&file, &meta).await?;
+        self.verify(&file, &meta).await?;
         let snapshot = Snapshot {
             meta,
-            snapshot: BooksCopy::Received(file),
+            snapshot: SnapshotData::Received(file),
         };
         let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
         Ok(v1::InstallSnapshotResponse {
-            vote: Some(convert::vote(&response.vote)),
+            vote: Some(convert::vote_to_wire(&response.vote)),
         })
     }
 
-    /// The engine takes a copy for good as soon as it has one: what is wrong with it must be found before.
-    async fn check(&self, file: &TemporaryFile, meta: &SnapshotMeta) -> Result<(), Status> {
+    /// Verifies the received file before the engine installs it, because the engine does not give an installed snapshot back.
+    async fn verify(&self, file: &TemporaryFile, meta: &SnapshotMeta) -> Result<(), Status> {
         let (bank_id, path) = (self.bank_id, file.path().to_owned());
         let examined = tokio::task::spawn_blocking(move || examine_copy(&path, *bank_id.as_bytes())).await;
         let applied_state = examined.map_err(|error| Status::internal(error.to_string()))?;
         let applied_state = applied_state.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let held = decode(&applied_state).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if held != (meta.last_log_id, meta.last_membership.clone()) {
+        let held = SnapshotMeta::try_from(&applied_state);
+        let held = held.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if held != *meta {
             return Err(Status::invalid_argument(
                 "the copy of the books holds another state than its header says",
             ));
@@ -96,17 +98,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Why a leader is not one any more, if it is not: all of its copy would be sent in vain.
+    /// Says that this branch knows a later term than the sender, if it does. Such a sender no longer leads, and its snapshot would
+    /// be sent for nothing.
     fn superseded(&self, vote: &Vote) -> Option<String> {
         let known = self.raft.server_metrics().borrow_watched().vote;
         (known > *vote).then(|| format!("it knows of a later term, {known}"))
     }
 }
 
-const TAKING_ANOTHER: &str = "it is taking a copy of the books already";
+const RECEIVING_ANOTHER: &str = "it is taking a copy of the books already";
 
-/// Why there is no room for a copy of which so much is still to come, if there is none. Its file takes up that, and the
-/// books' write-ahead log takes all of it once more while it is installed.
+/// Says that the disk has no room for a snapshot, if it has none. `to_come` is the number of bytes that are still to be written
+/// to the file. The install then writes all `length` bytes once more into SQLite's write-ahead log.
 fn no_room(directory: &Path, to_come: u64, length: u64) -> Option<String> {
     let needed = to_come.saturating_add(length).saturating_add(disk::RESERVE_BYTES);
     match disk::free_bytes(directory) {
@@ -120,7 +123,7 @@ fn no_room(directory: &Path, to_come: u64, length: u64) -> Option<String> {
     }
 }
 
-/// Writes exactly as many bytes as were announced into the file.
+/// Writes the chunks into the file. They must have exactly `length` bytes.
 async fn receive(
     file: &TemporaryFile,
     directory: &Path,
@@ -132,7 +135,7 @@ async fn receive(
     let mut written = 0u64;
     let mut chunks = std::pin::pin!(chunks);
     loop {
-        // Each time, since others write to the disk as well.
+        // The room is checked before each chunk, because other programs also write to the disk.
         if let Some(reason) = no_room(directory, length.saturating_sub(written), length) {
             return Err(Status::resource_exhausted(reason));
         }

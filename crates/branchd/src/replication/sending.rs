@@ -1,7 +1,7 @@
-//! A whole copy of the books on its way to a branch that is too far behind for the log.
+//! Sends a snapshot to a branch that is too far behind for the log.
 //!
-//! The branch is asked first. Until it says that it takes the copy, nothing is read. Then the copy is streamed out of the
-//! books: nothing is written here, so that each branch that needs one has its own.
+//! The branch is asked first. The ledger database is read only after the branch has accepted the offer. The snapshot is then
+//! streamed out of the database without a temporary file, so each branch gets a snapshot of its own.
 
 use std::future::Future;
 use std::io;
@@ -19,30 +19,30 @@ use tonic::{Code, Status};
 use super::convert;
 use super::copying::{CHUNK_BYTES, CHUNK_TIMEOUT, CHUNKS_QUEUED_MAX, OFFER_TIMEOUT, travel_timeout, whole_timeout};
 use super::peer_client::Network;
-use super::state_machine::{BooksCopy, decode};
-use super::types::{Snapshot, TypeConfig, Vote};
-use crate::store::{Pages, Reader};
+use super::snapshot::{Snapshot, SnapshotData};
+use super::types::{SnapshotMeta, TypeConfig, Vote};
+use crate::store::{BooksError, Pages, Reader};
 
-/// Why a branch has no copy of the books yet.
+/// Why a branch has no snapshot yet.
 enum NotSent {
-    /// It was offered one, and takes none now.
+    /// The branch does not accept an offer now.
     NotAccepted(String),
-    /// It took one, which broke off.
+    /// The branch accepted an offer, and the transfer ended early.
     BrokeOff(String),
 }
 
-/// Why a copy did not get through to its end.
+/// Why a transfer ended early.
 enum Stopped {
-    /// The branch takes no more; its answer says why.
+    /// The receiver has stopped reading. Its answer says why.
     ByReceiver,
-    /// This branch cannot go on.
+    /// This branch cannot continue, for this reason.
     Here(String),
 }
 
 impl NetSnapshot<TypeConfig> for Network {
-    type SnapshotData = BooksCopy;
+    type SnapshotData = SnapshotData;
 
-    /// Every failure is "unreachable" to the engine, which then pauses as [`super::copying::Tries`] says.
+    /// Reports every failure as "unreachable", because openraft then pauses as [`super::copying::Tries`] says.
     async fn full_snapshot(
         &mut self,
         vote: Vote,
@@ -52,7 +52,7 @@ impl NetSnapshot<TypeConfig> for Network {
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let sent = tokio::select! {
             closed = cancel => return Err(StreamingError::Closed(closed)),
-            sent = self.send_copy(vote, snapshot) => sent,
+            sent = self.send_snapshot(vote, snapshot) => sent,
         };
         let not_sent = match sent {
             Ok(response) => return Ok(response),
@@ -87,24 +87,24 @@ impl NetSnapshot<TypeConfig> for Network {
 }
 
 impl Network {
-    async fn send_copy(&self, vote: Vote, snapshot: Snapshot) -> Result<SnapshotResponse<TypeConfig>, NotSent> {
-        let BooksCopy::Live(reader) = snapshot.snapshot else {
+    async fn send_snapshot(&self, vote: Vote, snapshot: Snapshot) -> Result<SnapshotResponse<TypeConfig>, NotSent> {
+        let SnapshotData::Live(reader) = snapshot.snapshot else {
             let reason = "only a branch's own books are sent".to_owned();
             return Err(NotSent::BrokeOff(reason));
         };
         let asked = reader.clone();
         let length = blocking(move || asked.length()).await.map_err(NotSent::BrokeOff)?;
         self.offer(&vote, length).await.map_err(NotSent::NotAccepted)?;
-        // Held until the copy is there. It is never closed.
+        // Held until the transfer ends. The semaphore is never closed.
         let _turn = self.sendings.acquire().await;
-        self.stream_copy(vote, reader).await.map_err(NotSent::BrokeOff)
+        self.stream_snapshot(vote, reader).await.map_err(NotSent::BrokeOff)
     }
 
-    /// Asks whether the branch is there, and takes a copy of so many bytes.
+    /// Asks the branch whether it accepts a snapshot of `length` bytes. An error says why it does not.
     async fn offer(&self, vote: &Vote, length: u64) -> Result<(), String> {
         let request = v1::OfferSnapshotRequest {
             peer: Some(self.peer()),
-            vote: Some(convert::vote(vote)),
+            vote: Some(convert::vote_to_wire(vote)),
             length,
         };
         let absent = || "it does not answer".to_owned();
@@ -118,7 +118,7 @@ impl Network {
         if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
 
-    async fn stream_copy(&self, vote: Vote, reader: Reader) -> Result<SnapshotResponse<TypeConfig>, String> {
+    async fn stream_snapshot(&self, vote: Vote, reader: Reader) -> Result<SnapshotResponse<TypeConfig>, String> {
         let mut client = self.client().map_err(|error| error.to_string())?;
         let pages = blocking(move || reader.pages()).await?;
         let length = pages.length();
@@ -140,28 +140,28 @@ impl Network {
             (Ok(response), Ok(Ok(()))) => response.into_inner(),
             (_, Ok(Err(Stopped::Here(reason)))) => return Err(reason),
             (_, Err(_)) => return Err(format!("it was not taken within {:?}", travel_timeout(length))),
-            (Err(status), _) => return Err(told(&status)),
+            (Err(status), _) => return Err(described(&status)),
             (Ok(_), Ok(Err(Stopped::ByReceiver))) => return Err("it was answered before its end".to_owned()),
         };
         tracing::info!(branch = self.member.branch, "a branch has the whole books");
-        let vote = convert::vote_back(response.vote).map_err(|error| error.to_string())?;
-        self.reachable(&vote).map_err(|error| error.to_string())?;
+        let vote = convert::vote_from_wire(response.vote).map_err(|error| error.to_string())?;
+        self.check_term(&vote).map_err(|error| error.to_string())?;
         Ok(SnapshotResponse::new(vote))
     }
 
     fn header(&self, vote: &Vote, pages: &Pages) -> io::Result<v1::SnapshotHeader> {
-        let (last_log_id, last_membership) = decode(pages.applied_state())?;
+        let meta = SnapshotMeta::try_from(pages.applied_state())?;
         Ok(v1::SnapshotHeader {
             peer: Some(self.peer()),
-            vote: Some(convert::vote(vote)),
-            last_log_id: last_log_id.as_ref().map(convert::log_id),
-            last_membership: Some(convert::stored_membership(&last_membership)),
+            vote: Some(convert::vote_to_wire(vote)),
+            last_log_id: meta.last_log_id.as_ref().map(convert::log_id_to_wire),
+            last_membership: Some(convert::stored_membership_to_wire(&meta.last_membership)),
             length: pages.length(),
         })
     }
 }
 
-/// Sends a header, then the bytes of the pages.
+/// Sends the header, then the pages in chunks.
 async fn send_parts(
     header: v1::SnapshotHeader,
     mut pages: Pages,
@@ -189,15 +189,15 @@ async fn send(sender: &mpsc::Sender<v1::InstallSnapshotRequest>, part: Part) -> 
     }
 }
 
-/// Reads the books away from the event loop.
+/// Reads the ledger database off the event loop. The error is the text of the failure.
 async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, crate::store::BooksError> + Send + 'static,
+    read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
 ) -> Result<T, String> {
     let done = tokio::task::spawn_blocking(read).await;
     done.map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())
 }
 
-fn told(status: &Status) -> String {
+fn described(status: &Status) -> String {
     format!("{}: {}", status.code(), status.message())
 }

@@ -1,144 +1,36 @@
-//! openraft's state machine: the books of this branch.
+//! The replicated state machine: applies committed log entries to this branch's ledger database.
 //!
-//! The books are on disk at every commit of a batch, but forced there only by a checkpoint. So the "snapshot" that
-//! openraft builds, after which it purges the log, is a checkpoint; a copy is read from the books when a branch takes one.
+//! A batch is visible in the database as soon as it is committed there, but only a checkpoint forces the database to disk. So
+//! the "snapshot" that openraft builds before it purges the log is a checkpoint. A copy of the database is read only when
+//! another branch takes one.
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bank_ledger::{Applied, DigestRule, Position};
-use bank_proto::v1;
 use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use prost::Message;
 
+use super::applied::{AppliedTo, ApplyTimes};
 use super::convert;
-use super::succession::Pace;
-use super::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use super::snapshot::{Snapshot, SnapshotData};
+use super::succession::fitness::Pace;
+use super::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
 use crate::agreement::Agreement;
 use crate::clock::monotonic_us;
-use crate::replication::progress::Progress;
 use crate::stop::Stop;
-use crate::store::{AppliedState, BooksFile, Effect, LogEntry, Reader};
+use crate::store::{BooksError, BooksFile, Effect, LogEntry, Reader};
 
-/// How many journal entries go into one transaction at the most: enough to spread a transaction's cost, few enough
-/// that the first of them is not answered late.
+/// The most log entries in one transaction. That is enough to share a transaction's cost, and few enough that the first
+/// entry's answer is not late.
 const ENTRIES_PER_TRANSACTION_MAX: usize = 64;
 
-/// A whole copy of the books, to be sent or installed.
-#[derive(Debug)]
-pub(crate) enum BooksCopy {
-    /// The books of this branch: read when they are sent, as they are then.
-    Live(Reader),
-    /// A file that was received; removed when dropped.
-    Received(TemporaryFile),
-}
-
-/// A file that goes away with this value, and with it what SQLite may have put beside it.
-#[derive(Debug)]
-pub(crate) struct TemporaryFile(PathBuf);
-
-/// What SQLite appends to a file's name for the files that it puts beside it.
-const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
-
-impl TemporaryFile {
-    /// Names a file in the directory that no other value names. It is not created.
-    pub(crate) fn in_directory(directory: &Path) -> Self {
-        let name = format!("incoming-{}.db", uuid::Uuid::now_v7().simple());
-        Self(directory.join(name))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        for ending in SQLITE_ENDINGS {
-            let mut beside = self.0.clone().into_os_string();
-            beside.push(ending);
-            // Mostly there is none.
-            let _ = std::fs::remove_file(beside);
-        }
-        // It may not have come to be.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-impl BooksCopy {
-    /// The copy as a file; one of this branch's own books is put into the directory. Blocking.
-    fn into_file(self, directory: &Path) -> io::Result<TemporaryFile> {
-        match self {
-            Self::Received(file) => Ok(file),
-            Self::Live(reader) => {
-                let file = TemporaryFile::in_directory(directory);
-                reader.copy_to(file.path()).map_err(io::Error::other)?;
-                Ok(file)
-            }
-        }
-    }
-}
-
-/// When the newest batches were applied, for those who draw how a write spread.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ApplyTimes(Arc<Mutex<VecDeque<(Position, u64)>>>);
-
-impl ApplyTimes {
-    /// How many batches are remembered: 1 MiB of them.
-    const LEN_MAX: usize = 65_536;
-
-    fn applied(&self, up_to: Position, at_us: u64) {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if times.len() == Self::LEN_MAX {
-            times.pop_front();
-        }
-        times.push_back((up_to, at_us));
-    }
-
-    /// When a position was applied here, in microseconds of the host's monotonic clock; `None`: not known.
-    pub(crate) fn of(&self, position: Position) -> Option<u64> {
-        let times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = times.partition_point(|(up_to, _)| *up_to < position);
-        // The oldest batch that is remembered may not hold the position: only where it begins is not known.
-        (at > 0).then(|| times.get(at).map(|(_, at_us)| *at_us)).flatten()
-    }
-}
-
-/// How far the books are, for those who wait for it: it has been applied, and reads see it, when it shows here.
-#[derive(Debug, Clone)]
-pub(crate) struct AppliedTo {
-    /// How many commands are applied.
-    pub(crate) position: Progress,
-    /// How many entries of the log are applied: one more than the index of the last.
-    pub(crate) entries: Progress,
-}
-
-impl AppliedTo {
-    fn new(position: Position, last: Option<LogId>) -> Self {
-        Self {
-            position: Progress::new(position),
-            entries: Progress::new(entries_up_to(last)),
-        }
-    }
-
-    fn reach(&self, position: Position, last: Option<LogId>) {
-        self.position.reach(position);
-        self.entries.reach(entries_up_to(last));
-    }
-}
-
-/// How many entries there are up to and with this one.
-pub(super) fn entries_up_to(last: Option<LogId>) -> u64 {
-    last.map_or(0, |id| id.index.saturating_add(1))
-}
-
-/// The books, and who waits for their position.
+/// openraft's state machine over the ledger database.
 pub(crate) struct StateMachine {
-    books: Held,
+    books: SharedBooks,
     reader: Reader,
     agreement: Agreement,
     directory: PathBuf,
@@ -146,16 +38,16 @@ pub(crate) struct StateMachine {
     membership: StoredMembership,
     applied_to: AppliedTo,
     times: ApplyTimes,
-    /// Of the last checkpoint or installed copy of this run.
+    /// Describes the last checkpoint or installed snapshot since the process started.
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
 
 impl StateMachine {
-    /// `directory`: where copies are put before they are installed. `stop`: what to tell where the books fail. `pace`: told what the
-    /// books are busy with.
+    /// Takes over the ledger database. Received snapshots are put into `directory` before they are installed. A failure of the
+    /// database is reported to `stop`, and `pace` learns how long the database has been busy.
     ///
     /// # Errors
-    /// The books hold a marker that is none.
+    /// The applied state in the database cannot be decoded.
     pub(crate) fn new(
         books: BooksFile,
         reader: Reader,
@@ -166,11 +58,14 @@ impl StateMachine {
     ) -> io::Result<Self> {
         let damaged = stop.clone();
         reader.on_damage(move |error| damaged.now(error.to_string()));
-        let (applied, membership) = decode(books.applied_state())?;
+        let SnapshotMeta {
+            last_log_id: applied,
+            last_membership: membership,
+        } = books.applied_state().try_into()?;
         let applied_to = AppliedTo::new(books.ledger().position, applied);
         let times = ApplyTimes::default();
         times.applied(books.ledger().position, 0);
-        let books = Held {
+        let books = SharedBooks {
             file: Arc::new(Mutex::new(books)),
             stop,
             pace,
@@ -188,17 +83,15 @@ impl StateMachine {
         })
     }
 
-    /// Follows how far it is.
-    pub(crate) fn applied_to(&self) -> AppliedTo {
+    pub(super) fn applied_to(&self) -> AppliedTo {
         self.applied_to.clone()
     }
 
-    /// When what was applied.
-    pub(crate) fn times(&self) -> ApplyTimes {
+    pub(super) fn times(&self) -> ApplyTimes {
         self.times.clone()
     }
 
-    /// Applies entries as one transaction, and answers their proposers.
+    /// Applies entries in one transaction, then answers their proposers.
     async fn apply_together(&mut self, entries: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
         let mut batches: Vec<LogEntry> = Vec::new();
         let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> = Vec::new();
@@ -219,19 +112,19 @@ impl StateMachine {
             responders.push(responder);
         }
 
-        let applied = convert::log_id(&last).encode_to_vec();
+        let applied = convert::log_id_to_wire(&last).encode_to_vec();
         let changed = membership
             .as_ref()
-            .map(|m| convert::stored_membership(m).encode_to_vec());
+            .map(|m| convert::stored_membership_to_wire(m).encode_to_vec());
         let effects: Vec<Effect> = self
             .books
-            .work(move |books| books.apply_entries(batches, applied, changed))
+            .run(move |books| books.apply_entries(batches, applied, changed))
             .await?;
         self.applied = Some(last);
         if let Some(membership) = membership {
             self.membership = membership;
         }
-        // Before the position shows, so that the digest at a position that shows is always found.
+        // The digests are recorded before the position is visible, so the digest at a visible position is always found.
         let agreement = &self.agreement;
         let unconfirmed: Vec<Option<Position>> = effects
             .iter()
@@ -249,10 +142,10 @@ impl StateMachine {
         Ok(())
     }
 
-    /// Answers a proposer, once another branch has confirmed that position of the books, if it has to.
+    /// Answers a proposer. If `unconfirmed` is set, the answer waits until another branch has confirmed that position.
     fn answer(&self, responder: ApplyResponder<TypeConfig>, outcomes: Vec<Applied>, unconfirmed: Option<Position>) {
         if self.books.stop.is_set() {
-            // What this branch decides is not to be told any more.
+            // This branch is about to end, and its decisions may be wrong.
             return;
         }
         let alone = self.membership.voter_ids().nth(1).is_none();
@@ -262,7 +155,7 @@ impl StateMachine {
         };
         let (agreement, stop) = (self.agreement.clone(), self.books.stop.clone());
         tokio::spawn(async move {
-            // At most as long as the branch leads or follows anyone. The caller has a deadline of its own.
+            // The wait ends when another branch answers a comparison. The caller has a deadline of its own.
             agreement.confirmed(position).await;
             if !stop.is_set() {
                 responder.send(outcomes);
@@ -271,24 +164,24 @@ impl StateMachine {
     }
 }
 
-/// The books, and what to tell where they fail. Clones share both.
+/// Write access to the ledger database, and the `Stop` that learns of its failure. Clones share both.
 #[derive(Clone)]
-struct Held {
+struct SharedBooks {
     file: Arc<Mutex<BooksFile>>,
     stop: Stop,
     pace: Pace,
 }
 
-impl Held {
-    /// Runs blocking work on the books away from the event loop. A failure ends the branch: an entry that cannot be applied
-    /// is applied by nobody else, and a failed sync is never tried again.
-    async fn work<T: Send + 'static>(
+impl SharedBooks {
+    /// Runs blocking work on the database, off the event loop. An error ends the branch: a committed entry must be applied, and
+    /// a failed sync must not be repeated.
+    async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut BooksFile) -> Result<T, crate::store::BooksError> + Send + 'static,
+        work: impl FnOnce(&mut BooksFile) -> Result<T, BooksError> + Send + 'static,
     ) -> io::Result<T> {
         let (file, pace) = (Arc::clone(&self.file), self.pace.clone());
         let done = tokio::task::spawn_blocking(move || {
-            // A transaction that a panic cut short was rolled back; the books are whole.
+            // A panic rolls its transaction back, so a poisoned lock still guards a consistent database.
             let mut books = file.lock().unwrap_or_else(PoisonError::into_inner);
             let _busy = pace.begin();
             work(&mut books)
@@ -300,28 +193,8 @@ impl Held {
     }
 }
 
-/// What the engine put into a marker.
-pub(super) fn decode(applied_state: &AppliedState) -> io::Result<(Option<LogId>, StoredMembership)> {
-    let broken = |error: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidData, error);
-    let applied = match &applied_state.applied {
-        Some(bytes) => {
-            let id = v1::LogId::decode(bytes.as_slice()).map_err(|error| broken(error.into()))?;
-            Some(convert::log_id_back(id).map_err(|error| broken(error.into()))?)
-        }
-        None => None,
-    };
-    let membership = match &applied_state.membership {
-        Some(bytes) => {
-            let stored = v1::StoredMembership::decode(bytes.as_slice()).map_err(|error| broken(error.into()))?;
-            convert::stored_membership_back(stored).map_err(|error| broken(error.into()))?
-        }
-        None => StoredMembership::default(),
-    };
-    Ok((applied, membership))
-}
-
 impl RaftStateMachine<TypeConfig> for StateMachine {
-    type SnapshotData = BooksCopy;
+    type SnapshotData = SnapshotData;
     type SnapshotBuilder = Checkpoint;
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
@@ -348,27 +221,24 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         }
     }
 
-    async fn install_snapshot(&mut self, _meta: &SnapshotMeta, snapshot: BooksCopy) -> io::Result<()> {
+    async fn install_snapshot(&mut self, _meta: &SnapshotMeta, snapshot: SnapshotData) -> io::Result<()> {
         let directory = self.directory.clone();
         let file = tokio::task::spawn_blocking(move || snapshot.into_file(&directory));
         let file = file.await.map_err(io::Error::other)??;
         let applied_state = self
             .books
-            .work(move |books| {
+            .run(move |books| {
                 books.install(file.path())?;
-                // Room for the checkpoint, which lets the books grow to the size of the copy.
+                // The file goes first: the checkpoint lets the database grow to the size of the snapshot.
                 drop(file);
                 books.checkpoint()?;
                 Ok(books.applied_state().clone())
             })
             .await?;
-        // What the file says of itself, which is what the books now hold.
-        let (applied, membership) = decode(&applied_state)?;
-        let installed = SnapshotMeta {
-            last_log_id: applied,
-            last_membership: membership.clone(),
-        };
-        (self.applied, self.membership) = (applied, membership);
+        // The installed database says which state it holds.
+        let installed = SnapshotMeta::try_from(&applied_state)?;
+        self.applied = installed.last_log_id;
+        self.membership = installed.last_membership.clone();
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(installed);
         let position = self.reader.position();
         self.agreement.installed(self.reader.ledger());
@@ -379,35 +249,31 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
         let meta = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let copy = BooksCopy::Live(self.reader.clone());
-        Ok(meta.map(|meta| Snapshot { meta, snapshot: copy }))
+        let snapshot = SnapshotData::Live(self.reader.clone());
+        Ok(meta.map(|meta| Snapshot { meta, snapshot }))
     }
 }
 
-/// Forces the books to the disk, so that the log before them may go.
+/// openraft's snapshot builder. It forces the ledger database to disk, so that openraft may purge the log before it.
 pub(crate) struct Checkpoint {
-    books: Held,
+    books: SharedBooks,
     reader: Reader,
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
-    type SnapshotData = BooksCopy;
+    type SnapshotData = SnapshotData;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let durable = self.books.work(|books| {
+        let durable = self.books.run(|books| {
             books.checkpoint()?;
             Ok(books.applied_state().clone())
         });
-        let (last_log_id, last_membership) = decode(&durable.await?)?;
-        let meta = SnapshotMeta {
-            last_log_id,
-            last_membership,
-        };
+        let meta = SnapshotMeta::try_from(&durable.await?)?;
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
         Ok(Snapshot {
             meta,
-            snapshot: BooksCopy::Live(self.reader.clone()),
+            snapshot: SnapshotData::Live(self.reader.clone()),
         })
     }
 }

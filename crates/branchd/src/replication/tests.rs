@@ -1,4 +1,5 @@
-//! openraft's own suite for stores, over the real journal and the real books; and messages that come back as they went.
+//! Runs openraft's own storage suite over the real write-ahead log and ledger database, and tests the conversions and checks
+//! of messages.
 
 use std::sync::Arc;
 
@@ -12,8 +13,10 @@ use tempfile::TempDir;
 
 use super::convert;
 use super::log_store::LogStore;
-use super::state_machine::{StateMachine, TemporaryFile};
+use super::snapshot::TemporaryFile;
+use super::state_machine::StateMachine;
 use super::types::{Batch, Entry, LeaderId, LogId, Member, Membership, StoredMembership, TypeConfig, Vote};
+use super::validate;
 use crate::agreement::Agreement;
 use crate::store::BooksFile;
 
@@ -110,22 +113,22 @@ proptest! {
         membership().prop_map(EntryPayload::Membership),
     ]) {
         let entry = Entry { log_id, payload };
-        let back = convert::entry_back(convert::entry(&entry)).expect("whole");
+        let back = convert::entry_from_wire(convert::entry_to_wire(&entry)).expect("whole");
         prop_assert_eq!(back, entry);
     }
 
     #[test]
     fn memberships_come_back_as_they_went(log_id in log_id(), membership in membership()) {
         let stored = StoredMembership::new(Some(log_id), membership);
-        prop_assert_eq!(convert::stored_membership_back(convert::stored_membership(&stored)).expect("whole"), stored);
+        prop_assert_eq!(convert::stored_membership_from_wire(convert::stored_membership_to_wire(&stored)).expect("whole"), stored);
     }
 
-    /// Whatever comes over a wire or from a file is an entry or an error, never a panic.
+    /// Any bytes from a connection or a file give an entry or an error, never a panic.
     #[test]
     fn any_bytes_are_an_entry_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         use prost::Message as _;
         if let Ok(entry) = bank_proto::v1::LogEntry::decode(bytes.as_slice()) {
-            let _ = convert::entry_back(entry);
+            let _ = convert::entry_from_wire(entry);
         }
     }
 }
@@ -134,12 +137,12 @@ proptest! {
 fn a_membership_that_was_never_set_comes_back() {
     let never = StoredMembership::default();
     assert_eq!(
-        convert::stored_membership_back(convert::stored_membership(&never)),
+        convert::stored_membership_from_wire(convert::stored_membership_to_wire(&never)),
         Ok(never)
     );
 }
 
-/// A membership of before joins were part of it, from a log that an older version wrote.
+/// Reads a membership from a log of an older version, which did not store `to_vote` and `replaces`.
 #[test]
 fn an_older_member_has_nothing_to_do() {
     use prost::Message as _;
@@ -155,7 +158,7 @@ fn an_older_member_has_nothing_to_do() {
         }),
         membership: Some(old),
     };
-    let stored = convert::stored_membership_back(stored).expect("whole");
+    let stored = convert::stored_membership_from_wire(stored).expect("whole");
     let member = Member {
         branch: 3,
         address: "h:1".to_owned(),
@@ -188,7 +191,7 @@ fn what_no_leader_sends_is_turned_away() {
         leader_commit: None,
     };
     let good = append(vote(3, 1, true), Some(id(2, 7)), vec![id(2, 8), id(3, 9)]);
-    assert_eq!(convert::sound_append(&good, 5), Ok(()));
+    assert_eq!(validate::append(&good, 5), Ok(()));
     let bad = [
         append(vote(3, 1, false), None, vec![]),
         append(vote(3, 5, true), None, vec![]),
@@ -197,12 +200,12 @@ fn what_no_leader_sends_is_turned_away() {
         append(vote(3, 1, true), None, vec![id(4, 0)]),
     ];
     for request in bad {
-        assert!(convert::sound_append(&request, 5).is_err(), "{request}");
+        assert!(validate::append(&request, 5).is_err(), "{request}");
     }
     let candidate =
         |term, last: Option<LogId>| openraft::raft::VoteRequest::<TypeConfig>::new(vote(term, 1, false), last);
-    assert_eq!(convert::sound_candidate(&candidate(3, Some(id(3, 9)))), Ok(()));
-    assert!(convert::sound_candidate(&candidate(3, Some(id(4, 9)))).is_err());
+    assert_eq!(validate::candidate(&candidate(3, Some(id(3, 9)))), Ok(()));
+    assert!(validate::candidate(&candidate(3, Some(id(4, 9)))).is_err());
     let far = bank_proto::v1::LogId {
         leader_id: Some(bank_proto::v1::LeaderId {
             term: u64::MAX,
@@ -210,13 +213,13 @@ fn what_no_leader_sends_is_turned_away() {
         }),
         index: 1,
     };
-    assert!(convert::log_id_back(far).is_err());
+    assert!(convert::log_id_from_wire(far).is_err());
 }
 
 #[test]
 fn numbers_near_the_end_of_their_type_are_refused() {
     let log_id = |term, index| {
-        convert::log_id_back(bank_proto::v1::LogId {
+        convert::log_id_from_wire(bank_proto::v1::LogId {
             leader_id: Some(bank_proto::v1::LeaderId { term, replica: 1 }),
             index,
         })
@@ -239,20 +242,20 @@ fn a_vote_is_its_senders_own_and_its_term_rises_by_a_bounded_step() {
         leader_id: LeaderId { term, node_id: 1 },
         committed,
     };
-    assert_eq!(convert::own(&vote(3, true), 1), Ok(()));
-    assert!(convert::own(&vote(3, true), 2).is_err());
+    assert_eq!(validate::own_vote(&vote(3, true), 1), Ok(()));
+    assert!(validate::own_vote(&vote(3, true), 2).is_err());
     for (known, term, committed, taken) in [
         (0, 1, false, true),
         (7, 7 + (1 << 24), false, true),
         (7, 8 + (1 << 24), false, false),
-        // A branch that was away for long, or is new, must follow the leader of a quorum.
+        // A branch that is new, or was away for long, must follow the leader of a quorum.
         (7, 8 + (1 << 24), true, true),
         (0, 1 << 32, true, true),
         (0, (1 << 32) + 1, true, false),
         (7, 1 << 48, true, false),
         (u64::MAX, u64::MAX, false, true),
     ] {
-        let found = convert::reachable(&vote(term, committed), known);
+        let found = validate::reachable_term(&vote(term, committed), known);
         assert_eq!(found.is_ok(), taken, "{known} {term} {committed}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is replicated: batches of commands, between replicas that are branches.
+//! The type parameters of openraft: what a log entry holds, and what a member is.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bank_ledger::{Applied, Command, DigestRule};
 
 openraft::declare_raft_types!(
-    /// Node ids are replica ids: random, one for each data directory, never used again.
+    /// openraft's type configuration. A node id is a replica id: a random number, one for each data directory, never reused.
     pub(crate) TypeConfig:
         D = Batch,
         R = Vec<Applied>,
@@ -14,7 +14,6 @@ openraft::declare_raft_types!(
         Node = Member,
 );
 
-pub(crate) type Raft = openraft::Raft<TypeConfig, super::state_machine::StateMachine>;
 pub(crate) type LeaderId = openraft::alias::LeaderIdOf<TypeConfig>;
 pub(crate) type LogId = openraft::alias::LogIdOf<TypeConfig>;
 pub(crate) type Vote = openraft::alias::VoteOf<TypeConfig>;
@@ -22,12 +21,12 @@ pub(crate) type Entry = openraft::alias::EntryOf<TypeConfig>;
 pub(crate) type Membership = openraft::Membership<u64, Member>;
 pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<TypeConfig>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
-pub(crate) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, super::state_machine::BooksCopy>;
 
-/// One journal entry's commands, in order. Shared, since the log's cache and every follower's stream hold them at once.
+/// The commands of one log entry, in order. They are shared, because the log's cache and every follower's stream hold them at
+/// the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {
-    /// What the commands add to the digest, as the leader that proposed them fixed it.
+    /// The rule by which the commands change the digest. The leader that proposes the batch sets it.
     pub(crate) rule: DigestRule,
     pub(crate) commands: Arc<[Command]>,
 }
@@ -38,15 +37,16 @@ impl fmt::Display for Batch {
     }
 }
 
-/// A branch, as the membership has it.
+/// One member of the bank in the replicated membership.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Member {
+    /// The number of the branch.
     pub(crate) branch: u32,
     /// `HOST:PORT`.
     pub(crate) address: String,
-    /// It is to vote as soon as it has caught up. Stays set afterwards.
+    /// The member becomes a voter as soon as it has caught up. The flag stays set afterwards.
     pub(crate) to_vote: bool,
-    /// The replica that leaves as soon as this one has caught up. Stays set afterwards.
+    /// The replica that leaves as soon as this member has caught up. The field stays set afterwards.
     pub(crate) replaces: Option<u64>,
 }
 
@@ -54,4 +54,9 @@ impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "branch {} at {}", self.branch, self.address)
     }
+}
+
+/// The number of log entries up to and including `last`.
+pub(super) fn entries_up_to(last: Option<LogId>) -> u64 {
+    last.map_or(0, |id| id.index.saturating_add(1))
 }

@@ -1,15 +1,15 @@
-//! Who waits for which position, as plain data: it knows no tasks and no clock.
+//! Which waiter waits for which position. Plain data, without tasks and without a clock.
 
 use std::collections::BTreeMap;
 
-/// Where one waiter stands: what it needs, then the order of arrival.
+/// Identifies one waiter. Tickets are ordered by the needed position, then by arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket {
     needed: u64,
     arrival: u64,
 }
 
-/// Waiters, ordered by the position that each needs. `W` is what wakes one.
+/// Waiters, ordered by the position that each needs. `W` wakes one waiter.
 #[derive(Debug)]
 pub(super) struct Waiters<W> {
     at: u64,
@@ -26,18 +26,18 @@ impl<W> Waiters<W> {
         }
     }
 
-    /// The position now.
+    /// The current position.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
 
-    /// How many wait.
+    /// The number of waiters.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Adds a waiter. `None`: the position is there already, and nothing was added.
+    /// Adds a waiter. `None`: the position is already reached, and nothing was added.
     pub(super) fn add(&mut self, needed: u64, wake: W) -> Option<Ticket> {
         if self.at >= needed {
             return None;
@@ -49,13 +49,13 @@ impl<W> Waiters<W> {
         Some(ticket)
     }
 
-    /// Takes out a waiter that no longer waits. Nothing happens where it was woken before.
+    /// Removes a waiter. Does nothing if the waiter was already woken.
     pub(super) fn remove(&mut self, ticket: Ticket) {
         self.waiting.remove(&ticket);
     }
 
-    /// Moves to a position, and takes out those who waited for it or for less, lowest need first. The cost is that of
-    /// what is taken out, whatever else waits.
+    /// Moves to a position, and removes and returns the waiters that need it or less, lowest need first. The cost depends only on
+    /// the number of returned waiters.
     pub(super) fn reach(&mut self, at: u64) -> Vec<W> {
         self.at = at;
         let mut reached = Vec::new();
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_batch_wakes_those_it_must_and_no_others() {
+    fn a_step_wakes_the_waiters_for_it_and_no_others() {
         let mut waiters = Waiters::new(10);
         for needed in [30, 11, 13, 12, 13, u64::MAX] {
             assert!(waiters.add(needed, needed).is_some(), "{needed}");
@@ -83,7 +83,7 @@ mod tests {
             waiters.add(10, 10).is_none() && waiters.add(0, 0).is_none(),
             "there already"
         );
-        // (the position moves to, who is woken, how many wait on)
+        // (new position, woken waiters, number of waiters left)
         let table: &[(u64, &[u64], usize)] = &[
             (10, &[], 6),
             (11, &[11], 5),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_leaves_is_not_woken_and_leaves_nothing_behind() {
+    fn a_removed_waiter_is_not_woken_and_leaves_nothing_behind() {
         let mut waiters = Waiters::new(0);
         let tickets: Vec<Ticket> = (0..3).filter_map(|who| waiters.add(5, who)).collect();
         waiters.remove(tickets[1]);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// The same steps on a plain list, searched from end to end.
+        /// Compares with a plain list that is searched from end to end.
         #[test]
         fn it_does_what_a_plain_list_does(steps in proptest::collection::vec(step(), 0..200)) {
             let mut waiters = Waiters::new(0);

@@ -1,5 +1,5 @@
-//! Every branch keeps a call to its leader open, which the leader never answers. Its end says at once that the leader's
-//! process may have ended, also in a bank where nothing is written; while it is open, the leader is reached.
+//! Keeps a call to the leader open that the leader never answers. The end of the call shows at once that the leader's process
+//! may have ended, even in a bank without writes. While the call is open, the leader is reached.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::super::engine::{Engine, Replica};
 use super::super::types::Vote;
 use bank_proto::v1;
 
-/// How long a leader may take to take the call. Another try comes after a heartbeat.
+/// How long a leader may take to accept the call. The next try comes one heartbeat interval later.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two looks at who leads, at the least.
+/// The least time between two looks at who leads.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// Attends to the leader, whichever branch that is, as long as the engine runs.
+/// Keeps a call to the current leader open, as long as the engine runs.
 pub(super) async fn attend(engine: Engine) {
     let (signs, timing) = (engine.succession.signs.clone(), engine.succession.timing);
     let me = *engine.raft.node_id();
@@ -41,12 +41,12 @@ pub(super) async fn attend(engine: Engine) {
             signs.reached(false);
         }
         engine.leader_changed(leads, timing.election_timeout).await;
-        // Whatever changes, other tasks have their turn.
+        // Rapid changes must not keep other tasks from running.
         sleep(LOOK_AGAIN).await;
     }
 }
 
-/// Holds a call to this leader open until it ends or another replica leads, if any.
+/// Holds a call to this leader open until the call ends or the leader changes.
 async fn attend_to(engine: &Engine, leader: &Replica, vote: Vote) {
     let signs = &engine.succession.signs;
     let call = timeout(CALL_TIMEOUT, call(engine, leader)).await;
@@ -54,7 +54,7 @@ async fn attend_to(engine: &Engine, leader: &Replica, vote: Vote) {
     signs.reached(true);
     let began = Instant::now();
     tokio::select! {
-        // Whatever it says: it says nothing, and ends.
+        // The leader sends nothing, so this returns only when the call ends.
         _ = answers.message() => {
             tracing::debug!(branch = leader.branch, after_ms = began.elapsed().as_millis(), "the call to the leader ended");
             signs.suspect(vote.leader_id);
@@ -63,7 +63,7 @@ async fn attend_to(engine: &Engine, leader: &Replica, vote: Vote) {
     }
 }
 
-/// `None`: the leader was not reached.
+/// Opens the call. `None`: the leader was not reached.
 async fn call(engine: &Engine, leader: &Replica) -> Option<Streaming<v1::AttendResponse>> {
     let succession = &engine.succession;
     let mut client = succession.peers.client(leader.branch, &leader.address).ok()?;
@@ -74,7 +74,7 @@ async fn call(engine: &Engine, leader: &Replica) -> Option<Streaming<v1::AttendR
         Ok(answers) => Some(answers.into_inner()),
         Err(status) => {
             if status.code() == Code::Unimplemented {
-                // A branch of an older version, which is reached, if only to say so.
+                // A leader of an older version does not know the call. Its refusal shows that it is reached.
                 succession.signs.reached(true);
                 engine.leader_changed(Some(leader.id), CALL_TIMEOUT).await;
             }

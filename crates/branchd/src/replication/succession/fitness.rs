@@ -1,4 +1,4 @@
-//! What makes a branch unfit to lead: a full disk, or books that wait for the disk.
+//! What makes a branch unfit to lead: a full disk, or a ledger database that waits for the disk.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The replicas that have said that their disks are full. Clones share them.
+/// The replicas that have reported a full disk. Clones share the set.
 #[derive(Debug, Clone, Default)]
 pub(in crate::replication) struct FullDisks(Arc<Mutex<BTreeSet<u64>>>);
 
 impl FullDisks {
-    /// A replica says whether its disk is full.
+    /// Records whether a replica reports a full disk.
     pub(in crate::replication) fn tell(&self, replica: u64, full: bool) {
         let mut replicas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if full {
@@ -26,12 +26,12 @@ impl FullDisks {
     }
 }
 
-/// Since when the books are busy with the piece of work that they have in hand. Clones share it.
+/// The time at which the ledger database began its current piece of work. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(in crate::replication) struct Pace(Arc<Mutex<Option<Instant>>>);
 
 impl Pace {
-    /// A piece of work begins; it ends when the value is dropped. The books do one at a time.
+    /// Records the begin of a piece of work, which ends when the returned value is dropped. The database does one at a time.
     pub(in crate::replication) fn begin(&self) -> Busy {
         self.set(Some(Instant::now()));
         Busy(self.clone())
@@ -47,7 +47,7 @@ impl Pace {
     }
 }
 
-/// A piece of work of the books.
+/// A piece of work of the ledger database. Dropping it ends the work.
 #[derive(Debug)]
 pub(in crate::replication) struct Busy(Pace);
 

@@ -1,30 +1,30 @@
-//! When a voter that does not lead asks for votes. Pure: what it knows in, what it does out.
+//! Decides when a voter that does not lead asks for votes. Pure: it takes what the voter knows and returns the next step.
 
 use std::time::Duration;
 
-/// What a voter knows of its leader.
+/// What a voter knows about its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
-    /// How long it is since a leader was heard, or since the vote changed, whichever is later.
+    /// The time since a leader was last heard, or since the vote changed, whichever is shorter.
     pub(super) quiet: Duration,
-    /// There is a reason to look after the leader, and nothing was heard since.
+    /// Whether there is a sign that the leader's process may have ended, and no message since.
     pub(super) suspect: bool,
-    /// Since then the leader's address was asked: whether its process is gone.
+    /// Whether a probe of the leader's address found its process gone. `None`: there was no probe since the sign.
     pub(super) gone: Option<bool>,
 }
 
-/// What it does now.
+/// The next step of a voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Looks again after this time, or when the leader is suspected.
+    /// Look again after this time, or as soon as the leader is suspected.
     Wait(Duration),
-    /// Asks the leader's address whether anything listens there.
+    /// Ask the leader's address whether anything listens there.
     Probe,
-    /// Drops the leader, and asks the others whether they would vote for it.
+    /// Drop the leader, and ask the other voters for votes.
     Stand,
 }
 
-/// `patience`: how long a leader may be quiet.
+/// The next step of a voter. `patience` is how long a leader may be quiet.
 pub(super) fn next(view: View, patience: Duration) -> Step {
     if view.suspect && view.gone.is_none() {
         return Step::Probe;
@@ -35,8 +35,8 @@ pub(super) fn next(view: View, patience: Duration) -> Step {
     Step::Wait(patience - view.quiet)
 }
 
-/// How long until the next round of asking, where `rounds` have been without an answer: each round takes twice as long, up
-/// to the patience with a leader, so that a branch that is cut off costs the others next to nothing.
+/// The pause before the next round of asking for votes, after `rounds` rounds without a result. It doubles each round, up to the
+/// patience with a leader, so a branch that is cut off costs the others almost nothing.
 pub(super) fn pause(round: Duration, rounds: u32, patience: Duration) -> Duration {
     round.saturating_mul(2u32.saturating_pow(rounds)).min(patience)
 }
@@ -62,7 +62,7 @@ mod tests {
             (0, true, Some(true), Step::Stand),
             (10, true, Some(false), Step::Wait(ms(490))),
             (500, true, Some(false), Step::Stand),
-            // What was asked before the leader was heard again no longer counts.
+            // A probe from before the leader was heard again does not count.
             (10, false, Some(true), Step::Wait(ms(490))),
         ] {
             let view = View {

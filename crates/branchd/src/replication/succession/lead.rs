@@ -1,18 +1,18 @@
-//! When a leader gives up the lead. Pure: what it knows in, what it does out.
+//! Decides when a leader gives up the lead. Pure: it takes what the leader knows and returns the next step.
 
 use std::fmt;
 use std::time::Duration;
 
-/// After a hand-over this branch does not hand over again for so long: where every branch has the same trouble, the lead
-/// does not go round.
+/// The least time between two hand-overs by one branch. It keeps the lead from going round when every branch has the same
+/// trouble.
 pub(super) const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
 
-/// Why a leader had better be another branch.
+/// Why another branch should lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// Its disk has no room for further writes.
+    /// The leader's disk has no room for further writes.
     DiskFull,
-    /// Its books have been busy with one piece of work for so long.
+    /// The leader's ledger database has been busy with one piece of work for this time.
     BooksStuck(Duration),
 }
 
@@ -29,32 +29,32 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What a leader knows.
+/// What a leader knows about itself and the other voters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
-    /// It is the only voter.
+    /// Whether this leader is the only voter.
     pub(super) alone: bool,
-    /// How long ago it sent the newest message that a quorum has answered.
+    /// The time since this leader sent the newest message that a quorum has answered.
     pub(super) unanswered: Duration,
     pub(super) trouble: Option<Trouble>,
-    /// The voter that is to lead instead: one that answers and has no such trouble.
+    /// The voter that should lead instead. It answers, and its disk is not full.
     pub(super) successor: Option<u64>,
-    /// How long ago this branch last handed over.
+    /// The time since this branch last handed over.
     pub(super) handed_over: Option<Duration>,
 }
 
-/// What it does now.
+/// The next step of a leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Leads on.
+    /// Continue to lead.
     Lead,
-    /// Makes this voter lead.
+    /// Hand the lead to this voter.
     HandOver(u64, Trouble),
-    /// No quorum has answered for so long: this branch gives the lead up, though no successor is known.
+    /// Give up the lead without a successor, because no quorum has answered for this time.
     Resign(Duration),
 }
 
-/// `patience`: how long a quorum may leave a leader without an answer.
+/// The next step of a leader. `patience` is how long a quorum may leave the leader without an answer.
 pub(super) fn next(view: View, patience: Duration) -> Step {
     if view.alone {
         return Step::Lead;
@@ -103,7 +103,7 @@ mod tests {
                 },
                 Step::HandOver(7, stuck),
             ),
-            // Nobody is better off.
+            // There is no better branch.
             (
                 View {
                     successor: None,
@@ -111,7 +111,7 @@ mod tests {
                 },
                 Step::Lead,
             ),
-            // The lead does not go round.
+            // The last hand-over is too recent.
             (
                 View {
                     handed_over: Some(seconds(9)),
@@ -140,7 +140,7 @@ mod tests {
                 },
                 Step::Resign(PATIENCE),
             ),
-            // Whatever else is the matter: nobody who answers can be handed the lead.
+            // Without a quorum the leader resigns, even if it has other trouble.
             (
                 View {
                     unanswered: PATIENCE,
@@ -149,7 +149,7 @@ mod tests {
                 },
                 Step::Resign(PATIENCE),
             ),
-            // The only voter of a bank leads whatever happens.
+            // The only voter of a bank always leads.
             (
                 View {
                     alone: true,

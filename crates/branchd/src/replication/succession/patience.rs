@@ -1,5 +1,5 @@
-//! How long a branch puts up with silence. On an overloaded host, where branches wait for their turn, a leader is late too, and
-//! elections make it worse: there a branch is twice as patient, and where it was out of patience all the same, four times.
+//! Decides how long a branch tolerates silence. On an overloaded host a healthy leader is late, and elections add load. So after a
+//! scheduling delay the tolerated time is doubled. If it ran out recently as well, the time is quadrupled.
 
 use std::time::Duration;
 
@@ -7,33 +7,33 @@ use tokio::time::Instant;
 
 use crate::config::Timing;
 
-/// So long after it, a delay or a loss of patience no longer counts.
+/// How long a delay or a loss of patience counts.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
 /// The patience of one branch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Patience {
-    /// When this branch last waited for its turn for long.
+    /// When this process last waited long for the processor.
     delayed: Option<Instant>,
-    /// When it was last out of patience.
+    /// When the tolerated time last ran out.
     lost: Option<Instant>,
 }
 
 impl Patience {
-    /// This branch ran so much later than it wanted to. A quarter of a heartbeat is long; past an election timeout it did not
-    /// wait for its turn, but was stopped.
+    /// Records that this process ran `late` after its timer. More than a quarter of a heartbeat interval counts as a delay. More than
+    /// an election timeout does not, because then the process was stopped and did not wait for the processor.
     pub(super) fn saw_delay(&mut self, now: Instant, late: Duration, timing: Timing) {
         if late > timing.heartbeat_interval() / 4 && late < timing.election_timeout {
             self.delayed = Some(now);
         }
     }
 
-    /// This branch was out of patience.
+    /// Records that the tolerated time ran out.
     pub(super) fn lose(&mut self, now: Instant) {
         self.lost = Some(now);
     }
 
-    /// How long it puts up with silence now; `usual`: on a host that is well.
+    /// How long silence is tolerated now. `usual` is the time on a host without overload.
     pub(super) fn now(&self, now: Instant, usual: Duration) -> Duration {
         let lately = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < FORGOTTEN_AFTER);
         match (lately(self.delayed), lately(self.lost)) {
@@ -55,7 +55,7 @@ mod tests {
         let at = |seconds| began + Duration::from_secs(seconds);
         let now = |patience: Patience, seconds| patience.now(at(seconds), ms(1)).as_millis();
         let mut patience = Patience::default();
-        // A leader that is gone is no sign of an overload.
+        // A lost leader alone is no sign of overload.
         patience.lose(at(0));
         let timing = Timing {
             election_timeout: ms(300),
