@@ -25,7 +25,7 @@ use crate::replication::Parts;
 use crate::replication::engine::Engine;
 use crate::stop::Stop;
 use crate::store::{BooksFile, Reader};
-use crate::unjoined;
+use crate::unjoined::{self, ClearError};
 use crate::writes::propagation::Propagation;
 use crate::writes::writer::Writer;
 
@@ -53,6 +53,16 @@ pub enum BranchError {
     /// A task that opens them ended badly.
     #[error("the branch's files were not opened: {0}")]
     Opening(#[from] tokio::task::JoinError),
+}
+
+impl From<ClearError> for BranchError {
+    fn from(error: ClearError) -> Self {
+        match error {
+            ClearError::Directory(error) => Self::Directory(error),
+            ClearError::Wal(error) => Self::Journal(error),
+            ClearError::Books(error) => Self::Books(error),
+        }
+    }
 }
 
 /// What the operator types, where the journal's own words say what is to be done.
@@ -201,7 +211,7 @@ impl Branch {
             branch: self.config.branch,
             replica,
         };
-        let stamp = stamp(bank_id, replica);
+        let stamp = self.directory.wal_stamp(bank_id);
         let joined = self.directory.bank_id().is_some();
         let directory = Arc::clone(&self.directory);
         let accept_copy = self.config.accept_moved;
@@ -373,12 +383,6 @@ impl Branch {
             Err(error) => tracing::warn!(%error, "the journal was not closed"),
         }
     }
-}
-
-/// What ties a journal to its data directory: the bank and the replica, so that neither another bank's nor another
-/// branch's files are taken for this one's.
-pub(crate) fn stamp(bank_id: Uuid, replica: u64) -> [u8; 16] {
-    (bank_id.as_u128() ^ u128::from(replica)).to_be_bytes()
 }
 
 #[cfg(test)]

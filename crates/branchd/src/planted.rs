@@ -1,6 +1,6 @@
-//! Bugs, planted on purpose, so that the judge of runs can be seen to catch each by its name. Compiled with the feature
-//! `planted-bugs` only, into the program `branchd-planted`, which no release has. What a bug needs of the sound code is a
-//! line or two there, under that feature.
+//! Deliberate bugs, for tests that the judge of runs detects each of them. They are compiled only with the feature `planted-bugs`,
+//! into the program `branchd-planted`, which no release contains. A bug's hook in the correct code is a line or two under that
+//! feature.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,49 +11,50 @@ use bank_ledger::{
     Remembered, RequestId,
 };
 
-/// What is wrong.
+/// A deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bug {
     /// Branch 3 does not wait for the position that a read needs.
     StaleRead,
-    /// The same, and its reply bears the position that was asked for, not that of the state.
+    /// Branch 3 does not wait for the position that a read needs, and its reply claims that position.
     StaleReadLying,
-    /// A request id that was decided is decided again.
+    /// A request id that was already decided is decided again.
     ForgottenId,
-    /// The write at position 5 is worked out from what its account held before the one at position 4.
+    /// The write at position 5 is computed from the balance before the write at position 4.
     LostUpdate,
-    /// A withdrawal past the balance is carried out.
+    /// A withdrawal of more than the balance is accepted.
     Overdraft,
-    /// Branch 3 applies the write of position 5 before that of position 4.
+    /// Branch 3 applies the write of position 5 before the write of position 4.
     OutOfOrder,
-    /// Branch 3 tells one balance, once, one too high.
+    /// Branch 3 returns one balance, once, that is too high by 1.
     BalanceOff,
-    /// The books of branch 3 take half a minute over one deposit, once, as on a disk that is dying.
+    /// The ledger database of branch 3 takes half a minute for one deposit, once, as on a failing disk.
     StuckBooks,
 }
 
-/// The branch that has a bug which only one has, as one of an older version might. It must not lead: a leader that puts a
-/// write off has no answer to it.
+/// The branch with a bug that only one branch has, like a branch of an older version. It must not lead, because a leader that delays
+/// a write cannot answer it.
 const AFFECTED: u32 = 3;
-/// The write that is put off, or whose update is lost.
+/// The position of the write that is delayed or lost.
 const FOURTH: Position = 4;
-/// The deposit that the books get stuck over, and for how long.
+/// The amount of the deposit at which the ledger database gets stuck.
 const STUCK_OVER: i64 = 4_242;
+/// How long the ledger database is stuck.
 const STUCK_FOR: Duration = Duration::from_secs(30);
-/// Whoever starts a bank waits until each branch has its opening, and asks it for that.
+/// The position of the opening. A start of a bank waits until each branch has applied it, so reads up to it are always correct.
 const OPENING: Position = 1;
 
-/// The bug of this process, and which branch it is.
+/// The bug of this process, and the number of its branch.
 static PLANTED: OnceLock<(Bug, u32)> = OnceLock::new();
 
-/// Plants a bug in this process, which is this branch.
+/// Plants a bug in this process, which runs the given branch.
 pub(crate) fn plant(bug: Bug, branch: u32) {
     PLANTED.get_or_init(|| (bug, branch));
     tracing::warn!(?bug, branch, "a bug is planted here");
 }
 
-/// Whether any bug is planted here. The branches would find most by themselves, by comparing their books; the judge of
-/// runs is to find each without that.
+/// Whether any bug is planted here. Branches would detect most bugs by comparing their digests. The comparison is off, because the
+/// judge of runs must detect each bug without it.
 pub(crate) fn is_planted() -> bool {
     PLANTED.get().is_some()
 }
@@ -66,12 +67,12 @@ fn is_here(bug: Bug) -> bool {
     PLANTED.get() == Some(&(bug, AFFECTED))
 }
 
-/// A read that needs this position is answered at once.
+/// Whether a read that needs this position is answered without a wait.
 pub(crate) fn is_not_awaited(needed: Position) -> bool {
     needed > OPENING && (is_here(Bug::StaleRead) || is_here(Bug::StaleReadLying))
 }
 
-/// A balance and its position, as they are told to a read that needed a position.
+/// The balance and the position that are returned to a read that needed a position.
 pub(crate) fn told(balance: i64, position: Position, needed: Position) -> (i64, Position) {
     static ONCE: AtomicBool = AtomicBool::new(false);
     if is_here(Bug::BalanceOff) && position > OPENING && !ONCE.swap(true, Ordering::Relaxed) {
@@ -83,7 +84,7 @@ pub(crate) fn told(balance: i64, position: Position, needed: Position) -> (i64, 
     (balance, position)
 }
 
-/// Writes, as they reach the books that have come to this position.
+/// Changes the commands that are about to be applied after `position`.
 pub(crate) fn before_apply(position: Position, commands: &mut Vec<Command>) {
     static LATE: Mutex<Option<Command>> = Mutex::new(None);
     get_stuck(commands);
@@ -103,7 +104,7 @@ pub(crate) fn before_apply(position: Position, commands: &mut Vec<Command>) {
     }
 }
 
-/// The books wait for their disk.
+/// Sleeps once if the deposit that stands for a slow disk is among the commands.
 fn get_stuck(commands: &[Command]) {
     static ONCE: AtomicBool = AtomicBool::new(false);
     let over =
@@ -113,7 +114,7 @@ fn get_stuck(commands: &[Command]) {
     }
 }
 
-/// The books' tables, which would not take a request id twice even where it was forgotten.
+/// The tables. With a forgotten id, the uniqueness of request ids is removed, because it would reject the second entry.
 pub(crate) fn tables(sound: &'static str) -> &'static str {
     static UNSOUND: OnceLock<String> = OnceLock::new();
     if !is(Bug::ForgottenId) {
@@ -122,7 +123,7 @@ pub(crate) fn tables(sound: &'static str) -> &'static str {
     UNSOUND.get_or_init(|| sound.replace("request_id BLOB NOT NULL UNIQUE", "request_id BLOB NOT NULL"))
 }
 
-/// Applies a command, with what is wrong with the ledger.
+/// Applies a command with the ledger's bug.
 pub(crate) fn apply<B: Books>(
     rule: DigestRule,
     ledger: &mut Ledger,
@@ -166,14 +167,14 @@ fn overdraw<B: Books>(
     })
 }
 
-/// The books, as a bug sees them.
+/// The ledger's storage with a bug.
 struct Unsound<'b, B> {
     books: &'b mut B,
-    /// Where what is being applied will stand.
+    /// The position of the command that is being applied.
     position: Position,
 }
 
-/// The account that was written last, and what it held before that.
+/// The account that was last read for a write, and its balance before that write.
 static BEFORE: Mutex<Option<(AccountName, i64)>> = Mutex::new(None);
 
 impl<B: Books> Books for Unsound<'_, B> {

@@ -1,5 +1,5 @@
-//! A data directory that names no bank, with a journal or books in it: an adoption that was cut short left them, or a
-//! `branch.json` was damaged. They are removed only where nothing can have been promised on them.
+//! Cleans a data directory that names no bank but has a write-ahead log or a ledger database. Either an adoption did not finish, or
+//! `branch.json` was damaged. The files are removed only if they show that the branch cannot have acknowledged anything.
 
 use std::fs;
 use std::io;
@@ -8,16 +8,29 @@ use std::path::Path;
 use bank_wal::{OpenError, Options, Wal};
 use uuid::Uuid;
 
-use crate::branch::{BranchError, stamp};
 use crate::directory::{DataDirectory, DataDirectoryError};
-use crate::store;
+use crate::store::{self, BooksError};
 
-/// Removes what an adoption that was cut short has left. A branch promises something only after its `branch.json` names the
-/// bank, so the journal and the books of such an adoption are empty.
+/// Why a directory was not cleaned. The files are unchanged, and the branch must not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClearError {
+    /// The files hold data, or cannot be removed.
+    #[error(transparent)]
+    Directory(#[from] DataDirectoryError),
+    /// The write-ahead log cannot be opened.
+    #[error(transparent)]
+    Wal(#[from] OpenError),
+    /// The ledger database cannot be read.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+}
+
+/// Removes what an unfinished adoption has left. A branch acknowledges something only after its `branch.json` names the bank, so the
+/// write-ahead log and the ledger database of an unfinished adoption are empty.
 ///
 /// # Errors
-/// The journal or the books hold something, or cannot be read: they stay as they are, and the branch must not start.
-pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
+/// See [`ClearError`].
+pub(crate) fn clear(directory: &DataDirectory) -> Result<(), ClearError> {
     let (wal_path, ledger_path) = (directory.journal(), directory.ledger());
     let (has_wal, has_ledger) = (wal_path.exists(), ledger_path.exists());
     if !has_wal && !has_ledger {
@@ -26,7 +39,7 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
     let refused = |why: String| {
         let path = directory.path().join("branch.json");
         let why = format!("it names no bank, but {why}");
-        BranchError::Directory(DataDirectoryError::Damaged { path, why })
+        ClearError::Directory(DataDirectoryError::Damaged { path, why })
     };
     let held = if has_ledger {
         store::inspect(&ledger_path)?
@@ -40,7 +53,7 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
             held.position
         )));
     }
-    let stamp = held.map(|held| stamp(Uuid::from_bytes(held.bank_id), directory.replica()));
+    let stamp = held.map(|held| directory.wal_stamp(Uuid::from_bytes(held.bank_id)));
     if has_wal && !is_unused(&wal_path, stamp)? {
         return Err(refused("its journal holds records of a bank".to_owned()));
     }
@@ -48,7 +61,7 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
     Ok(())
 }
 
-/// Whether a journal has never held an entry or a vote. `stamp`: whose it is, if that is known from elsewhere.
+/// Whether a write-ahead log has never held an entry or a state. `stamp` is the stamp of its owner, if the ledger database tells it.
 fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
     let options = || Options {
         must_exist: true,
@@ -57,7 +70,7 @@ fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
     };
     let known = stamp.is_some();
     let opened = match Wal::open(dir, stamp.unwrap_or_default(), options()) {
-        // The file says whose it is.
+        // The file itself tells the stamp of its owner.
         Err(OpenError::OtherOwner { found, .. }) if !known => Wal::open(dir, found, options()),
         other => other,
     };
@@ -66,7 +79,7 @@ fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
             let empty = wal.bounds() == Default::default();
             Ok(empty && (0..=u8::MAX).all(|slot| wal.state(slot).is_none()))
         }
-        // Its making was cut short. What is in its files is known only to who knows the owner.
+        // Its creation did not finish. Only with the owner's stamp can the files be read, so without it they must be empty.
         Err(OpenError::Absent { .. }) => Ok(known || holds_no_files(dir).map_err(reading(dir))?),
         Err(error) => Err(error),
     }
@@ -75,7 +88,7 @@ fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
 fn holds_no_files(dir: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(dir)? {
         if entry?.metadata()?.len() > 64 {
-            // A lock file holds a process number.
+            // A small file is allowed, because the lock file holds a process id.
             return Ok(false);
         }
     }
@@ -101,8 +114,7 @@ mod tests {
     }
 
     fn open_wal(directory: &DataDirectory, bank: Uuid) -> Wal {
-        let stamp = stamp(bank, directory.replica());
-        Wal::open(&directory.journal(), stamp, Options::default()).expect("a journal")
+        Wal::open(&directory.journal(), directory.wal_stamp(bank), Options::default()).expect("a journal")
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! The newest positions of a branch, with their digests.
+//! The digests of a branch at its newest positions.
 
 use std::collections::VecDeque;
 
 use bank_ledger::{Digest, Ledger, Position};
 
-/// How many are kept: 160 kB of them, and at a thousand journal entries a second more than the time between two
-/// comparisons.
+/// The number of states that are kept, about 160 kB. At a thousand log entries a second they reach back further than the last
+/// comparison.
 const LEN_MAX: usize = 4096;
 
-/// Positions and digests at the ends of journal entries, oldest first; never empty.
+/// The positions and digests after the newest log entries, oldest first. Never empty.
 #[derive(Debug)]
 pub(super) struct Ring {
     kept: VecDeque<Ledger>,
@@ -23,7 +23,7 @@ impl Ring {
         }
     }
 
-    /// Adds the state after one more entry; one without commands adds nothing.
+    /// Adds the state after one more log entry. An entry without commands adds nothing.
     pub(super) fn push(&mut self, ledger: Ledger) {
         if ledger.position <= self.newest.position {
             return;

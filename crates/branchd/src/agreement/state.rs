@@ -1,4 +1,4 @@
-//! The state that `Agreement` shares between the engine and the comparison.
+//! The state that the engine and the comparison share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,30 +7,30 @@ use tokio::sync::{Notify, watch};
 
 use super::ring::Ring;
 
-/// What this branch knows of its own digests, and of their being confirmed. Clones share it.
+/// The digests of this branch, and which of them another branch has confirmed. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Agreement(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// The newest position at which another branch had this branch's digest.
+    /// The newest position at which another branch had the same digest.
     confirmed: watch::Sender<Position>,
-    /// There is something to compare at once.
+    /// Notified when a comparison is due at once.
     due: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    /// The newest position that was decided from something read from the file.
+    /// The newest position that was decided from a row that was not in memory.
     read_from_file: Position,
-    /// A position at which another branch's digest was another.
+    /// A position at which another branch had another digest.
     doubt: Option<Position>,
 }
 
 impl Agreement {
-    /// Begins with the state that the books were opened with.
+    /// Begins with the state at which the ledger database was opened.
     pub(crate) fn new(opened: Ledger) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::new(State {
@@ -43,8 +43,8 @@ impl Agreement {
         }))
     }
 
-    /// Takes up the state after a journal entry. Returns the position that has to be confirmed before the entry's proposer
-    /// may be answered; `None`: it may be answered now.
+    /// Records the state after a log entry. Returns the position that must be confirmed before the entry's proposer is answered.
+    /// `None`: the proposer may be answered now.
     pub(crate) fn applied(&self, ledger: Ledger, read_from_file: bool) -> Option<Position> {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is_planted() {
@@ -64,20 +64,20 @@ impl Agreement {
         (needed > *self.0.confirmed.borrow()).then_some(needed)
     }
 
-    /// Takes up the state of books that were installed whole.
+    /// Records the state of an installed snapshot.
     pub(crate) fn installed(&self, ledger: Ledger) {
         self.state().ring = Ring::new(ledger);
     }
 
-    /// Resolves once another branch has confirmed the position.
+    /// Waits until another branch has confirmed the position.
     pub(crate) async fn confirmed(&self, position: Position) {
         let mut confirmed = self.0.confirmed.subscribe();
-        // This value holds the sender, so that it cannot be gone.
+        // `self` holds the sender, so the wait cannot fail.
         let _ = confirmed.wait_for(|confirmed| *confirmed >= position).await;
     }
 
-    /// Compares what another branch says of a position that has been applied here. Returns this branch's digest there;
-    /// `None`: it is not kept any more.
+    /// Compares another branch's digest with this branch's digest at the same position, which has been applied here. Returns this
+    /// branch's digest. `None`: it is no longer kept.
     pub(crate) fn compare(&self, theirs: Ledger) -> Option<Digest> {
         let mine = self.at(theirs.position)?;
         if mine == theirs.digest {
@@ -88,24 +88,28 @@ impl Agreement {
         Some(mine)
     }
 
+    /// The digest at a position. `None`: it is not kept.
     pub(crate) fn at(&self, position: Position) -> Option<Digest> {
         self.state().ring.at(position)
     }
 
+    /// The newest recorded state.
     pub(crate) fn newest(&self) -> Ledger {
         self.state().ring.newest()
     }
 
-    /// The newest state, if an answer waits for it, or for one before it, to be confirmed.
+    /// The newest recorded state, if an answer waits for its confirmation or for that of an earlier state.
     pub(crate) fn awaited(&self) -> Option<Ledger> {
         let state = self.state();
         (state.read_from_file > *self.0.confirmed.borrow()).then(|| state.ring.newest())
     }
 
+    /// All kept states, oldest first.
     pub(crate) fn positions(&self) -> Vec<Ledger> {
         self.state().ring.all()
     }
 
+    /// Records that another branch has the same digest at a position.
     pub(crate) fn confirm(&self, position: Position) {
         self.0.confirmed.send_if_modified(|confirmed| {
             let moves = position > *confirmed;
@@ -114,20 +118,23 @@ impl Agreement {
         });
     }
 
+    /// Records that another branch has another digest at a position. An earlier doubt that has not been taken stays.
     pub(crate) fn doubt(&self, position: Position) {
         self.state().doubt.get_or_insert(position);
         self.0.due.notify_one();
     }
 
+    /// Takes the recorded doubt, if there is one.
     pub(crate) fn take_doubt(&self) -> Option<Position> {
         self.state().doubt.take()
     }
 
+    /// Waits until a comparison is due at once.
     pub(crate) async fn due(&self) {
         self.0.due.notified().await;
     }
 
-    // Each change under the lock is whole, whatever happened elsewhere.
+    // No code under the lock can panic, so the state is consistent even if the lock is poisoned.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

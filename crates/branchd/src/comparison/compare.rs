@@ -1,4 +1,4 @@
-//! Asks other branches for their digests, and draws the consequences.
+//! The task that asks other branches for their digests and acts on a mismatch.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,34 +17,34 @@ use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, Replica};
 use crate::stop::Stop;
 
-/// How often a follower that has applied something asks the leader: with 50 branches a hundred small calls a second, and
-/// none in an idle bank.
+/// The time between two questions of a follower to its leader, if something was applied in between. With 50 branches that makes a
+/// hundred small calls a second, and none in an idle bank.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
-/// The least time between two questions of a follower that reads from its file all the time.
+/// The least time between two questions of a follower whose decisions use rows that were not in memory.
 const PACE: Duration = Duration::from_millis(20);
-/// How long one question may take: the other branch first has to apply what is asked about.
+/// How long one question may take. The other branch must first apply the position of the question.
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long silent voters are asked again before a branch whose books are doubted ends.
+/// How long silent voters are asked again before a branch with a doubted ledger ends.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two rounds of questions.
+/// The pause between two rounds of questions to silent voters.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a branch that has been found right does not take up the next doubt: the wrong one ends within that.
+/// How long a branch that was found right ignores further doubts. The wrong branch ends within this time.
 const QUIET: Duration = Duration::from_secs(5);
-/// How long the search for the first position that differs may take.
+/// How long the search for the first different position may take.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The comparing of this branch's books with the others'.
+/// Compares this branch's digests with those of other branches.
 pub(crate) struct Comparison {
     pub(crate) identity: Identity,
     pub(crate) engine: Engine,
     pub(crate) peers: Peers,
     pub(crate) agreement: Agreement,
     pub(crate) stop: Stop,
-    /// The data directory, which a branch that is wrong is marked in.
+    /// The data directory. A branch that is found wrong writes a mark into it.
     pub(crate) directory: PathBuf,
 }
 
-/// One answered question.
+/// A question and its answer.
 struct Answer {
     replica: Replica,
     asked: Ledger,
@@ -52,7 +52,7 @@ struct Answer {
 }
 
 impl Comparison {
-    /// Compares until the branch ends.
+    /// Runs until the branch ends.
     pub(crate) async fn run(self) {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is_planted() {
@@ -72,7 +72,7 @@ impl Comparison {
                 _ = ticks.tick() => self.ask_around(&mut asks),
                 () = due => {
                     self.ask_around(&mut asks);
-                    // Writes wait for a leader's question.
+                    // Answers to writes wait for a leader's question, so a leader asks without a pause.
                     not_before = Instant::now() + if self.engine.is_leader() { Duration::ZERO } else { PACE };
                 }
                 Some(answer) = asks.running.join_next() => self.take(&mut asks, answer.ok()),
@@ -86,7 +86,8 @@ impl Comparison {
         }
     }
 
-    /// A leader asks the other voters where an answer waits for it; a follower asks the leader where it has come further.
+    /// Asks the other voters if this branch leads and an answer waits for a confirmation. Asks the leader if this branch follows and
+    /// has applied something since the last agreement.
     fn ask_around(&self, asks: &mut Asks) {
         if self.engine.is_leader() {
             let Some(newest) = self.agreement.awaited() else { return };
@@ -102,7 +103,7 @@ impl Comparison {
         }
     }
 
-    /// One question for each branch at a time.
+    /// Asks a branch, unless a question to it is under way.
     fn ask(&self, asks: &mut Asks, replica: Replica, asked: Ledger) {
         if !asks.asked.insert(replica.id) {
             return;
@@ -116,7 +117,7 @@ impl Comparison {
 
     fn take(&self, asks: &mut Asks, answer: Option<Answer>) {
         let Some(Answer { replica, asked, digest }) = answer else {
-            // A question that panicked: the next tick asks everyone anew.
+            // A question panicked, and it is not known which. The next tick asks every branch again.
             asks.asked.clear();
             return;
         };
@@ -125,13 +126,13 @@ impl Comparison {
             Ok(Some(digest)) if digest == asked.digest => {
                 self.agreement.confirm(asked.position);
                 asks.agreed.insert(replica.id, asked.position);
-                // More has been read from the file since it was asked.
+                // Further rows were read from the file after the question, so another question is due.
                 if self.engine.is_leader() && self.agreement.awaited().is_some() {
                     self.ask_around(asks);
                 }
             }
             Ok(Some(_)) => self.agreement.doubt(asked.position),
-            // It does not keep the position any more: the next tick asks about a newer one.
+            // The other branch no longer keeps the position. The next tick asks about a newer one.
             Ok(None) => {}
             Err(status) => {
                 tracing::debug!(
@@ -149,13 +150,12 @@ impl Comparison {
         replicas
     }
 
-    /// Another branch has another digest at this position: finds out who is wrong, and ends this branch if it is, or if
-    /// nobody can tell.
+    /// Finds out who is wrong after a mismatch at `position`. Ends this branch if it is wrong, or if no majority decides.
     async fn settle(&self, position: Position) {
         let until = Instant::now() + SETTLE_TIMEOUT;
         loop {
             let Some(mine) = self.agreement.at(position) else {
-                // Too long ago to tell; if the books differ, they do at the next comparison too.
+                // The position is too old to decide. If the ledgers differ, the next comparison shows it again.
                 return;
             };
             let known = self.gather(Ledger { position, digest: mine }).await;
@@ -179,7 +179,7 @@ impl Comparison {
         }
     }
 
-    /// Every other voter's digest at a position.
+    /// Asks every other voter for its digest at a position.
     async fn gather(&self, at: Ledger) -> Vec<(Replica, Option<Digest>)> {
         let asked = self.other_voters().into_iter().map(|voter| async move {
             let digest = ask(self.peers.clone(), self.identity, voter.clone(), at).await;
@@ -249,11 +249,11 @@ impl Comparison {
         ));
     }
 
-    /// Searches the kept positions for the first that differs from a sound branch's.
+    /// Searches the kept positions for the first one that differs from a branch with the right digest.
     async fn first_difference(&self, sound: &Replica, position: Position) -> From {
         let kept = self.agreement.positions();
         let mut differs = kept.partition_point(|kept| kept.position < position);
-        // All before this index agree or are not known.
+        // Every kept position before this index agrees or is not known.
         let mut unknown = 0;
         let mut agrees = None;
         let until = Instant::now() + SEARCH_TIMEOUT;
@@ -278,17 +278,17 @@ impl Comparison {
     }
 }
 
-/// The questions under way.
+/// The questions that are under way.
 #[derive(Default)]
 struct Asks {
     running: JoinSet<Answer>,
     /// The replicas that have not answered yet.
     asked: HashSet<u64>,
-    /// Up to where a replica has agreed.
+    /// The newest position at which each replica has agreed.
     agreed: HashMap<u64, Position>,
 }
 
-/// Asks a branch for its digest at a position, and tells it this one's. `None`: it does not keep the position.
+/// Asks a branch for its digest at a position, and sends this branch's digest along. `None`: the branch does not keep the position.
 async fn ask(peers: Peers, identity: Identity, replica: Replica, asked: Ledger) -> Result<Option<Digest>, Status> {
     let mut client = peers.client(replica.branch, &replica.address)?;
     let mut request = tonic::Request::new(v1::CompareRequest {
@@ -309,19 +309,19 @@ async fn ask(peers: Peers, identity: Identity, replica: Replica, asked: Ledger) 
     Ok(Some(Digest(digest)))
 }
 
-/// Enough of a digest to tell two apart.
+/// The first 16 characters of a digest, enough to distinguish two.
 fn short(digest: Digest) -> String {
     let mut text = digest.to_string();
     text.truncate(16);
     text
 }
 
-/// Where books begin to differ.
+/// Where two ledgers begin to differ.
 #[derive(Debug, PartialEq, Eq)]
 enum From {
-    /// They agree at the first of these positions and differ at the second, the next that was compared.
+    /// The ledgers agree at the first position and differ at the second, which is the next one that was compared.
     After(Position, Position),
-    /// They differ here, and no earlier position could be compared.
+    /// The ledgers differ at this position, and no earlier position could be compared.
     AtOrBefore(Position),
 }
 

@@ -1,27 +1,27 @@
-//! Whose books are wrong, from the digests that the voters have at one position. No I/O.
+//! Decides whose ledger is wrong, from the voters' digests at one position. Pure.
 
 use bank_ledger::Digest;
 
-/// What is known of one position.
+/// The known digests at one position.
 #[derive(Debug)]
 pub(super) struct Count<'a> {
     pub(super) mine: Digest,
-    /// This branch votes.
+    /// Whether this branch is a voter.
     pub(super) votes: bool,
-    /// Of every other voter; `None`: it did not say.
+    /// The digests of all other voters. `None`: the voter has not answered.
     pub(super) others: &'a [Option<Digest>],
 }
 
-/// What follows from it.
+/// The conclusion from the digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// A majority of the voters has this branch's digest.
+    /// A majority of the voters has the digest of this branch.
     Right,
-    /// A majority has this digest, which is another.
+    /// A majority of the voters has this other digest.
     Wrong(Digest),
-    /// No digest can come to a majority, whatever the silent voters have.
+    /// No digest can get a majority, whatever the silent voters have.
     Undecided,
-    /// The silent voters decide.
+    /// The answers of the silent voters decide.
     Open,
 }
 
@@ -66,21 +66,21 @@ mod tests {
         let (a, b, c) = (Some(digest(1)), Some(digest(2)), Some(digest(3)));
         let wrong = Verdict::Wrong(digest(2));
         for (votes, others, expected) in [
-            // Two voters: nobody can tell.
+            // Two voters: no majority is possible.
             (true, vec![b], Verdict::Undecided),
             (true, vec![a], Verdict::Right),
             (true, vec![None], Verdict::Open),
-            // Three.
+            // Three voters.
             (true, vec![a, b], Verdict::Right),
             (true, vec![b, b], wrong),
             (true, vec![b, None], Verdict::Open),
             (true, vec![a, None], Verdict::Right),
             (true, vec![b, c], Verdict::Undecided),
-            // Five.
+            // Five voters.
             (true, vec![b, b, b, None], wrong),
             (true, vec![b, b, None, None], Verdict::Open),
             (true, vec![b, b, a, c], Verdict::Undecided),
-            // A learner has no vote.
+            // This branch is a learner, which has no vote.
             (false, vec![b], wrong),
             (false, vec![b, None, None], Verdict::Open),
             (false, vec![b, b, a], wrong),

@@ -1,12 +1,12 @@
-//! The data directory of a branch: whose it is, and that only one process uses it.
+//! The data directory of a branch: its identity file, its lock, and the paths of the other files.
 //!
 //! ```text
-//! branch.json   format, branch, replica, bank: written once, and once more when the branch gets its bank
-//! secret        the bank's, as text; see `secret`
-//! LOCK          held while a process uses the directory; has its process id in it
-//! journal/      bank-wal
-//! ledger.db     the books, SQLite
-//! BOOKS-DIFFER  only of a branch whose books were found wrong: it does not start any more
+//! branch.json   format, branch, replica and bank; written once, and once more when the branch joins a bank
+//! secret        the bank's secret as text; see `secret`
+//! LOCK          locked while a process uses the directory; holds the process id
+//! journal/      the write-ahead log (bank-wal)
+//! ledger.db     the ledger database (SQLite)
+//! BOOKS-DIFFER  the mark of a branch whose ledger was found wrong; see `divergence_mark`
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -17,61 +17,61 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::directory::divergence_mark;
+use super::divergence_mark;
 
-/// Of the directory as a whole. Raised by a change that an older version would misread.
+/// The format of the whole directory. A change that an older version would misread raises it.
 const FORMAT: u32 = 1;
-/// The file with the bank's secret.
+/// The name of the file with the bank's secret.
 pub(crate) const SECRET_FILE: &str = "secret";
 
-/// Why a directory cannot be used.
+/// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirectoryError {
-    /// The system refused.
+    /// An operation of the operating system failed.
     #[error("cannot {what} {path}: {source}", path = path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Another process has it.
+    /// Another process uses the directory.
     #[error("{path} is in use by process {pid}: stop that branch first, or give another --data", path = path.display())]
     Locked {
         /// The directory.
         path: PathBuf,
-        /// As the process wrote it.
+        /// The process id in the lock file.
         pid: String,
     },
-    /// It is another branch's.
+    /// The directory belongs to another branch.
     #[error("{path} belongs to branch {owner}, not to branch {branch}: give --id {owner}, or another --data", path = path.display())]
     OtherBranch {
         /// The directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The branch that the directory belongs to.
         owner: u32,
-        /// Who asked for it.
+        /// The branch that was started.
         branch: u32,
     },
-    /// It was written by another version.
+    /// The directory was written by another version of this program.
     #[error("{path} has format {format}, this program knows {FORMAT}: run the version that wrote it", path = path.display())]
     OtherFormat {
-        /// The file that says so.
+        /// The identity file.
         path: PathBuf,
-        /// Its format.
+        /// The format in the file.
         format: u32,
     },
-    /// The books in it were found to differ from the bank's.
+    /// The ledger in the directory was found to differ from the bank's. The text is the line of the mark.
     #[error("{0}")]
     BooksDiffer(String),
-    /// It is damaged, or no data directory.
+    /// The directory is damaged, or is no data directory.
     #[error("{path}: {why}: move the directory aside and start the branch on an empty one", path = path.display())]
     Damaged {
         /// The file or directory.
         path: PathBuf,
-        /// What is wrong.
+        /// The damage.
         why: String,
     },
 }
@@ -81,12 +81,12 @@ pub enum DataDirectoryError {
 struct IdentityFile {
     format: u32,
     branch: u32,
-    /// 16 hexadecimal digits: JSON readers round numbers this large.
+    /// 16 hexadecimal digits. Many JSON readers round numbers of this size.
     replica: String,
     bank_id: Option<Uuid>,
 }
 
-/// A data directory that this process has to itself.
+/// A data directory that this process has locked.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
@@ -97,10 +97,10 @@ pub(crate) struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Takes the directory for a branch; creates it, with a new random replica id, where there is none.
+    /// Opens and locks the directory of a branch. If there is none, creates it with a new random replica id.
     ///
     /// # Errors
-    /// It is in use, another branch's, another version's, damaged or cannot be written.
+    /// The directory is in use, belongs to another branch, has another format, is damaged, is marked, or cannot be written.
     pub(crate) fn open(path: &Path, branch: u32) -> Result<Self, DataDirectoryError> {
         fs::create_dir_all(path).map_err(failed("create", path))?;
         let lock = lock(path)?;
@@ -145,10 +145,10 @@ impl DataDirectory {
         })
     }
 
-    /// Takes a directory that is some branch's already.
+    /// Opens and locks an existing directory of any branch.
     ///
     /// # Errors
-    /// As for [`Self::open`]; and where it is none.
+    /// As for [`Self::open`], or the directory does not exist.
     pub(crate) fn open_existing(path: &Path) -> Result<Self, DataDirectoryError> {
         let file_path = path.join("branch.json");
         let text = fs::read_to_string(&file_path).map_err(failed("read", &file_path))?;
@@ -167,15 +167,15 @@ impl DataDirectory {
         self.replica
     }
 
-    /// The bank that the branch belongs to, if it has one.
+    /// The bank that the branch belongs to, if it belongs to one.
     pub(crate) fn bank_id(&self) -> Option<Uuid> {
         *self.bank_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the branch one of a bank, for good. Durable when it returns.
+    /// Records that the branch belongs to a bank. The record is durable when this returns, and it never changes again.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The identity file cannot be written.
     pub(crate) fn join(&self, bank: Uuid) -> Result<(), DataDirectoryError> {
         let replica = format!("{:016x}", self.replica);
         write(
@@ -191,10 +191,11 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// Removes the journal and books of an adoption that never came to its end. The caller has seen that they are empty.
+    /// Removes the write-ahead log and the ledger database of an adoption that did not finish. The caller has checked that they are
+    /// empty.
     ///
     /// # Errors
-    /// They cannot be removed.
+    /// A file cannot be removed.
     pub(crate) fn remove_unjoined(&self) -> Result<(), DataDirectoryError> {
         let mut ledger_files = vec![self.ledger()];
         ledger_files.extend(["-wal", "-shm"].map(|end| self.path.join(format!("ledger.db{end}"))));
@@ -208,34 +209,40 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// Where the journal is.
+    /// The directory of the write-ahead log.
     pub(crate) fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }
 
-    /// Where the bank's secret is.
+    /// The stamp in the files of the write-ahead log. It ties the log to the bank and the replica, so that this branch never opens
+    /// the log of another bank or of another branch.
+    pub(crate) fn wal_stamp(&self, bank_id: Uuid) -> [u8; 16] {
+        (bank_id.as_u128() ^ u128::from(self.replica)).to_be_bytes()
+    }
+
+    /// The file with the bank's secret.
     pub(crate) fn secret(&self) -> PathBuf {
         self.path.join(SECRET_FILE)
     }
 
-    /// Where the books are.
+    /// The ledger database.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.path.join("ledger.db")
     }
 
-    /// Removes copies of the books that a crash left on their way in or out.
+    /// Removes snapshot files that a crash has left.
     pub(crate) fn remove_strays(&self) {
         let Ok(listing) = fs::read_dir(&self.path) else { return };
         for file in listing.flatten() {
             if file.file_name().to_string_lossy().starts_with("incoming-") {
-                // It only takes up room.
+                // The file only takes up room, so an error does no harm.
                 let _ = fs::remove_file(file.path());
             }
         }
     }
 }
 
-/// The bank that a directory says it belongs to, for an announcement; `None` where it says nothing, or none.
+/// The bank in a directory's identity file, without opening the directory. `None`: the file names no bank or cannot be read.
 pub(crate) fn recorded_bank(directory: &Path) -> Option<Uuid> {
     let text = fs::read_to_string(directory.join("branch.json")).ok()?;
     serde_json::from_str::<IdentityFile>(&text).ok()?.bank_id
@@ -259,7 +266,7 @@ fn lock(directory: &Path) -> Result<File, DataDirectoryError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
-            // Without it the message says less; the refusal stands.
+            // Without the process id the error message is shorter.
             let _ = file.read_to_string(&mut pid);
             return Err(DataDirectoryError::Locked {
                 path: directory.to_owned(),
@@ -273,7 +280,7 @@ fn lock(directory: &Path) -> Result<File, DataDirectoryError> {
     Ok(file)
 }
 
-/// A journal or books without the file that says whose they are: something is missing.
+/// Refuses a directory that has a write-ahead log or a ledger database but no identity file.
 fn refuse_leftovers(directory: &Path) -> Result<(), DataDirectoryError> {
     for name in ["journal", "ledger.db"] {
         if directory.join(name).exists() {
@@ -306,7 +313,7 @@ fn parse(path: &Path, text: &str) -> Result<IdentityFile, DataDirectoryError> {
     serde_json::from_str(text).map_err(damaged)
 }
 
-/// Whole or not at all, and durable.
+/// Replaces the identity file atomically and durably.
 fn write(directory: &Path, file: &IdentityFile) -> Result<(), DataDirectoryError> {
     let path = directory.join("branch.json");
     let written = (|| {

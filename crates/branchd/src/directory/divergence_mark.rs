@@ -1,16 +1,17 @@
-//! A mark in the data directory of a branch whose books were found to differ from the bank's: it never starts there again.
+//! The mark in the data directory of a branch whose ledger was found to differ from the bank's. A branch does not start in a marked
+//! directory.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The mark's file. It holds the line that the branch ended with.
+/// The name of the mark's file. The file holds the last line of the branch's log.
 const FILE: &str = "BOOKS-DIFFER";
 
-/// How many bytes of the mark are read: more than the longest line has, however large the file is.
+/// The most bytes of the mark that are used. The longest line is shorter.
 const BYTES_MAX: usize = 4096;
 
-/// Marks the directory. Durable when it returns.
+/// Marks the directory. The mark is durable when this returns.
 pub(crate) fn write(directory: &Path, line: &str) -> io::Result<()> {
     let mut file = File::create(directory.join(FILE))?;
     writeln!(file, "{line}")?;
@@ -18,14 +19,14 @@ pub(crate) fn write(directory: &Path, line: &str) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// The line of the mark; `None`: the directory has none.
+/// Reads the line of the mark. `None`: the directory has no mark.
 pub(crate) fn read(directory: &Path) -> io::Result<Option<String>> {
     match fs::read(directory.join(FILE)) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes[..bytes.len().min(BYTES_MAX)]).into_owned();
             let line = text.lines().next().unwrap_or_default();
             Ok(Some(match line {
-                // Cut short by a crash: that it is there says enough.
+                // A crash cut the write of the mark short. The existence of the file is enough.
                 "" => {
                     "this branch's books differ from the bank's: move its data directory aside, start the branch on an \
                        empty one, then `branchd join`"

@@ -1,4 +1,4 @@
-//! The data directory of a branch: whose it is, its secret, and the mark of a branch whose books are wrong.
+//! The data directory of a branch: its identity file, its secret, and the mark of a branch whose ledger is wrong.
 
 mod data_directory;
 pub(crate) mod divergence_mark;

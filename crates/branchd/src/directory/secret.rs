@@ -1,49 +1,49 @@
-//! Which secret a branch has: `secret` in its data directory, which it is given once.
+//! The secret of a branch: the file `secret` in its data directory, which is written once.
 
 use std::path::{Path, PathBuf};
 
 use bank_auth::{Secret, SecretFileError, file};
 
-use crate::directory::DataDirectory;
+use super::DataDirectory;
 
-/// Where the secret of a new bank is, beside the data directories of its branches.
+/// The name of the file with a new bank's secret, beside the data directories of its branches.
 pub const BANK_SECRET_FILE: &str = "bank.secret";
 
-/// Where a branch that has no secret yet gets one.
+/// The source of the secret for a branch that has none yet.
 #[derive(Debug, Clone)]
 pub enum SecretSource {
-    /// The operator gave it.
+    /// The operator has given the secret.
     Given {
-        /// The bank's.
+        /// The bank's secret.
         secret: Secret,
-        /// The file it was read from, for messages.
+        /// The file that the secret was read from, for messages.
         from: String,
     },
-    /// From [`BANK_SECRET_FILE`] beside the data directory, which is made where it is missing: the branches of a bank on one
-    /// host find each other without a word about secrets.
+    /// The file [`BANK_SECRET_FILE`] beside the data directory. It is created if it is missing. So the branches of a bank on one host
+    /// need no configured secret.
     Beside,
-    /// From nowhere: it has one, or it is refused.
+    /// No source. A branch without a secret is refused.
     Nowhere,
 }
 
-/// Why a branch has no secret to go on with.
+/// Why a branch has no usable secret.
 #[derive(Debug, thiserror::Error)]
 pub enum BranchSecretError {
     /// A secret file cannot be used.
     #[error(transparent)]
     File(#[from] SecretFileError),
-    /// The branch has another secret than it is given.
+    /// The branch has another secret than the operator gave.
     #[error(
         "{path} holds another secret than {given}: start the branch without --secret-file, or remove {path} first if the bank's secret was changed at every branch",
         path = path.display()
     )]
     Differs {
-        /// The branch's own.
+        /// The file with the branch's own secret.
         path: PathBuf,
-        /// What was given.
+        /// The file with the secret that the operator gave.
         given: String,
     },
-    /// The branch is to listen beyond its host, and has none.
+    /// The branch listens beyond its host and has no secret.
     #[error(
         "branch {branch} has no secret, and listens beyond this host: run `branchd token --new {BANK_SECRET_FILE}` once for the bank, copy the file to every host, and start each branch with --secret-file {BANK_SECRET_FILE}"
     )]
@@ -51,20 +51,20 @@ pub enum BranchSecretError {
         /// The branch.
         branch: u32,
     },
-    /// Its bank is from before secrets, or its secret was removed.
+    /// The branch belongs to a bank and has no secret. The bank is older than secrets, or the file was removed.
     #[error(
         "{path} is missing, and branch {branch} has a bank, so that no other branch would know it: if the bank is from before secrets, run `branchd token --new {BANK_SECRET_FILE}` once, then start every branch once with --secret-file {BANK_SECRET_FILE}; otherwise start it once with --secret-file and the bank's own",
         path = path.display()
     )]
     OldBank {
-        /// What is missing.
+        /// The missing file.
         path: PathBuf,
         /// The branch.
         branch: u32,
     },
 }
 
-/// The secret of the branch that has this directory. A new one is kept there, durable when this returns.
+/// Returns the secret of the branch in this directory. A new secret is stored there and durable when this returns.
 ///
 /// # Errors
 /// See [`BranchSecretError`].
@@ -95,9 +95,9 @@ pub(crate) fn settle(directory: &DataDirectory, source: &SecretSource) -> Result
     Ok(secret)
 }
 
-/// The bank's secret file beside a data directory.
+/// The path of the bank's secret file beside a data directory.
 fn beside(data: &Path) -> PathBuf {
-    // Of `.` and of a link, the path itself does not say what the directory is in.
+    // The path of `.` or of a symbolic link does not show the parent directory.
     let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
     data.parent().unwrap_or(&data).join(BANK_SECRET_FILE)
 }
@@ -133,7 +133,7 @@ mod tests {
         for path in [dir.path().join(BANK_SECRET_FILE), one.secret(), two.secret()] {
             assert_eq!(mode(&path), 0o600, "{}", path.display());
         }
-        // From then on it needs no other file.
+        // A branch that has its secret needs no other file.
         std::fs::remove_file(dir.path().join(BANK_SECRET_FILE)).expect("removed");
         for source in [SecretSource::Beside, SecretSource::Nowhere, given(&secret)] {
             assert_eq!(settle(&one, &source).expect("kept"), secret);
@@ -149,7 +149,7 @@ mod tests {
             .expect_err("refused")
             .to_string();
         assert!(refused.contains("branchd token --new bank.secret"), "{refused}");
-        // Its bank is from before secrets.
+        // The bank of this branch is older than secrets.
         directory.join(Uuid::new_v4()).expect("a bank");
         for source in [SecretSource::Nowhere, SecretSource::Beside] {
             let refused = settle(&directory, &source).expect_err("refused").to_string();

@@ -1,18 +1,18 @@
-//! How much room a file system has.
+//! The free space of a file system.
 
 use std::io;
 use std::path::Path;
 
-/// The bytes that this process may still write on the file system that holds a path.
+/// The number of bytes that this process may still write on the file system of `path`.
 ///
 /// # Errors
-/// Nothing is there, or the file system does not say.
+/// The path does not exist, or the file system does not report its free space.
 pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(path)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// A number of bytes for people, in whole MiB, rounded up.
+/// Formats a number of bytes in whole MiB, rounded up.
 pub(crate) fn mib(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }

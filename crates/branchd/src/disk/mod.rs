@@ -1,4 +1,4 @@
-//! How much room the file system has, and how much a branch keeps free.
+//! The free space of the disk, and how much of it a branch keeps free.
 
 mod free;
 mod space;

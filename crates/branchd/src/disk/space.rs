@@ -1,5 +1,5 @@
-//! Whether the disk has room for what the branch may have promised. Checked before a write is proposed and before a leader's
-//! entries are taken, so that neither the journal nor the books run out of room in the middle.
+//! Whether the disk has room for further writes. It is checked before a write is proposed and before a leader's entries are
+//! accepted, so that an acknowledged write never lacks room in the write-ahead log or in the ledger database.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,18 +9,19 @@ use bank_wal::Wal;
 
 use super::free::free_bytes;
 
-/// No write is proposed with less room than this, in bytes. What is under way then still fits: two batches of 1024 commands
-/// in the journal (under 1 MiB) and in the books (about 1 MiB, and up to 3 pages of 4 KiB for each command in the
-/// write-ahead log if ids and accounts are spread over a large file: 24 MiB, of which the log mostly has 16 already).
+/// The least free space at which writes are proposed, in bytes. Writes that are under way must still fit. These are two batches of
+/// 1024 commands. They take less than 1 MiB in the write-ahead log and about 1 MiB in the ledger database. SQLite's own log takes up
+/// to 3 pages of 4 KiB for each command if ids and accounts are spread over a large file, which is 24 MiB. In most cases it already
+/// has 16 MiB of them.
 pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 
-/// Writes are taken again with this much more room, in bytes: a disk at the border does not change its mind at every write.
+/// The additional free space at which writes are proposed again, in bytes. It keeps the state from changing at every write.
 const RELIEF_BYTES: u64 = 1 << 20;
 
-/// A follower takes no entries with less room than this, in bytes: what it has taken still has to be applied.
+/// The least free space at which a follower accepts entries, in bytes. Accepted entries must still be applied.
 const FLOOR_BYTES: u64 = 6 << 20;
 
-/// The room on the disk of a data directory. Clones share it.
+/// The free space of the disk of a data directory. Clones share the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Space {
     wal: Arc<Wal>,
@@ -37,7 +38,7 @@ impl Space {
         }
     }
 
-    /// There is no room for further writes of journal or books.
+    /// Whether there is no room for further writes to the write-ahead log or the ledger database.
     pub(crate) fn is_low(&self) -> bool {
         let was_low = self.low.load(Ordering::Relaxed);
         let needed = RESERVE_BYTES + if was_low { RELIEF_BYTES } else { 0 };
@@ -53,14 +54,13 @@ impl Space {
         low
     }
 
-    /// There is no room to take what a leader sends.
+    /// Whether there is no room for entries of a leader.
     pub(crate) fn is_exhausted(&self) -> bool {
         is_below(&self.directory, FLOOR_BYTES)
     }
 }
 
-/// Whether the file system that holds a path has less room than this for its user. Where that cannot be found out, it
-/// has.
+/// Whether the file system of `path` has less free space than this. `false` if the free space is not known.
 pub(crate) fn is_below(path: &Path, bytes: u64) -> bool {
     free_bytes(path).is_ok_and(|free| free < bytes)
 }

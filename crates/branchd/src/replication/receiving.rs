@@ -17,7 +17,7 @@ use super::snapshot::{Snapshot, SnapshotData, TemporaryFile};
 use super::types::{SnapshotMeta, Vote};
 use super::validate;
 use crate::disk;
-use crate::store::examine_copy;
+use crate::store::verify_snapshot;
 
 impl Engine {
     /// Answers whether this branch would receive a snapshot now. An empty answer means yes, any other text says why not.
@@ -85,7 +85,7 @@ impl Engine {
     /// Verifies the received file before the engine installs it, because the engine does not give an installed snapshot back.
     async fn verify(&self, file: &TemporaryFile, meta: &SnapshotMeta) -> Result<(), Status> {
         let (bank_id, path) = (self.bank_id, file.path().to_owned());
-        let examined = tokio::task::spawn_blocking(move || examine_copy(&path, *bank_id.as_bytes())).await;
+        let examined = tokio::task::spawn_blocking(move || verify_snapshot(&path, *bank_id.as_bytes())).await;
         let applied_state = examined.map_err(|error| Status::internal(error.to_string()))?;
         let applied_state = applied_state.map_err(|error| Status::invalid_argument(error.to_string()))?;
         let held = SnapshotMeta::try_from(&applied_state);

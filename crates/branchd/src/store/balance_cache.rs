@@ -1,16 +1,16 @@
-//! Recent balances in memory, with the position they are of: one lock around both, so that no reader sees a balance
-//! with the position of another state.
+//! Recent balances in memory, together with the position of their state. One lock guards both, so no reader sees a balance with the
+//! position of another state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bank_ledger::{Account, AccountName, Ledger};
 
-/// How many accounts are kept: about 4 MiB of them. A full table is emptied, and fills again by use: that costs a
-/// burst of reads from the file, and no account must be tracked for its last use.
+/// The most accounts in the cache, about 4 MiB. A full cache is emptied and fills again by use. That costs a burst of reads from the
+/// file, but the cache need not track when each account was last used.
 pub(super) const ACCOUNTS_MAX: usize = 1 << 15;
 
-/// The table. The writer replaces accounts after each commit; readers add what they had to look up.
+/// The cache. The writer replaces accounts after each commit. Readers add accounts that they had to read from the file.
 #[derive(Debug)]
 pub(super) struct BalanceCache {
     table: RwLock<Table>,
@@ -25,7 +25,7 @@ struct Table {
 #[derive(Debug, Clone, Copy)]
 struct Kept {
     account: Account,
-    /// A reader read it from the file, and no decision has rested on it since.
+    /// Whether a reader read the account from the file and no decision has used it since.
     from_file: bool,
 }
 
@@ -39,24 +39,24 @@ impl BalanceCache {
         }
     }
 
-    /// Of the newest state that readers may see.
+    /// The position and digest of the newest state that readers may see.
     pub(super) fn ledger(&self) -> Ledger {
         self.read().ledger
     }
 
-    /// The account, if it is kept, and the state it is of.
+    /// The account, if it is in the cache, and the state of the cache.
     pub(super) fn account(&self, name: &AccountName) -> (Option<Account>, Ledger) {
         let table = self.read();
         (table.accounts.get(name).map(|kept| kept.account), table.ledger)
     }
 
-    /// The account for a decision, if it is kept, and whether a reader read it from the file.
+    /// The account for a decision, if it is in the cache, and whether a reader read it from the file.
     pub(super) fn for_decision(&self, name: &AccountName) -> Option<(Account, bool)> {
         let table = self.read();
         table.accounts.get(name).map(|kept| (kept.account, kept.from_file))
     }
 
-    /// Moves to a state that was committed, in which these accounts are new or changed (or merely known).
+    /// Moves to a committed state, in which these accounts have these values.
     pub(super) fn publish(&self, ledger: Ledger, accounts: BTreeMap<AccountName, Account>) {
         let mut table = self.write();
         table.ledger = ledger;
@@ -70,8 +70,8 @@ impl BalanceCache {
         table.accounts.extend(decided.take(ACCOUNTS_MAX));
     }
 
-    /// Adds an account that was read from the file in the given state, unless the table has moved on since, or is not
-    /// there yet: then the account may be another.
+    /// Adds an account that was read from the file in the given state. Does nothing if the cache is at another state, because the
+    /// account may have another value there.
     pub(super) fn offer(&self, ledger: Ledger, name: &AccountName, account: Account) {
         let mut table = self.write();
         if table.ledger != ledger {
@@ -84,7 +84,7 @@ impl BalanceCache {
         table.accounts.insert(name.clone(), Kept { account, from_file });
     }
 
-    /// Moves to a state of which nothing is known yet.
+    /// Empties the cache and moves to another state.
     pub(super) fn replace(&self, ledger: Ledger) {
         *self.write() = Table {
             ledger,
@@ -92,8 +92,7 @@ impl BalanceCache {
         };
     }
 
-    // A lock is poisoned by a panic under it. Nothing under these can panic (an allocation that fails aborts), so the
-    // table is whole whatever happened elsewhere.
+    // No code under the lock can panic (a failed allocation aborts), so the table is consistent even if the lock is poisoned.
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! One open transaction, as the ledger sees it.
+//! The ledger's view of one open transaction.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use super::error::Fault;
 use super::links::Links;
 use super::rows::{self, ActionColumns};
 
-/// The books within a transaction. Entries and refusals are written as they come; an account is written once, at the
-/// end, however often the batch touched it.
+/// The ledger's storage within a transaction. Entries and refusals are written at once. An account is written once, at the end,
+/// however often the batch changes it.
 pub(super) struct Batch<'t> {
     balance_cache: &'t BalanceCache,
     accounts: BTreeMap<AccountName, Touched>,
     newest_refusal: i64,
-    /// Something that memory did not hold was read for a decision since this was last asked.
+    /// Whether a decision since the last [`Batch::take_read_from_file`] used a row that was not in memory.
     read_from_file: bool,
     links: Links<'t>,
     find_account: CachedStatement<'t>,
@@ -35,14 +35,14 @@ struct Touched {
     changed: bool,
 }
 
-/// What a batch leaves in memory once it is committed.
+/// The values that stay in memory after the commit of a batch.
 pub(super) struct Written {
     pub(super) accounts: BTreeMap<AccountName, Account>,
     pub(super) newest_refusal: i64,
 }
 
 impl<'t> Batch<'t> {
-    /// Over a connection with an open transaction. `balance_cache` must be of the state before it.
+    /// Begins a batch in an open transaction. `balance_cache` must be at the state before the transaction.
     pub(super) fn new(
         connection: &'t Connection,
         balance_cache: &'t BalanceCache,
@@ -79,13 +79,13 @@ impl<'t> Batch<'t> {
         })
     }
 
-    /// Whether a decision since the last call read something from the file. What is in memory was read from the file
-    /// earlier in this process, or decided since.
+    /// Whether a decision since the last call used a row that was not in memory. Rows in memory were used for a decision earlier in
+    /// this process, or come from one.
     pub(super) fn take_read_from_file(&mut self) -> bool {
         std::mem::take(&mut self.read_from_file)
     }
 
-    /// Writes what is still in memory. The commit is the caller's.
+    /// Writes the changed accounts. The caller commits the transaction.
     pub(super) fn finish(mut self) -> Result<Written, Fault> {
         let mut accounts = BTreeMap::new();
         for (name, touched) in self.accounts {
@@ -112,7 +112,7 @@ impl Books for Batch<'_> {
         }
         if let Some((account, from_file)) = self.balance_cache.for_decision(name) {
             if from_file {
-                // A reader brought it into memory: that makes it no more certain.
+                // A reader put the row into memory, and no decision has used it yet. It counts as read from the file.
                 self.read_from_file = true;
                 let changed = false;
                 self.accounts.insert(name.clone(), Touched { account, changed });
@@ -142,7 +142,7 @@ impl Books for Batch<'_> {
             self.read_from_file = true;
             return Ok(Some(rows::entry(row)?.remembered()));
         }
-        // Most banks refuse seldom: no look into an empty table.
+        // Most banks have no refusals, and then the query is not needed.
         if self.newest_refusal == 0 {
             return Ok(None);
         }
@@ -198,7 +198,7 @@ impl Books for Batch<'_> {
             self.newest_refusal,
             id.0,
         ])?;
-        // Numbers have no gaps, so that the oldest to keep needs no counting.
+        // Refusal numbers have no gaps, so the number of the oldest refusal to keep follows from the newest.
         let forgotten = self.newest_refusal - REFUSALS_REMEMBERED_MAX as i64;
         if forgotten > 0 {
             self.forget_refusals.execute([forgotten])?;

@@ -1,47 +1,49 @@
-//! Checkpoints: the only place that moves the write-ahead log into the books' file and forces both to the disk.
+//! Checkpoints of the ledger database. Only this file moves SQLite's write-ahead log into the database file and forces both to
+//! disk.
 //!
-//! A commit leaves its pages in the write-ahead log, in the system's memory: it survives the process, not the power.
-//! A checkpoint syncs that log, moves it into the file, and syncs the file.
-//! SQLite's own checkpoints, after a commit and at the last close, drop their errors, so every connection has them off.
-//! A failed sync cannot be repeated: the system may report the next one as done though the bytes are lost. The caller
-//! takes every error from here as the end of the process.
-//! A checkpoint runs on the writer's connection: beside it, on another, commits waited for the disk no less.
+//! A commit leaves its pages in the write-ahead log, in the operating system's memory. Such pages survive the end of the process
+//! but not a power cut. A checkpoint syncs the log, moves it into the database file, and syncs that file.
+//!
+//! SQLite's own checkpoints, after a commit and at the last close, drop their errors. So every connection has them switched off.
+//!
+//! A failed sync must not be repeated, because the operating system may report success for the next sync although the bytes are
+//! lost. The caller ends the process after any error from here.
+//!
+//! A checkpoint runs on the writer's connection. Measured on a connection of its own, commits waited for the disk just as long.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use super::error::{BooksError, Fault};
-use super::schema;
+use super::files::{log_beside, sync_directory};
 use crate::disk;
 
-/// How long the write-ahead log grows before a commit moves it into the file, in pages of 4 KiB: 16 MiB. That commit
-/// waits for the disk (20 to 60 ms were seen), so it must be rare; and all of it is read again at a start after a
-/// crash, so it must be short.
+/// The length of the write-ahead log at which a commit moves it into the database file, in pages of 4 KiB (16 MiB). Such a commit
+/// waits for the disk (20 to 60 ms were measured), so it must be rare. A start after a crash reads the whole log, so the log must
+/// be short.
 const WAL_PAGES: i64 = 4096;
 
-/// How much further the log grows before the next try, in pages of 4 KiB, where a long read kept a checkpoint from moving
-/// all of it.
+/// How much the log grows before the next checkpoint if a long read kept the last one from moving all of it, in pages of 4 KiB.
 const WAL_PAGES_MORE: i64 = 1024;
 
-/// How long the log grows where the disk is nearly full, in pages of 4 KiB: 1 MiB.
+/// The length of the log at which it is moved if the disk is nearly full, in pages of 4 KiB (1 MiB).
 const WAL_PAGES_SHORT_OF_ROOM: i64 = 256;
 
-/// The length of the write-ahead log, as the commits of one connection see it.
+/// Follows the length of the write-ahead log through the commits of one connection.
 #[derive(Debug)]
 pub(super) struct Growth {
-    /// In pages, at the newest commit.
+    /// The length of the log at the newest commit, in pages.
     pages: Arc<AtomicI64>,
-    /// The length at which the next checkpoint is due.
+    /// The length at which the next checkpoint is due, in pages.
     due: i64,
 }
 
 impl Growth {
-    /// Follows the commits of the connection that writes.
+    /// Starts to follow the commits of the writing connection.
     pub(super) fn follow(connection: &mut Connection) -> Result<Self, Fault> {
         let pages = Arc::new(AtomicI64::new(0));
         let seen = Arc::clone(&pages);
@@ -52,7 +54,7 @@ impl Growth {
         Ok(Self { pages, due: WAL_PAGES })
     }
 
-    /// Moves the log into the file if it has grown past its bound. The caller has just committed.
+    /// Moves the log into the database file if the log has reached its bound. Called after each commit.
     ///
     /// # Errors
     /// See [`make_durable`].
@@ -60,10 +62,10 @@ impl Growth {
         let pages = self.pages.load(Ordering::Relaxed);
         let bound = bound(path);
         if pages < bound {
-            // The log has begun anew.
+            // The log has started again at its beginning.
             self.due = bound;
         }
-        // With little room left the log is used again from its start as soon as it has some length, rather than grown.
+        // If the disk has little room, the log is emptied early instead of growing.
         let short_of_room = pages >= WAL_PAGES_SHORT_OF_ROOM && disk::is_below(path, disk::RESERVE_BYTES);
         if pages < self.due && !short_of_room {
             return Ok(());
@@ -74,7 +76,7 @@ impl Growth {
     }
 }
 
-/// How long the log may grow, in pages.
+/// The longest length of the log, in pages.
 fn bound(_path: &Path) -> i64 {
     #[cfg(feature = "planted-bugs")]
     if super::failing_disk::wants_a_small_log(_path) {
@@ -83,15 +85,17 @@ fn bound(_path: &Path) -> i64 {
     WAL_PAGES
 }
 
-/// What a checkpoint did.
+/// The result of SQLite's checkpoint.
 struct Moved {
     busy: bool,
+    /// Pages in the log.
     in_log: i64,
+    /// Pages of the log that are in the database file.
     moved: i64,
 }
 
 impl Moved {
-    /// All of the log is in the file.
+    /// Whether all of the log is in the database file.
     fn whole(&self) -> bool {
         !self.busy && self.in_log >= 0 && self.in_log == self.moved
     }
@@ -109,16 +113,16 @@ fn checkpoint(connection: &Connection, path: &Path) -> Result<Moved, BooksError>
         .map_err(|error| Fault::from(error).at(path, "forcing the books to the disk"))
 }
 
-/// Makes everything that was committed so far durable, without waiting for any reader.
+/// Makes every commit so far durable, without waiting for readers.
 ///
 /// # Errors
-/// The disk failed. What is durable is not known then, and asking again cannot tell.
+/// The disk failed. It is then unknown what is durable, and a second call cannot find out.
 pub(super) fn make_durable(connection: &Connection, path: &Path) -> Result<(), BooksError> {
     if checkpoint(connection, path)?.whole() {
         return Ok(());
     }
-    // Someone's long read keeps the rest of the log from being moved into the file, or someone else is moving it, and
-    // waiting for either could take for ever. The log is as good a place, once it is on disk.
+    // A long read, or a checkpoint of another program, keeps the rest of the log from being moved. Waiting for it has no bound.
+    // A synced log is just as durable.
     let log = log_beside(path);
     File::open(&log)
         .and_then(|log| log.sync_data())
@@ -127,19 +131,5 @@ pub(super) fn make_durable(connection: &Connection, path: &Path) -> Result<(), B
             doing: "syncing the write-ahead log",
             source,
         })?;
-    schema::sync_directory(path)
-}
-
-/// Turns SQLite's own checkpoint at the close of the last connection off or on. On is right only where nothing is left
-/// to be moved: SQLite then just removes the log.
-pub(super) fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), Fault> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on)?;
-    Ok(())
-}
-
-/// The path of SQLite's write-ahead log.
-pub(super) fn log_beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
+    sync_directory(path)
 }

@@ -1,4 +1,5 @@
-//! Everything that was decided, in the order of positions: entries and remembered refusals, page by page.
+//! Reads all decided commands in the order of positions, page by page: accepted ones from the entries, refused ones from the
+//! remembered refusals.
 
 use bank_ledger::{Action, Outcome, Position, RequestId};
 use rusqlite::Connection;
@@ -7,10 +8,10 @@ use super::error::{BooksError, Fault};
 use super::reader::Reader;
 use super::rows;
 
-/// How many decisions one page has at the most.
+/// The most commands in one page.
 const PAGE_LEN_MAX: usize = 1000;
 
-/// One decided command.
+/// One decided command, as the ledger database holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandRecord {
     pub(crate) position: Position,
@@ -18,27 +19,28 @@ pub(crate) struct CommandRecord {
     pub(crate) action: Action,
     /// Accepted or refused.
     pub(crate) outcome: Outcome,
-    /// Of an accepted transfer: the balance of the account that was paid, right after.
+    /// The balance of the receiving account after an accepted transfer. `None` for other commands.
     pub(crate) to_balance: Option<i64>,
-    /// When a branch took it, by that branch's clock; 0 of a refusal, of which it is not kept.
+    /// The time at which a branch accepted the command from a customer, by that branch's clock. 0 for a refusal, because the time of a
+    /// refusal is not stored.
     pub(crate) time_us: i64,
 }
 
 /// Where the next page begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {
-    /// Entries after this position,
+    /// The next page has entries after this position.
     position: i64,
-    /// and refusals after this number
+    /// The next page has refusals after this number.
     refusal: i64,
-    /// and this position.
+    /// All pages have refusals after this position.
     from: i64,
 }
 
 impl Cursor {
-    /// What was decided after a position.
+    /// The cursor before the first command after `position`.
     pub(crate) fn after(position: Position) -> Self {
-        // A position past what the file can hold has nothing after it.
+        // The file holds no position above `i64::MAX`.
         let position = i64::try_from(position).unwrap_or(i64::MAX);
         Self {
             position,
@@ -49,10 +51,11 @@ impl Cursor {
 }
 
 impl Reader {
-    /// The decisions after the cursor and up to a position, in order, and the cursor after them; none: that was all.
+    /// Reads the commands after the cursor and up to a position, in order, and returns the cursor after them. An empty page means that
+    /// there are no more.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// The file is damaged or cannot be read.
     pub(crate) fn read_commands(
         &self,
         after: Cursor,
@@ -107,7 +110,7 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Com
     Ok(decided)
 }
 
-/// With their numbers, which rise with their positions.
+/// Reads refusals with their numbers. The numbers rise with the positions.
 fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, CommandRecord)>, Fault> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 ORDER BY number LIMIT ?4",

@@ -1,4 +1,4 @@
-//! A few connections that read, shared by everyone who does.
+//! A pool of read connections to a ledger database.
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use rusqlite::Connection;
 use super::error::Fault;
 use super::schema;
 
-/// How many there are at most: reads beyond wait for one. Each holds about 0.4 MiB, and more would not read faster
-/// than the cores a branch has.
+/// The most connections. A further read waits for one. Each connection takes about 0.4 MiB, and a branch has too few cores to use
+/// more.
 const CONNECTIONS_MAX: usize = 4;
 
-/// The connections. None is opened before it is needed.
+/// The pool. A connection is opened when it is first needed.
 #[derive(Debug)]
 pub(super) struct Connections {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl Connections {
         }
     }
 
-    /// A connection for one read; waits while all are out.
+    /// Leases a connection for one read. Waits while all connections are leased.
     pub(super) fn lease(&self) -> Result<Lease<'_>, Fault> {
         let mut kept = self.kept();
         while kept.leased == CONNECTIONS_MAX {
@@ -54,18 +54,18 @@ impl Connections {
         Ok(lease)
     }
 
-    /// Closes the connections that are not on loan.
+    /// Closes the connections that are not leased.
     pub(super) fn close_idle(&self) {
         self.kept().idle.clear();
     }
 
-    // Counting and moving connections cannot panic: what a poisoned lock guards is whole.
+    // No code under the lock can panic, so the pool is consistent even if the lock is poisoned.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection on loan. It goes back when dropped, however the read ended.
+/// A leased connection. Dropping the lease returns the connection to the pool.
 #[derive(Debug)]
 pub(super) struct Lease<'a> {
     from: &'a Connections,

@@ -1,4 +1,4 @@
-//! What can go wrong with a books file, and what to do about it.
+//! Errors of the store. Each message says what happened, to which file, and what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use bank_ledger::{AccountName, Position};
 use rusqlite::ErrorCode;
 
-/// Why the books could not be opened, written, read or replaced. Nothing was changed.
+/// Why a ledger database could not be opened, written, read or replaced. The database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
-    /// There is no room left.
+    /// The disk is full.
     #[error(
         "{path}: the disk is full ({doing}); nothing was written. Make room on its file system and start the branch again",
         path = path.display()
@@ -17,12 +17,12 @@ pub enum BooksError {
     Full {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
-    /// The file contradicts itself.
+    /// The content of the file is inconsistent.
     #[error(
         "{path}: the books are damaged ({doing}): {what}. Do not trust this copy: put the branch's data directory \
          aside and let the branch join again with an empty one",
@@ -31,9 +31,9 @@ pub enum BooksError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// What is wrong.
+        /// The inconsistency.
         what: String,
     },
     /// The file belongs to another bank.
@@ -61,18 +61,18 @@ pub enum BooksError {
         path: PathBuf,
         /// The format in the file.
         found: i64,
-        /// The format that is known here.
+        /// The format that this program knows.
         known: i64,
     },
-    /// The file is something else.
+    /// The file is no ledger database.
     #[error("{path}: this is no books file: {what}. Check the path", path = path.display())]
     NotBooks {
         /// The file.
         path: PathBuf,
-        /// What it is, or lacks.
+        /// Why it is none.
         what: String,
     },
-    /// A statement was asked for from an entry that its account does not have.
+    /// A statement was requested from an entry that the account does not have.
     #[error("account {account} has no entry at position {position}: begin a statement without a position")]
     NoSuchEntry {
         /// The account.
@@ -80,49 +80,49 @@ pub enum BooksError {
         /// The position.
         position: Position,
     },
-    /// Writing went on for so long that a copy of one state holds up too much of the write-ahead log.
+    /// A snapshot was read so slowly that the write-ahead log grew beyond its bound.
     #[error(
         "{path}: a copy of the books is given up: its write-ahead log has grown to {log} bytes meanwhile. The copy is read \
          too slowly for what is written; it is begun again",
         path = path.display()
     )]
     CopyTooSlow {
-        /// The books.
+        /// The database file.
         path: PathBuf,
-        /// How long the log is, in bytes.
+        /// The length of the log, in bytes.
         log: u64,
     },
-    /// The operating system refused.
+    /// An operation of the operating system failed.
     #[error("{path}: {doing} failed: {source}. Check that the disk is sound, and that the file can be read and written", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A read, write or sync of the disk failed. A failed sync cannot be repeated, since the next may be said to have
-    /// worked though the bytes are lost: nothing is written after one.
+    /// A read, write or sync of the disk failed. A failed sync must not be repeated, because the next one may report success although
+    /// the bytes are lost. So nothing is written after it.
     #[error(
         "{path} or its write-ahead log {path}-wal: the disk failed ({doing}: {source}, code {code}). Nothing was \
          written after that. Check the disk, then start the branch again on the same directory",
         path = path.display()
     )]
     Disk {
-        /// The books' file; SQLite does not say which of the two failed.
+        /// The database file. SQLite does not say whether this file or the write-ahead log failed.
         path: PathBuf,
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// SQLite's extended code: 1034 is a failed sync.
+        /// SQLite's extended error code. 1034 is a failed sync.
         code: i32,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
-    /// The disk failed earlier in this process, and the books take nothing since.
+    /// The disk failed earlier in this process, and nothing is written since. The text is the first error.
     #[error("{0}")]
     Stopped(String),
-    /// SQLite failed otherwise.
+    /// SQLite failed for another reason.
     #[error(
         "{path}: {doing} failed: {source}. Check that the disk is sound, that the file and its directory can be read \
          and written, and that no other program holds it",
@@ -131,15 +131,15 @@ pub enum BooksError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
 }
 
 impl BooksError {
-    /// The disk failed or is full: what is on it is no longer known, and the books take nothing after this.
+    /// Whether nothing may be written after this error. That is so after an error of the disk and when the disk is full.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -148,7 +148,7 @@ impl BooksError {
     }
 }
 
-/// What goes wrong below, where the file's name is not known.
+/// An error of an inner function, which does not know the name of the file.
 #[derive(Debug)]
 pub(super) enum Fault {
     Sqlite(rusqlite::Error),
@@ -163,7 +163,7 @@ impl From<rusqlite::Error> for Fault {
 }
 
 impl Fault {
-    /// The fault with the file's name, and what was being done to it.
+    /// Adds the name of the file and the operation.
     pub(super) fn at(self, path: &Path, doing: &'static str) -> BooksError {
         let path = path.to_owned();
         let source = match self {
@@ -172,7 +172,7 @@ impl Fault {
             Self::NoSuchEntry { account, position } => return BooksError::NoSuchEntry { account, position },
         };
         match &source {
-            // A column that is not what the layout says: STRICT tables rule it out in a sound file.
+            // A column has another type than the layout says. STRICT tables exclude that in an undamaged file.
             rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
@@ -184,7 +184,7 @@ impl Fault {
             },
             _ => match source.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => BooksError::Full { path, doing, source },
-                // A broken constraint too: the ledger asks before it writes, so a sound file breaks none.
+                // A violated constraint is damage as well: the ledger checks before it writes.
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => {
                     BooksError::Damaged {
                         path,

@@ -1,7 +1,7 @@
-//! A disk whose syncs fail on demand, below SQLite: for tests, and for `branchd-planted`. No release has it.
+//! A file system for SQLite whose syncs fail on demand, for tests and for `branchd-planted`. No release contains it.
 //!
-//! It wraps SQLite's own file system. A sync of FILE fails while `FILE.fail-sync` exists; the words in it say whether it
-//! fails `once` (the first failure removes it) or each time. Each failure adds a line to `FILE.failed-syncs`.
+//! It wraps SQLite's own file system. A sync of FILE fails while `FILE.fail-sync` exists. If that file holds the word `once`, the
+//! first failure removes it; otherwise each sync fails. Each failure adds a line to `FILE.failed-syncs`.
 
 #![allow(
     unsafe_code,
@@ -17,7 +17,7 @@ use std::sync::Once;
 
 use rusqlite::ffi;
 
-/// One open file's methods, and what the failing one needs. SQLite holds a pointer to the first field.
+/// The methods of one open file, and the data that the failing sync needs. SQLite holds a pointer to the first field.
 #[repr(C)]
 struct Methods {
     patched: ffi::sqlite3_io_methods,
@@ -33,11 +33,11 @@ type Open = unsafe extern "C" fn(
     *mut c_int,
 ) -> c_int;
 
-/// Makes every file that SQLite opens in this process from now on one of this disk.
+/// Makes SQLite open every further file of this process through the failing file system.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: the default file system is static; the copy lives for ever, and differs in its name and one method.
+        // SAFETY: the default file system is static; the copy is never freed, and differs in its name and one method.
         unsafe {
             let sound = ffi::sqlite3_vfs_find(std::ptr::null());
             assert!(!sound.is_null(), "SQLite has a file system");
@@ -59,7 +59,7 @@ fn sound_open() -> Open {
     }
 }
 
-/// Opens a file as SQLite does, then puts the failing sync in the place of its own.
+/// Opens a file by SQLite's own method, then replaces the file's sync method by the failing one.
 unsafe extern "C" fn open(
     vfs: *mut ffi::sqlite3_vfs,
     name: ffi::sqlite3_filename,
@@ -67,8 +67,8 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite's own arguments are passed on. After success `file` has methods, which outlive it; the wrapped ones are
-    // never freed, since the file may be closed at any time.
+    // SAFETY: SQLite's own arguments are passed on. After success `file` has methods that outlive it. The replaced methods are never
+    // freed, because the file may be closed at any time.
     unsafe {
         let result = sound_open()(vfs, name, file, flags, out_flags);
         if result != ffi::SQLITE_OK || name.is_null() || (*file).pMethods.is_null() {
@@ -102,13 +102,13 @@ fn beside(path: &std::path::Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether the write-ahead log of these books is to be moved into the file after a few commits: `FILE.small-log` is there.
+/// Whether the write-ahead log is moved into the database file after a few commits already. That is so if `FILE.small-log` exists.
 #[cfg(feature = "planted-bugs")]
 pub(crate) fn wants_a_small_log(path: &std::path::Path) -> bool {
     beside(path, ".small-log").exists()
 }
 
-/// Whether this sync fails.
+/// Whether this sync of the file fails.
 fn fails(path: &std::path::Path) -> bool {
     let order = beside(path, ".fail-sync");
     let Ok(how) = fs::read_to_string(&order) else {

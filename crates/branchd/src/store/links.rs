@@ -1,5 +1,6 @@
-//! What the books' rows say of each other: an account holds what its newest entry left, and an entry left what the entry
-//! before it of the same account had left, more or less its amount. A changed row contradicts its neighbours.
+//! Checks that rows of the ledger database agree with each other. An account's balance is the balance after its newest entry. An
+//! entry's balance is the balance after the previous entry of the account, changed by the entry's amount. So a row that was changed
+//! on disk contradicts its neighbours.
 
 use bank_ledger::{Account, AccountName, Action, Entry, Leg, Position};
 use rusqlite::{CachedStatement, Connection};
@@ -7,7 +8,7 @@ use rusqlite::{CachedStatement, Connection};
 use super::error::Fault;
 use super::rows;
 
-/// Looks the neighbours of a row up.
+/// Looks up the neighbours of a row and compares.
 pub(super) struct Links<'c> {
     find_entry: CachedStatement<'c>,
 }
@@ -21,10 +22,10 @@ impl<'c> Links<'c> {
         Ok(Self { find_entry })
     }
 
-    /// Checks an account as it was read from the file: against its newest entry, and that against the one before.
+    /// Checks an account row against its newest entry, and that entry against the one before it.
     ///
     /// # Errors
-    /// [`Fault::Damaged`], naming table and row, where they contradict each other; others where the file cannot be read.
+    /// [`Fault::Damaged`], which names table and row, if they contradict each other; another error if the file cannot be read.
     pub(super) fn check_account(&mut self, name: &AccountName, held: Account) -> Result<(), Fault> {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is_planted() {
@@ -54,7 +55,7 @@ impl<'c> Links<'c> {
         self.check_leg(&entry, name, leg)
     }
 
-    /// Checks what an entry did to one account against that account's entry before.
+    /// Checks an entry's effect on one account against the account's previous entry.
     ///
     /// # Errors
     /// As for [`Self::check_account`].
@@ -91,7 +92,7 @@ impl<'c> Links<'c> {
     }
 }
 
-/// By how much an entry moved an account; `None`: no entry of its kind has such a link.
+/// The amount by which an entry changes an account. `None`: an entry of this kind cannot have this link.
 fn moved(entry: &Entry, name: &AccountName, previous: Position) -> Option<i64> {
     let opens = previous == 0;
     match &entry.command.action {

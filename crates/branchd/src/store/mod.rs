@@ -1,18 +1,21 @@
-//! The books: where a branch keeps what the ledger decides, as one SQLite file that anyone can open.
+//! The store: one SQLite file, the ledger database, that holds the ledger's accounts, entries and refusals.
 //!
-//! Knows SQLite and `bank-ledger`; knows nothing of Raft, gRPC or tokio. Every call blocks, and the caller puts it on
-//! a thread. In reading order: [`schema`] is the file's layout, [`rows`] turns its rows into the ledger's words and
-//! back, [`batch`] is the ledger's view of one open transaction, [`writer`] is the one who writes, [`reader`] everyone
-//! who reads ([`command_record`] is for those who read it all), over [`balance_cache`] (recent balances in memory) and [`connections`] (a few, shared);
-//! [`pages`] is a whole copy, as a stream; [`checkpoint`] makes it all survive a power cut. [`links`] is what rows say of
-//! each other, [`verify`] checks that at the start.
+//! The store knows SQLite and `bank-ledger`. It knows nothing of Raft, gRPC or tokio. Every call blocks, so callers run it on a
+//! blocking thread. In reading order:
+//! - [`schema`]: the layout of the file and the settings of a connection; [`rows`]: conversion between rows and ledger types
+//! - [`batch`]: the ledger's view of one open transaction; [`writer`]: write access; [`applied_state`]: what the caller stores
+//!   with the ledger; [`checkpoint`]: durability
+//! - [`reader`]: read access, over [`balance_cache`] (recent balances in memory) and [`connections`] (a shared pool);
+//!   [`command_record`]: all decided commands in order; [`pages`]: a snapshot as a stream; [`shared`]: what writer and readers share
+//! - [`links`]: what rows say about each other; [`verify`]: checks at a start and of a snapshot; [`files`]: names and directories
 //!
-//! Position, digest, accounts, entries and the caller's marker move in one transaction: after `kill -9` the file holds
-//! what was committed last, all of it. After a power cut it holds at least what [`BooksFile::checkpoint`] returned.
+//! The position, the digest, accounts, entries and the applied state change in one transaction. After `kill -9` the file holds
+//! every committed transaction. After a power cut it holds at least what the last [`BooksFile::checkpoint`] made durable.
 //!
-//! Nothing else in the process may open the file itself, not even to read it: POSIX drops all of a process's locks on
-//! a file when any of its handles is closed, SQLite's with them. Read its bytes by [`Reader::pages`] instead.
+//! No other code in this process may open the file, not even to read it. POSIX drops all locks of a process on a file when any of
+//! its handles is closed, including SQLite's locks. [`Reader::pages`] reads the bytes safely.
 
+mod applied_state;
 mod balance_cache;
 mod batch;
 mod checkpoint;
@@ -21,19 +24,23 @@ mod connections;
 mod error;
 #[cfg(any(test, feature = "planted-bugs"))]
 pub(crate) mod failing_disk;
+mod files;
 mod links;
 mod pages;
 mod reader;
 mod rows;
 mod schema;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod writer;
 
+pub(crate) use applied_state::AppliedState;
 pub(crate) use command_record::{CommandRecord, Cursor};
 pub use error::BooksError;
 pub(crate) use pages::Pages;
 pub(crate) use reader::Reader;
 pub(crate) use schema::inspect;
-pub(crate) use writer::{AppliedState, BooksFile, Effect, LogEntry, examine_copy};
+pub(crate) use verify::verify_snapshot;
+pub(crate) use writer::{BooksFile, Effect, LogEntry};

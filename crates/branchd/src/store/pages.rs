@@ -1,8 +1,8 @@
-//! A whole copy of the books as a stream of bytes, read from one state while writing goes on.
+//! A snapshot of the ledger database as a stream of bytes, read from one state while the writer continues.
 //!
-//! Nothing is written: the pages come out of a read transaction, by SQLite's `sqlite_dbpage` table. As long as it is
-//! open, the write-ahead log cannot begin again from its start, and grows with every commit. So that growth is bounded,
-//! and a copy that is taken too slowly ends with an error.
+//! The pages come out of a read transaction, through SQLite's `sqlite_dbpage` table, without a temporary file. While the
+//! transaction is open, SQLite's write-ahead log cannot start again at its beginning and grows with every commit. The growth is
+//! bounded: a snapshot that is read too slowly ends with an error.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,33 +11,33 @@ use std::path::{Path, PathBuf};
 use bank_ledger::Ledger;
 use rusqlite::Connection;
 
-use super::checkpoint::log_beside;
+use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
+use super::files::{directory_of, log_beside};
 use super::schema;
-use super::writer::AppliedState;
 use crate::disk;
 
 const FLAGS: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
 
-// Without it every copy would fail, and only when one is needed.
+// Without this build option every snapshot would fail, and only at the moment at which it is needed.
 const _: () = assert!(
     matches!(FLAGS, Some(flags) if contains(flags.as_bytes(), b"SQLITE_ENABLE_DBPAGE_VTAB")),
     "build inside the repository, whose .cargo/config.toml sets LIBSQLITE3_FLAGS, or set it to -DSQLITE_ENABLE_DBPAGE_VTAB"
 );
 
-/// How much the write-ahead log may grow meanwhile, in bytes, where the books are smaller and the disk has room: some
-/// seconds of a busy bank.
+/// The least growth of the write-ahead log that is allowed if the disk has room, in bytes. A busy bank writes this much in some
+/// seconds.
 const LOG_GROWTH: u64 = 64 << 20;
 
-/// How many bytes [`Pages::copy_into`] takes at once.
+/// The number of bytes that [`Pages::copy_into`] reads at once.
 const COPY_BYTES: usize = 1 << 20;
 
-/// Where a file's header says which journal it needs, one byte each for writers and readers: 1 is none beside it, 2 a
-/// write-ahead log (<https://sqlite.org/fileformat2.html>, 1.3.3).
-const JOURNAL_VERSIONS: std::ops::Range<usize> = 18..20;
-const NO_LOG_BESIDE: u8 = 1;
+/// The bytes of the file header with the write version and the read version. 1 stands for a rollback journal, 2 for a write-ahead
+/// log (<https://sqlite.org/fileformat2.html>, section 1.3.3).
+const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
+const ROLLBACK_JOURNAL: u8 = 1;
 
-/// The books at one state, page after page. The state is held until this is dropped.
+/// A snapshot of one state, read page by page. Its read transaction is open until the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Pages {
     connection: Connection,
@@ -46,14 +46,14 @@ pub(crate) struct Pages {
     ledger: Ledger,
     page_bytes: u64,
     pages: u64,
-    /// How many of them have been read.
+    /// The number of pages that have been read.
     read: u64,
-    /// The write-ahead log may not grow beyond this, in bytes.
+    /// The longest allowed length of the write-ahead log, in bytes.
     pub(super) log_bytes_max: u64,
 }
 
 impl Pages {
-    /// By a connection of its own: a copy of large books takes long, and queries must not wait for it.
+    /// Begins a snapshot on a connection of its own. A large snapshot takes long, and queries must not wait for it.
     pub(super) fn open(path: &Path) -> Result<Self, BooksError> {
         let beginning = |fault: Fault| fault.at(path, "beginning a copy of the books");
         let connection = schema::open_reader(path).map_err(beginning)?;
@@ -68,8 +68,8 @@ impl Pages {
         };
         let (stored, page_bytes, pages) = begun().map_err(beginning)?;
         let (page_bytes, pages) = (page_bytes.unsigned_abs(), pages.unsigned_abs());
-        let free = disk::free_bytes(directory(path)).map_err(|source| BooksError::Io {
-            path: directory(path).to_owned(),
+        let free = disk::free_bytes(directory_of(path)).map_err(|source| BooksError::Io {
+            path: directory_of(path).to_owned(),
             doing: "asking how much room there is",
             source,
         })?;
@@ -86,20 +86,20 @@ impl Pages {
         })
     }
 
-    /// What the caller had stored at this state.
+    /// The applied state of the snapshot.
     pub(crate) fn applied_state(&self) -> &AppliedState {
         &self.applied_state
     }
 
-    /// How many bytes there are in all.
+    /// The length of the snapshot, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.page_bytes * self.pages
     }
 
-    /// The next bytes, at least a page and otherwise at most so many; `None`: that was all.
+    /// Reads the next whole pages, at most `bytes_max` bytes but at least one page. `None`: all pages have been read.
     ///
     /// # Errors
-    /// The books cannot be read, or the write-ahead log has grown too far meanwhile.
+    /// The database cannot be read, or the write-ahead log has grown beyond its bound.
     pub(crate) fn next_chunk(&mut self, bytes_max: usize) -> Result<Option<Vec<u8>>, BooksError> {
         if self.read == self.pages {
             return Ok(None);
@@ -116,9 +116,9 @@ impl Pages {
         let mut chunk = self
             .read_pages(pages)
             .map_err(|fault| fault.at(&self.path, "copying the books"))?;
-        if first && let Some(versions) = chunk.get_mut(JOURNAL_VERSIONS) {
-            // What is open in a write-ahead log is in these pages already, so the copy needs none beside it.
-            versions.fill(NO_LOG_BESIDE);
+        if first && let Some(versions) = chunk.get_mut(FORMAT_VERSIONS) {
+            // The pages include the content of the write-ahead log, so the snapshot needs no log beside it.
+            versions.fill(ROLLBACK_JOURNAL);
         }
         Ok(Some(chunk))
     }
@@ -142,7 +142,7 @@ impl Pages {
         Ok(chunk)
     }
 
-    /// Writes all that has not been read yet into a new file, and syncs it.
+    /// Writes all pages that have not been read into a new file, and syncs it.
     pub(super) fn copy_into(mut self, path: &Path) -> Result<(AppliedState, Ledger), BooksError> {
         let io_failed = |source| BooksError::Io {
             path: path.to_owned(),
@@ -157,32 +157,25 @@ impl Pages {
             file.sync_all().map_err(io_failed)
         };
         copied().inspect_err(|_| {
-            // What is left is half a copy, and the first error is the one to tell.
+            // The file is incomplete. An error of its removal would hide the first error.
             let _ = fs::remove_file(path);
         })?;
         Ok((self.applied_state, self.ledger))
     }
 }
 
-/// How much the write-ahead log may grow while a copy is read: as much as a copy would take up on the disk, or a little
-/// where the books are small, but never more than half of the room that writes may take.
+/// How much the write-ahead log may grow while a snapshot is read: the size of the snapshot, at least [`LOG_GROWTH`], and never more
+/// than half of the room that is left for writes.
 fn log_growth_max(books_bytes: u64, free_bytes: u64) -> u64 {
     let room = free_bytes.saturating_sub(disk::RESERVE_BYTES);
     books_bytes.max(LOG_GROWTH).min(room / 2)
 }
 
-/// How long the write-ahead log is, in bytes. Asked by name: to open the file and close it again would drop SQLite's
+/// The length of the write-ahead log, in bytes. It is read by name, because opening and closing the file would drop SQLite's
 /// locks.
 fn log_bytes(path: &Path) -> u64 {
-    // Before the first commit there is none.
+    // There is no log before the first commit.
     fs::metadata(log_beside(path)).map_or(0, |found| found.len())
-}
-
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 const fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -222,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_found_wherever_it_stands() {
+    fn contains_finds_a_word_anywhere() {
         for (text, found) in [("-DWORD", true), ("WORD -DX", true), ("-DWOR", false), ("", false)] {
             assert_eq!(contains(text.as_bytes(), b"WORD"), found, "{text}");
         }

@@ -1,83 +1,49 @@
-//! Everyone who reads: balances, accounts, statements and whole copies, each from one state of the books.
+//! Read access to a ledger database: balances, accounts, statements and snapshots. Each result comes from one state.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 
 use bank_ledger::{Account, AccountName, Entry, Ledger, Position};
 use rusqlite::Connection;
 
-use super::balance_cache::BalanceCache;
-use super::connections::Connections;
+use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
 use super::links::Links;
 use super::pages::Pages;
 use super::rows;
 use super::schema;
-use super::writer::AppliedState;
+use super::shared::{Alarm, Shared};
 
-/// The longest page of accounts or entries, whatever is asked: about 200 kB in memory.
+/// The most accounts or entries in one page, about 200 kB in memory.
 const PAGE_LEN_MAX: usize = 1000;
 
-/// What the writer and the readers of one file share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) path: PathBuf,
-    pub(super) balance_cache: BalanceCache,
-    pub(super) connections: Connections,
-    /// Why nothing is written any more: the first error of the disk, which is final.
-    pub(super) failure: OnceLock<String>,
-    /// Who is told when a read finds damage.
-    alarm: OnceLock<Alarm>,
-}
-
-/// Something to be called with an error.
-struct Alarm(Box<dyn Fn(&BooksError) + Send + Sync>);
-
-impl std::fmt::Debug for Alarm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Alarm")
-    }
-}
-
-impl Shared {
-    pub(super) fn new(path: PathBuf, ledger: Ledger) -> Self {
-        Self {
-            balance_cache: BalanceCache::new(ledger),
-            connections: Connections::new(path.clone()),
-            failure: OnceLock::new(),
-            alarm: OnceLock::new(),
-            path,
-        }
-    }
-}
-
-/// A reader of the books, cheap to clone. It never waits for the writer.
+/// Read access to a ledger database. It is cheap to clone and never waits for the writer.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     shared: Arc<Shared>,
 }
 
-/// Some of the accounts, by name.
+/// One page of accounts, ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccountsPage {
     /// The accounts and their balances.
     pub(crate) accounts: Vec<(AccountName, i64)>,
-    /// There are accounts after the last of these.
+    /// Whether there are more accounts after this page.
     pub(crate) more: bool,
-    /// The position of the state that all this was read from.
+    /// The position of the state that the page was read from.
     pub(crate) position: Position,
 }
 
-/// Some of an account's entries, newest first.
+/// One page of an account's entries, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatementPage {
-    /// The account as of `position`; `None`: there is no such account.
+    /// The account as of `position`. `None`: there is no such account.
     pub(crate) account: Option<Account>,
-    /// The entries. One that moves money between two accounts stands in the statements of both.
+    /// The entries. A transfer is in the statements of both accounts.
     pub(crate) entries: Vec<Entry>,
-    /// Where the next page begins; `None`: this one reaches the account's first entry.
+    /// The position at which the next page begins. `None`: this page ends with the account's first entry.
     pub(crate) next: Option<Position>,
-    /// The position of the state that all this was read from.
+    /// The position of the state that the page was read from.
     pub(crate) position: Position,
 }
 
@@ -86,37 +52,37 @@ impl Reader {
         Self { shared }
     }
 
-    /// Has `alarm` called whenever a read finds that the books are damaged. The first call counts.
+    /// Sets the callback for reads that find damage. Only the first call has an effect.
     pub(crate) fn on_damage(&self, alarm: impl Fn(&BooksError) + Send + Sync + 'static) {
         self.shared.alarm.get_or_init(|| Alarm(Box::new(alarm)));
     }
 
-    /// The position of the newest state that a read sees.
+    /// The position of the newest state that reads see.
     pub(crate) fn position(&self) -> Position {
         self.ledger().position
     }
 
-    /// The position and digest of that state.
+    /// The position and digest of the newest state that reads see.
     pub(crate) fn ledger(&self) -> Ledger {
         self.shared.balance_cache.ledger()
     }
 
-    /// The balance of an account, and the position of the state it is of, if they are in memory. Never blocks.
+    /// The balance of an account and the position of its state, if they are in memory. Never blocks.
     pub(crate) fn recent_balance(&self, account: &AccountName) -> Option<(i64, Position)> {
         let (found, ledger) = self.shared.balance_cache.account(account);
         found.map(|found| (found.balance, ledger.position))
     }
 
-    /// The balance of an account (`None`: there is no such account), and the position of the state it is of.
+    /// The balance of an account, and the position of the state that it was read from. `None`: there is no such account.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// The file is damaged or cannot be read.
     pub(crate) fn balance(&self, account: &AccountName) -> Result<(Option<i64>, Position), BooksError> {
         if let Some((balance, position)) = self.recent_balance(account) {
             return Ok((Some(balance), position));
         }
         let (found, ledger) = self.read("reading a balance", |connection| {
-            // One state for the account and the entries that it is checked against.
+            // A transaction, so that the account and the entries that it is checked against come from one state.
             let snapshot = connection.transaction()?;
             let (found, ledger) = find_account(&snapshot, account)?;
             if let Some(found) = found {
@@ -130,13 +96,13 @@ impl Reader {
         Ok((found.map(|found| found.balance), ledger.position))
     }
 
-    /// Accounts and their balances by name, those after `after`, at most `limit` (1 to 1000) of them.
+    /// Accounts with names after `after`, ordered by name, at most `limit` (1 to 1000) of them.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// The file is damaged or cannot be read.
     pub(crate) fn accounts(&self, after: Option<&AccountName>, limit: usize) -> Result<AccountsPage, BooksError> {
         let limit = limit.clamp(1, PAGE_LEN_MAX);
-        // The empty name comes before every name.
+        // The empty string sorts before every name.
         let after = after.map_or("", AccountName::as_str);
         self.read("listing accounts", |connection| {
             let snapshot = connection.transaction()?;
@@ -162,11 +128,11 @@ impl Reader {
         })
     }
 
-    /// A page of an account's entries, newest first, at most `limit` (1 to 1000) of them, beginning with the one at
-    /// `from` (`None`: the newest).
+    /// Entries of an account, newest first, at most `limit` (1 to 1000) of them. The page begins with the entry at `from`, or with
+    /// the newest entry if `from` is `None`.
     ///
     /// # Errors
-    /// [`BooksError::NoSuchEntry`] where `from` is no entry of the account; others where the file cannot be read.
+    /// [`BooksError::NoSuchEntry`] if the account has no entry at `from`; another error if the file is damaged or cannot be read.
     pub(crate) fn statement(
         &self,
         account: &AccountName,
@@ -180,18 +146,18 @@ impl Reader {
         })
     }
 
-    /// Begins a copy of the books as they are now. It reads only when it is asked for bytes, and writing goes on.
+    /// Begins a snapshot of the current state. It reads pages only when it is asked for bytes. The writer continues meanwhile.
     ///
     /// # Errors
-    /// Where the books cannot be read.
+    /// The database cannot be read.
     pub(crate) fn pages(&self) -> Result<Pages, BooksError> {
         Pages::open(&self.shared.path)
     }
 
-    /// How many bytes a copy of the books would have now.
+    /// The number of bytes that a snapshot would have now.
     ///
     /// # Errors
-    /// Where the books cannot be read.
+    /// The database cannot be read.
     pub(crate) fn length(&self) -> Result<u64, BooksError> {
         self.read("reading the length of the books", |connection| {
             let bytes = schema::page_size(connection)?.saturating_mul(schema::page_count(connection)?);
@@ -199,11 +165,11 @@ impl Reader {
         })
     }
 
-    /// Writes a whole copy of the books into a new file, while writing goes on, and syncs it. Returns the marker and
-    /// the ledger that the copy holds.
+    /// Writes a snapshot into a new file and syncs it. The writer continues meanwhile. Returns the applied state and the ledger that
+    /// the snapshot holds.
     ///
     /// # Errors
-    /// Where there is something at `path` or it cannot be written, or the books cannot be read. No copy is left then.
+    /// There is a file at `path`, it cannot be written, or the database cannot be read. No file is left then.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<(AppliedState, Ledger), BooksError> {
         self.pages()?.copy_into(path)
     }
@@ -226,7 +192,7 @@ impl Reader {
     }
 }
 
-/// The state's position and digest.
+/// Reads the position and digest of the state.
 fn find_ledger(connection: &Connection) -> Result<Ledger, Fault> {
     let (position, digest): (i64, Vec<u8>) = connection
         .prepare_cached("SELECT position, digest FROM state")?
@@ -234,7 +200,7 @@ fn find_ledger(connection: &Connection) -> Result<Ledger, Fault> {
     rows::ledger(position, &digest)
 }
 
-/// An account and the state it is of, by one statement, which reads one state.
+/// Reads an account and the position and digest of its state. One SQL statement always reads one state.
 fn find_account(connection: &Connection, name: &AccountName) -> Result<(Option<Account>, Ledger), Fault> {
     let (position, digest, balance, last_entry) = connection
         .prepare_cached("SELECT position, digest, balance, last_entry FROM state LEFT JOIN accounts ON name = ?1")?
@@ -256,7 +222,7 @@ fn find_account(connection: &Connection, name: &AccountName) -> Result<(Option<A
     Ok((account, rows::ledger(position, &digest)?))
 }
 
-/// Follows an account's links from an entry back.
+/// Reads a page of entries by following the links of an account from an entry back.
 fn follow(
     connection: &Connection,
     name: &AccountName,
@@ -284,7 +250,7 @@ fn follow(
         };
         let found = found.and_then(|entry| Some((entry.leg_of(name)?, entry)));
         let Some((leg, entry)) = found else {
-            // The first position may be the caller's; all others are the books' own.
+            // Only the first position may come from the caller. A wrong link is damage.
             return Err(match from {
                 Some(from) if from == position && page.entries.is_empty() => Fault::NoSuchEntry {
                     account: name.clone(),

@@ -1,4 +1,5 @@
-//! The ledger's words as columns, and back. A row that says what no ledger says is damage, never a panic.
+//! Conversion between the ledger's types and database rows. A row with an impossible value is reported as damage, never by a
+//! panic.
 
 use bank_ledger::{
     Account, AccountName, Action, Amount, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position, Refusal,
@@ -16,7 +17,7 @@ pub(super) const ENTRY_COLUMNS: &str = "position, request_id, kind, account, amo
 pub(super) const REFUSAL_COLUMNS: &str =
     "position, kind, account, amount, counter_account, reason, refused_account, balance";
 
-/// An action as four columns.
+/// The four columns of an action.
 pub(super) struct ActionColumns<'a> {
     pub(super) kind: &'static str,
     pub(super) account: &'a str,
@@ -42,7 +43,7 @@ impl<'a> From<&'a Action> for ActionColumns<'a> {
     }
 }
 
-/// The word for a refusal's reason.
+/// The word that is stored for a refusal's reason.
 pub(super) fn reason(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::InsufficientFunds { .. } => "insufficient-funds",
@@ -53,22 +54,22 @@ pub(super) fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
-/// A position as a column.
+/// Converts a position to a column.
 pub(super) fn stored(position: Position) -> Result<i64, Fault> {
     i64::try_from(position).map_err(|_| Fault::Damaged(format!("position {position} is past what a column holds")))
 }
 
-/// A column as a position.
+/// Converts a column to a position.
 pub(super) fn position(column: i64) -> Result<Position, Fault> {
     Position::try_from(column).map_err(|_| Fault::Damaged(format!("a position is {column}")))
 }
 
-/// A column as an account's name.
+/// Converts a column to an account name.
 pub(super) fn account_name(column: &str) -> Result<AccountName, Fault> {
     AccountName::new(column).map_err(|error| Fault::Damaged(error.to_string()))
 }
 
-/// An account, from a row of name, balance and last entry.
+/// Converts a row of name, balance and last entry to an account.
 pub(super) fn account(row: &Row<'_>) -> Result<(AccountName, Account), Fault> {
     let name = account_name(&row.get::<_, String>(0)?)?;
     let account = Account {
@@ -78,7 +79,7 @@ pub(super) fn account(row: &Row<'_>) -> Result<(AccountName, Account), Fault> {
     Ok((name, account))
 }
 
-/// The position and digest of the state.
+/// Converts the position and digest columns of the state.
 pub(super) fn ledger(column: i64, digest: &[u8]) -> Result<Ledger, Fault> {
     let bytes = <[u8; 32]>::try_from(digest)
         .map_err(|_| Fault::Damaged(format!("the digest has {} bytes, not 32", digest.len())))?;
@@ -88,7 +89,7 @@ pub(super) fn ledger(column: i64, digest: &[u8]) -> Result<Ledger, Fault> {
     })
 }
 
-/// An entry, from a row of [`ENTRY_COLUMNS`].
+/// Converts a row of [`ENTRY_COLUMNS`] to an entry.
 pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Fault> {
     let at = position(row.get(0)?)?;
     let context = |fault| match fault {
@@ -122,7 +123,7 @@ pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Fault> {
     })
 }
 
-/// A refusal, from a row of [`REFUSAL_COLUMNS`].
+/// Converts a row of [`REFUSAL_COLUMNS`] to a refusal.
 pub(super) fn refused(row: &Row<'_>) -> Result<Remembered, Fault> {
     let counter_account: Option<String> = row.get(4)?;
     let action = action(
@@ -178,7 +179,7 @@ fn action(kind: &str, account: &str, amount: i64, counter_account: Option<&str>)
     })
 }
 
-/// A link goes back, so that following links always ends.
+/// Converts the columns of one account of an entry. A link must point back, so that following links always ends.
 fn leg(at: Position, balance: i64, previous: i64) -> Result<Leg, Fault> {
     let previous = position(previous)?;
     if previous >= at {

@@ -1,42 +1,41 @@
-//! The file's layout: its tables, its marks, and the settings of every connection to it.
+//! The layout of the ledger database: its tables, its identifying marks, its state row, and the settings of each connection.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use bank_ledger::{Digest, Ledger, Position};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
-use super::checkpoint;
+use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
+use super::files::sync_directory;
 use super::rows;
-use super::writer::AppliedState;
 
-/// The mark in the file's header that says whose file it is: "Pbok". `file ledger.db` shows it.
+/// The application id in the file's header, "Pbok". `file ledger.db` shows it.
 const APPLICATION_ID: i64 = 0x5062_6f6b;
 
-/// The layout below. A file with another one is refused.
+/// The version of the layout below. A file with another version is refused.
 const FORMAT: i64 = 1;
 
-/// How long to wait for someone at a shell who holds the file's write lock. Longer than a hand-typed query takes.
+/// How long to wait for another program that holds the file's write lock. A query that a person types takes less time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The writer's page cache, in KiB. Ids that rise with time touch the right edge of two trees, so that little is
-/// needed; random ids would use any amount, and are slower instead.
+/// The writer's page cache, in KiB. Request ids that rise with time touch only the right edge of two trees, so a small cache is
+/// enough. Random ids touch pages everywhere and are slower. No fixed size would be enough for them.
 const WRITER_CACHE_KIB: i64 = 2048;
 
-/// A reader's page cache, in KiB: a statement's path through the tree.
+/// A reader's page cache, in KiB. It holds the tree pages that one statement passes.
 const READER_CACHE_KIB: i64 = 256;
 
-/// What is left of the write-ahead log once a long read, or a whole copy, let it grow beyond: bytes.
+/// The size to which SQLite cuts the write-ahead log after a long read or a snapshot has let it grow, in bytes.
 const WAL_BYTES_KEPT: i64 = 32 << 20;
 
-/// Statements that a connection keeps prepared: more than there are.
+/// The number of statements that a connection keeps prepared. It is larger than the number of different statements.
 const STATEMENTS_KEPT: usize = 16;
 
-/// `select * from entries` is meant to be read by people: kinds and reasons are words. An entry links to the entry
-/// before it of the same account (0: none), of both accounts where money moved between two; an index on accounts would
-/// triple the cost of a deposit.
+/// The tables. People read them with `select * from entries`, so kinds and reasons are words. An entry links to the previous entry
+/// of each account that it changes (0: none). An index on accounts instead would triple the cost of a deposit.
 const TABLES: &str = "
 CREATE TABLE entries (
   position INTEGER PRIMARY KEY,
@@ -85,16 +84,16 @@ fn tables() -> &'static str {
     TABLES
 }
 
-/// What the file says of itself.
+/// The state row of the database.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) ledger: Ledger,
     pub(super) applied_state: AppliedState,
-    /// The number of the newest refusal; 0: there is none.
+    /// The number of the newest refusal. 0: there is none.
     pub(super) newest_refusal: i64,
 }
 
-/// Opens the file for writing, and makes it where there is none.
+/// Opens the database for writing, and creates it if there is none.
 pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection, Stored), BooksError> {
     let opening = |fault: Fault| fault.at(path, "opening the books");
     let mut connection = connect(
@@ -103,7 +102,7 @@ pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection,
         WRITER_CACHE_KIB,
     )
     .map_err(opening)?;
-    // Looked at before anything is set: a file that is not ours must stay as it was.
+    // The file is examined before any setting is changed: a file of another program must stay as it was.
     if is_blank(&connection).map_err(opening)? {
         create(&mut connection, bank_id).map_err(opening)?;
         sync_directory(path)?;
@@ -113,12 +112,12 @@ pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection,
     Ok((connection, stored))
 }
 
-/// Opens the file for reading: never makes or changes one.
+/// Opens the database for reading. It never creates or changes a file.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE_KIB)
 }
 
-/// Checks that the file is this bank's books in a layout that is known here, and reads its state.
+/// Checks that the file is a ledger database of this bank in the known layout, and reads its state.
 pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
     let examining = |fault: Fault| fault.at(path, "examining the books");
     let application_id = number(connection, "application_id").map_err(examining)?;
@@ -148,19 +147,19 @@ pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -
     Ok(stored)
 }
 
-/// What a file holds, without asking whose it is.
+/// A summary of a ledger database of any bank.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Contents {
     pub(crate) bank_id: [u8; 16],
     pub(crate) position: Position,
-    /// A batch has been applied, even if it had no command.
+    /// Whether a batch has been applied, even one without commands.
     pub(crate) has_applied: bool,
 }
 
-/// What a books file holds; `None`: nothing was ever written to it.
+/// Summarizes a ledger database of any bank. `None`: nothing was ever written to the file.
 ///
 /// # Errors
-/// Where it is something else, damaged or cannot be read.
+/// The file is no ledger database, is damaged, or cannot be read.
 pub(crate) fn inspect(path: &Path) -> Result<Option<Contents>, BooksError> {
     let read = || -> Result<Option<Contents>, Fault> {
         let connection = open_reader(path)?;
@@ -180,7 +179,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<Contents>, BooksError> {
     read().map_err(|fault| fault.at(path, "reading whose books these are"))
 }
 
-/// The state, without asking whose it is.
+/// Reads the bank id and the state, without checking the bank.
 pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), Fault> {
     let row = connection
         .query_row(
@@ -217,7 +216,7 @@ pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), F
     Ok((bank_id, stored))
 }
 
-/// The settings of the one connection that writes.
+/// Applies the settings of the writing connection.
 fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if mode != "wal" {
@@ -230,19 +229,11 @@ fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes the names of new files beside this one survive a power cut.
-pub(super) fn sync_directory(path: &Path) -> Result<(), BooksError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)
-        .and_then(|opened| opened.sync_all())
-        .map_err(|source| BooksError::Io {
-            path: directory.to_owned(),
-            doing: "syncing the directory",
-            source,
-        })
+/// Switches SQLite's own checkpoint at the close of the last connection on or off. On is right only if the write-ahead log is
+/// already in the database file. SQLite then only removes the log.
+pub(super) fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), Fault> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on)?;
+    Ok(())
 }
 
 /// The size of a page, in bytes.
@@ -250,18 +241,18 @@ pub(super) fn page_size(connection: &Connection) -> Result<i64, Fault> {
     number(connection, "page_size")
 }
 
-/// How many pages there are.
+/// The number of pages.
 pub(super) fn page_count(connection: &Connection) -> Result<i64, Fault> {
     number(connection, "page_count")
 }
 
 fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Fault> {
-    // No URIs: a path is a path, whatever its characters.
+    // URI names stay off, so that every character of a path is taken literally.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // SQLite's own checkpoints drop their errors: see `checkpoint`.
+    // SQLite's own checkpoints drop their errors. `checkpoint` does them instead.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    checkpoint::set_checkpoint_on_close(&connection, false)?;
+    set_checkpoint_on_close(&connection, false)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
@@ -269,13 +260,13 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, 
     Ok(connection)
 }
 
-/// Whether nothing has ever been written to it: just made, or by someone who was killed before the first commit.
+/// Whether nothing was ever committed to the file. It is new, or its creator was killed before the first commit.
 fn is_blank(connection: &Connection) -> Result<bool, Fault> {
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     Ok(objects == 0 && number(connection, "application_id")? == 0 && number(connection, "user_version")? == 0)
 }
 
-/// All of it or nothing: a crash in the middle leaves a blank file.
+/// Creates the tables and the state in one transaction. A crash in the middle leaves a blank file.
 fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
     set_for_writing(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -290,8 +281,8 @@ fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Checks that the tables are those above. What someone added beside them (an index, a view) is theirs, but a trigger
-/// would write.
+/// Checks that the tables have the layout above. Additional indexes and views are allowed. A trigger is not, because it would
+/// write.
 fn check_tables(connection: &Connection) -> Result<(), Fault> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(tables())?;
@@ -307,7 +298,7 @@ fn check_tables(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// Type, name and text of everything that the file defines.
+/// The type, name and SQL text of each object in the database.
 fn objects(connection: &Connection) -> Result<Vec<(String, String, String)>, Fault> {
     let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
     let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

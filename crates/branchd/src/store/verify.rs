@@ -1,6 +1,7 @@
-//! Checks the books at the start, as far as a bounded time goes: rows against each other, newest entries first, then
-//! accounts, then SQLite's own check of the file's pages. Small books are checked whole within milliseconds. The log says
-//! what was not reached.
+//! Verification of a ledger database: for a bounded time at a start, and of a whole snapshot before it is installed.
+//!
+//! At a start the rows are checked against each other, newest entries first, then the accounts, then the pages of the file by
+//! SQLite's own check. A small database is checked completely within milliseconds. The log says what was not reached.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,28 +9,32 @@ use std::time::{Duration, Instant};
 use bank_ledger::Position;
 use rusqlite::{Connection, ErrorCode};
 
+use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
 use super::links::Links;
 use super::rows;
+use super::schema::{self, Stored};
 
-/// How long each part may take: a second in all, which a start of large books can bear.
+/// How long the check of the entries may take. All checks together take at most about a second, which is acceptable at a start.
 const ENTRIES_TIME: Duration = Duration::from_millis(500);
+/// How long the check of the accounts may take.
 const ACCOUNTS_TIME: Duration = Duration::from_millis(250);
+/// How long the check of the pages may take.
 const PAGES_TIME: Duration = Duration::from_millis(250);
 
-/// How many steps of SQLite's machine pass between two looks at the clock: well under a millisecond of them.
+/// The number of steps of SQLite's virtual machine between two looks at the clock. They take much less than a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 4096;
-/// How many rows pass between two looks at the clock.
+/// The number of rows between two looks at the clock.
 const ROWS_BETWEEN_LOOKS: usize = 64;
 
-/// How far the checks came.
+/// How far the checks at a start came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reached {
-    /// Every entry from this position on; `None`: all.
+    /// The lowest position down to which the entries were checked. `None`: all entries were checked.
     pub(super) entries_from: Option<Position>,
-    /// Accounts by name up to this one; `None`: all.
+    /// The last name up to which the accounts were checked. `None`: all accounts were checked.
     pub(super) accounts_to: Option<String>,
-    /// Every page of the file.
+    /// Whether all pages of the file were checked.
     pub(super) pages: bool,
 }
 
@@ -52,11 +57,11 @@ impl Reached {
     }
 }
 
-/// Checks the books, for about a second at the most.
+/// Checks the database for at most about a second.
 ///
 /// # Errors
-/// [`BooksError::Damaged`], naming table and row; others where the file cannot be read.
-pub(super) fn verify(connection: &mut Connection, path: &Path) -> Result<Reached, BooksError> {
+/// [`BooksError::Damaged`], which names table and row; another error if the file cannot be read.
+pub(super) fn verify_at_start(connection: &mut Connection, path: &Path) -> Result<Reached, BooksError> {
     let checked = || -> Result<Reached, Fault> {
         Ok(Reached {
             entries_from: entries(connection)?,
@@ -69,7 +74,31 @@ pub(super) fn verify(connection: &mut Connection, path: &Path) -> Result<Reached
     Ok(reached)
 }
 
-/// Every other so many rows, whether the time is over.
+/// Verifies a snapshot completely before it is installed, and returns the applied state that it holds.
+///
+/// # Errors
+/// The snapshot belongs to another bank, has another format, is no ledger database, is damaged, or cannot be read.
+pub(crate) fn verify_snapshot(incoming: &Path, bank_id: [u8; 16]) -> Result<AppliedState, BooksError> {
+    let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
+    Ok(verify_whole(&source, incoming, bank_id)?.applied_state)
+}
+
+/// Verifies the marks, all pages and the state of an open snapshot.
+///
+/// # Errors
+/// As for [`verify_snapshot`].
+pub(super) fn verify_whole(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
+    let stored = schema::examine(source, incoming, bank_id)?;
+    let found: String = source
+        .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
+        .map_err(|error| Fault::from(error).at(incoming, "checking the incoming books"))?;
+    if found != "ok" {
+        return Err(Fault::Damaged(found).at(incoming, "checking the incoming books"));
+    }
+    Ok(stored)
+}
+
+/// Tells when the time for a check is over. It looks at the clock only once in [`ROWS_BETWEEN_LOOKS`] rows.
 struct Budget {
     end: Instant,
     rows: usize,
@@ -89,7 +118,8 @@ impl Budget {
     }
 }
 
-/// Newest first: what each left against what was there before it.
+/// Checks entries against the entries before them, newest first. Returns the position of the last checked entry if the time ran
+/// out.
 fn entries(connection: &Connection) -> Result<Option<Position>, Fault> {
     let mut budget = Budget::new(ENTRIES_TIME);
     let mut links = Links::new(connection)?;
@@ -112,7 +142,7 @@ fn entries(connection: &Connection) -> Result<Option<Position>, Fault> {
     Ok(None)
 }
 
-/// By name: each against its newest entry.
+/// Checks accounts against their newest entries, by name. Returns the last checked name if the time ran out.
 fn accounts(connection: &Connection) -> Result<Option<String>, Fault> {
     let mut budget = Budget::new(ACCOUNTS_TIME);
     let mut links = Links::new(connection)?;
@@ -128,7 +158,7 @@ fn accounts(connection: &Connection) -> Result<Option<String>, Fault> {
     Ok(None)
 }
 
-/// SQLite's own check of trees, pages and indexes; `false`: the time was over first.
+/// Runs SQLite's own check of trees, pages and indexes. `false`: the time ran out first.
 fn pages(connection: &mut Connection) -> Result<bool, Fault> {
     let end = Instant::now() + PAGES_TIME;
     connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= end))?;

@@ -1,4 +1,4 @@
-//! Write access to a branch's books.
+//! Write access to a branch's ledger database: applies batches, checkpoints, installs snapshots.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,43 +7,37 @@ use bank_ledger::{Applied, Command, DigestRule, Ledger};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::applied_state::AppliedState;
 use super::batch::Batch;
-use super::checkpoint::{Growth, make_durable, set_checkpoint_on_close};
+use super::checkpoint::{Growth, make_durable};
 use super::error::{BooksError, Fault};
-use super::reader::{Reader, Shared};
+use super::reader::Reader;
 use super::rows;
-use super::schema::{self, Stored};
+use super::schema;
+use super::shared::Shared;
 use super::verify;
 
-/// What the caller keeps beside the books, opaque here. It moves with them, in the same transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct AppliedState {
-    /// The caller's name for the last batch; `None` before the first.
-    pub(crate) applied: Option<Vec<u8>>,
-    /// Who the members are, as of that batch.
-    pub(crate) membership: Option<Vec<u8>>,
-}
-
-/// The commands of one journal entry.
+/// The commands of one log entry.
 #[derive(Debug, Clone)]
 pub(crate) struct LogEntry {
-    /// What they add to the digest.
+    /// The rule by which the commands change the digest.
     pub(crate) rule: DigestRule,
     pub(crate) commands: Arc<[Command]>,
 }
 
-/// What one journal entry led to.
+/// The result of one log entry.
 #[derive(Debug)]
 pub(crate) struct Effect {
-    /// One for each command.
+    /// The outcomes, one for each command.
     pub(crate) outcomes: Vec<Applied>,
-    /// The position and digest right after it.
+    /// The position and digest after the entry.
     pub(crate) ledger: Ledger,
-    /// A decision read something from the file, which memory did not hold.
+    /// Whether a decision used a row from the file that was not in memory.
     pub(crate) read_from_file: bool,
 }
 
-/// The books file, held for writing. There is one per file; the caller sees to that by a lock on the directory.
+/// Write access to a ledger database. A process must have at most one for a file; the caller ensures that by a lock on the
+/// directory.
 #[derive(Debug)]
 pub(crate) struct BooksFile {
     connection: Connection,
@@ -56,13 +50,13 @@ pub(crate) struct BooksFile {
 }
 
 impl BooksFile {
-    /// Opens the file, or makes it where there is none. What it holds is then durable.
+    /// Opens the database, or creates it if there is none. Its content is durable when this returns.
     ///
     /// # Errors
-    /// Where the file is another bank's, of another format, something else, damaged, or cannot be opened.
+    /// The file belongs to another bank, has another format, is no ledger database, is damaged, or cannot be opened.
     pub(crate) fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
         let (mut connection, stored) = schema::open_writer(path, bank_id)?;
-        verify::verify(&mut connection, path)?;
+        verify::verify_at_start(&mut connection, path)?;
         let growth = Growth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
         let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
         let mut books = Self {
@@ -78,17 +72,17 @@ impl BooksFile {
         Ok((books, Reader::new(shared)))
     }
 
-    /// The position and digest that the books have reached.
+    /// The position and digest of the newest committed state.
     pub(crate) fn ledger(&self) -> Ledger {
         self.ledger
     }
 
-    /// What the caller stored last.
+    /// The state that the caller stored last.
     pub(crate) fn applied_state(&self) -> &AppliedState {
         &self.applied_state
     }
 
-    /// Applies commands as one entry by the newest rule.
+    /// Applies commands as one log entry by the newest digest rule.
     #[cfg(test)]
     pub(crate) fn apply(
         &mut self,
@@ -104,12 +98,11 @@ impl BooksFile {
         Ok(effects.into_iter().flat_map(|effect| effect.outcomes).collect())
     }
 
-    /// Applies journal entries in one transaction: all their commands, the position, the digest and the marker, or none.
-    /// Without commands only the marker moves. `membership: None` leaves the stored one.
+    /// Applies log entries in one transaction, with the position, the digest and the applied state. Entries without commands
+    /// change only the applied state. `membership: None` keeps the stored membership.
     ///
     /// # Errors
-    /// Where the books cannot be read or written; they are as they were before the batch. An error of the disk is final:
-    /// nothing is written after it.
+    /// The database cannot be read or written. It is then unchanged. A disk error is final: nothing is written after it.
     pub(crate) fn apply_entries(
         &mut self,
         entries: Vec<LogEntry>,
@@ -125,7 +118,7 @@ impl BooksFile {
         })
     }
 
-    /// Does work that writes, unless the disk has failed before; notes it where it fails now.
+    /// Runs work that writes, unless the disk has failed before. Records a disk error of the work.
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, BooksError>) -> Result<T, BooksError> {
         if let Some(failure) = self.shared.failure.get() {
             return Err(BooksError::Stopped(failure.clone()));
@@ -184,10 +177,10 @@ impl BooksFile {
         Ok(effects)
     }
 
-    /// Makes everything applied so far survive a power cut. Returns the `applied` that is durable now.
+    /// Makes every applied batch durable. Returns the identifier of the newest durable batch.
     ///
     /// # Errors
-    /// Where the disk fails: it is then not known what is durable, and asking again cannot tell. End the process.
+    /// The disk failed. It is then unknown what is durable, and a second call cannot find out. The process must end.
     pub(crate) fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
         self.guarded(|books| {
             make_durable(&books.connection, &books.shared.path)?;
@@ -195,16 +188,16 @@ impl BooksFile {
         })
     }
 
-    /// Replaces the books by those in the file `incoming`, whole or not at all, a crash in the middle included.
-    /// Readers, outside ones too, see the old books and then the new. The next [`Self::checkpoint`] makes the new ones
-    /// durable; `incoming` is not needed for it, and may go first: the disk then holds two copies at once, not three.
+    /// Replaces the content of the database by the snapshot in the file `incoming`, atomically even if the process is killed.
+    /// Readers, including other programs, see the old content and then the new content. The next [`Self::checkpoint`] makes the new
+    /// content durable. It does not need `incoming`: removing the file before the checkpoint keeps at most two copies on the disk.
     ///
     /// # Errors
-    /// Where the incoming file is another bank's, of another format, something else or damaged (the message names it),
-    /// or the books cannot be written; they are as they were.
+    /// The snapshot belongs to another bank, has another format, is no ledger database or is damaged, and the message names it; or
+    /// the database cannot be written. The database is then unchanged.
     pub(crate) fn install(&mut self, incoming: &Path) -> Result<(), BooksError> {
         let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
-        let stored = verify(&source, incoming, self.bank_id)?;
+        let stored = verify::verify_whole(&source, incoming, self.bank_id)?;
         let sizes = |fault: Fault| fault.at(incoming, "comparing page sizes");
         let (theirs, ours) = (
             schema::page_size(&source).map_err(sizes)?,
@@ -228,7 +221,7 @@ impl BooksFile {
         Ok(())
     }
 
-    /// One write transaction, by SQLite's backup API: it takes every page of the source, or rolls back.
+    /// Copies every page of the source in one write transaction, by SQLite's backup API.
     fn copy_from(&mut self, source: &Connection) -> Result<(), Fault> {
         self.connection.flush_prepared_statement_cache();
         let backup = Backup::new(source, &mut self.connection)?;
@@ -240,8 +233,8 @@ impl BooksFile {
 }
 
 impl Drop for BooksFile {
-    /// Leaves one file, without a log beside it, where that can be done: anyone can then open it, and the next start has
-    /// nothing to read again. After an error of the disk it leaves everything as it is.
+    /// Moves the write-ahead log into the database file and removes it, if that is possible. Other programs can then open the single
+    /// file, and the next start has no log to read. After a disk error the files stay as they are.
     fn drop(&mut self) {
         if self.shared.failure.get().is_some() {
             return;
@@ -251,30 +244,9 @@ impl Drop for BooksFile {
             return;
         }
         self.shared.connections.close_idle();
-        // Where it cannot be set, the log stays beside the file, which is as good.
-        let _ = set_checkpoint_on_close(&self.connection, true);
+        // If this fails, the log stays beside the file, which is correct as well.
+        let _ = schema::set_checkpoint_on_close(&self.connection, true);
     }
-}
-
-/// What a file says that it holds, once all of it has been found sound: books of this bank, undamaged.
-///
-/// # Errors
-/// As for [`BooksFile::install`].
-pub(crate) fn examine_copy(incoming: &Path, bank_id: [u8; 16]) -> Result<AppliedState, BooksError> {
-    let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
-    Ok(verify(&source, incoming, bank_id)?.applied_state)
-}
-
-/// Reads the whole incoming file once: its marks, its pages, its state.
-fn verify(source: &Connection, incoming: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
-    let stored = schema::examine(source, incoming, bank_id)?;
-    let found: String = source
-        .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
-        .map_err(|error| Fault::from(error).at(incoming, "checking the incoming books"))?;
-    if found != "ok" {
-        return Err(Fault::Damaged(found).at(incoming, "checking the incoming books"));
-    }
-    Ok(stored)
 }
 
 fn apply_entry(ledger: &mut Ledger, batch: &mut Batch<'_>, entry: &LogEntry) -> Result<Effect, Fault> {

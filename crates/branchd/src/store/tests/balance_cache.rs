@@ -1,4 +1,4 @@
-//! The table of recent balances.
+//! Tests of the cache of recent balances.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn the_table_is_bounded_and_never_keeps_an_old_balance() {
         balance_cache.offer(at(0), &account(number), holding(0));
     }
     assert_eq!(kept(), 10);
-    // "z" is the last of more accounts than there is room for: it may be forgotten, but not stay as it was.
+    // "z" is the last of more accounts than the cache holds. It may be missing afterwards, but not have its old balance.
     balance_cache.offer(at(0), &name("z"), holding(0));
     let mut changed: BTreeMap<_, _> = (0..2 * ACCOUNTS_MAX)
         .map(|number| (account(number), holding(1)))

@@ -1,4 +1,4 @@
-//! Whole copies, made and installed.
+//! Tests of making and installing snapshots.
 
 use super::*;
 
@@ -18,13 +18,13 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
         .unwrap();
     let (applied_state, ledger) = reader.copy_to(&copied).unwrap();
     assert_eq!((&applied_state, ledger), (books.applied_state(), books.ledger()));
-    // Writing went on: the copy stays as it was.
+    // A later write does not change the snapshot.
     books.apply(vec![deposit(5, "a", 1)], b"two".to_vec(), None).unwrap();
 
     let (mut other, other_reader) = new_books(&directory, "other.db");
     other.apply(vec![found(77, 5)], b"elsewhere".to_vec(), None).unwrap();
     assert_eq!(other_reader.balance(&name("main")).unwrap(), (Some(5), 1));
-    // Someone at a shell is in the middle of reading.
+    // Another program has a read transaction open.
     let mut outside = Connection::open(directory.path().join("other.db")).unwrap();
     let count = |connection: &Connection| -> i64 {
         connection
@@ -44,7 +44,7 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
         whole_statement(&other_reader, &name("a"), 1),
         whole_statement(&reader, &name("a"), 9)[1..]
     );
-    // The refusal came along, and the next command is decided as at home.
+    // The snapshot includes the refusal, and the next command gets the same decision as in the original.
     let next = || vec![withdraw(4, "a", 50), deposit(5, "a", 1)];
     let expected = other.apply(next(), b"two".to_vec(), None).unwrap();
     assert_eq!(
@@ -127,7 +127,7 @@ fn a_copy_needs_no_file_beside_it() {
     let copied = copies.path().join("copy.db");
     reader.copy_to(&copied).unwrap();
     assert_eq!(reader.length().unwrap(), fs::metadata(&copied).unwrap().len());
-    assert_eq!(examine_copy(&copied, BANK).unwrap(), *books.applied_state());
+    assert_eq!(verify_snapshot(&copied, BANK).unwrap(), *books.applied_state());
     let left: Vec<_> = fs::read_dir(copies.path())
         .unwrap()
         .map(|file| file.unwrap().path())

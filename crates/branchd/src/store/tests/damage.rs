@@ -1,9 +1,9 @@
-//! Rows that contradict each other: found at the start, and when they are read.
+//! Tests that rows that contradict each other are found, at a start and when they are read.
 
-use super::super::verify::verify;
+use super::super::verify::verify_at_start;
 use super::*;
 
-/// Two accounts, a transfer between them, and a refusal.
+/// A database with two accounts, a transfer between them, and a refusal.
 fn some_books(directory: &TempDir) -> std::path::PathBuf {
     let (mut books, _reader) = new_books(directory, "ledger.db");
     let commands = vec![
@@ -36,7 +36,7 @@ const DAMAGES: [(&str, &str); 7] = [
         "table accounts, row a",
     ),
     ("UPDATE entries SET balance = 1000 WHERE position = 6", "row"),
-    // The account and its newest entry alike.
+    // The account and its newest entry are changed in the same way.
     (
         "UPDATE entries SET balance = 18384 WHERE position = 6; UPDATE accounts SET balance = 18384 WHERE name = 'a'",
         "table entries, row 6",
@@ -85,7 +85,7 @@ fn small_books_are_checked_whole() {
     let directory = TempDir::new().unwrap();
     let path = some_books(&directory);
     let mut connection = Connection::open(&path).unwrap();
-    let reached = verify(&mut connection, &path).unwrap();
+    let reached = verify_at_start(&mut connection, &path).unwrap();
     assert_eq!(
         (reached.entries_from, reached.accounts_to, reached.pages),
         (None, None, true)

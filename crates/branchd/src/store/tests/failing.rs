@@ -1,9 +1,9 @@
-//! A disk that fails under the books: the first error is the last thing that the books take.
+//! Tests of a failing disk: nothing is written after the first error.
 
 use super::super::failing_disk;
 use super::*;
 
-/// A deposit's share of the write-ahead log is over two pages: enough of them to make a checkpoint due.
+/// Makes enough deposits for a checkpoint to become due. One deposit adds more than two pages to the write-ahead log.
 const ENOUGH: u128 = 6000;
 
 struct Disk<'d>(&'d Path);
@@ -25,12 +25,12 @@ impl Disk<'_> {
     }
 }
 
-/// What makes the books sync.
+/// The call that makes the database sync.
 #[derive(Debug, Clone, Copy)]
 enum When {
-    /// Commits, until the log has grown past its bound.
+    /// Commits until the log is longer than its bound.
     Applying,
-    /// A checkpoint that is asked for.
+    /// A requested checkpoint.
     Checkpoint,
 }
 
@@ -66,7 +66,7 @@ fn a_failed_sync_is_final_and_never_tried_again() {
                     let again = books.apply(vec![deposit(2, "main", 1)], vec![2], None);
                     assert_eq!(again.unwrap_err().to_string(), error, "{case}");
                 }
-                // Neither does the close of the last connection.
+                // The close of the last connection does not write either.
                 reader.accounts(None, 10).unwrap();
                 drop((books, reader));
                 assert_eq!(disk.bytes(), left, "{case}: something was written after the failure");

@@ -1,4 +1,4 @@
-//! Words that the tests share.
+//! Test data and functions that the tests of the store share.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod balance_cache;
@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::reader::StatementPage;
-use super::{AppliedState, BooksError, BooksFile, LogEntry, Reader, examine_copy};
+use super::{AppliedState, BooksError, BooksFile, LogEntry, Reader, verify_snapshot};
 
 const BANK: [u8; 16] = [7; 16];
 
@@ -69,7 +69,7 @@ fn new_books(directory: &TempDir, file: &str) -> (BooksFile, Reader) {
     BooksFile::open(&directory.path().join(file), BANK).unwrap()
 }
 
-/// Every entry of an account, newest first, by pages of the given length.
+/// All entries of an account, newest first, read in pages of the given length.
 fn whole_statement(reader: &Reader, account: &AccountName, page_len: usize) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut from = None;

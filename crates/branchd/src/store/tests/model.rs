@@ -1,4 +1,4 @@
-//! The file decides and holds what the books in memory do.
+//! Compares the ledger database with an in-memory ledger.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         4 => (account.clone(), sum.clone()).prop_map(|(account, amount)| Action::Withdraw { account, amount }),
         4 => (account.clone(), account, sum).prop_map(|(from, to, amount)| Action::Transfer { from, to, amount }),
     ];
-    // Few ids, so that many are used again, with the same action or another.
+    // There are few ids, so that many are used again, with the same action or with another.
     (0..40u128, action).prop_map(|(id, action)| command(id, action))
 }
 
@@ -27,8 +27,8 @@ fn any_batches() -> impl Strategy<Value = Vec<Vec<Command>>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The file decides as memory does, holds what memory holds, and a file that is closed and opened between batches
-    /// is no different.
+    /// The database makes the same decisions and holds the same data as the in-memory ledger, also if it is closed and opened between
+    /// batches.
     #[test]
     fn the_file_equals_the_books_in_memory(batches in any_batches(), reopen in any::<bool>()) {
         let directory = TempDir::new().unwrap();
@@ -54,7 +54,7 @@ proptest! {
                 let (balance, position) = reader.balance(&account).unwrap();
                 prop_assert_eq!(balance, expected.map(|account| account.balance));
                 prop_assert_eq!(position, ledger.position);
-                // Asked twice: the second answer may come from memory.
+                // Read twice, because the second answer may come from the cache.
                 prop_assert_eq!(reader.balance(&account).unwrap(), (balance, position));
             }
         }

@@ -1,4 +1,4 @@
-//! Balances, accounts and statements.
+//! Tests of reading balances, accounts and statements.
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn statements_come_in_pages() {
         (vec![9, 8, 7, 6, 5], Some(4), 9)
     );
     assert_eq!(first.account.map(|account| account.balance), Some(7));
-    // What is written meanwhile does not move the next page.
+    // A write between two pages does not change where the next page begins.
     books.apply(vec![deposit(100, "a", 1)], vec![2], None).unwrap();
     let second = reader.statement(&name("a"), first.next, 5).unwrap();
     assert_eq!(
@@ -137,7 +137,7 @@ fn many_readers_see_balances_that_fit_their_positions() {
         for _ in 0..6 {
             let reader = reader.clone();
             scope.spawn(move || {
-                // Each command after the second adds 1 to both, so that a balance tells its position.
+                // Each command after the second adds 1 to both numbers, so the expected position follows from the balance.
                 let mut last = 0;
                 while last < 1002 {
                     let (balance, position) = reader.balance(&name("main")).unwrap();

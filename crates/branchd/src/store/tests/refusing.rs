@@ -1,8 +1,8 @@
-//! Foreign and damaged files.
+//! Tests that foreign and damaged files are refused.
 
 use super::*;
 
-/// Makes a file with some books, and does something to it.
+/// Creates a database with some entries, then changes the file.
 fn spoiled(directory: &TempDir, bank_id: [u8; 16], spoil: impl FnOnce(&Path)) -> std::path::PathBuf {
     let path = directory.path().join("spoiled.db");
     let (mut books, reader) = BooksFile::open(&path, bank_id).unwrap();
@@ -114,7 +114,7 @@ fn damage_inside_is_an_error_and_never_a_panic() {
     let directory = TempDir::new().unwrap();
     let path = spoiled(&directory, BANK, |path| {
         let mut bytes = fs::read(path).unwrap();
-        // All but the page that holds the header and the schema.
+        // Every page except the first, which holds the header and the schema.
         bytes[4096..].fill(0x5a);
         fs::write(path, bytes).unwrap();
     });

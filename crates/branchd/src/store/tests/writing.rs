@@ -1,4 +1,4 @@
-//! What a commit changes, what a failure leaves, what is there again.
+//! Tests of commits, of failures within a batch, and of reopening.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn state_and_marker_move_together_and_are_there_again() {
     books
         .apply(vec![found(1, 100)], b"one".to_vec(), Some(b"members".to_vec()))
         .unwrap();
-    // Another handle sees what a crash would leave: the commit, whole.
+    // Another connection sees the state that a crash would leave, which is the whole commit.
     let (crashed, _) = new_books(&directory, "ledger.db");
     assert_eq!(
         (crashed.ledger(), crashed.applied_state()),
@@ -51,7 +51,7 @@ fn a_batch_that_fails_changes_nothing() {
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100), open(2, "a")], vec![1], None).unwrap();
     let (ledger, applied_state) = (books.ledger(), books.applied_state().clone());
-    // A second program breaks the rule that only the branch writes: the third command meets its entry.
+    // Another program writes an entry, against the rule that only the branch writes. The third command conflicts with it.
     let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
     let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0)";
     outside.execute(forged, ()).unwrap();
@@ -85,7 +85,7 @@ fn only_the_newest_refusals_are_remembered() {
         .apply(vec![found(1, 100), withdraw(2, "main", 200)], vec![1], None)
         .unwrap();
     drop((books, reader));
-    // As many more as are remembered would take long: let the first be that old.
+    // Writing as many refusals as are remembered would take long, so the first one is made old.
     let outside = Connection::open(&path).unwrap();
     for (number, id) in [(2, [8; 16]), (REFUSALS_REMEMBERED_MAX as i64, [9; 16])] {
         outside
@@ -166,7 +166,7 @@ fn a_log_that_a_crash_left_is_read_again() {
     books.apply(vec![found(1, 100)], vec![1], None).unwrap();
     books.checkpoint().unwrap();
     books.apply(vec![deposit(2, "main", 5)], vec![2], None).unwrap();
-    // The files as `kill -9` leaves them.
+    // These are the files that `kill -9` leaves.
     for file in ["ledger.db", "ledger.db-wal"] {
         fs::copy(directory.path().join(file), crashed.path().join(file)).unwrap();
     }
@@ -194,7 +194,7 @@ fn a_checkpoint_does_not_wait_for_a_long_read() {
     assert_eq!(seen, 1);
 }
 
-/// What a decision rested on tells the caller whether another branch has to confirm it.
+/// The effect says whether a decision used a row from the file, because another branch must then confirm it.
 #[test]
 fn a_decision_tells_whether_it_read_from_the_file() {
     let directory = TempDir::new().unwrap();
@@ -213,15 +213,15 @@ fn a_decision_tells_whether_it_read_from_the_file() {
         effects.iter().map(|effect| effect.read_from_file).collect()
     };
     let one = |command| vec![command];
-    // Nothing yet, then something in the same transaction that is known by then.
+    // The first entry reads nothing. The second reads a row that the same transaction has already read.
     let first = from_file(vec![one(deposit(4, "main", 1)), one(deposit(5, "main", 1)), vec![]]);
     assert_eq!(first, [true, false, false]);
     assert_eq!(from_file(vec![one(deposit(6, "main", 1))]), [false]);
-    // A reader that has brought an account into memory has confirmed nothing.
+    // An account that a reader put into memory still counts as read from the file.
     assert_eq!(reader.balance(&name("a")).unwrap().0, Some(0));
     assert_eq!(from_file(vec![one(transfer(7, "main", "a", 1))]), [true]);
     assert_eq!(from_file(vec![one(deposit(8, "a", 1))]), [false]);
-    // Neither is a remembered outcome in memory, nor that there is no such account.
+    // A remembered outcome is not in memory, and neither is the absence of an account.
     assert_eq!(
         from_file(vec![one(deposit(8, "a", 1)), one(deposit(9, "never", 1))]),
         [true, true]
