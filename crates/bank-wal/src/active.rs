@@ -1,4 +1,4 @@
-//! The segment that is being written, and the space reserved for it.
+//! The active segment, which is being written, and its reserved space.
 
 use std::io;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::segment::SegmentFile;
 pub(crate) struct ActiveSegment {
     pub(crate) file: Arc<SegmentFile>,
     pub(crate) sequence: u32,
-    /// Where the next record goes, bytes; everything before it is on disk.
+    /// The offset of the next record, in bytes.
     pub(crate) tail: u64,
     /// The chain at `tail`.
     pub(crate) chain: u32,
-    /// Space reserved so far, bytes from the start of the file.
+    /// The end of the reserved space, in bytes from the start of the file.
     pub(crate) reserved: u64,
-    /// Unit of the reservation, bytes; 0: nothing is reserved.
+    /// The step of a reservation, in bytes. 0: no space is reserved.
     pub(crate) reserve_step: u32,
 }
 
@@ -31,7 +31,7 @@ impl ActiveSegment {
         }
     }
 
-    /// Fills a new file, durably, with a header and `records`; its name is not yet durable.
+    /// Writes a header and `records` into a new file and syncs it. The name of the file is not yet durable.
     pub(crate) fn start(
         file: SegmentFile,
         header: &SegmentHeader,
@@ -55,7 +55,8 @@ impl ActiveSegment {
     }
 }
 
-/// Makes sure that `file`, `reserved` bytes long so far, has space for `needed` bytes; returns the new length.
+/// Reserves space for `needed` bytes in `file`, of which `reserved` bytes are reserved already. Returns the new end of
+/// the reserved space.
 pub(crate) fn reserve_for(file: &SegmentFile, reserved: u64, needed: u64, step: u32) -> io::Result<u64> {
     if step == 0 || needed <= reserved {
         return Ok(reserved);

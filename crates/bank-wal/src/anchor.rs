@@ -1,10 +1,10 @@
-//! The anchor: a small file that knows which segments there must be, and how far the newest one was synced.
+//! The anchor: a small file that records which segments must exist, and how far the newest one was synced.
 //!
-//! Records alone cannot tell that the file behind them has gone, or went back to an older content. The anchor
-//! can: it is rewritten and synced when a journal is created, opened, rotated, purged and closed. It has two slots
-//! that are written in turn, so that a crash in the middle leaves the older one, and a third place, the *hint*,
-//! which says after every fdatasync how far the newest segment is synced. The hint is not synced itself: it
-//! outlives the process, not the power, and it never says too much.
+//! Records alone cannot show that a later file is gone, or that a file returned to older content. The anchor can. It is
+//! rewritten and synced when a log is created, opened, rotated, purged and closed. It has two slots that are written in
+//! turn, so a crash during a write leaves the older slot intact. A third place, the *hint*, records after every
+//! fdatasync how far the newest segment is synced. The hint itself is not synced. It survives the end of the process
+//! but perhaps not a power cut, and it never names more than was synced.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,31 +21,31 @@ use crate::segment::sync_directory;
 const ANCHOR_FILE: &str = "ANCHOR";
 const TEMPORARY_FILE: &str = "ANCHOR.new";
 const MAGIC: [u8; 8] = *b"PBKANCH\n";
-/// Slots stand in different blocks of a disk, so that no write of one touches the other.
+/// The distance between slots, in bytes. Slots are in different disk blocks, so a write of one never touches the other.
 const SLOT_STRIDE: u64 = 4096;
 const SLOT_BYTES: usize = 96;
 const HINT_OFFSET: u64 = 2 * SLOT_STRIDE;
 const HINT_BYTES: usize = 24;
 
-/// A place in the newest segment up to which everything is on disk.
+/// A place in a segment up to which everything is synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SyncedMark {
     /// The segment's number.
     pub(crate) sequence: u32,
-    /// Offset in it, bytes.
+    /// The offset in the segment, in bytes.
     pub(crate) offset: u64,
-    /// The chain there.
+    /// The chain at the offset.
     pub(crate) chain: u32,
 }
 
-/// What the anchor says.
+/// The content of an anchor slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AnchorState {
-    /// The oldest segment that is still needed; those before it may be gone.
+    /// The oldest segment that is needed. Earlier segments may be deleted.
     pub(crate) first: u32,
-    /// How far the newest segment was synced when this was written; names the newest segment too.
+    /// The newest segment, and how far it was synced when the anchor was written.
     pub(crate) synced: SyncedMark,
-    /// The journal was closed, and `synced` is its very end.
+    /// Whether the log was closed cleanly. `synced` is then its end.
     pub(crate) clean: bool,
 }
 
@@ -67,7 +67,7 @@ impl Anchor {
         dir.join(ANCHOR_FILE)
     }
 
-    /// Writes a new anchor, which appears whole or not at all.
+    /// Creates an anchor atomically.
     pub(crate) fn create(dir: &Path, stamp: [u8; 16], state: AnchorState) -> io::Result<Anchor> {
         let (path, temporary) = (Self::path_in(dir), dir.join(TEMPORARY_FILE));
         let file = OpenOptions::new()
@@ -95,7 +95,7 @@ impl Anchor {
         Ok(anchor)
     }
 
-    /// Reads the anchor in `dir`; `None` if there is none.
+    /// Reads the anchor in `dir`. `None`: there is no anchor.
     pub(crate) fn load(dir: &Path, stamp: [u8; 16]) -> Result<Option<Anchor>, OpenError> {
         let path = Self::path_in(dir);
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
@@ -148,17 +148,17 @@ impl Anchor {
         }))
     }
 
-    /// What was stored last.
+    /// The state that was stored last.
     pub(crate) fn state(&self) -> AnchorState {
         self.state
     }
 
-    /// The hint that was found by [`Anchor::load`].
+    /// The hint that [`Anchor::load`] found.
     pub(crate) fn found_hint(&self) -> Option<SyncedMark> {
         self.hint
     }
 
-    /// Whether this file is another one than the one that was written.
+    /// Whether [`Anchor::load`] found that the file is a copy of the file that was written.
     pub(crate) fn is_copied(&self) -> bool {
         self.copied
     }
@@ -185,7 +185,7 @@ impl Anchor {
         Ok(())
     }
 
-    /// Notes, without syncing, how far the newest segment is synced.
+    /// Writes how far the newest segment is synced, without a sync.
     pub(crate) fn hint(&self, mark: SyncedMark) -> io::Result<()> {
         self.file
             .write_all_at(&encode_hint(mark, &self.stamp), HINT_OFFSET)
@@ -193,7 +193,7 @@ impl Anchor {
     }
 }
 
-/// Tells a file from its copies: zeros where the system does not say.
+/// Distinguishes a file from its copies. A value is 0 if the file system does not report it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Identity {
     inode: u64,
@@ -213,7 +213,8 @@ impl Identity {
         })
     }
 
-    /// Without a birth time there is no telling: some file systems number their files anew at each mount.
+    /// Whether both may be the same file. Without a birth time that is always possible, because some file systems
+    /// assign new inode numbers at each mount.
     fn may_be(self, other: Identity) -> bool {
         self.born_ns == 0 || other.born_ns == 0 || self == other
     }
@@ -246,7 +247,7 @@ impl Slot {
         raw
     }
 
-    /// The error is the version, if the slot is one of ours but of another version.
+    /// Decodes a slot. The error is the format version if the slot has another version, and `None` if it is damaged.
     fn decode(raw: &[u8; SLOT_BYTES]) -> Result<Slot, Option<u32>> {
         if raw[..8] != MAGIC {
             return Err(None);
@@ -290,7 +291,7 @@ fn encode_hint(mark: SyncedMark, stamp: &[u8; 16]) -> [u8; HINT_BYTES] {
     raw
 }
 
-/// A hint that is not intact is none: it only ever adds to what the slots say.
+/// Decodes a hint. A damaged hint is ignored, because the slots are valid without it.
 fn decode_hint(raw: &[u8; HINT_BYTES], stamp: &[u8; 16]) -> Option<SyncedMark> {
     let intact = u32_at(raw, 20) == crc32c_append(crc32c(stamp), &raw[..20]);
     intact.then(|| SyncedMark {
@@ -300,7 +301,7 @@ fn decode_hint(raw: &[u8; HINT_BYTES], stamp: &[u8; 16]) -> Option<SyncedMark> {
     })
 }
 
-/// `N` bytes at `offset`, zeros where the file is shorter.
+/// Reads `N` bytes at `offset`. Bytes after the end of the file are zeros.
 fn read_padded<const N: usize>(file: &File, offset: u64, path: &Path) -> Result<[u8; N], OpenError> {
     let mut raw = [0; N];
     let mut filled = 0;

@@ -1,4 +1,4 @@
-//! A new journal: its first segment, then the anchor, which makes it one.
+//! Creates a log: first its first segment, then the anchor. The directory holds a log as soon as the anchor exists.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,11 +9,12 @@ use crate::error::OpenError;
 use crate::format::{NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, segment_key};
 use crate::index::EntryIndex;
 use crate::options::Options;
-use crate::recovery::Recovery;
+use crate::recovered_log::RecoveredLog;
 use crate::scan::synced_beyond;
 use crate::segment::{SegmentFile, segment_path, sync_directory};
 
-/// Without an anchor there may be nothing but the first segment of a creation that did not finish.
+/// Refuses a directory without an anchor that holds more than an unfinished creation leaves, which is an unused first
+/// segment.
 pub(crate) fn refuse_lost_anchor(
     dir: &Path,
     stamp: [u8; 16],
@@ -32,7 +33,7 @@ pub(crate) fn refuse_lost_anchor(
     Ok(())
 }
 
-/// Whether anything was ever written to the segment after it was created.
+/// Whether a batch was ever written to the segment after its creation.
 pub(crate) fn holds_batches(
     path: &Path,
     stamp: &[u8; 16],
@@ -42,12 +43,17 @@ pub(crate) fn holds_batches(
     let bytes = SegmentFile::open(path.to_owned(), options)
         .and_then(|file| file.read_up_to(u64::MAX))
         .map_err(OpenError::io("reading", path))?;
-    // The marker that starts a new segment's own records says 0.
+    // The batch marker at the head of a new segment has the synced offset 0.
     Ok(synced_beyond(&bytes, segment_key(stamp, sequence), SEGMENT_HEADER_BYTES).is_some_and(|synced| synced > 0))
 }
 
-/// Creates a journal, durably, over the `leftovers` of a creation that did not finish.
-pub(crate) fn create(dir: &Path, stamp: [u8; 16], options: &Options, leftovers: &[u32]) -> Result<Recovery, OpenError> {
+/// Creates a log and makes it durable. Removes the `leftovers` of an unfinished creation.
+pub(crate) fn create(
+    dir: &Path,
+    stamp: [u8; 16],
+    options: &Options,
+    leftovers: &[u32],
+) -> Result<RecoveredLog, OpenError> {
     for &sequence in leftovers {
         let path = segment_path(dir, sequence);
         std::fs::remove_file(&path).map_err(OpenError::io("removing", &path))?;
@@ -84,7 +90,7 @@ pub(crate) fn create(dir: &Path, stamp: [u8; 16], options: &Options, leftovers: 
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         sync_directory(parent).map_err(OpenError::io("syncing", parent))?;
     }
-    Ok(Recovery {
+    Ok(RecoveredLog {
         index: EntryIndex::default(),
         slots: BTreeMap::new(),
         segments: BTreeMap::from([(1, active.file.clone())]),

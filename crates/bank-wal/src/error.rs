@@ -1,4 +1,4 @@
-//! Why a journal could not be opened, and how its failures are told afterwards.
+//! Errors of a log: why it cannot be opened, and the failure that stopped an open log.
 
 use std::fmt;
 use std::io;
@@ -7,50 +7,49 @@ use std::sync::Arc;
 
 /// Why [`Wal::open`](crate::Wal::open) refused. Each message says what happened, to what, and what to do.
 ///
-/// Nothing has been changed in the directory when one of these is returned, except that a lock file may have
-/// appeared, and for [`OpenError::Io`], which can come at any moment.
+/// The directory is unchanged, except for a new lock file. Only [`OpenError::Io`] can occur after changes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The options make no sense together.
+    /// An option has an invalid value.
     #[error("journal options: {0}")]
     Options(String),
 
-    /// Another open journal, in this process or another one, holds the directory.
+    /// The directory is locked by another open log, in this process or in another one.
     #[error("the journal in {} is in use by {}; stop it first, or choose another directory", dir.display(), holder(*pid))]
     Locked {
-        /// The journal's directory.
+        /// The log's directory.
         dir: PathBuf,
-        /// The process that holds it, as far as it could be read from the lock file.
+        /// The process in the lock file, if it can be read.
         pid: Option<u32>,
     },
 
-    /// There is no journal here, and the options say that there must be one.
+    /// The directory has no log, and [`Options::must_exist`](crate::Options::must_exist) is set.
     #[error(
         "there is no journal in {}, though there was one: look for the files, or move the directory aside and let the \
          branch rejoin with a new replica id",
         dir.display()
     )]
     Absent {
-        /// The journal's directory.
+        /// The log's directory.
         dir: PathBuf,
     },
 
-    /// The files belong to another bank or replica.
+    /// The files have another owner's stamp.
     #[error("{} belongs to the owner {}, not to {}: check the data directory", path.display(), hex(found), hex(expected))]
     OtherOwner {
-        /// The file that says so.
+        /// The file with the other stamp.
         path: PathBuf,
         /// The stamp in the file.
         found: [u8; 16],
-        /// The stamp that the caller gave.
+        /// The stamp that the caller has given.
         expected: [u8; 16],
     },
 
     /// The files have another format version.
     #[error("{} has the journal format {found}, this program reads {supported}: use the program that wrote it", path.display())]
     OtherFormat {
-        /// The file that says so.
+        /// The file with the other version.
         path: PathBuf,
         /// The version in the file.
         found: u32,
@@ -58,7 +57,7 @@ pub enum OpenError {
         supported: u32,
     },
 
-    /// A file of the journal is missing.
+    /// A file of the log is missing.
     #[error(
         "{} is missing ({what}): acknowledged records may be lost; put the file back, or move the directory aside and \
          let the branch rejoin with a new replica id",
@@ -67,11 +66,11 @@ pub enum OpenError {
     Missing {
         /// The missing file.
         path: PathBuf,
-        /// How it is known that there was one.
+        /// Why the file must exist.
         what: String,
     },
 
-    /// Bytes that were on disk once are no longer what they were.
+    /// Bytes that were synced have changed.
     #[error(
         "{} is damaged at byte {offset}: {what}; move the directory aside and let the branch rejoin with a new replica id",
         path.display()
@@ -81,11 +80,11 @@ pub enum OpenError {
         path: PathBuf,
         /// The first byte of the damaged part.
         offset: u64,
-        /// What is wrong there.
+        /// The damage.
         what: String,
     },
 
-    /// The directory was copied from somewhere, so newer records may exist, or may have existed, elsewhere.
+    /// The directory is a copy, so newer records may exist elsewhere.
     #[error(
         "the journal in {} is a copy of another one, perhaps an old one: a replica that forgets what it acknowledged harms \
          the bank; move it aside and let the branch rejoin with a new replica id, or, if the original was stopped \
@@ -93,18 +92,18 @@ pub enum OpenError {
         dir.display()
     )]
     Copied {
-        /// The journal's directory.
+        /// The log's directory.
         dir: PathBuf,
     },
 
-    /// The operating system refused something.
+    /// An operation of the operating system failed.
     #[error("{} of {} failed: {source}", what, path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// On which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
@@ -135,7 +134,7 @@ impl OpenError {
     }
 }
 
-/// The error that stopped an open journal; every later answer repeats it, so it can be cloned.
+/// The error that stopped an open log. Every later answer repeats it.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     kind: io::ErrorKind,
@@ -166,7 +165,7 @@ impl Failure {
     }
 }
 
-/// Adds to an I/O error what was tried and where; the kind stays.
+/// Adds the operation and the path to an I/O error. The kind stays the same.
 pub(crate) fn explain(error: &io::Error, what: impl fmt::Display, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{what} of {} failed: {error}", path.display()))
 }

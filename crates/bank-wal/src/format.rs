@@ -1,46 +1,47 @@
-//! The bytes of a segment: its header, and the records behind it.
+//! The byte format of a segment: its header and its records.
 //!
-//! Pure: bytes in, values out, no file is touched here. A decoder never panics, whatever it is given.
+//! The functions are pure and touch no file. Decoders never panic on any input.
 //!
 //! ```text
 //! segment  = header (64 bytes) record* zeros
 //! record   = header (24 bytes) payload, padded with zeros to a multiple of 8
 //! header   = crc:4 len:4 kind:1 slot:1 zero:2 check:4 index:8      (little endian)
 //! ```
-//! A record's header checksum is seeded with the owner's stamp, the segment's number and the record's offset,
-//! so that a record is valid in one place only: bytes that were moved, or come from another segment or
-//! another replica, fail. `check` is the payload's checksum, padding included. In a batch marker, which has no
-//! payload, `check` is the running checksum of every record header before it (the *chain*), so that a page
-//! which went back to an older but well-formed content is found.
+//! The checksum of a record header is seeded with the owner's stamp, the segment's number and the record's offset. So a
+//! record is valid only in its own place, and bytes that were moved or come from another segment or another owner fail.
+//! `check` is the checksum of the payload with its padding. A batch marker has no payload. Its `check` is the *chain*,
+//! the running checksum of every record header before it. The chain detects a page that returned to older but
+//! well-formed content.
 
 use crc32c::{crc32c, crc32c_append};
 
-/// The format that this crate reads and writes.
+/// The format version that this crate reads and writes.
 pub(crate) const FORMAT_VERSION: u32 = 1;
-/// Size of a segment's header, bytes; the first record starts here.
+/// The size of a segment header, in bytes. The first record starts at this offset.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 64;
-/// Size of a record's header, bytes.
+/// The size of a record header, in bytes.
 pub(crate) const RECORD_HEADER_BYTES: usize = 24;
-/// The largest payload of one record, bytes: a length above it is damage, not a large record.
+/// The largest payload of one record, in bytes. A larger length field is damage.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 64 << 20;
-/// Stands for "no index yet" where an index is stored; hence no entry may have it.
+/// The stored value for "no index yet". No entry may have this index.
 pub(crate) const NO_INDEX: u64 = u64::MAX;
 
 const MAGIC: [u8; 8] = *b"PBKJRNL\n";
 
-/// What a record is.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// Starts what was written at once: `index` is the offset, in this segment, that was known synced by then.
+    /// A batch marker, the first record of a batch. `index` is the offset in this segment up to which it was known to
+    /// be synced.
     Batch = 1,
-    /// One entry of the log.
+    /// An entry of the log.
     Entry = 2,
-    /// The new value of state slot `slot`.
+    /// A new value of state slot `slot`.
     State = 3,
-    /// Every entry after `index` is dropped (`NO_INDEX`: every entry).
+    /// A truncation: every entry after `index` is dropped (`NO_INDEX`: every entry).
     Truncate = 4,
-    /// Every entry up to and including `index` is dropped; the payload is the caller's note.
+    /// A purge: every entry up to and including `index` is dropped. The payload is the caller's note.
     Purge = 5,
 }
 
@@ -57,12 +58,12 @@ impl Kind {
     }
 }
 
-/// A decoded record header, its own checksum already verified.
+/// A decoded record header. Its own checksum has been verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordHeader {
     pub(crate) kind: Kind,
     pub(crate) slot: u8,
-    /// Payload length, bytes, without padding.
+    /// The length of the payload without padding, in bytes.
     pub(crate) len: u32,
     pub(crate) check: u32,
     pub(crate) index: u64,
@@ -96,7 +97,7 @@ impl RecordHeader {
         record_bytes(self.len as usize)
     }
 
-    /// The payload in `body`, which starts right behind the header, if all of it is there and intact.
+    /// The payload at the start of `body`, which is the bytes after the header, if it is complete and intact.
     pub(crate) fn payload<'a>(&self, body: &'a [u8]) -> Result<&'a [u8], &'static str> {
         let padded = padded(self.len as usize);
         let Some(all) = body.get(..padded) else {
@@ -109,7 +110,7 @@ impl RecordHeader {
     }
 }
 
-/// Encodes records one behind another, as they will stand in the segment from `start` on.
+/// Encodes consecutive records for the segment from offset `start` on.
 pub(crate) struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     key: u32,
@@ -118,23 +119,23 @@ pub(crate) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// `out` must be empty; `chain` is the segment's running checksum at `start`.
+    /// `out` must be empty. `chain` is the chain at `start`.
     pub(crate) fn new(out: &'a mut Vec<u8>, key: u32, start: u64, chain: u32) -> Self {
         debug_assert!(out.is_empty());
         Encoder { out, key, start, chain }
     }
 
-    /// The offset in the segment at which the next record will stand.
+    /// The offset of the next record in the segment.
     pub(crate) fn offset(&self) -> u64 {
         self.start + self.out.len() as u64
     }
 
-    /// The running checksum behind the last record.
+    /// The chain after the last record.
     pub(crate) fn chain(&self) -> u32 {
         self.chain
     }
 
-    /// Starts a batch; `synced` is the offset in this segment that is known to be on disk.
+    /// Adds a batch marker. `synced` is the offset up to which this segment is known to be synced.
     pub(crate) fn batch(&mut self, synced: u64) {
         let chain = self.chain;
         self.header(Kind::Batch, 0, synced, 0, chain);
@@ -169,26 +170,26 @@ impl<'a> Encoder<'a> {
 /// The header of a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
-    /// Whose journal this is: bank and replica.
+    /// The stamp of the log's owner.
     pub(crate) stamp: [u8; 16],
-    /// The segment's number; the first one ever is 1.
+    /// The segment's number. The first segment of a log is 1.
     pub(crate) sequence: u32,
-    /// The index that the next appended entry must have; `NO_INDEX` when any will do.
+    /// The index that the next appended entry must have. `NO_INDEX`: any index is allowed.
     pub(crate) next_index: u64,
-    /// Where the records of the segment before this one end, bytes (0 in the first).
+    /// The offset at which the records of the previous segment end, in bytes. 0 in the first segment.
     pub(crate) previous_len: u64,
-    /// The chain at that place.
+    /// The chain at the end of the previous segment's records.
     pub(crate) previous_chain: u32,
-    /// Space for this file is reserved in steps of this, bytes (0: not at all).
+    /// Space for this file is reserved in steps of this many bytes. 0: no space is reserved.
     pub(crate) reserve_step: u32,
 }
 
-/// Why a segment header was not understood.
+/// Why a segment header is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeaderFault {
-    /// Well marked, of another format version.
+    /// The header has another format version.
     Version(u32),
-    /// Not a header, or a damaged one.
+    /// The bytes are no header, or a damaged one.
     Bad(&'static str),
 }
 
@@ -234,18 +235,18 @@ impl SegmentHeader {
         })
     }
 
-    /// The chain before the first record: it binds the records to this very header.
+    /// The chain before the first record. It binds the records to this header.
     pub(crate) fn chain(&self) -> u32 {
         crc32c(&self.encode())
     }
 }
 
-/// The seed of every record checksum in segment `sequence` of the journal with `stamp`.
+/// The seed of every record checksum in segment `sequence` of the log with `stamp`.
 pub(crate) fn segment_key(stamp: &[u8; 16], sequence: u32) -> u32 {
     crc32c_append(crc32c(stamp), &sequence.to_le_bytes())
 }
 
-/// Space that a record with a payload of `len` bytes takes in the file, bytes.
+/// The size of a record with a payload of `len` bytes, in bytes.
 pub(crate) fn record_bytes(len: usize) -> usize {
     RECORD_HEADER_BYTES + padded(len)
 }
@@ -258,14 +259,14 @@ fn header_crc(raw: &[u8; RECORD_HEADER_BYTES], key: u32, offset: u64) -> u32 {
     crc32c_append(crc32c_append(key, &offset.to_le_bytes()), &raw[4..])
 }
 
-/// Callers pass arrays of a fixed size with room for the number.
+/// The little-endian number at an offset. Callers pass arrays of a fixed size that hold the number.
 pub(crate) fn u32_at(raw: &[u8], at: usize) -> u32 {
     let mut bytes = [0u8; 4];
     bytes.copy_from_slice(&raw[at..at + 4]);
     u32::from_le_bytes(bytes)
 }
 
-/// Callers pass arrays of a fixed size with room for the number.
+/// The little-endian number at an offset. Callers pass arrays of a fixed size that hold the number.
 pub(crate) fn u64_at(raw: &[u8], at: usize) -> u64 {
     let mut bytes = [0u8; 8];
     bytes.copy_from_slice(&raw[at..at + 8]);

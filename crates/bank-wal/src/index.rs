@@ -1,25 +1,27 @@
-//! Which entries there are, and where each one stands in the files. Twelve bytes per entry, no payloads.
+//! The index of the live entries and of their places in the files. It takes twelve bytes per entry and holds no
+//! payloads.
 //!
-//! The same rules serve recovery, which replays the records of the files, and the open journal, which
-//! takes the callers' changes: what may follow what is said once.
+//! Recovery, which replays records, and the open log, which takes the callers' changes, use the same index. So the
+//! rules about which change may follow which exist once.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::Bytes;
 
-/// Where an entry's record starts.
+/// The place of an entry's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Number of the segment; 0 while the entry is not yet on disk.
+    /// The number of the segment. 0: the entry is not yet on disk.
     pub(crate) sequence: u32,
+    /// The offset of the record in the segment, in bytes.
     pub(crate) offset: u32,
-    /// Length of the payload, bytes.
+    /// The length of the payload, in bytes.
     pub(crate) len: u32,
 }
 
 impl Place {
-    /// An entry that is still on its way to the disk.
+    /// The place of an entry that is not yet on disk.
     pub(crate) fn pending(len: usize) -> Place {
         Place {
             sequence: 0,
@@ -33,20 +35,20 @@ impl Place {
     }
 }
 
-/// The live entries: consecutive, with what was purged before them.
+/// The index of the live entries, which are consecutive, and of the purged index before them.
 ///
-/// Invariant in an open journal: if anything was purged, the entries start right behind the purged index.
-/// During recovery they may start later, until the purge that explains it has been replayed.
+/// Invariant in an open log: after a purge, the entries start right after the purged index. During recovery they may
+/// start later, until the record of the purge has been replayed.
 #[derive(Debug, Default)]
 pub(crate) struct EntryIndex {
-    /// Index of the first place; unknown as long as any index may come first.
+    /// The index of the first place. `None`: the first entry may have any index.
     base: Option<u64>,
     places: VecDeque<Place>,
     purged: Option<(u64, Bytes)>,
 }
 
 impl EntryIndex {
-    /// No entries; the next one must have the index `next` (`None`: any).
+    /// An index without entries. The next entry must have the index `next` (`None`: any index).
     pub(crate) fn starting_at(next: Option<u64>) -> EntryIndex {
         EntryIndex {
             base: next,
@@ -64,7 +66,7 @@ impl EntryIndex {
         base..base + self.places.len() as u64
     }
 
-    /// The index that the next entry must have; `None`: any.
+    /// The index that the next entry must have. `None`: any index.
     pub(crate) fn next(&self) -> Option<u64> {
         self.base.map(|base| base + self.places.len() as u64)
     }
@@ -74,7 +76,7 @@ impl EntryIndex {
         self.places.get(usize::try_from(at).ok()?).copied()
     }
 
-    /// Tells where a pending entry came to stand.
+    /// Sets the place of an entry that was pending.
     pub(crate) fn set_place(&mut self, index: u64, place: Place) {
         let at = self
             .base
@@ -92,7 +94,7 @@ impl EntryIndex {
         Ok(())
     }
 
-    /// Whether an entry with this index may come next.
+    /// Checks that an entry with this index may come next.
     pub(crate) fn check_append(&self, index: u64) -> Result<(), String> {
         match self.next() {
             _ if index == u64::MAX => Err(format!("entry {index}: the index is too large")),
@@ -127,7 +129,7 @@ impl EntryIndex {
         Ok(())
     }
 
-    /// Drops the entries up to and including `index`, and remembers `note` with it.
+    /// Drops the entries up to and including `index`, and stores `note` with the index.
     pub(crate) fn purge(&mut self, index: u64, note: Bytes) -> Result<(), String> {
         let purged = self.purged.as_ref().map(|(index, _)| *index);
         if purged.is_some_and(|purged| index < purged) || index == u64::MAX {
@@ -149,7 +151,7 @@ impl EntryIndex {
         Ok(())
     }
 
-    /// Whether purging up to `index` would leave no gap before the first entry.
+    /// Checks that a purge up to `index` leaves no gap before the first entry.
     pub(crate) fn check_purge(&self, index: u64) -> Result<(), String> {
         match self.base {
             Some(base) if index.saturating_add(1) < base && self.purged.is_none() => {
@@ -159,7 +161,7 @@ impl EntryIndex {
         }
     }
 
-    /// The entries that the purged index says should be there, and no segment has.
+    /// The entries after the purged index that are in no segment, if there are any.
     pub(crate) fn gap(&self) -> Option<Range<u64>> {
         let first_kept = self.purged.as_ref()?.0 + 1;
         self.base

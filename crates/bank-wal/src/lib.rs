@@ -1,41 +1,90 @@
-//! The write-ahead log of one replica: bytes, files, fsync, recovery.
+//! A write-ahead log of numbered entries: append, sync, read back, truncate, purge.
 //!
-//! One ordered stream of numbered entries, state slots, truncations and purges, in checksummed segment files. A change
-//! is acknowledged after its fdatasync, never before. On the next open, everything acknowledged is there, or the open
-//! refuses and says which byte of which file is wrong; only a tail that was never synced is dropped.
-//! It knows nothing of Raft, accounts, gRPC or async runtimes. Unix only.
+//! A log is one ordered stream of changes in checksummed segment files. The changes are entries, values of state slots,
+//! truncations and purges. A change is acknowledged only after its fdatasync. A later open returns everything that was
+//! acknowledged, or refuses and names the wrong byte and file. Only a torn tail, which was never synced, is dropped.
 //!
-//! In reading order:
-//! - `format`: the bytes of a segment, pure; `scan`: reading them in order, pure
-//! - `anchor`: the small file that knows which segments there must be, and how far they were synced
-//! - `segment`, `active`, `lock`: a segment file; the one that is written; the exclusive hold on the directory
-//! - `index`, `recent`: which entries there are and where; the newest ones in memory
-//! - `recovery`, `creation`: from a directory to a journal, or to a reason why not; a new one
-//! - `shared`: what callers and the writer share, and the bounded queue between them
-//! - `writer`: the one thread that writes, syncs, acknowledges, rotates and deletes
-//! - `wal`: what callers see
+//! The crate knows nothing of Raft, accounts, gRPC or async runtimes. It runs on Unix only.
 //!
-//! # What is found, and what cannot be
-//! - A changed byte, a cut file, a missing file, anywhere before the last place that is known to be synced: refused. That place is
-//!   the newest of: the anchor (written at create, open, rotation, purge, clean close), the anchor's hint (after every
-//!   fdatasync, itself unsynced), and the batch markers in the segment. So after a clean close, or after the process was
-//!   killed, every acknowledged byte is covered. After a power cut that also lost the hint, the very last batch is not: damage
-//!   to it cannot be told from a write that never finished.
-//! - A deleted or older newest segment is found by the anchor, likewise. A copy of the whole directory is found by the
-//!   anchor's inode and birth time; an old file-system snapshot, or old contents written into the very same files, all of them
-//!   consistently, cannot be found from inside the directory.
-//! - A directory in which every file is gone looks new, unless [`Options::must_exist`] says otherwise.
+//! # Example
+//! ```
+//! use std::sync::mpsc;
+//!
+//! use bank_wal::{Options, Wal};
+//! use bytes::Bytes;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let dir = tempfile::tempdir()?;
+//! // The stamp identifies the owner. A log with another stamp is refused.
+//! let stamp = *b"the owner's name";
+//! let wal = Wal::open(dir.path(), stamp, Options::default())?;
+//!
+//! // Append two entries, and wait until they are synced.
+//! let (done, synced) = mpsc::channel();
+//! let entries = vec![(1, Bytes::from("first")), (2, Bytes::from("second"))];
+//! wal.append(entries, move |outcome| {
+//!     let _ = done.send(outcome);
+//! })?;
+//! synced.recv()??;
+//!
+//! // Read them back, with at most 1 MiB of payload.
+//! let read = wal.read(1..3, 1 << 20)?;
+//! assert_eq!(read, [(1, Bytes::from("first")), (2, Bytes::from("second"))]);
+//!
+//! // Drop every entry after the first. Readers see this at once.
+//! let (done, synced) = mpsc::channel();
+//! wal.truncate_after(Some(1), move |outcome| {
+//!     let _ = done.send(outcome);
+//! })?;
+//! synced.recv()??;
+//! assert_eq!(wal.bounds().last_index, Some(1));
+//!
+//! // A clean close. The next open finds the same log.
+//! wal.close()?;
+//! let wal = Wal::open(dir.path(), stamp, Options::default())?;
+//! assert_eq!(wal.bounds().next_index, Some(2));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Modules in reading order
+//! - `format`: the bytes of a segment; `scan`: reads the records of a segment; both are pure
+//! - `anchor`: the small file that records which segments must exist and how far they were synced
+//! - `segment`, `active`, `lock`: a segment file; the segment that is being written; the lock on the directory
+//! - `index`, `recent`: the places of the entries; the newest entries in memory
+//! - `recovery`, `creation`: open an existing log; create a new one; both return a `recovered_log`
+//! - `shared`: the state that callers and the writer share, with the bounded queue
+//! - `writer`: the thread that writes, syncs, acknowledges, rotates and deletes
+//! - `wal`: the public type
+//!
+//! # What is detected
+//! A changed byte, a cut file or a missing file is refused if it lies before the last place that is known to be synced.
+//! That place is the newest of three: the anchor (written at create, open, rotation, purge and clean close), the
+//! anchor's hint (written after each fdatasync, not synced itself), and the batch markers in the segment. So every
+//! acknowledged byte is covered after a clean close and after a killed process.
+//!
+//! The anchor also shows a missing or older newest segment. Its inode and birth time show a copy of the whole
+//! directory.
+//!
+//! # What is not detected
+//! - After a power cut that also lost the hint, damage to the very last batch looks like a write that never finished.
+//! - An old snapshot of the file system, or old contents that were written consistently into the same files, look like
+//!   a valid log.
+//! - A directory whose files are all gone looks new, unless [`Options::must_exist`] is set.
 #![cfg_attr(not(test), warn(clippy::expect_used))]
 
 mod active;
 mod anchor;
 mod creation;
 mod error;
+#[cfg(test)]
+mod faults;
 mod format;
 mod index;
 mod lock;
 mod options;
 mod recent;
+mod recovered_log;
 mod recovery;
 mod scan;
 mod segment;

@@ -1,6 +1,6 @@
-//! The exclusive hold on a journal's directory: one process, one open journal.
+//! The exclusive lock on a log's directory.
 //!
-//! The operating system drops the lock when its holder ends, in whatever way, so a stale file never blocks.
+//! The operating system releases the lock when its holder ends in any way, so a stale lock file never blocks.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -10,7 +10,7 @@ use crate::error::OpenError;
 
 const LOCK_FILE: &str = "LOCK";
 
-/// Held until dropped.
+/// The lock on a directory. Dropping it releases the lock.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
     _file: File,

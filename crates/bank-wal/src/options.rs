@@ -1,40 +1,43 @@
-//! What a caller can choose about a journal, with the reason for each default.
+//! The options of a log, with the reason for each default.
 
 use crate::error::OpenError;
 
-/// Offsets inside a segment are kept in 32 bits (see `index.rs`); a segment may outgrow its size by one batch.
+/// Offsets inside a segment have 32 bits (see `index.rs`), and a segment may be longer than its size by one batch.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 const RESERVE_BYTES_MAX: u32 = 64 << 20;
-/// A batch and a single append are bounded by this, so that a segment stays below 4 GiB.
+/// The queue bounds each batch and each append, so this keeps a segment below 4 GiB.
 const QUEUE_BYTES_MAX: usize = 1 << 30;
 const PAGE: u32 = 4096;
 
-/// The choices of [`Wal::open`](crate::Wal::open).
+/// The options of [`Wal::open`](crate::Wal::open).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A new segment starts once the current one is this long, bytes (4 KiB to 1 GiB). Default 16 MiB: recovery holds one
-    /// segment in memory, a purge frees space in these steps, and a rotation (some milliseconds) is rare.
+    /// The length at which a segment is full and the next one starts, in bytes (4 KiB to 1 GiB). The default is 16 MiB:
+    /// recovery holds one segment in memory, a purge frees space in whole segments, and a rotation, which takes some
+    /// milliseconds, stays rare.
     pub segment_bytes: u64,
-    /// File space is reserved ahead in steps of this, bytes: a multiple of 4096 up to 64 MiB, or 0 for none. Default
-    /// 1 MiB: an fdatasync that need not grow the file took a third less time, and fifty idle branches still
-    /// fit into 50 MiB. Only Linux reserves; elsewhere, and on file systems that cannot, the file grows as it is written.
+    /// File space is reserved ahead in steps of this many bytes, a multiple of 4096 up to 64 MiB. 0 reserves nothing.
+    /// The default is 1 MiB: an fdatasync that need not grow the file took a third less time, and fifty idle logs fit
+    /// into 50 MiB. Only Linux reserves. On other systems, and on file systems that cannot reserve, the file grows as
+    /// it is written.
     pub reserve_bytes: u32,
-    /// At most about this much is written by one write and fdatasync, bytes. Default 4 MiB: bounds the
-    /// buffer and how long the first caller of a batch waits for the last one's bytes.
+    /// The approximate limit for one batch, which is one write and one fdatasync, in bytes. The default is 4 MiB. It
+    /// bounds the buffer, and how long the first caller of a batch waits for the bytes of the last one.
     pub batch_bytes: usize,
-    /// What may wait to be written and synced, bytes, before callers block. At most 1 GiB. Default 64 MiB.
+    /// The number of bytes that may wait to be written and synced before callers block. At most 1 GiB. The default is
+    /// 64 MiB.
     pub queue_bytes: usize,
-    /// The newest entries kept in memory for [`Wal::read`](crate::Wal::read), bytes of payload. Default 4 MiB. What is not
-    /// yet synced stays in memory beyond this; `queue_bytes` bounds that.
+    /// The payload bytes of the newest entries that stay in memory for [`Wal::read`](crate::Wal::read). The default is
+    /// 4 MiB. Entries that are not yet synced stay in memory in addition, bounded by `queue_bytes`.
     pub cache_bytes: usize,
-    /// Refuse a directory that holds no journal instead of creating one: for a caller who knows that there was one.
+    /// Refuse a directory without a log instead of creating one. A caller that has used the log before sets this.
     pub must_exist: bool,
-    /// Accept a directory that was copied here (another inode or birth time than recorded). By default it is refused,
-    /// because an old copy has forgotten what was acknowledged after it was made.
+    /// Accept a directory that is a copy, which shows by another inode or birth time than recorded. By default a copy
+    /// is refused, because an old copy lacks the records that were acknowledged after it was made.
     pub accept_copy: bool,
-    /// Makes writes and syncs fail on demand.
+    /// Makes writes, syncs and reservations fail on demand.
     #[cfg(test)]
-    pub(crate) faults: std::sync::Arc<crate::segment::Faults>,
+    pub(crate) faults: std::sync::Arc<crate::faults::Faults>,
 }
 
 impl Default for Options {

@@ -1,13 +1,13 @@
-//! The newest entries in memory, bounded by bytes; those not yet synced are always among them.
+//! The newest entries in memory, bounded by bytes. They always include the entries that are not yet synced.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// A run of entries up to the last one of the log.
+/// Consecutive entries up to the last one of the log.
 #[derive(Debug)]
 pub(crate) struct RecentEntries {
-    /// Index behind the last entry.
+    /// The index after the last entry.
     end: u64,
     items: VecDeque<Item>,
     bytes: usize,
@@ -16,7 +16,8 @@ pub(crate) struct RecentEntries {
 
 #[derive(Debug)]
 struct Item {
-    /// Number of the operation that appended it: tells an entry from one that it replaced at the same index.
+    /// The number of the operation that appended the entry. It distinguishes the entry from one that it replaced at the
+    /// same index.
     operation: u64,
     payload: Bytes,
 }
@@ -31,7 +32,7 @@ impl RecentEntries {
         }
     }
 
-    /// Adds the entry that now ends the log.
+    /// Adds the new last entry of the log.
     pub(crate) fn push(&mut self, index: u64, operation: u64, payload: Bytes) {
         if index != self.end {
             self.clear();
@@ -61,7 +62,7 @@ impl RecentEntries {
         while self.first() < first && self.pop_front() {}
     }
 
-    /// Every operation up to `operation` is on disk: what is too much may go.
+    /// Records that every operation up to `operation` is synced, and drops the oldest synced entries beyond the bound.
     pub(crate) fn synced(&mut self, operation: u64) {
         while self.bytes > self.bytes_max && self.items.front().is_some_and(|item| item.operation <= operation) {
             self.pop_front();

@@ -1,9 +1,9 @@
-//! From a directory to a journal, or to the reason why not.
+//! Recovery: opens the log in a directory, or says why it cannot be opened.
 //!
-//! Every segment is read once, in order, and its records are replayed. Where they stop before a place that is
-//! known to have been synced, or files do not fit together, the open refuses and changes nothing. Where they
-//! stop in the newest segment, behind everything known to be synced, the rest is an unfinished write: it is
-//! overwritten with zeros, so that it can never be taken for a record later.
+//! Recovery reads every segment once, in order, and replays its records. If the records stop before a place that is
+//! known to be synced, or if files do not fit together, recovery refuses and changes nothing. If they stop in the
+//! newest segment after every place that is known to be synced, the rest is a torn tail, the part of an unfinished
+//! write. Recovery overwrites a torn tail with zeros, so that it can never be read as a record later.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,29 +20,16 @@ use crate::format::{
 };
 use crate::index::{EntryIndex, Place};
 use crate::options::Options;
+use crate::recovered_log::RecoveredLog;
 use crate::scan::{Record, Scanner, synced_beyond};
 use crate::segment::{SegmentFile, list_segments, segment_path, sync_directory};
 
-/// What a file's length is a multiple of after space was reserved, even if a crash or a full disk cut that short.
+/// The length of a file with reserved space is a multiple of this, in bytes, even if a crash or a full disk cut the
+/// reservation short.
 const PAGE_BYTES: u64 = 4096;
 
-/// A recovered journal.
-#[derive(Debug)]
-pub(crate) struct Recovery {
-    pub(crate) index: EntryIndex,
-    pub(crate) slots: BTreeMap<u8, Bytes>,
-    /// Every segment that is needed, the active one included.
-    pub(crate) segments: BTreeMap<u32, Arc<SegmentFile>>,
-    pub(crate) active: ActiveSegment,
-    pub(crate) anchor: Anchor,
-    /// Bytes of an unfinished write that were dropped.
-    pub(crate) dropped_bytes: u64,
-    /// Nothing was there.
-    pub(crate) created: bool,
-}
-
-/// Recovers the journal in `dir`, or creates one. The caller holds the directory's lock.
-pub(crate) fn recover(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<Recovery, OpenError> {
+/// Recovers the log in `dir`, or creates one. The caller holds the directory's lock.
+pub(crate) fn recover(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<RecoveredLog, OpenError> {
     let found = list_segments(dir)?;
     match Anchor::load(dir, stamp)? {
         Some(anchor) if anchor.is_copied() && !options.accept_copy => Err(OpenError::Copied { dir: dir.to_owned() }),
@@ -64,7 +51,7 @@ struct OpenSegment {
     header: SegmentHeader,
 }
 
-/// The replay of an existing journal.
+/// The replay of an existing log.
 struct Replay<'a> {
     dir: &'a Path,
     stamp: [u8; 16],
@@ -74,10 +61,13 @@ struct Replay<'a> {
     slots: BTreeMap<u8, Bytes>,
 }
 
-/// Where the newest segment's records end, and how far it was known to be synced.
+/// The end of the newest segment's records.
 struct Tail {
+    /// The offset of the end, in bytes.
     offset: u64,
+    /// The chain at `offset`.
     chain: u32,
+    /// The offset up to which the segment is known to be synced, in bytes.
     known_synced: u64,
 }
 
@@ -93,7 +83,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn run(mut self, found: &[u32]) -> Result<Recovery, OpenError> {
+    fn run(mut self, found: &[u32]) -> Result<RecoveredLog, OpenError> {
         let state = self.anchor.state();
         let (first, last) = (state.first, state.synced.sequence);
         let unfinished = self.check_names(found)?;
@@ -114,7 +104,7 @@ impl<'a> Replay<'a> {
         };
         self.check_whole(&segments)?;
 
-        // Everything has been judged: from here on the directory is changed.
+        // All checks have passed. The directory is changed only from here on.
         let (active, dropped_bytes) = self.mend(newest, &tail)?;
         let sealed = &segments[..segments.len() - 1];
         self.remove_leftovers(found, unfinished, sealed, &segments)?;
@@ -125,7 +115,7 @@ impl<'a> Replay<'a> {
         };
         let path = self.anchor.path().to_owned();
         self.anchor.store(state).map_err(OpenError::io("updating", &path))?;
-        Ok(Recovery {
+        Ok(RecoveredLog {
             index: self.index,
             slots: self.slots,
             segments: segments.into_iter().map(|s| (s.header.sequence, s.file)).collect(),
@@ -136,7 +126,8 @@ impl<'a> Replay<'a> {
         })
     }
 
-    /// Compares the files that are there with those that the anchor names. Returns the segment of a rotation that did not finish.
+    /// Compares the segment files with the segments that the anchor names. Returns the segment of an unfinished
+    /// rotation, if there is one.
     fn check_names(&self, found: &[u32]) -> Result<Option<u32>, OpenError> {
         let state = self.anchor.state();
         let (first, last) = (state.first, state.synced.sequence);
@@ -167,7 +158,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Opens the segments and verifies their headers and what links them.
+    /// Opens the segments and verifies their headers.
     fn open_segments(&self, first: u32, last: u32) -> Result<Vec<OpenSegment>, OpenError> {
         let mut segments = Vec::new();
         for sequence in first..=last {
@@ -203,7 +194,7 @@ impl<'a> Replay<'a> {
         Ok(segments)
     }
 
-    /// Replays a segment that has a successor: all of it was synced.
+    /// Replays a segment that has a successor. All of it was synced, so every fault is damage.
     fn replay_sealed(&mut self, segment: &OpenSegment, next: &SegmentHeader) -> Result<(), OpenError> {
         let path = segment.file.path();
         let bytes = segment
@@ -237,12 +228,12 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Replays the newest segment, and decides whether what follows its records is damage.
+    /// Replays the newest segment, and decides whether the bytes after its records are a torn tail or damage.
     fn replay_newest(&mut self, segment: &OpenSegment) -> Result<Tail, OpenError> {
         let path = segment.file.path();
         let state = self.anchor.state();
         let len = segment.file.len().map_err(OpenError::io("stat", path))?;
-        // Reserving space moves the end of a file in whole pages, and only a clean close trims it.
+        // A reservation extends a file in whole pages, and only a clean close cuts it.
         if !state.clean && segment.header.reserve_step != 0 && (len == 0 || !len.is_multiple_of(PAGE_BYTES)) {
             let what = format!("the file is {len} bytes long, not a multiple of {PAGE_BYTES}: it was cut short");
             return Err(OpenError::damaged(path, len, what));
@@ -280,8 +271,8 @@ impl<'a> Replay<'a> {
         })
     }
 
-    /// Replays the records in `bytes`. Returns the scanner where they end, why they end there (if not by zeros), and the
-    /// highest synced offset that a marker among them vouches for.
+    /// Replays the records in `bytes`. Returns the scanner at the end of the records, the fault at that place (`None`:
+    /// zeros follow), and the highest synced offset in the batch markers.
     fn replay<'b>(
         &mut self,
         segment: &OpenSegment,
@@ -337,7 +328,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The entries must start right behind the purged index.
+    /// Checks that no entry is missing between the purged index and the first entry.
     fn check_whole(&self, segments: &[OpenSegment]) -> Result<(), OpenError> {
         let first = segments.first().map_or(0, |segment| segment.header.sequence);
         if let Some(gap) = self.index.gap() {
@@ -358,7 +349,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Makes the newest segment ready to be written: what was read is on disk, and behind it are zeros.
+    /// Makes the newest segment ready to be written: its records are synced, and zeros follow them. Returns the number
+    /// of dropped bytes as well.
     fn mend(&self, segment: &OpenSegment, tail: &Tail) -> Result<(ActiveSegment, u64), OpenError> {
         let path = segment.file.path().to_owned();
         let io = |source| OpenError::Io {
@@ -373,7 +365,8 @@ impl<'a> Replay<'a> {
         let bytes = file.read_up_to(u64::MAX).map_err(io)?;
         let (keep, rest) = bytes.split_at(usize::try_from(tail.offset).unwrap_or(usize::MAX).min(bytes.len()));
 
-        // These bytes may be in the page cache and not on disk, even marked clean after a failed fsync: write them again.
+        // Bytes that are not known to be synced may be only in the page cache, and a failed fsync may have marked them
+        // clean. So they are written again.
         let suspect = usize::try_from(tail.known_synced).unwrap_or(usize::MAX).min(keep.len());
         if suspect < keep.len() {
             file.write(&keep[suspect..], suspect as u64).map_err(io)?;
@@ -403,7 +396,7 @@ impl<'a> Replay<'a> {
         Ok((active, dropped as u64))
     }
 
-    /// Removes what a rotation, purge or close left behind when it was interrupted.
+    /// Removes the files and reserved space that an interrupted rotation, purge or close has left.
     fn remove_leftovers(
         &self,
         found: &[u32],

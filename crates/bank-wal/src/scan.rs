@@ -1,11 +1,11 @@
-//! Reads the records of one segment in order, and finds where they end.
+//! Reads the records of one segment in order, and finds where the valid records end.
 //!
-//! Pure: bytes in, records out. It says where the well-formed records stop; whether that place is a torn
-//! tail or damage is for recovery to decide, with the help of [`synced_beyond`].
+//! The functions are pure. Recovery decides, with the help of [`synced_beyond`], whether the end is a torn tail or
+//! damage.
 
 use crate::format::{Kind, NO_INDEX, RECORD_HEADER_BYTES, RecordHeader};
 
-/// One record, borrowed from the segment's bytes.
+/// One record that borrows from the segment's bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
     Batch { synced: u64 },
@@ -15,7 +15,7 @@ pub(crate) enum Record<'a> {
     Purge { index: u64, note: &'a [u8] },
 }
 
-/// Walks over a segment's bytes, verifying every checksum and the chain.
+/// Reads records one by one, and verifies every checksum and the chain.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     key: u32,
@@ -24,7 +24,7 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// `bytes` is the segment from its first byte; `offset` and `chain` say where to start, and with what.
+    /// `bytes` is the whole segment. The scanner starts at `offset`, where the chain is `chain`.
     pub(crate) fn new(bytes: &'a [u8], key: u32, offset: u64, chain: u32) -> Self {
         Scanner {
             bytes,
@@ -34,17 +34,18 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Where the next record starts, or where the well-formed ones end.
+    /// The offset of the next record, or of the end of the valid records.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The running checksum at [`Scanner::offset`].
+    /// The chain at [`Scanner::offset`].
     pub(crate) fn chain(&self) -> u32 {
         self.chain
     }
 
-    /// The next record; `None` where the file ends or zeros follow. An error leaves the scanner before the bad record.
+    /// Reads the next record. `None`: the file ends, or zeros follow. An error leaves the scanner before the bad
+    /// record.
     pub(crate) fn next_record(&mut self) -> Result<Option<Record<'a>>, &'static str> {
         let rest = usize::try_from(self.offset)
             .ok()
@@ -92,9 +93,9 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The highest synced offset that any batch marker at or after `from` vouches for, if there is one.
+/// The highest synced offset in the batch markers at or after `from`. `None`: there is no marker.
 ///
-/// It looks at every multiple of 8, so it finds the markers behind a damaged record, whatever is damaged in it.
+/// It looks at every multiple of 8, so it also finds the markers after a damaged record.
 pub(crate) fn synced_beyond(bytes: &[u8], key: u32, from: u64) -> Option<u64> {
     let from = usize::try_from(from.next_multiple_of(8)).unwrap_or(usize::MAX);
     let mut best = None;

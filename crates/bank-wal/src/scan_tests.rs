@@ -101,7 +101,7 @@ fn markers_behind_a_damaged_record_are_found() {
         e.record(Kind::Entry, 0, 1, b"one");
         e.batch(120);
     });
-    bytes[64 + 24 + 4] ^= 0x40; // the entry's length
+    bytes[64 + 24 + 4] ^= 0x40; // The entry's length field.
     let mut scanner = scanner(&bytes);
     assert!(scanner.next_record().is_ok());
     assert!(scanner.next_record().is_err());

@@ -1,4 +1,4 @@
-//! One segment file: its name, and the few things that are done to it. Errors name the file and the offset.
+//! One segment file: its name and its operations. Errors name the file and the offset.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,7 +10,7 @@ use crate::options::Options;
 
 const SUFFIX: &str = ".segment";
 
-/// The file of segment `sequence` in `dir`.
+/// The path of segment `sequence` in `dir`.
 pub(crate) fn segment_path(dir: &Path, sequence: u32) -> PathBuf {
     dir.join(format!("{sequence:010}{SUFFIX}"))
 }
@@ -29,24 +29,24 @@ pub(crate) fn list_segments(dir: &Path) -> Result<Vec<u32>, OpenError> {
     Ok(found)
 }
 
-/// Makes created, renamed and removed names in `dir` durable.
+/// Makes created, renamed and removed file names in `dir` durable.
 pub(crate) fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(|e| explain(&e, "fsync", dir))
 }
 
-/// An open segment; reads and writes name their offset, so it can be shared between threads.
+/// An open segment file. Reads and writes take an offset, so threads can share it.
 #[derive(Debug)]
 pub(crate) struct SegmentFile {
     file: File,
     path: PathBuf,
     #[cfg(test)]
-    faults: std::sync::Arc<Faults>,
+    faults: std::sync::Arc<crate::faults::Faults>,
 }
 
 impl SegmentFile {
-    /// Creates the file; one that exists already is an error.
+    /// Creates the file. It is an error if the file exists.
     pub(crate) fn create(path: PathBuf, options: &Options) -> io::Result<SegmentFile> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         Self::wrap(file, "creating", path, options)
@@ -94,7 +94,7 @@ impl SegmentFile {
         })
     }
 
-    /// fdatasync. After an error nothing is known of any byte written since the last success.
+    /// Runs fdatasync. After an error the state on disk of every byte since the last success is unknown.
     pub(crate) fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
         self.faults.sync()?;
@@ -111,7 +111,7 @@ impl SegmentFile {
         })
     }
 
-    /// The first `limit` bytes, or fewer where the file is shorter.
+    /// Reads the first `limit` bytes, or all bytes if the file is shorter.
     pub(crate) fn read_up_to(&self, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(self.len()?.min(limit)).map_err(io::Error::other)?];
         self.read(&mut bytes, 0)?;
@@ -124,7 +124,8 @@ impl SegmentFile {
             .map_err(|e| explain(&e, format_args!("setting the length {len}"), &self.path))
     }
 
-    /// Reserves disk space from `from` to `to` and makes the file that long. `false`: this system cannot.
+    /// Reserves disk space from offset `from` to offset `to` and extends the file to `to`. `false`: the file system
+    /// cannot reserve.
     #[cfg(target_os = "linux")]
     pub(crate) fn reserve(&self, from: u64, to: u64) -> io::Result<bool> {
         use rustix::fs::{FallocateFlags, fallocate};
@@ -147,56 +148,9 @@ impl SegmentFile {
         }
     }
 
-    /// Reserves nothing: the file grows as it is written.
+    /// Reserves nothing, so the file grows as it is written.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn reserve(&self, _from: u64, _to: u64) -> io::Result<bool> {
         Ok(false)
-    }
-}
-
-/// Errors on demand, for tests: each counter is how many more calls succeed (0 means none, negative means all).
-#[cfg(test)]
-#[derive(Debug)]
-pub(crate) struct Faults {
-    pub(crate) writes: std::sync::atomic::AtomicI64,
-    pub(crate) syncs: std::sync::atomic::AtomicI64,
-    pub(crate) reserves: std::sync::atomic::AtomicI64,
-}
-
-#[cfg(test)]
-impl Default for Faults {
-    fn default() -> Self {
-        Faults {
-            writes: (-1).into(),
-            syncs: (-1).into(),
-            reserves: (-1).into(),
-        }
-    }
-}
-
-#[cfg(test)]
-impl Faults {
-    fn write(&self) -> io::Result<()> {
-        Self::count(&self.writes, io::ErrorKind::StorageFull, "injected: no space left")
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        Self::count(&self.syncs, io::ErrorKind::Other, "injected: input/output error")
-    }
-
-    fn reserve(&self) -> io::Result<()> {
-        Self::count(&self.reserves, io::ErrorKind::StorageFull, "injected: no space left")
-    }
-
-    fn count(left: &std::sync::atomic::AtomicI64, kind: io::ErrorKind, what: &str) -> io::Result<()> {
-        use std::sync::atomic::Ordering::SeqCst;
-        match left.load(SeqCst) {
-            0 => Err(io::Error::new(kind, what)),
-            left_now if left_now > 0 => {
-                left.store(left_now - 1, SeqCst);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
     }
 }

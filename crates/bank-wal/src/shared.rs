@@ -1,4 +1,5 @@
-//! What callers and the writer share: the bounded queue, and the view of the log that includes what is queued.
+//! The state that callers and the writer share: the bounded queue, and the view of the log that includes queued
+//! changes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -13,16 +14,16 @@ use crate::index::{EntryIndex, Place};
 use crate::recent::RecentEntries;
 use crate::segment::SegmentFile;
 
-/// How long a lazily put state may wait for company before it is written on its own. Also how long the
-/// writer stays half awake after its last batch, so that the next caller need not pay for a wake-up.
+/// How long a lazy state waits for a batch before it is written on its own. The writer also stays half awake for this
+/// time after its last batch. A lazy state in this time needs no wake-up.
 const LAZY_WRITE_DELAY: Duration = Duration::from_millis(50);
-/// How often a failed reservation ahead of need is tried again.
+/// The pause before a failed reservation is tried again.
 const RESERVE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Called once, with the fate of one operation.
+/// The callback of one operation. It is called once, with the result.
 pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
-/// A change, in the order of the callers.
+/// A change of the log.
 pub(crate) enum Change {
     Append(Vec<(u64, Bytes)>),
     State(u8, Bytes),
@@ -31,7 +32,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Space that the change takes in the file and, roughly, in memory, bytes.
+    /// The bytes that the change takes in the file, and about as many in memory.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Change::Append(entries) => entries.iter().map(|(_, payload)| record_bytes(payload.len())).sum(),
@@ -42,51 +43,53 @@ impl Change {
     }
 }
 
-/// A change on its way to the disk.
+/// A change that is queued to be written.
 pub(crate) struct Operation {
-    /// Rises by one with each operation.
+    /// The number of the operation. It rises by one with each operation.
     pub(crate) number: u64,
     pub(crate) bytes: usize,
     pub(crate) change: Change,
     pub(crate) done: Done,
 }
 
-/// What the writer is to do next.
+/// The next task of the writer.
 pub(crate) enum Task {
-    /// Write these; sync and acknowledge if there are operations, lazy states alone are only written.
+    /// Write the operations and the lazy states. Sync and acknowledge only if there are operations.
     Write {
         operations: Vec<Operation>,
         lazy: BTreeMap<u8, Bytes>,
     },
     /// Try again to reserve space.
     Reserve,
-    /// Nothing is queued and nothing more will come.
+    /// Close the log. Nothing is queued, and nothing more will be queued.
     Close,
 }
 
-/// The log as callers see it: everything that was accepted, synced or not.
+/// The log as callers see it. It includes every accepted change, synced or not.
 pub(crate) struct View {
     pub(crate) index: EntryIndex,
     pub(crate) recent: RecentEntries,
     pub(crate) slots: BTreeMap<u8, Bytes>,
     pub(crate) segments: BTreeMap<u32, Arc<SegmentFile>>,
     queue: VecDeque<Operation>,
-    /// Queued, or being written right now.
+    /// The bytes of operations that are queued or being written.
     bytes_in_flight: usize,
     lazy: BTreeMap<u8, Bytes>,
     failure: Option<Failure>,
     closing: bool,
     last_number: u64,
-    /// The writer sleeps until it is called.
+    /// Whether the writer sleeps and needs a wake-up for a lazy state.
     asleep: bool,
-    /// The last attempt to reserve space ahead of need failed.
+    /// Whether the last attempt to reserve space failed because the disk is full.
     pub(crate) space_low: bool,
 }
 
-/// The view behind its lock, and the two things that are waited for.
+/// The view with its lock and its conditions.
 pub(crate) struct Shared {
     view: Mutex<View>,
+    /// Signals work to the writer.
     work: Condvar,
+    /// Signals room in the queue to callers.
     room: Condvar,
     queue_bytes_max: usize,
     batch_bytes_max: usize,
@@ -122,13 +125,13 @@ impl Shared {
         }
     }
 
-    /// No code panics while it holds the lock, so a poisoned lock still guards a whole view.
+    /// Locks the view. No code panics under the lock, so the view is consistent even if the lock is poisoned.
     pub(crate) fn lock(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks the change against the view, applies it there and queues it. Blocks while the queue is full.
-    /// An error means that nothing happened, and `done` is never called.
+    /// Checks a change, applies it to the view and queues it. Blocks while the queue is full. After an error nothing
+    /// has changed, and `done` is never called.
     pub(crate) fn submit(&self, change: Change, done: Done) -> io::Result<()> {
         let bytes = change.bytes();
         if bytes > self.queue_bytes_max {
@@ -159,7 +162,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Takes a state value that rides along with the next batch.
+    /// Accepts a state value that is written with the next batch.
     pub(crate) fn submit_lazily(&self, slot: u8, value: Bytes) -> io::Result<()> {
         let mut view = self.lock();
         view.check_accepts()?;
@@ -171,7 +174,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits for work. Called by the writer only.
+    /// Waits for the next task. Only the writer calls this.
     pub(crate) fn next_task(&self) -> Task {
         let mut view = self.lock();
         let mut patience = Some(LAZY_WRITE_DELAY);
@@ -214,11 +217,11 @@ impl Shared {
         }
     }
 
-    /// The operations are on disk at `places`: lets them be read from there, and makes room.
+    /// Records that the operations are synced at `places`, and makes room in the queue.
     pub(crate) fn publish(&self, operations: &[Operation], places: &[(u64, u64, Place)]) {
         let mut view = self.lock();
         for &(number, index, place) in places {
-            // An entry that was truncated meanwhile, or replaced, is not the one in memory any more.
+            // The entry may have been truncated or replaced meanwhile. Only the same entry gets the place.
             if view.recent.is_from(index, number) {
                 view.index.set_place(index, place);
             }
@@ -231,7 +234,8 @@ impl Shared {
         self.room.notify_all();
     }
 
-    /// The oldest segment that the entries on disk need, if no queued change makes that uncertain; `newest` is the writer's own.
+    /// The oldest segment that the entries need. `newest` is the active segment. `None`: a queued truncation or purge
+    /// is not yet written, so the answer is uncertain.
     pub(crate) fn oldest_needed(&self, newest: u32) -> Option<u32> {
         let view = self.lock();
         if view
@@ -249,14 +253,14 @@ impl Shared {
         )
     }
 
-    /// Lets nothing more in; what is queued is still written.
+    /// Refuses further changes. Queued changes are still written.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.work.notify_all();
         self.room.notify_all();
     }
 
-    /// Stops for good: every waiting and later caller gets this failure. Returns what was queued.
+    /// Stops the log. Every waiting and later caller gets this failure. Returns the queued operations.
     pub(crate) fn fail(&self, failure: &Failure) -> Vec<Operation> {
         let mut view = self.lock();
         view.failure.get_or_insert_with(|| failure.clone());
@@ -285,7 +289,7 @@ impl View {
         }
     }
 
-    /// Applies a change to the view, or refuses it and leaves the view as it was.
+    /// Applies a change to the view. After an error the view is unchanged.
     fn apply(&mut self, change: &Change, number: u64) -> Result<(), String> {
         match change {
             Change::Append(entries) => {
@@ -318,8 +322,8 @@ impl View {
         Ok(())
     }
 
-    /// The next operations, at least one, up to `bytes_max`; with the lazy states if these are all there are, because
-    /// a lazy state is never written before an operation that came earlier.
+    /// Takes the next operations, at least one, up to `bytes_max`. Takes the lazy states only if no operation is left,
+    /// because a lazy state must not be written before an earlier operation.
     fn take_batch(&mut self, bytes_max: usize) -> Task {
         let mut bytes = 0;
         let mut count = 0;

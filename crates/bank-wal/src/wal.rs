@@ -1,4 +1,4 @@
-//! What callers see: open, change, read, close.
+//! The public type of the log: open, change, read, close.
 
 use std::io;
 use std::ops::Range;
@@ -13,53 +13,58 @@ use crate::format::{PAYLOAD_BYTES_MAX, RECORD_HEADER_BYTES, RecordHeader, record
 use crate::index::Place;
 use crate::lock::DirectoryLock;
 use crate::options::Options;
-use crate::recovery::{Recovery, recover};
+use crate::recovered_log::RecoveredLog;
+use crate::recovery::recover;
 use crate::segment::SegmentFile;
 use crate::shared::{Change, Shared};
 use crate::writer::{Writer, Written};
 
-/// The largest value of a state slot, bytes: every new segment repeats all of them.
+/// The largest value of a state slot, in bytes. It is small because each new segment repeats all slots.
 const STATE_BYTES_MAX: usize = 64 << 10;
-/// Neighbouring entries are read from a file in pieces of at most about this, bytes.
+/// The approximate limit for reading neighbouring entries with one call, in bytes.
 const READ_BYTES_MAX: usize = 1 << 20;
 
-/// Which entries a journal holds.
+/// The indexes of the entries in a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// The index up to which (inclusive) entries were purged last, and the caller's note.
+    /// The index of the last purge, which is inclusive, and the caller's note. `None`: nothing was purged.
     pub purged: Option<(u64, Bytes)>,
-    /// The first entry held; `None` if there is none.
+    /// The index of the first entry. `None`: the log has no entries.
     pub first_index: Option<u64>,
-    /// The last entry held; `None` if there is none (the purged index is not counted).
+    /// The index of the last entry. `None`: the log has no entries. A purged entry does not count.
     pub last_index: Option<u64>,
-    /// The index that the next appended entry must have; `None` if any will do: nothing was appended or purged yet.
+    /// The index that the next appended entry must have. `None`: any index is allowed, because nothing was appended or
+    /// purged yet.
     pub next_index: Option<u64>,
 }
 
-/// What [`Wal::open`] found.
+/// The result of recovery in [`Wal::open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// There was no journal, and a new one was made.
+    /// Whether there was no log and a new one was created.
     pub created: bool,
-    /// Bytes of a write that was never synced, hence never acknowledged, and was dropped.
+    /// The number of bytes of a torn tail that were dropped. They were never synced, and so never acknowledged.
     pub dropped_bytes: u64,
-    /// Segment files in use.
+    /// The number of segment files in use.
     pub segments: usize,
 }
 
-/// An open write-ahead log. Share it by `Arc`; every method takes `&self`.
+/// An open write-ahead log. All methods take `&self`, so an `Arc` shares it between threads.
 ///
-/// Changes take effect for readers at once, in the order of the calls, and reach the disk in that same order. `done`
-/// is called exactly once, on the writer's thread, after the fdatasync that covers the change or with the error that
-/// prevents it. It must be quick, must not panic (that stops the journal), and must not call a method of the journal that can block (`append`, `put_state`,
-/// `truncate_after`, `purge_to`, `close`): the queue is emptied by the same thread.
+/// # Order and durability
+/// Readers see a change at once. Changes reach the disk in the order of the calls. The callback `done` is called
+/// exactly once, on the writer's thread, after the fdatasync that covers the change, or with the error that prevents
+/// it. The callback must be quick. It must not panic, because a panic stops the log. It must not call a method that can
+/// block (`append`, `put_state`, `truncate_after`, `purge_to`, `close`), because the same thread empties the queue.
 ///
-/// A method that returns an error has changed nothing, and drops `done` without calling it:
-/// [`io::ErrorKind::InvalidInput`] means that the call makes no sense (the journal goes on), any other kind that the
-/// journal has stopped. The first I/O error is final: nothing is retried, every pending and later change gets
-/// that error, reads go on, and only a new [`Wal::open`] can tell what is on disk.
+/// # Errors
+/// A method that returns an error has changed nothing, and drops `done` without calling it.
+/// [`io::ErrorKind::InvalidInput`] means that the call is invalid, and the log continues. Any other kind means that the
+/// log has stopped. The first I/O error is final: nothing is retried, and every pending and later change gets that
+/// error. Reads continue. Only a new [`Wal::open`] can find out what is on disk.
 ///
+/// # Blocking
 /// A full queue ([`Options::queue_bytes`]) blocks the caller until the disk has caught up.
 pub struct Wal {
     shared: Arc<Shared>,
@@ -69,15 +74,18 @@ pub struct Wal {
 }
 
 impl Wal {
-    /// Recovers the journal in `dir`, or creates one (and `dir`) if there is none. Blocks until it is durable, locked
-    /// against others and has space reserved: up to some hundred milliseconds.
+    /// Recovers the log in `dir`, or creates the log and `dir` if there is none. Blocks until the log is locked and
+    /// durable and has space reserved, which takes up to some hundred milliseconds.
     ///
-    /// `stamp` says whose journal this is (bank and replica); one of another owner is refused.
+    /// `stamp` identifies the owner of the log. A log of another owner is refused.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
     pub fn open(dir: &Path, stamp: [u8; 16], options: Options) -> Result<Wal, OpenError> {
         options.validate()?;
         std::fs::create_dir_all(dir).map_err(OpenError::io("creating", dir))?;
         let lock = DirectoryLock::acquire(dir)?;
-        let Recovery {
+        let RecoveredLog {
             index,
             slots,
             segments,
@@ -118,11 +126,15 @@ impl Wal {
         })
     }
 
-    /// Appends entries, whose indexes must be consecutive and follow [`Bounds::next_index`]. They can be read as soon
-    /// as this returns; `done` is called once they are on disk. A payload is at most 64 MiB.
+    /// Appends entries. Their indexes must be consecutive and begin at [`Bounds::next_index`]. The entries can be read
+    /// as soon as this returns. `done` is called after they are synced. A payload has at most 64 MiB.
     ///
-    /// Payloads stay in memory until synced, and longer as long as they are recent: a `Bytes` that is a small part of a large
-    /// buffer keeps all of it alive, so copy such ones first.
+    /// Payloads stay in memory until they are synced, and longer while they are recent. A `Bytes` that is a small part
+    /// of a large buffer keeps the whole buffer in memory, so copy such a payload first.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if an index does not follow or a payload is too large; any other kind if the log
+    /// has stopped.
     pub fn append(
         &self,
         entries: Vec<(u64, Bytes)>,
@@ -134,7 +146,10 @@ impl Wal {
         self.shared.submit(Change::Append(entries), Box::new(done))
     }
 
-    /// Sets state slot `slot`, durably before `done` is called. A value is at most 64 KiB.
+    /// Sets state slot `slot`. `done` is called after the value is synced. A value has at most 64 KiB.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if the value is too large; any other kind if the log has stopped.
     pub fn put_state(
         &self,
         slot: u8,
@@ -145,16 +160,22 @@ impl Wal {
         self.shared.submit(Change::State(slot, value), Box::new(done))
     }
 
-    /// Sets state slot `slot` without asking for a sync: the value is written with the next batch, or on its own some
-    /// 50 ms later or at close, and may be lost by a crash, in which case an earlier value comes back. Never waits for
-    /// the disk. A value is at most 64 KiB.
+    /// Sets state slot `slot` without a sync. The value is written with the next batch, or on its own about 50 ms
+    /// later, or at close. After a crash an earlier value may come back. This never waits for the disk. A value has at
+    /// most 64 KiB.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if the value is too large; any other kind if the log has stopped.
     pub fn put_state_lazily(&self, slot: u8, value: Bytes) -> io::Result<()> {
         check_len(&value, STATE_BYTES_MAX, format_args!("state slot {slot}"))?;
         self.shared.submit_lazily(slot, value)
     }
 
-    /// Drops every entry after `index` (`None`: every entry held). The next entry is then `index + 1`. Dropping below
-    /// what was purged is an error; where there is nothing to drop, nothing happens, but `done` still waits for its turn.
+    /// Drops every entry after `index` (`None`: every entry). The next entry is then `index + 1`. If there is nothing
+    /// to drop, `done` is still called in its turn.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if `index` is below the purged index; any other kind if the log has stopped.
     pub fn truncate_after(
         &self,
         index: Option<u64>,
@@ -163,9 +184,13 @@ impl Wal {
         self.shared.submit(Change::Truncate(index), Box::new(done))
     }
 
-    /// Drops every entry up to and including `index` and remembers `note` (at most 64 KiB) with it. `index` may lie beyond
-    /// the last entry: the journal is then empty, and continues at `index + 1`. An index below an earlier purge is an
-    /// error; the same index again replaces the note. Files that hold purged entries only are deleted some time after.
+    /// Drops every entry up to and including `index`, and stores `note` (at most 64 KiB) with the index. `index` may be
+    /// beyond the last entry. The log is then empty and continues at `index + 1`. A purge at the same index replaces
+    /// the note. Files that hold only purged entries are deleted later.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if `index` is below an earlier purge or the note is too large; any other kind if
+    /// the log has stopped.
     pub fn purge_to(
         &self,
         index: u64,
@@ -176,9 +201,12 @@ impl Wal {
         self.shared.submit(Change::Purge(index, note), Box::new(done))
     }
 
-    /// The entries of `range` that are held, in order, without a gap: as many as fit into `max_bytes` of payload, but at least one if
-    /// there is one. Recent entries come from memory, older ones from the files, verified; damage there is an
-    /// [`io::ErrorKind::InvalidData`] error that names file and offset. May block on the disk.
+    /// Reads the entries of `range` that the log has, in order and without a gap. Returns as many as fit into
+    /// `max_bytes` of payload, but at least one if there is one. Recent entries come from memory. Older entries come
+    /// from the files and are verified, which can block on the disk.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`], with file and offset, if a file is damaged; another kind if it cannot be read.
     pub fn read(&self, range: Range<u64>, max_bytes: usize) -> io::Result<Vec<(u64, Bytes)>> {
         let mut found = Vec::new();
         for piece in self.locate(range, max_bytes)? {
@@ -195,7 +223,7 @@ impl Wal {
         self.shared.lock().slots.get(&slot).cloned()
     }
 
-    /// Which entries there are, synced or not.
+    /// The indexes of the entries, synced or not.
     pub fn bounds(&self) -> Bounds {
         let view = self.shared.lock();
         let range = view.index.range();
@@ -207,29 +235,33 @@ impl Wal {
         }
     }
 
-    /// The error that stopped the journal, if it has stopped.
+    /// The error that stopped the log, if the log has stopped.
     pub fn failure(&self) -> Option<String> {
         self.shared.lock().failure().map(Failure::message)
     }
 
-    /// Whether space could not be reserved ahead of need the last time that was tried (it is tried again every second): the disk is
-    /// full, or nearly so, and new work is better refused. A write that then finds no space stops the journal.
+    /// Whether the last reservation of space failed because the disk is full. The reservation is tried again every
+    /// second. The caller should refuse new work meanwhile, because a write without space stops the log.
     pub fn is_space_low(&self) -> bool {
         self.shared.lock().space_low
     }
 
-    /// What the open found.
+    /// The result of recovery.
     pub fn recovered(&self) -> Recovered {
         self.recovered
     }
 
-    /// Writes and syncs what is queued, marks the journal as cleanly closed, gives reserved space back and unlocks
-    /// the directory. Blocks until that is done. Later changes are errors; reads go on. A second call does nothing.
-    /// Dropping the journal does the same, and loses the error.
+    /// Writes and syncs the queued changes, marks the log as cleanly closed, gives reserved space back and unlocks the
+    /// directory. Blocks until that is done. Later changes fail, and reads continue. A second call does nothing.
+    /// Dropping the log does the same, but loses the error.
+    ///
+    /// # Errors
+    /// The error that stopped the log, or an error of the close itself.
     pub fn close(&self) -> io::Result<()> {
         self.shared.close();
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // An acknowledgement that holds the last reference runs on the writer's own thread, which cannot wait for itself.
+        // A callback may hold the last reference and then runs this on the writer's thread. A thread cannot join
+        // itself.
         let thread = thread.filter(|thread| thread.thread().id() != std::thread::current().id());
         match thread.map(JoinHandle::join) {
             None => Ok(()),
@@ -238,7 +270,8 @@ impl Wal {
         }
     }
 
-    /// Decides, under the lock, where each entry comes from. Files that are deleted meanwhile stay readable.
+    /// Finds out, under the lock, where each entry is. A segment that is deleted afterwards stays readable through its
+    /// open file.
     fn locate(&self, range: Range<u64>, max_bytes: usize) -> io::Result<Vec<Piece>> {
         let view = self.shared.lock();
         let held = view.index.range();
@@ -271,7 +304,7 @@ impl Wal {
         Ok(pieces)
     }
 
-    /// Reads neighbouring entries at once, and verifies each.
+    /// Reads neighbouring entries with one call, and verifies each.
     fn read_file(
         &self,
         file: &SegmentFile,
@@ -323,7 +356,7 @@ impl std::fmt::Debug for Wal {
     }
 }
 
-/// Where some consecutive entries come from.
+/// The source of one or more consecutive entries.
 enum Piece {
     InMemory(u64, Bytes),
     InFile {
@@ -333,7 +366,7 @@ enum Piece {
     },
 }
 
-/// Whether `place` follows closely enough to be read together with `places`.
+/// Whether `place` is close enough after `places` to be read with the same call.
 fn is_near(places: &[Place], place: Place) -> bool {
     let (Some(first), Some(last)) = (places.first(), places.last()) else {
         return false;

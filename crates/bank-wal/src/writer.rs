@@ -1,7 +1,8 @@
-//! The one thread that writes: it drains the queue, writes once, syncs once, then acknowledges.
+//! The writer thread. It takes a batch from the queue, writes it once, syncs once, and then acknowledges each
+//! operation.
 //!
-//! Any error is final. An fsync that failed is never tried again, since the kernel may have dropped the
-//! pages and marked them clean; every operation in flight and every later one gets the error.
+//! Any error is final. A failed fsync is never repeated, because the kernel may have dropped the pages and marked them
+//! clean. Every operation in flight and every later operation gets the error.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,11 +22,11 @@ use crate::options::Options;
 use crate::segment::{SegmentFile, segment_path, sync_directory};
 use crate::shared::{Change, Operation, Shared, Task};
 
-/// A buffer that grew beyond this for one large batch is given back, bytes.
+/// A buffer that a large batch has extended beyond this size is released, in bytes.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
 
-/// What the records written so far say, without the entries: the head of the next segment repeats it, so that
-/// older segments can go.
+/// The state that the written records describe, without the entries. The head of each new segment repeats it, so that
+/// older segments can be deleted.
 pub(crate) struct Written {
     pub(crate) slots: BTreeMap<u8, Bytes>,
     pub(crate) purged: Option<(u64, Bytes)>,
@@ -40,19 +41,19 @@ pub(crate) struct Writer {
     pub(crate) active: ActiveSegment,
     pub(crate) anchor: Anchor,
     pub(crate) written: Written,
-    /// How far the active segment is synced.
+    /// The place up to which the active segment is synced.
     pub(crate) synced: SyncedMark,
-    /// A purge is on disk, and older segments may be superfluous.
+    /// Whether a purge was written since segments were last deleted.
     pub(crate) purged: bool,
     pub(crate) buffer: Vec<u8>,
-    /// Held until the thread ends, whatever happens to the journal.
+    /// Held until the thread ends, even if the log is dropped before.
     pub(crate) _lock: DirectoryLock,
 }
 
-/// Makes sure that no caller waits for a writer that is gone, should it ever panic.
-struct Farewell(Arc<Shared>);
+/// Fails the log if the writer panics, so that no caller waits for it without end.
+struct PanicGuard(Arc<Shared>);
 
-impl Drop for Farewell {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let failure = Failure::new(&io::Error::other("its writer panicked"));
@@ -62,9 +63,9 @@ impl Drop for Farewell {
 }
 
 impl Writer {
-    /// Runs until the journal is closed or fails.
+    /// Runs until the log is closed or fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let _farewell = Farewell(self.shared.clone());
+        let _guard = PanicGuard(self.shared.clone());
         loop {
             let (operations, outcome) = match self.shared.next_task() {
                 Task::Write { operations, lazy } => self.commit(operations, &lazy),
@@ -86,12 +87,13 @@ impl Writer {
         }
     }
 
-    /// Writes, syncs and acknowledges. Returns what was not acknowledged, with the error, or nothing and whether to go on.
+    /// Writes, syncs and acknowledges a batch. Returns the operations that were not acknowledged, and the error or
+    /// whether to go on.
     fn commit(&mut self, operations: Vec<Operation>, lazy: &BTreeMap<u8, Bytes>) -> (Vec<Operation>, io::Result<bool>) {
         if let Err(error) = self.make_durable(&operations, lazy) {
             return (operations, Err(error));
         }
-        // Every one of them is on disk, so every one hears it, even if one panics.
+        // All operations are synced, so each is acknowledged even if another acknowledgement panics.
         let mut all_well = true;
         for operation in operations {
             all_well &= answer(operation, Ok(()));
@@ -113,7 +115,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One batch, one write. Returns operation number, index and place of each entry.
+    /// Writes a batch with one write call. Returns the operation number, index and place of each entry.
     fn write(&mut self, operations: &[Operation], lazy: &BTreeMap<u8, Bytes>) -> io::Result<Vec<(u64, u64, Place)>> {
         let sequence = self.active.sequence;
         let key = segment_key(&self.stamp, sequence);
@@ -164,7 +166,7 @@ impl Writer {
         Ok(())
     }
 
-    /// What can wait until the callers have their answer.
+    /// Does the work that can wait until after the acknowledgements.
     fn tidy(&mut self) -> io::Result<bool> {
         if self.active.tail >= self.options.segment_bytes {
             self.rotate()?;
@@ -175,7 +177,7 @@ impl Writer {
         self.reserve_ahead()
     }
 
-    /// Starts the next segment. The anchor names it before anything is acknowledged from it.
+    /// Starts the next segment. The anchor names the segment before any record in it is acknowledged.
     fn rotate(&mut self) -> io::Result<()> {
         if self.synced != self.active.mark() {
             self.sync()?;
@@ -210,11 +212,11 @@ impl Writer {
         full.file.set_len(full.tail)
     }
 
-    /// Deletes the segments that hold nothing but purged entries. The anchor forgets them first.
+    /// Deletes the segments that hold only purged entries. The anchor stops naming them first.
     fn delete_superfluous(&mut self) -> io::Result<()> {
         if self.written.purged.is_none() {
-            // Older segments may hold nothing but truncated entries; a journal without its first segment and without a
-            // purge is what a lost file looks like, though, so they stay.
+            // Without a purge no segment is deleted, even if it holds only truncated entries. A log without its first
+            // segment and without a purge would look like a lost file.
             self.purged = false;
             return Ok(());
         }
@@ -239,7 +241,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Reserves the next step before it is needed. A full disk is no failure yet: it is noted, and tried again.
+    /// Reserves the next step of space before it is needed. A full disk is not an error here. It is recorded, and the
+    /// reservation is tried again later.
     fn reserve_ahead(&mut self) -> io::Result<bool> {
         let step = u64::from(self.active.reserve_step);
         let wanted = (self.active.tail + step / 2).min(self.options.segment_bytes);
@@ -261,7 +264,7 @@ impl Writer {
         Ok(true)
     }
 
-    /// A clean close: all is synced, the anchor knows the very end, the reserved space is given back.
+    /// Closes the log cleanly: syncs everything, stores the end in the anchor, and gives reserved space back.
     fn finish(&mut self) -> io::Result<bool> {
         self.sync()?;
         let first = self.anchor.state().first;
@@ -301,11 +304,11 @@ impl Written {
         }
     }
 
-    /// The records at the head of a new segment; returns the chain behind them.
+    /// Encodes the records at the head of a new segment. Returns the chain after them.
     fn encode_head(&self, out: &mut Vec<u8>, header: &SegmentHeader) -> u32 {
         let key = segment_key(&header.stamp, header.sequence);
         let mut encoder = Encoder::new(out, key, SEGMENT_HEADER_BYTES, header.chain());
-        // 0: these records are part of creating the file, which nobody relies upon before it is synced.
+        // The synced offset is 0, because these records are synced together with the new file.
         encoder.batch(0);
         if let Some((index, note)) = &self.purged {
             encoder.record(Kind::Purge, 0, *index, note);
@@ -323,7 +326,7 @@ fn refuse(operations: Vec<Operation>, failure: &Failure) {
     }
 }
 
-/// Tells the caller. `false`: the acknowledgement panicked.
+/// Calls the callback of an operation. `false`: the callback panicked.
 fn answer(operation: Operation, outcome: io::Result<()>) -> bool {
     catch_unwind(AssertUnwindSafe(|| (operation.done)(outcome))).is_ok()
 }

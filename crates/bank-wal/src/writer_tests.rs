@@ -1,4 +1,4 @@
-//! What callers see when the disk fails.
+//! Tests of the writer with a failing disk and with a full queue.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io;
@@ -33,7 +33,7 @@ fn sync_append(wal: &Wal, index: u64, len: usize) -> io::Result<()> {
     append(wal, index, len)?.recv().unwrap()
 }
 
-/// Makes the writer stand still, so that further changes wait in the queue, until something is sent.
+/// Holds the writer, so that further changes wait in the queue. Sending a message on the returned channel releases it.
 fn hold(wal: &Wal) -> Sender<()> {
     let (holding, held) = channel();
     let (release, released) = channel();
@@ -46,7 +46,7 @@ fn hold(wal: &Wal) -> Sender<()> {
     release
 }
 
-/// After its failure the journal refuses everything, and says why each time; reads go on.
+/// Asserts that a stopped log refuses every change with the same reason, and that reads continue.
 fn assert_stopped(wal: &Wal, kind: io::ErrorKind, what: &str) {
     let next = wal.bounds().next_index.unwrap();
     let errors = [
@@ -85,7 +85,7 @@ fn a_failed_fsync_is_final_and_never_tried_again() {
     assert!(error.to_string().contains("injected: input/output error"), "{error}");
     faults.syncs.store(-1, SeqCst);
     assert_stopped(&wal, io::ErrorKind::Other, "injected: input/output error");
-    // Entry 1 was written and not acknowledged: it may be there or not, entry 0 must be.
+    // Entry 0 must be there. Entry 1 was written but not acknowledged, so it may be there or not.
     assert!((1..=2).contains(&reopened_entries(dir.path())));
 }
 
@@ -219,7 +219,7 @@ fn files_are_deleted_only_for_a_purge_that_is_on_disk() {
     for index in 0..5 {
         sync_append(&wal, index, 4096).unwrap();
     }
-    // Both purges wait; the first one gets to the disk, the second one does not.
+    // Both purges wait. The first reaches the disk, and the second does not.
     let release = hold(&wal);
     let (done, outcome) = channel();
     wal.purge_to(0, Bytes::new(), move |result| done.send(result).unwrap())

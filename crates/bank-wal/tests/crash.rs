@@ -1,4 +1,4 @@
-//! A write that was never acknowledged may be torn in any way: it goes, and nothing else does.
+//! Tests torn tails: a write that was never acknowledged is dropped however it is torn, and nothing else is dropped.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -10,7 +10,7 @@ use support::{
     Content, Sync, copy, entries, killed, killed_after, open, open_copy, segment_files, small, temp_in_memory,
 };
 
-/// The files after the last sync that counts, and those with one more batch, which nobody was told of.
+/// The log after its last acknowledged batch, and its newest segment with one further batch that was not acknowledged.
 struct Torn {
     before: tempfile::TempDir,
     expected: Content,
@@ -37,7 +37,7 @@ impl Torn {
         }
     }
 
-    /// The bytes that only the unacknowledged batch has.
+    /// The range of bytes of the unacknowledged batch.
     fn batch(&self) -> std::ops::Range<usize> {
         let start = (0..self.synced.len())
             .find(|&at| self.synced[at] != self.written[at])
@@ -46,8 +46,8 @@ impl Torn {
         start..self.written.iter().rposition(|&byte| byte != 0).unwrap() + 1
     }
 
-    /// Opens the journal with `bytes` as its newest segment: what was acknowledged is there, in front of whole entries only.
-    /// Then goes on, and opens it again: nothing of the torn batch comes back.
+    /// Opens the log with `bytes` as its newest segment. Every acknowledged entry must be there, and further entries
+    /// only whole. Then appends and opens the log again. No part of the torn batch may come back.
     fn check(&self, bytes: &[u8]) {
         let dir = copy(self.before.path());
         fs::write(segment_files(dir.path()).pop().unwrap(), bytes).unwrap();
@@ -101,7 +101,7 @@ fn a_rotation_that_did_not_finish_is_undone() {
     wal.close().unwrap();
     let files = segment_files(dir.path());
     assert_eq!(files.len(), 2);
-    // The older anchor does not know the new segment; in one case not even its header is whole.
+    // The older anchor does not name the new segment. In one case the segment's header is incomplete.
     let next = before.path().join(files[1].file_name().unwrap());
     for bytes in [fs::read(&files[1]).unwrap(), vec![0; 4096], b"PBK".to_vec()] {
         let dir = copy(before.path());

@@ -1,4 +1,5 @@
-//! A journal that was damaged after its records were acknowledged refuses to open, or opens with every one of them.
+//! Tests damage: a log that was damaged after its records were acknowledged either refuses to open, or opens with all
+//! of them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -14,7 +15,7 @@ use support::{
     temp_in_memory,
 };
 
-/// A directory's files, to be put back before each experiment.
+/// The files of a log, which are restored before each experiment.
 struct Image {
     dir: tempfile::TempDir,
     files: Vec<(PathBuf, Vec<u8>)>,
@@ -22,7 +23,7 @@ struct Image {
 }
 
 impl Image {
-    /// Three segments, with every kind of record, as a clean close or a killed process leaves them.
+    /// Makes a log of three segments with every kind of record, as a clean close or a killed process leaves it.
     fn new(clean: bool) -> Image {
         let source = temp_in_memory();
         let wal = open(&source, small());
@@ -57,13 +58,13 @@ impl Image {
         }
     }
 
-    /// The bytes of the newest segment up to its last record.
+    /// The end of the last record in the newest segment.
     fn newest_end(&self) -> usize {
         let (_, newest) = &self.files[self.files.len() - 2];
         newest.iter().rposition(|&byte| byte != 0).unwrap() + 1
     }
 
-    /// Runs `check` with each file replaced by each of its `variants`, and the outcome of opening that.
+    /// Replaces each file by each of its `variants`, opens the log, and passes the outcome to `check`.
     fn each_variant(
         &self,
         variants: impl Fn(usize, &[u8]) -> Vec<(usize, Vec<u8>)>,
@@ -89,7 +90,8 @@ impl Image {
 }
 
 fn flips(bytes: &[u8], ends: usize) -> Vec<(usize, Vec<u8>)> {
-    // The large payloads are alike all through: every byte of the small records, every 61st of the others.
+    // The bytes of a large payload are all equal. So every byte of the small records is taken, and every 61st of the
+    // others.
     let picked =
         (0..bytes.len().min(ends)).filter(|at| at % 61 == 0 || bytes[at.saturating_sub(40)..*at] != [bytes[*at]; 40]);
     picked
@@ -142,7 +144,7 @@ fn no_cut_file_loses_an_acknowledged_record() {
     }
 }
 
-/// After a power cut the hint may be lost: then the last batch is all that damage may take, and only from its first byte on.
+/// A power cut may lose the hint. Damage may then drop only the last batch, and only if it is in that batch.
 #[test]
 fn without_the_hint_only_the_last_batch_can_be_taken_for_a_torn_one() {
     let mut image = Image::new(false);
@@ -237,7 +239,7 @@ fn a_copied_directory_is_refused_unless_accepted() {
     let dir = temp();
     open(&dir, small()).sync_append(entries(0..3));
     if fs::metadata(dir.path().join("ANCHOR")).unwrap().created().is_err() {
-        return; // without birth times a copy cannot be told
+        return; // Without birth times a copy cannot be detected.
     }
     let copied = copy(dir.path());
     let error = Wal::open(copied.path(), STAMP, small()).unwrap_err();
@@ -355,7 +357,8 @@ enum Damage {
 
 #[test]
 fn a_segment_of_another_history_is_noticed() {
-    // The same owner, the same lengths, other payloads: every checksum is right, only the links are not.
+    // The other log has the same owner, the same lengths and other payloads. Every checksum is valid, but the links are
+    // not.
     let history = |text: &'static [u8]| {
         let dir = temp();
         let wal = open(&dir, small());

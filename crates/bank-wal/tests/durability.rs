@@ -1,4 +1,4 @@
-//! What was acknowledged is there after a reopen, with the truncations and purges that were acknowledged.
+//! Tests that acknowledged entries, truncations and purges are there after a reopen.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! A write that the operating system really refuses: the process may not make a file larger than 32 KiB.
+//! Tests a write that the operating system refuses, because the process may not make a file larger than 32 KiB.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! Random changes, reads, clean reopens and kills, against a plain list.
+//! Compares a log with a plain list under random changes, reads, clean reopens and kills.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -22,11 +22,11 @@ enum Step {
     LazyState {
         slot: u8,
     },
-    /// How many of the held entries stay.
+    /// Truncates to this number of entries.
     Truncate {
         keep: prop::sample::Index,
     },
-    /// How far behind the first held entry, perhaps beyond the end.
+    /// Purges this far after the first entry, perhaps beyond the end.
     Purge {
         by: u64,
     },
@@ -52,14 +52,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the journal must say.
+/// The expected content of the log.
 #[derive(Default)]
 struct Model {
     purged: Option<(u64, Bytes)>,
     entries: Vec<(u64, Bytes)>,
     next: u64,
     states: BTreeMap<u8, Bytes>,
-    /// Values that a crash may leave in the lazily put slots.
+    /// Values that a crash may leave in the lazy slots.
     perhaps: Vec<(u8, Option<Bytes>)>,
     written: u64,
 }
@@ -99,7 +99,7 @@ impl Model {
             Step::Truncate { keep } => {
                 let keep = keep.index(self.entries.len() + 1);
                 let next = self.first() + keep as u64;
-                // Index 0 has nothing before it: then, "all" is the only way to say it.
+                // There is no index before 0, so only `None` can drop entry 0.
                 wal.truncate_after(next.checked_sub(1), Result::unwrap).unwrap();
                 self.entries.truncate(keep);
                 self.next = next;
@@ -135,7 +135,7 @@ impl Model {
         assert_eq!(content.states, self.states);
     }
 
-    /// After a crash each lazily put slot has its newest value or one that it had since the last sync.
+    /// Adopts the lazy slots after a crash. Each has its newest value or one that it had since the last sync.
     fn settle(&mut self, wal: &Wal) {
         for slot in 4..6 {
             let found = wal.state(slot);
@@ -155,7 +155,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_journal_says_what_the_list_says(
+    fn the_log_has_the_same_content_as_the_list(
         steps in proptest::collection::vec(step(), 1..80),
         reserve_bytes in prop_oneof![Just(0u32), Just(4096)],
         cache_bytes in 0..3000usize,
@@ -164,7 +164,7 @@ proptest! {
         let mut dir = temp_in_memory();
         let mut wal = Wal::open(dir.path(), STAMP, options.clone()).unwrap();
         let mut model = Model::default();
-        // The first append of an empty journal may have any index: the model starts at 0.
+        // The first entry of an empty log may have any index. The model starts at 0.
         for step in &steps {
             model.apply(&wal, step);
             match step {

@@ -1,4 +1,4 @@
-//! What the tests share: a small journal, and calls that wait for their acknowledgement.
+//! Functions that the tests share: small logs, and calls that wait for their acknowledgement.
 #![allow(
     dead_code,
     missing_docs,
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 pub const STAMP: [u8; 16] = *b"bank-and-replica";
 
-/// For tests that open a journal a thousand times: a file system without a disk behind it, if there is one.
+/// A temporary directory in memory, if the system has one. For tests that open a log a thousand times.
 pub fn temp_in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| temp())
 }
@@ -27,7 +27,8 @@ pub fn temp() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Small segments, so that a few records fill several; a tiny cache, so that most reads come from files.
+/// Options with small segments, so that a few records fill several, and a tiny cache, so that most reads come from
+/// files.
 pub fn small() -> Options {
     Options {
         segment_bytes: 4096,
@@ -41,7 +42,7 @@ pub fn open(dir: &TempDir, options: Options) -> Wal {
     Wal::open(dir.path(), STAMP, options).unwrap()
 }
 
-/// Opens a copy of a journal.
+/// Opens a copy of a log.
 pub fn open_copy(dir: &Path) -> Result<Wal, OpenError> {
     Wal::open(
         dir,
@@ -66,7 +67,7 @@ pub fn segment_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A copy of a directory that nobody is writing to.
+/// Copies a directory that is not being written.
 pub fn copy(from: &Path) -> TempDir {
     let to = temp_in_memory();
     for entry in from.read_dir().unwrap() {
@@ -76,7 +77,8 @@ pub fn copy(from: &Path) -> TempDir {
     to
 }
 
-/// What a kill of the process leaves right after these entries were synced: the writer stands still while it is copied.
+/// Copies the files that a kill of the process would leave right after these entries were synced. The writer thread
+/// makes the copy, so it writes nothing meanwhile.
 pub fn killed_after(wal: &Wal, dir: &Path, entries: Vec<(u64, Bytes)>) -> TempDir {
     let (done, copied) = mpsc::channel();
     let dir = dir.to_owned();
@@ -85,12 +87,12 @@ pub fn killed_after(wal: &Wal, dir: &Path, entries: Vec<(u64, Bytes)>) -> TempDi
     copied.recv().unwrap().unwrap()
 }
 
-/// What a kill of the process leaves now.
+/// Copies the files that a kill of the process would leave now.
 pub fn killed(wal: &Wal, dir: &Path) -> TempDir {
     killed_after(wal, dir, Vec::new())
 }
 
-/// All that a journal says.
+/// The whole content of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     pub entries: Vec<(u64, Bytes)>,
