@@ -1,6 +1,6 @@
-//! Deliberate bugs, for tests that the judge of runs detects each of them. They are compiled only with the feature `planted-bugs`,
-//! into the program `branchd-planted`, which no release contains. A bug's hook in the correct code is a line or two under that
-//! feature.
+//! Deliberate bugs, for tests that the judge of runs detects each of them. They are compiled only with the feature
+//! `planted-bugs`, into the program `branchd-planted`, which no release contains. A bug's hook in the correct code is a
+//! line or two under that feature.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -32,8 +32,8 @@ pub enum Bug {
     StuckBooks,
 }
 
-/// The branch with a bug that only one branch has, like a branch of an older version. It must not lead, because a leader that delays
-/// a write cannot answer it.
+/// The branch with a bug that only one branch has, like a branch of an older version. It must not lead, because a
+/// leader that delays a write cannot answer it.
 const AFFECTED: u32 = 3;
 /// The position of the write that is delayed or lost.
 const FOURTH: Position = 4;
@@ -41,7 +41,8 @@ const FOURTH: Position = 4;
 const STUCK_OVER: i64 = 4_242;
 /// How long the ledger database is stuck.
 const STUCK_FOR: Duration = Duration::from_secs(30);
-/// The position of the opening. A start of a bank waits until each branch has applied it, so reads up to it are always correct.
+/// The position of the opening. A start of a bank waits until each branch has applied it, so reads up to it are always
+/// correct.
 const OPENING: Position = 1;
 
 /// The bug of this process, and the number of its branch.
@@ -53,8 +54,8 @@ pub(crate) fn plant(bug: Bug, branch: u32) {
     tracing::warn!(?bug, branch, "a bug is planted here");
 }
 
-/// Whether any bug is planted here. Branches would detect most bugs by comparing their digests. The comparison is off, because the
-/// judge of runs must detect each bug without it.
+/// Whether any bug is planted here. Branches would detect most bugs by comparing their digests. The comparison is off,
+/// because the judge of runs must detect each bug without it.
 pub(crate) fn is_planted() -> bool {
     PLANTED.get().is_some()
 }

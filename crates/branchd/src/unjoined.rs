@@ -1,5 +1,6 @@
-//! Cleans a data directory that names no bank but has a write-ahead log or a ledger database. Either an adoption did not finish, or
-//! `branch.json` was damaged. The files are removed only if they show that the branch cannot have acknowledged anything.
+//! Cleans a data directory that names no bank but has a write-ahead log or a ledger database. Either an adoption did
+//! not finish, or `branch.json` was damaged. The files are removed only if they show that the branch cannot have
+//! acknowledged anything.
 
 use std::fs;
 use std::io;
@@ -25,8 +26,8 @@ pub(crate) enum ClearError {
     Books(#[from] BooksError),
 }
 
-/// Removes what an unfinished adoption has left. A branch acknowledges something only after its `branch.json` names the bank, so the
-/// write-ahead log and the ledger database of an unfinished adoption are empty.
+/// Removes what an unfinished adoption has left. A branch acknowledges something only after its `branch.json` names the
+/// bank, so the write-ahead log and the ledger database of an unfinished adoption are empty.
 ///
 /// # Errors
 /// See [`ClearError`].
@@ -61,7 +62,8 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), ClearError> {
     Ok(())
 }
 
-/// Whether a write-ahead log has never held an entry or a state. `stamp` is the stamp of its owner, if the ledger database tells it.
+/// Whether a write-ahead log has never held an entry or a state. `stamp` is the stamp of its owner, if the ledger
+/// database tells it.
 fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
     let options = || Options {
         must_exist: true,
@@ -79,7 +81,8 @@ fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
             let empty = wal.bounds() == Default::default();
             Ok(empty && (0..=u8::MAX).all(|slot| wal.state(slot).is_none()))
         }
-        // Its creation did not finish. Only with the owner's stamp can the files be read, so without it they must be empty.
+        // Its creation did not finish. Only with the owner's stamp can the files be read, so without it they must be
+        // empty.
         Err(OpenError::Absent { .. }) => Ok(known || holds_no_files(dir).map_err(reading(dir))?),
         Err(error) => Err(error),
     }

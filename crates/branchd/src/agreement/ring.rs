@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bank_ledger::{Digest, Ledger, Position};
 
-/// The number of states that are kept, about 160 kB. At a thousand log entries a second they reach back further than the last
-/// comparison.
+/// The number of states that are kept, about 160 kB. At a thousand log entries a second they reach back further than
+/// the last comparison.
 const LEN_MAX: usize = 4096;
 
 /// The positions and digests after the newest log entries, oldest first. Never empty.

@@ -43,8 +43,8 @@ impl Agreement {
         }))
     }
 
-    /// Records the state after a log entry. Returns the position that must be confirmed before the entry's proposer is answered.
-    /// `None`: the proposer may be answered now.
+    /// Records the state after a log entry. Returns the position that must be confirmed before the entry's proposer is
+    /// answered. `None`: the proposer may be answered now.
     pub(crate) fn applied(&self, ledger: Ledger, read_from_file: bool) -> Option<Position> {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is_planted() {
@@ -76,8 +76,8 @@ impl Agreement {
         let _ = confirmed.wait_for(|confirmed| *confirmed >= position).await;
     }
 
-    /// Compares another branch's digest with this branch's digest at the same position, which has been applied here. Returns this
-    /// branch's digest. `None`: it is no longer kept.
+    /// Compares another branch's digest with this branch's digest at the same position, which has been applied here.
+    /// Returns this branch's digest. `None`: it is no longer kept.
     pub(crate) fn compare(&self, theirs: Ledger) -> Option<Digest> {
         let mine = self.at(theirs.position)?;
         if mine == theirs.digest {

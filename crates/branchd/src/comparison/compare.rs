@@ -17,8 +17,8 @@ use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, Replica};
 use crate::stop::Stop;
 
-/// The time between two questions of a follower to its leader, if something was applied in between. With 50 branches that makes a
-/// hundred small calls a second, and none in an idle bank.
+/// The time between two questions of a follower to its leader, if something was applied in between. With 50 branches
+/// that makes a hundred small calls a second, and none in an idle bank.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 /// The least time between two questions of a follower whose decisions use rows that were not in memory.
 const PACE: Duration = Duration::from_millis(20);
@@ -86,8 +86,8 @@ impl Comparison {
         }
     }
 
-    /// Asks the other voters if this branch leads and an answer waits for a confirmation. Asks the leader if this branch follows and
-    /// has applied something since the last agreement.
+    /// Asks the other voters if this branch leads and an answer waits for a confirmation. Asks the leader if this
+    /// branch follows and has applied something since the last agreement.
     fn ask_around(&self, asks: &mut Asks) {
         if self.engine.is_leader() {
             let Some(newest) = self.agreement.awaited() else { return };
@@ -150,7 +150,8 @@ impl Comparison {
         replicas
     }
 
-    /// Finds out who is wrong after a mismatch at `position`. Ends this branch if it is wrong, or if no majority decides.
+    /// Finds out who is wrong after a mismatch at `position`. Ends this branch if it is wrong, or if no majority
+    /// decides.
     async fn settle(&self, position: Position) {
         let until = Instant::now() + SETTLE_TIMEOUT;
         loop {
@@ -288,7 +289,8 @@ struct Asks {
     agreed: HashMap<u64, Position>,
 }
 
-/// Asks a branch for its digest at a position, and sends this branch's digest along. `None`: the branch does not keep the position.
+/// Asks a branch for its digest at a position, and sends this branch's digest along. `None`: the branch does not keep
+/// the position.
 async fn ask(peers: Peers, identity: Identity, replica: Replica, asked: Ledger) -> Result<Option<Digest>, Status> {
     let mut client = peers.client(replica.branch, &replica.address)?;
     let mut request = tonic::Request::new(v1::CompareRequest {

@@ -100,7 +100,8 @@ impl DataDirectory {
     /// Opens and locks the directory of a branch. If there is none, creates it with a new random replica id.
     ///
     /// # Errors
-    /// The directory is in use, belongs to another branch, has another format, is damaged, is marked, or cannot be written.
+    /// The directory is in use, belongs to another branch, has another format, is damaged, is marked, or cannot be
+    /// written.
     pub(crate) fn open(path: &Path, branch: u32) -> Result<Self, DataDirectoryError> {
         fs::create_dir_all(path).map_err(failed("create", path))?;
         let lock = lock(path)?;
@@ -191,8 +192,8 @@ impl DataDirectory {
         Ok(())
     }
 
-    /// Removes the write-ahead log and the ledger database of an adoption that did not finish. The caller has checked that they are
-    /// empty.
+    /// Removes the write-ahead log and the ledger database of an adoption that did not finish. The caller has checked
+    /// that they are empty.
     ///
     /// # Errors
     /// A file cannot be removed.
@@ -214,8 +215,8 @@ impl DataDirectory {
         self.path.join("journal")
     }
 
-    /// The stamp in the files of the write-ahead log. It ties the log to the bank and the replica, so that this branch never opens
-    /// the log of another bank or of another branch.
+    /// The stamp in the files of the write-ahead log. It ties the log to the bank and the replica, so that this branch
+    /// never opens the log of another bank or of another branch.
     pub(crate) fn wal_stamp(&self, bank_id: Uuid) -> [u8; 16] {
         (bank_id.as_u128() ^ u128::from(self.replica)).to_be_bytes()
     }
@@ -242,7 +243,8 @@ impl DataDirectory {
     }
 }
 
-/// The bank in a directory's identity file, without opening the directory. `None`: the file names no bank or cannot be read.
+/// The bank in a directory's identity file, without opening the directory. `None`: the file names no bank or cannot be
+/// read.
 pub(crate) fn recorded_bank(directory: &Path) -> Option<Uuid> {
     let text = fs::read_to_string(directory.join("branch.json")).ok()?;
     serde_json::from_str::<IdentityFile>(&text).ok()?.bank_id

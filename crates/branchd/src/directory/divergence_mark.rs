@@ -1,5 +1,5 @@
-//! The mark in the data directory of a branch whose ledger was found to differ from the bank's. A branch does not start in a marked
-//! directory.
+//! The mark in the data directory of a branch whose ledger was found to differ from the bank's. A branch does not start
+//! in a marked directory.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -19,8 +19,8 @@ pub enum SecretSource {
         /// The file that the secret was read from, for messages.
         from: String,
     },
-    /// The file [`BANK_SECRET_FILE`] beside the data directory. It is created if it is missing. So the branches of a bank on one host
-    /// need no configured secret.
+    /// The file [`BANK_SECRET_FILE`] beside the data directory. It is created if it is missing. So the branches of a
+    /// bank on one host need no configured secret.
     Beside,
     /// No source. A branch without a secret is refused.
     Nowhere,

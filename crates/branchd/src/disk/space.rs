@@ -1,5 +1,5 @@
-//! Whether the disk has room for further writes. It is checked before a write is proposed and before a leader's entries are
-//! accepted, so that an acknowledged write never lacks room in the write-ahead log or in the ledger database.
+//! Whether the disk has room for further writes. It is checked before a write is proposed and before a leader's entries
+//! are accepted, so that an acknowledged write never lacks room in the write-ahead log or in the ledger database.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use bank_wal::Wal;
 
 use super::free::free_bytes;
 
-/// The least free space at which writes are proposed, in bytes. Writes that are under way must still fit. These are two batches of
-/// 1024 commands. They take less than 1 MiB in the write-ahead log and about 1 MiB in the ledger database. SQLite's own log takes up
-/// to 3 pages of 4 KiB for each command if ids and accounts are spread over a large file, which is 24 MiB. In most cases it already
-/// has 16 MiB of them.
+/// The least free space at which writes are proposed, in bytes. Writes that are under way must still fit. These are two
+/// batches of 1024 commands. They take less than 1 MiB in the write-ahead log and about 1 MiB in the ledger database.
+/// SQLite's own log takes up to 3 pages of 4 KiB for each command if ids and accounts are spread over a large file,
+/// which is 24 MiB. In most cases it already has 16 MiB of them.
 pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 
-/// The additional free space at which writes are proposed again, in bytes. It keeps the state from changing at every write.
+/// The additional free space at which writes are proposed again, in bytes. It keeps the state from changing at every
+/// write.
 const RELIEF_BYTES: u64 = 1 << 20;
 
 /// The least free space at which a follower accepts entries, in bytes. Accepted entries must still be applied.

@@ -47,8 +47,8 @@ impl ApplyTimes {
         times.push_back((up_to, at_us));
     }
 
-    /// The time at which this branch applied a position, in microseconds of the host's monotonic clock. `None`: the time is
-    /// not known.
+    /// The time at which this branch applied a position, in microseconds of the host's monotonic clock. `None`: the
+    /// time is not known.
     pub(super) fn of(&self, position: Position) -> Option<u64> {
         let times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = times.partition_point(|(up_to, _)| *up_to < position);

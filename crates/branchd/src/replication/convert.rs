@@ -1,8 +1,8 @@
 //! Conversions between openraft's types and the messages of the protocol.
 //!
-//! A message may come from another branch or from a file, so a conversion from a message can fail. The error says what is
-//! missing or impossible. Types of this crate convert by `From` and `TryFrom`. Where both types come from other crates,
-//! Rust's orphan rule forbids that, and the conversion is a function `*_to_wire` or `*_from_wire`.
+//! A message may come from another branch or from a file, so a conversion from a message can fail. The error says what
+//! is missing or impossible. Types of this crate convert by `From` and `TryFrom`. Where both types come from other
+//! crates, Rust's orphan rule forbids that, and the conversion is a function `*_to_wire` or `*_from_wire`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -20,8 +20,8 @@ use super::types::{
 };
 use crate::store::AppliedState;
 
-/// The highest term that is accepted. openraft counts on from a term that it is given, so a term near `u64::MAX` would leave
-/// no room for an election. A bank that elects a leader every millisecond reaches this term after 8,900 years.
+/// The highest term that is accepted. openraft counts on from a term that it is given, so a term near `u64::MAX` would
+/// leave no room for an election. A bank that elects a leader every millisecond reaches this term after 8,900 years.
 const TERM_MAX: u64 = 1 << 48;
 /// The highest log index that is accepted. A log that grows by a million entries a second reaches it after 2,200 years.
 const INDEX_MAX: u64 = 1 << 56;
@@ -141,8 +141,8 @@ pub(super) fn stored_membership_from_wire(stored: v1::StoredMembership) -> Resul
     Ok(StoredMembership::new(Some(log_id), membership_from_wire(membership)?))
 }
 
-/// The number of a digest rule, part of the format on disk. An entry from before there were rules has no number, which reads
-/// as 0.
+/// The number of a digest rule, part of the format on disk. An entry from before there were rules has no number, which
+/// reads as 0.
 fn digest_rule_to_wire(rule: DigestRule) -> u32 {
     match rule {
         DigestRule::Outcomes => 0,

@@ -11,8 +11,8 @@ pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// The most chunks that wait to be sent.
 pub(super) const CHUNKS_QUEUED_MAX: usize = 4;
 
-/// The most snapshots that a leader sends at once. Each holds some chunks in memory and a read transaction open. Two already
-/// use a network or a disk fully.
+/// The most snapshots that a leader sends at once. Each holds some chunks in memory and a read transaction open. Two
+/// already use a network or a disk fully.
 pub(super) const SENDINGS_MAX: usize = 2;
 
 /// How long the answer to an offer may take, including the connection.
@@ -36,7 +36,8 @@ pub(super) fn whole_timeout(length: u64) -> Duration {
     travel_timeout(length).saturating_mul(2)
 }
 
-/// The first pause after an offer that was refused or not answered. An offer is one small message, so the pause can be short.
+/// The first pause after an offer that was refused or not answered. An offer is one small message, so the pause can be
+/// short.
 const OFFER_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause after an offer.
 const OFFER_PAUSE_MAX: Duration = Duration::from_secs(2);

@@ -90,7 +90,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Proposes commands as one log entry. Returns their outcomes after the entry is durable on a quorum and applied here.
+    /// Proposes commands as one log entry. Returns their outcomes after the entry is durable on a quorum and applied
+    /// here.
     ///
     /// # Errors
     /// See [`ProposeError`].
@@ -116,8 +117,8 @@ impl Engine {
         &self.applied_to.position
     }
 
-    /// The time at which a position was applied here, in microseconds of the host's monotonic clock. `None`: the time is not
-    /// known.
+    /// The time at which a position was applied here, in microseconds of the host's monotonic clock. `None`: the time
+    /// is not known.
     pub(crate) fn applied_us(&self, position: Position) -> Option<u64> {
         self.times.of(position).filter(|at| *at > 0)
     }
@@ -190,8 +191,8 @@ impl Engine {
         (role, metrics.vote.leader_id.term)
     }
 
-    /// The log id that a read must wait for, so that it sees every write that was acknowledged before now. A quorum confirms
-    /// that this branch still leads. No clock is trusted.
+    /// The log id that a read must wait for, so that it sees every write that was acknowledged before now. A quorum
+    /// confirms that this branch still leads. No clock is trusted.
     ///
     /// # Errors
     /// This branch does not lead, or no quorum confirms it.
@@ -213,7 +214,8 @@ impl Engine {
     /// INVALID_ARGUMENT if the index is malformed.
     pub(crate) async fn await_applied(&self, index: v1::LogId, deadline: Instant) -> Result<bool, Status> {
         let log_id = convert::log_id_from_wire(index)?;
-        // The index is enough: a write that was acknowledged before the read began has this or a lower index in every log.
+        // The index is enough: a write that was acknowledged before the read began has this or a lower index in every
+        // log.
         let applied = self.applied_to.entries.wait_for(entries_up_to(Some(log_id)));
         Ok(tokio::time::timeout_at(deadline, applied).await.is_ok())
     }
@@ -234,8 +236,8 @@ impl Engine {
         }
     }
 
-    /// Hands the lead to the voter with the longest log, if this branch leads, and waits for a limited time until another
-    /// branch leads. Called before this branch stops.
+    /// Hands the lead to the voter with the longest log, if this branch leads, and waits for a limited time until
+    /// another branch leads. Called before this branch stops.
     pub(crate) async fn hand_over(&self) {
         let next = Self::most_advanced(&self.raft.metrics().borrow_watched(), |_| true);
         if let Some(next) = next {

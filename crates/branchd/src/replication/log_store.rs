@@ -1,5 +1,5 @@
-//! openraft's log and vote, stored in the write-ahead log. The write-ahead log holds bytes; this file encodes and decodes
-//! them.
+//! openraft's log and vote, stored in the write-ahead log. The write-ahead log holds bytes; this file encodes and
+//! decodes them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -153,7 +153,8 @@ impl RaftLogReader<TypeConfig> for LogStore {
         range: RB,
     ) -> io::Result<Vec<Entry>> {
         let mut range = half_open(&range);
-        // A range may begin with purged entries and end with entries that do not exist yet. openraft expects what is there.
+        // A range may begin with purged entries and end with entries that do not exist yet. openraft expects what is
+        // there.
         let bounds = self.wal.bounds();
         let end = bounds.last_index.map_or(0, |last| last + 1);
         range.end = range.end.min(end);
@@ -166,7 +167,8 @@ impl RaftLogReader<TypeConfig> for LogStore {
         if let Some(entries) = self.read_recent(&range) {
             return Ok(entries);
         }
-        // Older entries come from files, for a branch that is far behind. Reading files blocks, so it runs off the event loop.
+        // Older entries come from files, for a branch that is far behind. Reading files blocks, so it runs off the
+        // event loop.
         let store = self.clone();
         tokio::task::spawn_blocking(move || store.read(range))
             .await
@@ -226,8 +228,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         decode_slot(&self.wal, SLOT_COMMITTED, convert::log_id_from_wire)
     }
 
-    /// Blocks the event loop only while the queue of the write-ahead log (64 MiB) is full. In that state the disk is so slow that
-    /// this branch could acknowledge nothing else either.
+    /// Blocks the event loop only while the queue of the write-ahead log (64 MiB) is full. In that state the disk is so
+    /// slow that this branch could acknowledge nothing else either.
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,

@@ -15,12 +15,12 @@ use super::engine::{Engine, Replica};
 use super::malformed::Malformed;
 use super::types::{LogId, Member, StoredMembership, TypeConfig};
 
-/// The pause between two tries of a change while a bank is founded. The engine refuses a change until the change before it has
-/// committed, which takes a few milliseconds.
+/// The pause between two tries of a change while a bank is founded. The engine refuses a change until the change before
+/// it has committed, which takes a few milliseconds.
 const FOUNDING_RETRY_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The version of a membership. A later membership has a greater version. The default is the version of a branch that knows
-/// no membership.
+/// The version of a membership. A later membership has a greater version. The default is the version of a branch that
+/// knows no membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Version(Option<LogId>);
 
@@ -56,8 +56,8 @@ pub(crate) struct Seats {
     pub(crate) replicas: Vec<Replica>,
     /// The voters after the current exchange of voters, if there is one, has finished.
     pub(crate) voters: BTreeSet<u64>,
-    /// Whether an exchange of voters (Raft's joint consensus) is under way. Until it has finished, a majority of the old voters
-    /// and a majority of the new voters must agree.
+    /// Whether an exchange of voters (Raft's joint consensus) is under way. Until it has finished, a majority of the
+    /// old voters and a majority of the new voters must agree.
     pub(crate) exchanging: bool,
     /// Whether this membership is durable on a quorum.
     pub(crate) committed: bool,
@@ -101,15 +101,16 @@ pub(crate) enum ChangeError {
 pub(crate) struct News(openraft::alias::WatchReceiverOf<TypeConfig, openraft::metrics::RaftServerMetrics<TypeConfig>>);
 
 impl News {
-    /// Waits for the next change. Returns at once if something has changed since the last call. `false`: the engine has stopped.
+    /// Waits for the next change. Returns at once if something has changed since the last call. `false`: the engine has
+    /// stopped.
     pub(crate) async fn next(&mut self) -> bool {
         self.0.changed().await.is_ok()
     }
 }
 
 impl Engine {
-    /// Starts the bank with these voters, which include this branch, and waits until one of them leads. If the bank has started
-    /// already, it only waits.
+    /// Starts the bank with these voters, which include this branch, and waits until one of them leads. If the bank has
+    /// started already, it only waits.
     ///
     /// # Errors
     /// The engine refuses, or there is no leader within the limit.
@@ -118,7 +119,8 @@ impl Engine {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
             Err(error) => return Err(io::Error::other(error)),
         }
-        // The next change is possible after the leader's first entry of its term is applied, which follows the membership.
+        // The next change is possible after the leader's first entry of its term is applied, which follows the
+        // membership.
         let led = |m: &RaftMetrics<TypeConfig>| {
             let applied_in = m.last_applied.map(|log_id| log_id.leader_id.term);
             m.current_leader.is_some() && applied_in == Some(m.vote.leader_id.term)
@@ -165,8 +167,8 @@ impl Engine {
         seats(&metrics.committed_membership_config, true)
     }
 
-    /// What this leader knows about the other members. `None`: this branch does not lead. A replica counts as answering if it has
-    /// acknowledged a message that was sent within the window.
+    /// What this leader knows about the other members. `None`: this branch does not lead. A replica counts as answering
+    /// if it has acknowledged a message that was sent within the window.
     pub(crate) fn progress(&self, window: Duration) -> Option<Progress> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
@@ -193,8 +195,8 @@ impl Engine {
         News(self.raft.server_metrics())
     }
 
-    /// Changes the membership, if it still is `of`. A change of voters returns after their exchange has finished. An empty change
-    /// finishes an exchange that an earlier leader did not finish.
+    /// Changes the membership, if it still is `of`. A change of voters returns after their exchange has finished. An
+    /// empty change finishes an exchange that an earlier leader did not finish.
     ///
     /// # Errors
     /// See [`ChangeError`].

@@ -3,10 +3,10 @@
 //! - [`engine`] is what the rest of the daemon sees, and [`open`] starts it; [`membership`] is about the bank's members
 //! - [`types`] sets openraft's type parameters; [`convert`] and [`command_wire`] convert them to and from messages;
 //!   [`validate`] checks messages before the engine sees them
-//! - [`log_store`] keeps the log in the write-ahead log; [`state_machine`] applies it to the ledger database; [`applied`] and
-//!   [`progress`] wake the tasks that wait for a position
-//! - [`peer_client`] sends openraft's messages over gRPC; [`peer_server`] serves those of other branches; [`error`] maps the
-//!   engine's failures to statuses
+//! - [`log_store`] keeps the log in the write-ahead log; [`state_machine`] applies it to the ledger database;
+//!   [`applied`] and [`progress`] wake the tasks that wait for a position
+//! - [`peer_client`] sends openraft's messages over gRPC; [`peer_server`] serves those of other branches; [`error`]
+//!   maps the engine's failures to statuses
 //! - [`sending`] and [`receiving`] carry a [`snapshot`], within the limits in [`copying`]
 //! - [`succession`] decides when another branch should lead
 

@@ -31,12 +31,12 @@ use super::types::{Member, TypeConfig, Vote};
 use super::validate;
 use crate::peers::{Identity, Peers};
 
-/// The shortest timeout of a message. openraft's own timeouts go down to the heartbeat interval, which is too short to connect
-/// over a real network.
+/// The shortest timeout of a message. openraft's own timeouts go down to the heartbeat interval, which is too short to
+/// connect over a real network.
 const RPC_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
-/// The pause between two tries to reach a branch that does not answer. A branch that returns is found within this time, and a
-/// try costs almost nothing.
+/// The pause between two tries to reach a branch that does not answer. A branch that returns is found within this time,
+/// and a try costs almost nothing.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 type RpcError = RPCError<TypeConfig>;
@@ -110,8 +110,8 @@ impl Network {
         self.identity.greet(self.target)
     }
 
-    /// The openraft error for a failed call. openraft pauses after `Unreachable`, which stands for a branch that does not answer.
-    /// It may try again at once after any other failure.
+    /// The openraft error for a failed call. openraft pauses after `Unreachable`, which stands for a branch that does
+    /// not answer. It may try again at once after any other failure.
     fn failed(&self, status: Status) -> RpcError {
         let error = AnyError::error(format!("{}: {}: {}", self.member, status.code(), status.message()));
         match status.code() {
@@ -171,8 +171,8 @@ impl NetStreamAppend<TypeConfig> for Network {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
-            // The engine delays the first request to space its tries. Connecting before that request would fail before the
-            // delay, and the engine would try again at once without end.
+            // The engine delays the first request to space its tries. Connecting before that request would fail before
+            // the delay, and the engine would try again at once without end.
             let Some(first) = input.next().await else {
                 return Ok(futures::stream::empty().boxed());
             };

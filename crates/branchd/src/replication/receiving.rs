@@ -20,8 +20,8 @@ use crate::disk;
 use crate::store::verify_snapshot;
 
 impl Engine {
-    /// Answers whether this branch would receive a snapshot now. An empty answer means yes, any other text says why not.
-    /// `sender` is the replica at the other end of the connection.
+    /// Answers whether this branch would receive a snapshot now. An empty answer means yes, any other text says why
+    /// not. `sender` is the replica at the other end of the connection.
     ///
     /// # Errors
     /// INVALID_ARGUMENT if the offer is malformed.
@@ -43,13 +43,14 @@ impl Engine {
         })
     }
 
-    /// Receives and installs a snapshot of the leader. The chunks must have as many bytes as the header says. `sender` is the
-    /// replica at the other end of the connection.
+    /// Receives and installs a snapshot of the leader. The chunks must have as many bytes as the header says. `sender`
+    /// is the replica at the other end of the connection.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT if the snapshot is malformed or has another length, RESOURCE_EXHAUSTED if another snapshot is being
-    /// received or the disk has no room, DEADLINE_EXCEEDED if the snapshot arrives too slowly, INTERNAL if it cannot be written,
-    /// UNAVAILABLE if the engine has stopped. After an error the ledger database is unchanged and the received file is removed.
+    /// INVALID_ARGUMENT if the snapshot is malformed or has another length, RESOURCE_EXHAUSTED if another snapshot is
+    /// being received or the disk has no room, DEADLINE_EXCEEDED if the snapshot arrives too slowly, INTERNAL if it
+    /// cannot be written, UNAVAILABLE if the engine has stopped. After an error the ledger database is unchanged and
+    /// the received file is removed.
     pub(crate) async fn install_snapshot(
         &self,
         header: v1::SnapshotHeader,
@@ -82,7 +83,8 @@ impl Engine {
         })
     }
 
-    /// Verifies the received file before the engine installs it, because the engine does not give an installed snapshot back.
+    /// Verifies the received file before the engine installs it, because the engine does not give an installed snapshot
+    /// back.
     async fn verify(&self, file: &TemporaryFile, meta: &SnapshotMeta) -> Result<(), Status> {
         let (bank_id, path) = (self.bank_id, file.path().to_owned());
         let examined = tokio::task::spawn_blocking(move || verify_snapshot(&path, *bank_id.as_bytes())).await;
@@ -98,8 +100,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Says that this branch knows a later term than the sender, if it does. Such a sender no longer leads, and its snapshot would
-    /// be sent for nothing.
+    /// Says that this branch knows a later term than the sender, if it does. Such a sender no longer leads, and its
+    /// snapshot would be sent for nothing.
     fn superseded(&self, vote: &Vote) -> Option<String> {
         let known = self.raft.server_metrics().borrow_watched().vote;
         (known > *vote).then(|| format!("it knows of a later term, {known}"))
@@ -108,8 +110,8 @@ impl Engine {
 
 const RECEIVING_ANOTHER: &str = "it is taking a copy of the books already";
 
-/// Says that the disk has no room for a snapshot, if it has none. `to_come` is the number of bytes that are still to be written
-/// to the file. The install then writes all `length` bytes once more into SQLite's write-ahead log.
+/// Says that the disk has no room for a snapshot, if it has none. `to_come` is the number of bytes that are still to be
+/// written to the file. The install then writes all `length` bytes once more into SQLite's write-ahead log.
 fn no_room(directory: &Path, to_come: u64, length: u64) -> Option<String> {
     let needed = to_come.saturating_add(length).saturating_add(disk::RESERVE_BYTES);
     match disk::free_bytes(directory) {

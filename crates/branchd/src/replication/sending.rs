@@ -1,7 +1,7 @@
 //! Sends a snapshot to a branch that is too far behind for the log.
 //!
-//! The branch is asked first. The ledger database is read only after the branch has accepted the offer. The snapshot is then
-//! streamed out of the database without a temporary file, so each branch gets a snapshot of its own.
+//! The branch is asked first. The ledger database is read only after the branch has accepted the offer. The snapshot is
+//! then streamed out of the database without a temporary file, so each branch gets a snapshot of its own.
 
 use std::future::Future;
 use std::io;

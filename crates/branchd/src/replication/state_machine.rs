@@ -1,8 +1,8 @@
 //! The replicated state machine: applies committed log entries to this branch's ledger database.
 //!
-//! A batch is visible in the database as soon as it is committed there, but only a checkpoint forces the database to disk. So
-//! the "snapshot" that openraft builds before it purges the log is a checkpoint. A copy of the database is read only when
-//! another branch takes one.
+//! A batch is visible in the database as soon as it is committed there, but only a checkpoint forces the database to
+//! disk. So the "snapshot" that openraft builds before it purges the log is a checkpoint. A copy of the database is
+//! read only when another branch takes one.
 
 use std::io;
 use std::path::PathBuf;
@@ -43,8 +43,8 @@ pub(crate) struct StateMachine {
 }
 
 impl StateMachine {
-    /// Takes over the ledger database. Received snapshots are put into `directory` before they are installed. A failure of the
-    /// database is reported to `stop`, and `pace` learns how long the database has been busy.
+    /// Takes over the ledger database. Received snapshots are put into `directory` before they are installed. A failure
+    /// of the database is reported to `stop`, and `pace` learns how long the database has been busy.
     ///
     /// # Errors
     /// The applied state in the database cannot be decoded.
@@ -173,8 +173,8 @@ struct SharedBooks {
 }
 
 impl SharedBooks {
-    /// Runs blocking work on the database, off the event loop. An error ends the branch: a committed entry must be applied, and
-    /// a failed sync must not be repeated.
+    /// Runs blocking work on the database, off the event loop. An error ends the branch: a committed entry must be
+    /// applied, and a failed sync must not be repeated.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut BooksFile) -> Result<T, BooksError> + Send + 'static,

@@ -1,5 +1,5 @@
-//! Runs openraft's own storage suite over the real write-ahead log and ledger database, and tests the conversions and checks
-//! of messages.
+//! Runs openraft's own storage suite over the real write-ahead log and ledger database, and tests the conversions and
+//! checks of messages.
 
 use std::sync::Arc;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bank_ledger::{Applied, Command, DigestRule};
 
 openraft::declare_raft_types!(
-    /// openraft's type configuration. A node id is a replica id: a random number, one for each data directory, never reused.
+    /// openraft's type configuration. A node id is a replica id: a random number, one for each data directory, never
+    /// reused.
     pub(crate) TypeConfig:
         D = Batch,
         R = Vec<Applied>,
@@ -22,8 +23,8 @@ pub(crate) type Membership = openraft::Membership<u64, Member>;
 pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<TypeConfig>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
 
-/// The commands of one log entry, in order. They are shared, because the log's cache and every follower's stream hold them at
-/// the same time.
+/// The commands of one log entry, in order. They are shared, because the log's cache and every follower's stream hold
+/// them at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {
     /// The rule by which the commands change the digest. The leader that proposes the batch sets it.

@@ -9,12 +9,14 @@ use super::log_store::KnownTerm;
 use super::malformed::Malformed;
 use super::types::{SnapshotMeta, TypeConfig, Vote};
 
-/// How far the term of a candidate may be above the term that this branch knows. A branch that is cut off misses at most one
-/// election in each election timeout, which is 50 ms at the least. So the others reach this step after ten days of elections
-/// without a pause, or after half a year of one election a second. A branch that was away for longer hears from a leader first.
+/// How far the term of a candidate may be above the term that this branch knows. A branch that is cut off misses at
+/// most one election in each election timeout, which is 50 ms at the least. So the others reach this step after ten
+/// days of elections without a pause, or after half a year of one election a second. A branch that was away for longer
+/// hears from a leader first.
 const CANDIDATE_TERM_STEP_MAX: u64 = 1 << 24;
-/// How far the term of a leader may be above the term that this branch knows. A quorum has elected the leader, and a branch
-/// must follow it however long the branch was away. The bound only keeps a broken or hostile branch from using up all terms.
+/// How far the term of a leader may be above the term that this branch knows. A quorum has elected the leader, and a
+/// branch must follow it however long the branch was away. The bound only keeps a broken or hostile branch from using
+/// up all terms.
 const LEADER_TERM_STEP_MAX: u64 = 1 << 32;
 
 /// Checks that a vote belongs to its sender and that its term is at most one step above the known term.
@@ -42,7 +44,8 @@ pub(super) fn reachable_term(vote: &Vote, known_term: u64) -> Result<(), Malform
     Ok(())
 }
 
-/// Checks that a vote is sent by the replica that it names. A branch cannot lead or stand for election in another's name.
+/// Checks that a vote is sent by the replica that it names. A branch cannot lead or stand for election in another's
+/// name.
 pub(super) fn own_vote(vote: &Vote, sender: u64) -> Result<(), Malformed> {
     if vote.leader_id.node_id != sender {
         return Err(Malformed("a branch speaks for another leader or candidate".to_owned()));
@@ -50,8 +53,8 @@ pub(super) fn own_vote(vote: &Vote, sender: u64) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Checks a leader's entries: the leader is elected, it is not this replica, and the entries have no gap and no later term
-/// than the leader.
+/// Checks a leader's entries: the leader is elected, it is not this replica, and the entries have no gap and no later
+/// term than the leader.
 pub(super) fn append(request: &AppendEntriesRequest<TypeConfig>, me: u64) -> Result<(), Malformed> {
     elected_elsewhere(&request.vote, me)?;
     let first = request.prev_log_id.map_or(0, |previous| previous.index + 1);
@@ -69,8 +72,8 @@ pub(super) fn append(request: &AppendEntriesRequest<TypeConfig>, me: u64) -> Res
     Ok(())
 }
 
-/// Checks a leader's snapshot header: the leader is elected, it is not this replica, and the snapshot has no later term than
-/// the leader.
+/// Checks a leader's snapshot header: the leader is elected, it is not this replica, and the snapshot has no later term
+/// than the leader.
 pub(super) fn snapshot(vote: &Vote, meta: &SnapshotMeta, me: u64) -> Result<(), Malformed> {
     elected_elsewhere(vote, me)?;
     match meta.last_log_id {

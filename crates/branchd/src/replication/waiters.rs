@@ -54,8 +54,8 @@ impl<W> Waiters<W> {
         self.waiting.remove(&ticket);
     }
 
-    /// Moves to a position, and removes and returns the waiters that need it or less, lowest need first. The cost depends only on
-    /// the number of returned waiters.
+    /// Moves to a position, and removes and returns the waiters that need it or less, lowest need first. The cost
+    /// depends only on the number of returned waiters.
     pub(super) fn reach(&mut self, at: u64) -> Vec<W> {
         self.at = at;
         let mut reached = Vec::new();

@@ -1,13 +1,13 @@
-//! Recent balances in memory, together with the position of their state. One lock guards both, so no reader sees a balance with the
-//! position of another state.
+//! Recent balances in memory, together with the position of their state. One lock guards both, so no reader sees a
+//! balance with the position of another state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bank_ledger::{Account, AccountName, Ledger};
 
-/// The most accounts in the cache, about 4 MiB. A full cache is emptied and fills again by use. That costs a burst of reads from the
-/// file, but the cache need not track when each account was last used.
+/// The most accounts in the cache, about 4 MiB. A full cache is emptied and fills again by use. That costs a burst of
+/// reads from the file, but the cache need not track when each account was last used.
 pub(super) const ACCOUNTS_MAX: usize = 1 << 15;
 
 /// The cache. The writer replaces accounts after each commit. Readers add accounts that they had to read from the file.
@@ -70,8 +70,8 @@ impl BalanceCache {
         table.accounts.extend(decided.take(ACCOUNTS_MAX));
     }
 
-    /// Adds an account that was read from the file in the given state. Does nothing if the cache is at another state, because the
-    /// account may have another value there.
+    /// Adds an account that was read from the file in the given state. Does nothing if the cache is at another state,
+    /// because the account may have another value there.
     pub(super) fn offer(&self, ledger: Ledger, name: &AccountName, account: Account) {
         let mut table = self.write();
         if table.ledger != ledger {
@@ -92,7 +92,8 @@ impl BalanceCache {
         };
     }
 
-    // No code under the lock can panic (a failed allocation aborts), so the table is consistent even if the lock is poisoned.
+    // No code under the lock can panic (a failed allocation aborts), so the table is consistent even if the lock is
+    // poisoned.
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,8 +12,8 @@ use super::error::Fault;
 use super::links::Links;
 use super::rows::{self, ActionColumns};
 
-/// The ledger's storage within a transaction. Entries and refusals are written at once. An account is written once, at the end,
-/// however often the batch changes it.
+/// The ledger's storage within a transaction. Entries and refusals are written at once. An account is written once, at
+/// the end, however often the batch changes it.
 pub(super) struct Batch<'t> {
     balance_cache: &'t BalanceCache,
     accounts: BTreeMap<AccountName, Touched>,
@@ -79,8 +79,8 @@ impl<'t> Batch<'t> {
         })
     }
 
-    /// Whether a decision since the last call used a row that was not in memory. Rows in memory were used for a decision earlier in
-    /// this process, or come from one.
+    /// Whether a decision since the last call used a row that was not in memory. Rows in memory were used for a
+    /// decision earlier in this process, or come from one.
     pub(super) fn take_read_from_file(&mut self) -> bool {
         std::mem::take(&mut self.read_from_file)
     }

@@ -1,15 +1,17 @@
-//! Checkpoints of the ledger database. Only this file moves SQLite's write-ahead log into the database file and forces both to
-//! disk.
+//! Checkpoints of the ledger database. Only this file moves SQLite's write-ahead log into the database file and forces
+//! both to disk.
 //!
-//! A commit leaves its pages in the write-ahead log, in the operating system's memory. Such pages survive the end of the process
-//! but not a power cut. A checkpoint syncs the log, moves it into the database file, and syncs that file.
+//! A commit leaves its pages in the write-ahead log, in the operating system's memory. Such pages survive the end of
+//! the process but not a power cut. A checkpoint syncs the log, moves it into the database file, and syncs that file.
 //!
-//! SQLite's own checkpoints, after a commit and at the last close, drop their errors. So every connection has them switched off.
+//! SQLite's own checkpoints, after a commit and at the last close, drop their errors. So every connection has them
+//! switched off.
 //!
-//! A failed sync must not be repeated, because the operating system may report success for the next sync although the bytes are
-//! lost. The caller ends the process after any error from here.
+//! A failed sync must not be repeated, because the operating system may report success for the next sync although the
+//! bytes are lost. The caller ends the process after any error from here.
 //!
-//! A checkpoint runs on the writer's connection. Measured on a connection of its own, commits waited for the disk just as long.
+//! A checkpoint runs on the writer's connection. Measured on a connection of its own, commits waited for the disk just
+//! as long.
 
 use std::fs::File;
 use std::path::Path;
@@ -22,12 +24,13 @@ use super::error::{BooksError, Fault};
 use super::files::{log_beside, sync_directory};
 use crate::disk;
 
-/// The length of the write-ahead log at which a commit moves it into the database file, in pages of 4 KiB (16 MiB). Such a commit
-/// waits for the disk (20 to 60 ms were measured), so it must be rare. A start after a crash reads the whole log, so the log must
-/// be short.
+/// The length of the write-ahead log at which a commit moves it into the database file, in pages of 4 KiB (16 MiB).
+/// Such a commit waits for the disk (20 to 60 ms were measured), so it must be rare. A start after a crash reads the
+/// whole log, so the log must be short.
 const WAL_PAGES: i64 = 4096;
 
-/// How much the log grows before the next checkpoint if a long read kept the last one from moving all of it, in pages of 4 KiB.
+/// How much the log grows before the next checkpoint if a long read kept the last one from moving all of it, in pages
+/// of 4 KiB.
 const WAL_PAGES_MORE: i64 = 1024;
 
 /// The length of the log at which it is moved if the disk is nearly full, in pages of 4 KiB (1 MiB).
@@ -121,8 +124,8 @@ pub(super) fn make_durable(connection: &Connection, path: &Path) -> Result<(), B
     if checkpoint(connection, path)?.whole() {
         return Ok(());
     }
-    // A long read, or a checkpoint of another program, keeps the rest of the log from being moved. Waiting for it has no bound.
-    // A synced log is just as durable.
+    // A long read, or a checkpoint of another program, keeps the rest of the log from being moved. Waiting for it has
+    // no bound. A synced log is just as durable.
     let log = log_beside(path);
     File::open(&log)
         .and_then(|log| log.sync_data())

@@ -1,5 +1,5 @@
-//! Reads all decided commands in the order of positions, page by page: accepted ones from the entries, refused ones from the
-//! remembered refusals.
+//! Reads all decided commands in the order of positions, page by page: accepted ones from the entries, refused ones
+//! from the remembered refusals.
 
 use bank_ledger::{Action, Outcome, Position, RequestId};
 use rusqlite::Connection;
@@ -21,8 +21,8 @@ pub(crate) struct CommandRecord {
     pub(crate) outcome: Outcome,
     /// The balance of the receiving account after an accepted transfer. `None` for other commands.
     pub(crate) to_balance: Option<i64>,
-    /// The time at which a branch accepted the command from a customer, by that branch's clock. 0 for a refusal, because the time of a
-    /// refusal is not stored.
+    /// The time at which a branch accepted the command from a customer, by that branch's clock. 0 for a refusal,
+    /// because the time of a refusal is not stored.
     pub(crate) time_us: i64,
 }
 
@@ -51,8 +51,8 @@ impl Cursor {
 }
 
 impl Reader {
-    /// Reads the commands after the cursor and up to a position, in order, and returns the cursor after them. An empty page means that
-    /// there are no more.
+    /// Reads the commands after the cursor and up to a position, in order, and returns the cursor after them. An empty
+    /// page means that there are no more.
     ///
     /// # Errors
     /// The file is damaged or cannot be read.

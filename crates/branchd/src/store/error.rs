@@ -102,8 +102,8 @@ pub enum BooksError {
         /// The operating system's error.
         source: io::Error,
     },
-    /// A read, write or sync of the disk failed. A failed sync must not be repeated, because the next one may report success although
-    /// the bytes are lost. So nothing is written after it.
+    /// A read, write or sync of the disk failed. A failed sync must not be repeated, because the next one may report
+    /// success although the bytes are lost. So nothing is written after it.
     #[error(
         "{path} or its write-ahead log {path}-wal: the disk failed ({doing}: {source}, code {code}). Nothing was \
          written after that. Check the disk, then start the branch again on the same directory",
@@ -139,7 +139,8 @@ pub enum BooksError {
 }
 
 impl BooksError {
-    /// Whether nothing may be written after this error. That is so after an error of the disk and when the disk is full.
+    /// Whether nothing may be written after this error. That is so after an error of the disk and when the disk is
+    /// full.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,

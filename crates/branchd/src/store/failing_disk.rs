@@ -1,7 +1,7 @@
 //! A file system for SQLite whose syncs fail on demand, for tests and for `branchd-planted`. No release contains it.
 //!
-//! It wraps SQLite's own file system. A sync of FILE fails while `FILE.fail-sync` exists. If that file holds the word `once`, the
-//! first failure removes it; otherwise each sync fails. Each failure adds a line to `FILE.failed-syncs`.
+//! It wraps SQLite's own file system. A sync of FILE fails while `FILE.fail-sync` exists. If that file holds the word
+//! `once`, the first failure removes it; otherwise each sync fails. Each failure adds a line to `FILE.failed-syncs`.
 
 #![allow(
     unsafe_code,
@@ -67,8 +67,8 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite's own arguments are passed on. After success `file` has methods that outlive it. The replaced methods are never
-    // freed, because the file may be closed at any time.
+    // SAFETY: SQLite's own arguments are passed on. After success `file` has methods that outlive it. The replaced
+    // methods are never freed, because the file may be closed at any time.
     unsafe {
         let result = sound_open()(vfs, name, file, flags, out_flags);
         if result != ffi::SQLITE_OK || name.is_null() || (*file).pMethods.is_null() {
@@ -102,7 +102,8 @@ fn beside(path: &std::path::Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether the write-ahead log is moved into the database file after a few commits already. That is so if `FILE.small-log` exists.
+/// Whether the write-ahead log is moved into the database file after a few commits already. That is so if
+/// `FILE.small-log` exists.
 #[cfg(feature = "planted-bugs")]
 pub(crate) fn wants_a_small_log(path: &std::path::Path) -> bool {
     beside(path, ".small-log").exists()

@@ -1,6 +1,6 @@
-//! Checks that rows of the ledger database agree with each other. An account's balance is the balance after its newest entry. An
-//! entry's balance is the balance after the previous entry of the account, changed by the entry's amount. So a row that was changed
-//! on disk contradicts its neighbours.
+//! Checks that rows of the ledger database agree with each other. An account's balance is the balance after its newest
+//! entry. An entry's balance is the balance after the previous entry of the account, changed by the entry's amount. So
+//! a row that was changed on disk contradicts its neighbours.
 
 use bank_ledger::{Account, AccountName, Action, Entry, Leg, Position};
 use rusqlite::{CachedStatement, Connection};
@@ -25,7 +25,8 @@ impl<'c> Links<'c> {
     /// Checks an account row against its newest entry, and that entry against the one before it.
     ///
     /// # Errors
-    /// [`Fault::Damaged`], which names table and row, if they contradict each other; another error if the file cannot be read.
+    /// [`Fault::Damaged`], which names table and row, if they contradict each other; another error if the file cannot
+    /// be read.
     pub(super) fn check_account(&mut self, name: &AccountName, held: Account) -> Result<(), Fault> {
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is_planted() {

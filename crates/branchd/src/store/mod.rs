@@ -1,19 +1,23 @@
 //! The store: one SQLite file, the ledger database, that holds the ledger's accounts, entries and refusals.
 //!
-//! The store knows SQLite and `bank-ledger`. It knows nothing of Raft, gRPC or tokio. Every call blocks, so callers run it on a
-//! blocking thread. In reading order:
-//! - [`schema`]: the layout of the file and the settings of a connection; [`rows`]: conversion between rows and ledger types
-//! - [`batch`]: the ledger's view of one open transaction; [`writer`]: write access; [`applied_state`]: what the caller stores
-//!   with the ledger; [`checkpoint`]: durability
+//! The store knows SQLite and `bank-ledger`. It knows nothing of Raft, gRPC or tokio. Every call blocks, so callers run
+//! it on a blocking thread. In reading order:
+//! - [`schema`]: the layout of the file and the settings of a connection; [`rows`]: conversion between rows and ledger
+//!   types
+//! - [`batch`]: the ledger's view of one open transaction; [`writer`]: write access; [`applied_state`]: what the caller
+//!   stores with the ledger; [`checkpoint`]: durability
 //! - [`reader`]: read access, over [`balance_cache`] (recent balances in memory) and [`connections`] (a shared pool);
-//!   [`command_record`]: all decided commands in order; [`pages`]: a snapshot as a stream; [`shared`]: what writer and readers share
-//! - [`links`]: what rows say about each other; [`verify`]: checks at a start and of a snapshot; [`files`]: names and directories
+//!   [`command_record`]: all decided commands in order; [`pages`]: a snapshot as a stream; [`shared`]: what writer and
+//!   readers share
+//! - [`links`]: what rows say about each other; [`verify`]: checks at a start and of a snapshot; [`files`]: names and
+//!   directories
 //!
-//! The position, the digest, accounts, entries and the applied state change in one transaction. After `kill -9` the file holds
-//! every committed transaction. After a power cut it holds at least what the last [`BooksFile::checkpoint`] made durable.
+//! The position, the digest, accounts, entries and the applied state change in one transaction. After `kill -9` the
+//! file holds every committed transaction. After a power cut it holds at least what the last [`BooksFile::checkpoint`]
+//! made durable.
 //!
-//! No other code in this process may open the file, not even to read it. POSIX drops all locks of a process on a file when any of
-//! its handles is closed, including SQLite's locks. [`Reader::pages`] reads the bytes safely.
+//! No other code in this process may open the file, not even to read it. POSIX drops all locks of a process on a file
+//! when any of its handles is closed, including SQLite's locks. [`Reader::pages`] reads the bytes safely.
 
 mod applied_state;
 mod balance_cache;

@@ -1,8 +1,8 @@
 //! A snapshot of the ledger database as a stream of bytes, read from one state while the writer continues.
 //!
-//! The pages come out of a read transaction, through SQLite's `sqlite_dbpage` table, without a temporary file. While the
-//! transaction is open, SQLite's write-ahead log cannot start again at its beginning and grows with every commit. The growth is
-//! bounded: a snapshot that is read too slowly ends with an error.
+//! The pages come out of a read transaction, through SQLite's `sqlite_dbpage` table, without a temporary file. While
+//! the transaction is open, SQLite's write-ahead log cannot start again at its beginning and grows with every commit.
+//! The growth is bounded: a snapshot that is read too slowly ends with an error.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -25,15 +25,15 @@ const _: () = assert!(
     "build inside the repository, whose .cargo/config.toml sets LIBSQLITE3_FLAGS, or set it to -DSQLITE_ENABLE_DBPAGE_VTAB"
 );
 
-/// The least growth of the write-ahead log that is allowed if the disk has room, in bytes. A busy bank writes this much in some
-/// seconds.
+/// The least growth of the write-ahead log that is allowed if the disk has room, in bytes. A busy bank writes this much
+/// in some seconds.
 const LOG_GROWTH: u64 = 64 << 20;
 
 /// The number of bytes that [`Pages::copy_into`] reads at once.
 const COPY_BYTES: usize = 1 << 20;
 
-/// The bytes of the file header with the write version and the read version. 1 stands for a rollback journal, 2 for a write-ahead
-/// log (<https://sqlite.org/fileformat2.html>, section 1.3.3).
+/// The bytes of the file header with the write version and the read version. 1 stands for a rollback journal, 2 for a
+/// write-ahead log (<https://sqlite.org/fileformat2.html>, section 1.3.3).
 const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
 const ROLLBACK_JOURNAL: u8 = 1;
 
@@ -164,15 +164,15 @@ impl Pages {
     }
 }
 
-/// How much the write-ahead log may grow while a snapshot is read: the size of the snapshot, at least [`LOG_GROWTH`], and never more
-/// than half of the room that is left for writes.
+/// How much the write-ahead log may grow while a snapshot is read: the size of the snapshot, at least [`LOG_GROWTH`],
+/// and never more than half of the room that is left for writes.
 fn log_growth_max(books_bytes: u64, free_bytes: u64) -> u64 {
     let room = free_bytes.saturating_sub(disk::RESERVE_BYTES);
     books_bytes.max(LOG_GROWTH).min(room / 2)
 }
 
-/// The length of the write-ahead log, in bytes. It is read by name, because opening and closing the file would drop SQLite's
-/// locks.
+/// The length of the write-ahead log, in bytes. It is read by name, because opening and closing the file would drop
+/// SQLite's locks.
 fn log_bytes(path: &Path) -> u64 {
     // There is no log before the first commit.
     fs::metadata(log_beside(path)).map_or(0, |found| found.len())

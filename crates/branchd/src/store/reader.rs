@@ -73,7 +73,8 @@ impl Reader {
         found.map(|found| (found.balance, ledger.position))
     }
 
-    /// The balance of an account, and the position of the state that it was read from. `None`: there is no such account.
+    /// The balance of an account, and the position of the state that it was read from. `None`: there is no such
+    /// account.
     ///
     /// # Errors
     /// The file is damaged or cannot be read.
@@ -128,11 +129,12 @@ impl Reader {
         })
     }
 
-    /// Entries of an account, newest first, at most `limit` (1 to 1000) of them. The page begins with the entry at `from`, or with
-    /// the newest entry if `from` is `None`.
+    /// Entries of an account, newest first, at most `limit` (1 to 1000) of them. The page begins with the entry at
+    /// `from`, or with the newest entry if `from` is `None`.
     ///
     /// # Errors
-    /// [`BooksError::NoSuchEntry`] if the account has no entry at `from`; another error if the file is damaged or cannot be read.
+    /// [`BooksError::NoSuchEntry`] if the account has no entry at `from`; another error if the file is damaged or
+    /// cannot be read.
     pub(crate) fn statement(
         &self,
         account: &AccountName,
@@ -146,7 +148,8 @@ impl Reader {
         })
     }
 
-    /// Begins a snapshot of the current state. It reads pages only when it is asked for bytes. The writer continues meanwhile.
+    /// Begins a snapshot of the current state. It reads pages only when it is asked for bytes. The writer continues
+    /// meanwhile.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -165,8 +168,8 @@ impl Reader {
         })
     }
 
-    /// Writes a snapshot into a new file and syncs it. The writer continues meanwhile. Returns the applied state and the ledger that
-    /// the snapshot holds.
+    /// Writes a snapshot into a new file and syncs it. The writer continues meanwhile. Returns the applied state and
+    /// the ledger that the snapshot holds.
     ///
     /// # Errors
     /// There is a file at `path`, it cannot be written, or the database cannot be read. No file is left then.

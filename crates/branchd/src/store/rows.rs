@@ -1,5 +1,5 @@
-//! Conversion between the ledger's types and database rows. A row with an impossible value is reported as damage, never by a
-//! panic.
+//! Conversion between the ledger's types and database rows. A row with an impossible value is reported as damage, never
+//! by a panic.
 
 use bank_ledger::{
     Account, AccountName, Action, Amount, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position, Refusal,

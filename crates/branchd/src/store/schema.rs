@@ -1,4 +1,5 @@
-//! The layout of the ledger database: its tables, its identifying marks, its state row, and the settings of each connection.
+//! The layout of the ledger database: its tables, its identifying marks, its state row, and the settings of each
+//! connection.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,8 +22,8 @@ const FORMAT: i64 = 1;
 /// How long to wait for another program that holds the file's write lock. A query that a person types takes less time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The writer's page cache, in KiB. Request ids that rise with time touch only the right edge of two trees, so a small cache is
-/// enough. Random ids touch pages everywhere and are slower. No fixed size would be enough for them.
+/// The writer's page cache, in KiB. Request ids that rise with time touch only the right edge of two trees, so a small
+/// cache is enough. Random ids touch pages everywhere and are slower. No fixed size would be enough for them.
 const WRITER_CACHE_KIB: i64 = 2048;
 
 /// A reader's page cache, in KiB. It holds the tree pages that one statement passes.
@@ -34,8 +35,9 @@ const WAL_BYTES_KEPT: i64 = 32 << 20;
 /// The number of statements that a connection keeps prepared. It is larger than the number of different statements.
 const STATEMENTS_KEPT: usize = 16;
 
-/// The tables. People read them with `select * from entries`, so kinds and reasons are words. An entry links to the previous entry
-/// of each account that it changes (0: none). An index on accounts instead would triple the cost of a deposit.
+/// The tables. People read them with `select * from entries`, so kinds and reasons are words. An entry links to the
+/// previous entry of each account that it changes (0: none). An index on accounts instead would triple the cost of a
+/// deposit.
 const TABLES: &str = "
 CREATE TABLE entries (
   position INTEGER PRIMARY KEY,
@@ -229,8 +231,8 @@ fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Switches SQLite's own checkpoint at the close of the last connection on or off. On is right only if the write-ahead log is
-/// already in the database file. SQLite then only removes the log.
+/// Switches SQLite's own checkpoint at the close of the last connection on or off. On is right only if the write-ahead
+/// log is already in the database file. SQLite then only removes the log.
 pub(super) fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), Fault> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on)?;
     Ok(())
@@ -281,8 +283,8 @@ fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Checks that the tables have the layout above. Additional indexes and views are allowed. A trigger is not, because it would
-/// write.
+/// Checks that the tables have the layout above. Additional indexes and views are allowed. A trigger is not, because it
+/// would write.
 fn check_tables(connection: &Connection) -> Result<(), Fault> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(tables())?;

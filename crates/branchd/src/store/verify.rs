@@ -1,7 +1,8 @@
 //! Verification of a ledger database: for a bounded time at a start, and of a whole snapshot before it is installed.
 //!
-//! At a start the rows are checked against each other, newest entries first, then the accounts, then the pages of the file by
-//! SQLite's own check. A small database is checked completely within milliseconds. The log says what was not reached.
+//! At a start the rows are checked against each other, newest entries first, then the accounts, then the pages of the
+//! file by SQLite's own check. A small database is checked completely within milliseconds. The log says what was not
+//! reached.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,14 +16,16 @@ use super::links::Links;
 use super::rows;
 use super::schema::{self, Stored};
 
-/// How long the check of the entries may take. All checks together take at most about a second, which is acceptable at a start.
+/// How long the check of the entries may take. All checks together take at most about a second, which is acceptable at
+/// a start.
 const ENTRIES_TIME: Duration = Duration::from_millis(500);
 /// How long the check of the accounts may take.
 const ACCOUNTS_TIME: Duration = Duration::from_millis(250);
 /// How long the check of the pages may take.
 const PAGES_TIME: Duration = Duration::from_millis(250);
 
-/// The number of steps of SQLite's virtual machine between two looks at the clock. They take much less than a millisecond.
+/// The number of steps of SQLite's virtual machine between two looks at the clock. They take much less than a
+/// millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 4096;
 /// The number of rows between two looks at the clock.
 const ROWS_BETWEEN_LOOKS: usize = 64;
@@ -118,8 +121,8 @@ impl Budget {
     }
 }
 
-/// Checks entries against the entries before them, newest first. Returns the position of the last checked entry if the time ran
-/// out.
+/// Checks entries against the entries before them, newest first. Returns the position of the last checked entry if the
+/// time ran out.
 fn entries(connection: &Connection) -> Result<Option<Position>, Fault> {
     let mut budget = Budget::new(ENTRIES_TIME);
     let mut links = Links::new(connection)?;

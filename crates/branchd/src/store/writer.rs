@@ -36,8 +36,8 @@ pub(crate) struct Effect {
     pub(crate) read_from_file: bool,
 }
 
-/// Write access to a ledger database. A process must have at most one for a file; the caller ensures that by a lock on the
-/// directory.
+/// Write access to a ledger database. A process must have at most one for a file; the caller ensures that by a lock on
+/// the directory.
 #[derive(Debug)]
 pub(crate) struct BooksFile {
     connection: Connection,
@@ -98,11 +98,12 @@ impl BooksFile {
         Ok(effects.into_iter().flat_map(|effect| effect.outcomes).collect())
     }
 
-    /// Applies log entries in one transaction, with the position, the digest and the applied state. Entries without commands
-    /// change only the applied state. `membership: None` keeps the stored membership.
+    /// Applies log entries in one transaction, with the position, the digest and the applied state. Entries without
+    /// commands change only the applied state. `membership: None` keeps the stored membership.
     ///
     /// # Errors
-    /// The database cannot be read or written. It is then unchanged. A disk error is final: nothing is written after it.
+    /// The database cannot be read or written. It is then unchanged. A disk error is final: nothing is written after
+    /// it.
     pub(crate) fn apply_entries(
         &mut self,
         entries: Vec<LogEntry>,
@@ -188,13 +189,14 @@ impl BooksFile {
         })
     }
 
-    /// Replaces the content of the database by the snapshot in the file `incoming`, atomically even if the process is killed.
-    /// Readers, including other programs, see the old content and then the new content. The next [`Self::checkpoint`] makes the new
-    /// content durable. It does not need `incoming`: removing the file before the checkpoint keeps at most two copies on the disk.
+    /// Replaces the content of the database by the snapshot in the file `incoming`, atomically even if the process is
+    /// killed. Readers, including other programs, see the old content and then the new content. The next
+    /// [`Self::checkpoint`] makes the new content durable. It does not need `incoming`: removing the file before the
+    /// checkpoint keeps at most two copies on the disk.
     ///
     /// # Errors
-    /// The snapshot belongs to another bank, has another format, is no ledger database or is damaged, and the message names it; or
-    /// the database cannot be written. The database is then unchanged.
+    /// The snapshot belongs to another bank, has another format, is no ledger database or is damaged, and the message
+    /// names it; or the database cannot be written. The database is then unchanged.
     pub(crate) fn install(&mut self, incoming: &Path) -> Result<(), BooksError> {
         let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
         let stored = verify::verify_whole(&source, incoming, self.bank_id)?;
@@ -233,8 +235,8 @@ impl BooksFile {
 }
 
 impl Drop for BooksFile {
-    /// Moves the write-ahead log into the database file and removes it, if that is possible. Other programs can then open the single
-    /// file, and the next start has no log to read. After a disk error the files stay as they are.
+    /// Moves the write-ahead log into the database file and removes it, if that is possible. Other programs can then
+    /// open the single file, and the next start has no log to read. After a disk error the files stay as they are.
     fn drop(&mut self) {
         if self.shared.failure.get().is_some() {
             return;

@@ -1,5 +1,5 @@
-//! Keeps a call to the leader open that the leader never answers. The end of the call shows at once that the leader's process
-//! may have ended, even in a bank without writes. While the call is open, the leader is reached.
+//! Keeps a call to the leader open that the leader never answers. The end of the call shows at once that the leader's
+//! process may have ended, even in a bank without writes. While the call is open, the leader is reached.
 
 use std::time::Duration;
 

@@ -31,7 +31,8 @@ impl FullDisks {
 pub(in crate::replication) struct Pace(Arc<Mutex<Option<Instant>>>);
 
 impl Pace {
-    /// Records the begin of a piece of work, which ends when the returned value is dropped. The database does one at a time.
+    /// Records the begin of a piece of work, which ends when the returned value is dropped. The database does one at a
+    /// time.
     pub(in crate::replication) fn begin(&self) -> Busy {
         self.set(Some(Instant::now()));
         Busy(self.clone())

@@ -1,4 +1,5 @@
-//! Decides when a voter that does not lead asks for votes. Pure: it takes what the voter knows and returns the next step.
+//! Decides when a voter that does not lead asks for votes. Pure: it takes what the voter knows and returns the next
+//! step.
 
 use std::time::Duration;
 
@@ -35,8 +36,8 @@ pub(super) fn next(view: View, patience: Duration) -> Step {
     Step::Wait(patience - view.quiet)
 }
 
-/// The pause before the next round of asking for votes, after `rounds` rounds without a result. It doubles each round, up to the
-/// patience with a leader, so a branch that is cut off costs the others almost nothing.
+/// The pause before the next round of asking for votes, after `rounds` rounds without a result. It doubles each round,
+/// up to the patience with a leader, so a branch that is cut off costs the others almost nothing.
 pub(super) fn pause(round: Duration, rounds: u32, patience: Duration) -> Duration {
     round.saturating_mul(2u32.saturating_pow(rounds)).min(patience)
 }

@@ -10,22 +10,22 @@ use super::super::types::Vote;
 use super::probe;
 
 impl Engine {
-    /// How long this branch has had no leader, if that is too long for an election to be under way. In that case the branch
-    /// is cut off, or the bank has no quorum.
+    /// How long this branch has had no leader, if that is too long for an election to be under way. In that case the
+    /// branch is cut off, or the bank has no quorum.
     pub(crate) fn leaderless(&self) -> Option<Duration> {
         let cut_off = self.succession.signs.cut_off_for();
         let none = !self.is_leader() && !self.is_being_founded() && cut_off >= self.succession.no_leader_after();
         none.then_some(cut_off)
     }
 
-    /// Whether nothing has been applied here yet. Only the founder waits for the leader of such a bank, and it has a long
-    /// deadline.
+    /// Whether nothing has been applied here yet. Only the founder waits for the leader of such a bank, and it has a
+    /// long deadline.
     pub(super) fn is_being_founded(&self) -> bool {
         self.applied_to.position.at() == 0
     }
 
-    /// Probes the leader, because another branch asks for a pre-vote and may have noticed the leader's end first. If the
-    /// leader is gone, this branch stops waiting for it.
+    /// Probes the leader, because another branch asks for a pre-vote and may have noticed the leader's end first. If
+    /// the leader is gone, this branch stops waiting for it.
     pub(in crate::replication) async fn look_after_leader(&self) {
         let metrics = self.raft.metrics().borrow_watched().clone();
         let vote = metrics.vote;
@@ -48,8 +48,9 @@ impl Engine {
         probe::is_gone(address).await
     }
 
-    /// Ends the lease of a leader at this branch, as if the leader had handed over. The leader stays the leader until there is
-    /// another one, and a message of it still counts. Only for the rest of its term it is not protected from pre-votes here.
+    /// Ends the lease of a leader at this branch, as if the leader had handed over. The leader stays the leader until
+    /// there is another one, and a message of it still counts. Only for the rest of its term it is not protected from
+    /// pre-votes here.
     pub(super) async fn drop_leader(&self, vote: Vote) {
         let dropped = TransferLeaderRequest::new(vote, vote.leader_id.node_id, None);
         // An error means that the engine has ended.

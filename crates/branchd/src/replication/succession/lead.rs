@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The least time between two hand-overs by one branch. It keeps the lead from going round when every branch has the same
-/// trouble.
+/// The least time between two hand-overs by one branch. It keeps the lead from going round when every branch has the
+/// same trouble.
 pub(super) const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
 
 /// Why another branch should lead.

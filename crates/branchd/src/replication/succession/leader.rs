@@ -10,8 +10,8 @@ use super::super::engine::Engine;
 use super::super::types::{LeaderId, LogId, TypeConfig, Vote};
 use super::lead;
 
-/// Higher than any log index. A vote that is given in advance sets no condition on the candidate's log, and the candidate
-/// still has to ask with its log.
+/// Higher than any log index. A vote that is given in advance sets no condition on the candidate's log, and the
+/// candidate still has to ask with its log.
 const ANY_INDEX: u64 = u64::MAX;
 
 impl Engine {
@@ -59,9 +59,9 @@ impl Engine {
         Self::most_advanced(metrics, |id| answers(id) && !self.succession.full_disks.include(*id))
     }
 
-    /// Makes this leader a follower, whatever the others do. It votes in the next term for the lowest other voter, without
-    /// telling that voter. If that voter asks for the vote, its log is compared as usual. Any other voter may win instead,
-    /// because the vote is for the lowest one.
+    /// Makes this leader a follower, whatever the others do. It votes in the next term for the lowest other voter,
+    /// without telling that voter. If that voter asks for the vote, its log is compared as usual. Any other voter may
+    /// win instead, because the vote is for the lowest one.
     pub(super) async fn resign(&self, vote: Vote, metrics: &RaftMetrics<TypeConfig>) {
         let others = metrics.membership_config.voter_ids().filter(|id| *id != metrics.id);
         let Some(lowest) = others.min() else { return };

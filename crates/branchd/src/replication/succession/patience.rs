@@ -1,5 +1,5 @@
-//! Decides how long a branch tolerates silence. On an overloaded host a healthy leader is late, and elections add load. So after a
-//! scheduling delay the tolerated time is doubled. If it ran out recently as well, the time is quadrupled.
+//! Decides how long a branch tolerates silence. On an overloaded host a healthy leader is late, and elections add load.
+//! So after a scheduling delay the tolerated time is doubled. If it ran out recently as well, the time is quadrupled.
 
 use std::time::Duration;
 
@@ -20,8 +20,9 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// Records that this process ran `late` after its timer. More than a quarter of a heartbeat interval counts as a delay. More than
-    /// an election timeout does not, because then the process was stopped and did not wait for the processor.
+    /// Records that this process ran `late` after its timer. More than a quarter of a heartbeat interval counts as a
+    /// delay. More than an election timeout does not, because then the process was stopped and did not wait for the
+    /// processor.
     pub(super) fn saw_delay(&mut self, now: Instant, late: Duration, timing: Timing) {
         if late > timing.heartbeat_interval() / 4 && late < timing.election_timeout {
             self.delayed = Some(now);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long a host may take to accept or refuse a connection. A leader is probed once for each suspicion. A host that does
-/// not answer in this time may be slow, and then the silence of the leader decides.
+/// How long a host may take to accept or refuse a connection. A leader is probed once for each suspicion. A host that
+/// does not answer in this time may be slow, and then the silence of the leader decides.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long a relay may take to close a connection whose target is gone.
 const HANG_UP_TIMEOUT: Duration = Duration::from_millis(20);

@@ -1,7 +1,7 @@
 //! Signs of life of the leader: when it was last heard, and whether it is reached.
 //!
-//! A leader is heard when it sends entries or a heartbeat. It is reached while a call to it is open. A network that is cut in one
-//! direction allows one without the other.
+//! A leader is heard when it sends entries or a heartbeat. It is reached while a call to it is open. A network that is
+//! cut in one direction allows one without the other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -10,11 +10,11 @@ use super::signs::Signs;
 use crate::config::Timing;
 use crate::peers::{Identity, Peers};
 
-/// The longest time that the ledger database of a leader may be busy with one piece of work is the election timeout, and at
-/// least this. A healthy disk under load takes about 100 ms to sync, a failing disk takes seconds.
+/// The longest time that the ledger database of a leader may be busy with one piece of work is the election timeout,
+/// and at least this. A healthy disk under load takes about 100 ms to sync, a failing disk takes seconds.
 const BOOKS_BUSY_MAX: Duration = Duration::from_secs(1);
-/// A branch has no leader if it has heard none for two election timeouts, and for at least this long. An election takes no
-/// longer if one is possible.
+/// A branch has no leader if it has heard none for two election timeouts, and for at least this long. An election takes
+/// no longer if one is possible.
 const NO_LEADER_AFTER_MIN: Duration = Duration::from_secs(2);
 
 /// What a branch knows that matters for who leads. Clones share it.

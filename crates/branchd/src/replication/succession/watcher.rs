@@ -14,11 +14,11 @@ use crate::config::Timing;
 
 /// The least time between two looks.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(1);
-/// The delay before the first voter asks for votes. The other voters notice a leader's end at the same time, and they must
-/// drop the leader first.
+/// The delay before the first voter asks for votes. The other voters notice a leader's end at the same time, and they
+/// must drop the leader first.
 const STAND_AFTER: Duration = Duration::from_millis(5);
-/// The delay between two voters that ask for votes. It covers two round trips and an fsync on an ordinary disk, so the second
-/// voter mostly need not ask. If both ask, the terms decide.
+/// The delay between two voters that ask for votes. It covers two round trips and an fsync on an ordinary disk, so the
+/// second voter mostly need not ask. If both ask, the terms decide.
 const STAND_APART: Duration = Duration::from_millis(30);
 
 /// Starts the watcher. It runs as long as the engine.
@@ -169,8 +169,8 @@ impl Watcher {
         }
     }
 
-    /// Asks the other voters for votes. Each voter has its own delay, and a change in that time cancels the request. Returns the
-    /// time until the next look.
+    /// Asks the other voters for votes. Each voter has its own delay, and a change in that time cancels the request.
+    /// Returns the time until the next look.
     async fn stand(&mut self, metrics: &RaftMetrics<TypeConfig>, view: follow::View) -> Duration {
         let (me, vote) = (metrics.id, metrics.vote);
         let leader = vote.leader_id.node_id;

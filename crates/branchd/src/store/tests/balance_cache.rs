@@ -47,7 +47,8 @@ fn the_table_is_bounded_and_never_keeps_an_old_balance() {
         balance_cache.offer(at(0), &account(number), holding(0));
     }
     assert_eq!(kept(), 10);
-    // "z" is the last of more accounts than the cache holds. It may be missing afterwards, but not have its old balance.
+    // "z" is the last of more accounts than the cache holds. It may be missing afterwards, but not have its old
+    // balance.
     balance_cache.offer(at(0), &name("z"), holding(0));
     let mut changed: BTreeMap<_, _> = (0..2 * ACCOUNTS_MAX)
         .map(|number| (account(number), holding(1)))

@@ -27,8 +27,8 @@ fn any_batches() -> impl Strategy<Value = Vec<Vec<Command>>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The database makes the same decisions and holds the same data as the in-memory ledger, also if it is closed and opened between
-    /// batches.
+    /// The database makes the same decisions and holds the same data as the in-memory ledger, also if it is closed and
+    /// opened between batches.
     #[test]
     fn the_file_equals_the_books_in_memory(batches in any_batches(), reopen in any::<bool>()) {
         let directory = TempDir::new().unwrap();

@@ -137,7 +137,8 @@ fn many_readers_see_balances_that_fit_their_positions() {
         for _ in 0..6 {
             let reader = reader.clone();
             scope.spawn(move || {
-                // Each command after the second adds 1 to both numbers, so the expected position follows from the balance.
+                // Each command after the second adds 1 to both numbers, so the expected position follows from the
+                // balance.
                 let mut last = 0;
                 while last < 1002 {
                     let (balance, position) = reader.balance(&name("main")).unwrap();

@@ -51,7 +51,8 @@ fn a_batch_that_fails_changes_nothing() {
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100), open(2, "a")], vec![1], None).unwrap();
     let (ledger, applied_state) = (books.ledger(), books.applied_state().clone());
-    // Another program writes an entry, against the rule that only the branch writes. The third command conflicts with it.
+    // Another program writes an entry, against the rule that only the branch writes. The third command conflicts with
+    // it.
     let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
     let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0)";
     outside.execute(forged, ()).unwrap();
