@@ -10,7 +10,7 @@ cold=false
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cargo build --quiet --release --locked --workspace --bins --examples
+cargo build --quiet --release --locked --workspace --bins
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
 
 median() { sort -n | sed -n 3p; }
@@ -53,8 +53,8 @@ pids=$(pgrep -f "$target/branchd start.*$work/keep" || true)
 for pid in $pids; do ps -o rss= -p "$pid"; done | sort -n | awk '{v[NR]=$1} END {printf "  median %.1f MiB, largest %.1f MiB\n", v[int((NR+1)/2)]/1024, v[NR]/1024}'
 kill $pids
 
-echo "appends a second, journal beside a bare write and fdatasync"
-"$target/examples/journal_bench" | sed 's/^/  /'
+echo "appends to the write-ahead log beside a bare write and fdatasync"
+cargo bench --quiet --locked -p bank-wal --bench wal | sed 's/^/  /'
 
 if $cold; then
     echo "cold release build"
