@@ -86,7 +86,7 @@ impl<'a> Replay<'a> {
     fn run(mut self, found: &[u32]) -> Result<RecoveredLog, OpenError> {
         let state = self.anchor.state();
         let (first, last) = (state.first, state.synced.sequence);
-        let unfinished = self.check_names(found)?;
+        let unfinished = self.check_segment_files(found)?;
         let segments = self.open_segments(first, last)?;
         let mut tail = None;
         for (at, segment) in segments.iter().enumerate() {
@@ -102,10 +102,10 @@ impl<'a> Replay<'a> {
         let (Some(tail), Some(newest)) = (tail, segments.last()) else {
             return Err(OpenError::damaged(self.anchor.path(), 0, "it names no segment"));
         };
-        self.check_whole(&segments)?;
+        self.check_no_gap(&segments)?;
 
         // All checks have passed. The directory is changed only from here on.
-        let (active, dropped_bytes) = self.mend(newest, &tail)?;
+        let (active, dropped_bytes) = self.prepare_tail(newest, &tail)?;
         let sealed = &segments[..segments.len() - 1];
         self.remove_leftovers(found, unfinished, sealed, &segments)?;
         let state = AnchorState {
@@ -128,7 +128,7 @@ impl<'a> Replay<'a> {
 
     /// Compares the segment files with the segments that the anchor names. Returns the segment of an unfinished
     /// rotation, if there is one.
-    fn check_names(&self, found: &[u32]) -> Result<Option<u32>, OpenError> {
+    fn check_segment_files(&self, found: &[u32]) -> Result<Option<u32>, OpenError> {
         let state = self.anchor.state();
         let (first, last) = (state.first, state.synced.sequence);
         if first == 0 || first > last {
@@ -329,7 +329,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Checks that no entry is missing between the purged index and the first entry.
-    fn check_whole(&self, segments: &[OpenSegment]) -> Result<(), OpenError> {
+    fn check_no_gap(&self, segments: &[OpenSegment]) -> Result<(), OpenError> {
         let first = segments.first().map_or(0, |segment| segment.header.sequence);
         if let Some(gap) = self.index.gap() {
             let what = format!(
@@ -351,7 +351,7 @@ impl<'a> Replay<'a> {
 
     /// Makes the newest segment ready to be written: its records are synced, and zeros follow them. Returns the number
     /// of dropped bytes as well.
-    fn mend(&self, segment: &OpenSegment, tail: &Tail) -> Result<(ActiveSegment, u64), OpenError> {
+    fn prepare_tail(&self, segment: &OpenSegment, tail: &Tail) -> Result<(ActiveSegment, u64), OpenError> {
         let path = segment.file.path().to_owned();
         let io = |source| OpenError::Io {
             what: "recovering",

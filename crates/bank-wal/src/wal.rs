@@ -17,7 +17,7 @@ use crate::recovered_log::RecoveredLog;
 use crate::recovery::recover;
 use crate::segment::SegmentFile;
 use crate::shared::{Change, Shared};
-use crate::writer::{Writer, Written};
+use crate::writer::{Writer, WrittenState};
 
 /// The largest value of a state slot, in bytes. It is small because each new segment repeats all slots.
 const STATE_BYTES_MAX: usize = 64 << 10;
@@ -99,7 +99,7 @@ impl Wal {
             dropped_bytes,
             segments: segments.len(),
         };
-        let written = Written::new(&index, &slots);
+        let written = WrittenState::new(&index, &slots);
         let shared = Arc::new(Shared::new(index, slots, segments, &options));
         let writer = Writer {
             shared: shared.clone(),

@@ -27,7 +27,7 @@ const BUFFER_BYTES_KEPT: usize = 1 << 20;
 
 /// The state that the written records describe, without the entries. The head of each new segment repeats it, so that
 /// older segments can be deleted.
-pub(crate) struct Written {
+pub(crate) struct WrittenState {
     pub(crate) slots: BTreeMap<u8, Bytes>,
     pub(crate) purged: Option<(u64, Bytes)>,
     pub(crate) next: Option<u64>,
@@ -40,7 +40,7 @@ pub(crate) struct Writer {
     pub(crate) options: Options,
     pub(crate) active: ActiveSegment,
     pub(crate) anchor: Anchor,
-    pub(crate) written: Written,
+    pub(crate) written: WrittenState,
     /// The place up to which the active segment is synced.
     pub(crate) synced: SyncedMark,
     /// Whether a purge was written since segments were last deleted.
@@ -57,7 +57,7 @@ impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let failure = Failure::new(&io::Error::other("its writer panicked"));
-            refuse(self.0.fail(&failure), &failure);
+            fail_operations(self.0.fail(&failure), &failure);
         }
     }
 }
@@ -70,7 +70,7 @@ impl Writer {
             let (operations, outcome) = match self.shared.next_task() {
                 Task::Write { operations, lazy } => self.commit(operations, &lazy),
                 Task::Reserve => (Vec::new(), self.reserve_ahead()),
-                Task::Close => (Vec::new(), self.finish()),
+                Task::Close => (Vec::new(), self.close_cleanly()),
             };
             match outcome {
                 Ok(true) => {}
@@ -79,8 +79,8 @@ impl Writer {
                     let failure = Failure::new(&error);
                     tracing::error!(dir = %self.dir.display(), %error, "the journal has stopped");
                     let queued = self.shared.fail(&failure);
-                    refuse(operations, &failure);
-                    refuse(queued, &failure);
+                    fail_operations(operations, &failure);
+                    fail_operations(queued, &failure);
                     return Err(error);
                 }
             }
@@ -96,12 +96,12 @@ impl Writer {
         // All operations are synced, so each is acknowledged even if another acknowledgement panics.
         let mut all_well = true;
         for operation in operations {
-            all_well &= answer(operation, Ok(()));
+            all_well &= acknowledge(operation, Ok(()));
         }
         if !all_well {
             return (Vec::new(), Err(io::Error::other("an acknowledgement panicked")));
         }
-        (Vec::new(), self.tidy())
+        (Vec::new(), self.maintain())
     }
 
     fn make_durable(&mut self, operations: &[Operation], lazy: &BTreeMap<u8, Bytes>) -> io::Result<()> {
@@ -167,12 +167,12 @@ impl Writer {
     }
 
     /// Does the work that can wait until after the acknowledgements.
-    fn tidy(&mut self) -> io::Result<bool> {
+    fn maintain(&mut self) -> io::Result<bool> {
         if self.active.tail >= self.options.segment_bytes {
             self.rotate()?;
         }
         if self.purged {
-            self.delete_superfluous()?;
+            self.delete_purged_segments()?;
         }
         self.reserve_ahead()
     }
@@ -213,7 +213,7 @@ impl Writer {
     }
 
     /// Deletes the segments that hold only purged entries. The anchor stops naming them first.
-    fn delete_superfluous(&mut self) -> io::Result<()> {
+    fn delete_purged_segments(&mut self) -> io::Result<()> {
         if self.written.purged.is_none() {
             // Without a purge no segment is deleted, even if it holds only truncated entries. A log without its first
             // segment and without a purge would look like a lost file.
@@ -265,7 +265,7 @@ impl Writer {
     }
 
     /// Closes the log cleanly: syncs everything, stores the end in the anchor, and gives reserved space back.
-    fn finish(&mut self) -> io::Result<bool> {
+    fn close_cleanly(&mut self) -> io::Result<bool> {
         self.sync()?;
         let first = self.anchor.state().first;
         self.anchor.store(AnchorState {
@@ -278,9 +278,9 @@ impl Writer {
     }
 }
 
-impl Written {
-    pub(crate) fn new(index: &EntryIndex, slots: &BTreeMap<u8, Bytes>) -> Written {
-        Written {
+impl WrittenState {
+    pub(crate) fn new(index: &EntryIndex, slots: &BTreeMap<u8, Bytes>) -> WrittenState {
+        WrittenState {
             slots: slots.clone(),
             purged: index.purged().cloned(),
             next: index.next(),
@@ -320,14 +320,14 @@ impl Written {
     }
 }
 
-fn refuse(operations: Vec<Operation>, failure: &Failure) {
+fn fail_operations(operations: Vec<Operation>, failure: &Failure) {
     for operation in operations {
-        answer(operation, Err(failure.to_io()));
+        acknowledge(operation, Err(failure.to_io()));
     }
 }
 
 /// Calls the callback of an operation. `false`: the callback panicked.
-fn answer(operation: Operation, outcome: io::Result<()>) -> bool {
+fn acknowledge(operation: Operation, outcome: io::Result<()>) -> bool {
     catch_unwind(AssertUnwindSafe(|| (operation.done)(outcome))).is_ok()
 }
 

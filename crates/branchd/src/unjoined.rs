@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::directory::{DataDirectory, DataDirectoryError};
 use crate::store::{self, BooksError};
 
-/// Why a directory was not cleaned. The files are unchanged, and the branch must not start.
+/// Why a directory was not cleaned. The branch must not start. Files that hold data are unchanged.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClearError {
     /// The files hold data, or cannot be removed.

@@ -23,7 +23,7 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    /// The newest position that was decided from a row that was not in memory.
+    /// The newest position that was decided from a row that was read from the file.
     read_from_file: Position,
     /// A position at which another branch had another digest.
     doubt: Option<Position>,

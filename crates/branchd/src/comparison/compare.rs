@@ -20,7 +20,7 @@ use crate::stop::Stop;
 /// The time between two questions of a follower to its leader, if something was applied in between. With 50 branches
 /// that makes a hundred small calls a second, and none in an idle bank.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
-/// The least time between two questions of a follower whose decisions use rows that were not in memory.
+/// The least time between two questions of a follower whose decisions use rows that were read from the file.
 const PACE: Duration = Duration::from_millis(20);
 /// How long one question may take. The other branch must first apply the position of the question.
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ impl Comparison {
         }
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut asks = Asks::default();
+        let mut questions = Questions::default();
         let mut not_before = Instant::now();
         let mut quiet_until = Instant::now();
         while !self.stop.is_set() {
@@ -69,18 +69,18 @@ impl Comparison {
                 self.agreement.due().await;
             };
             tokio::select! {
-                _ = ticks.tick() => self.ask_around(&mut asks),
+                _ = ticks.tick() => self.ask_all_due(&mut questions),
                 () = due => {
-                    self.ask_around(&mut asks);
+                    self.ask_all_due(&mut questions);
                     // Answers to writes wait for a leader's question, so a leader asks without a pause.
                     not_before = Instant::now() + if self.engine.is_leader() { Duration::ZERO } else { PACE };
                 }
-                Some(answer) = asks.running.join_next() => self.take(&mut asks, answer.ok()),
+                Some(answer) = questions.running.join_next() => self.handle_answer(&mut questions, answer.ok()),
             }
             if let Some(position) = self.agreement.take_doubt()
                 && Instant::now() >= quiet_until
             {
-                self.settle(position).await;
+                self.resolve_mismatch(position).await;
                 quiet_until = Instant::now() + QUIET;
             }
         }
@@ -88,47 +88,47 @@ impl Comparison {
 
     /// Asks the other voters if this branch leads and an answer waits for a confirmation. Asks the leader if this
     /// branch follows and has applied something since the last agreement.
-    fn ask_around(&self, asks: &mut Asks) {
+    fn ask_all_due(&self, questions: &mut Questions) {
         if self.engine.is_leader() {
             let Some(newest) = self.agreement.awaited() else { return };
             for voter in self.other_voters() {
-                self.ask(asks, voter, newest);
+                self.ask(questions, voter, newest);
             }
         } else if let Some(leader) = self.engine.leader() {
             let newest = self.agreement.newest();
-            let agreed = asks.agreed.get(&leader.id).copied().unwrap_or(0);
+            let agreed = questions.agreed.get(&leader.id).copied().unwrap_or(0);
             if leader.id != self.identity.replica && newest.position > agreed {
-                self.ask(asks, leader, newest);
+                self.ask(questions, leader, newest);
             }
         }
     }
 
     /// Asks a branch, unless a question to it is under way.
-    fn ask(&self, asks: &mut Asks, replica: Replica, asked: Ledger) {
-        if !asks.asked.insert(replica.id) {
+    fn ask(&self, questions: &mut Questions, replica: Replica, asked: Ledger) {
+        if !questions.asked.insert(replica.id) {
             return;
         }
         let question = ask(self.peers.clone(), self.identity, replica.clone(), asked);
-        asks.running.spawn(async move {
+        questions.running.spawn(async move {
             let digest = question.await;
             Answer { replica, asked, digest }
         });
     }
 
-    fn take(&self, asks: &mut Asks, answer: Option<Answer>) {
+    fn handle_answer(&self, questions: &mut Questions, answer: Option<Answer>) {
         let Some(Answer { replica, asked, digest }) = answer else {
             // A question panicked, and it is not known which. The next tick asks every branch again.
-            asks.asked.clear();
+            questions.asked.clear();
             return;
         };
-        asks.asked.remove(&replica.id);
+        questions.asked.remove(&replica.id);
         match digest {
             Ok(Some(digest)) if digest == asked.digest => {
                 self.agreement.confirm(asked.position);
-                asks.agreed.insert(replica.id, asked.position);
+                questions.agreed.insert(replica.id, asked.position);
                 // Further rows were read from the file after the question, so another question is due.
                 if self.engine.is_leader() && self.agreement.awaited().is_some() {
-                    self.ask_around(asks);
+                    self.ask_all_due(questions);
                 }
             }
             Ok(Some(_)) => self.agreement.doubt(asked.position),
@@ -152,7 +152,7 @@ impl Comparison {
 
     /// Finds out who is wrong after a mismatch at `position`. Ends this branch if it is wrong, or if no majority
     /// decides.
-    async fn settle(&self, position: Position) {
+    async fn resolve_mismatch(&self, position: Position) {
         let until = Instant::now() + SETTLE_TIMEOUT;
         loop {
             let Some(mine) = self.agreement.at(position) else {
@@ -172,7 +172,7 @@ impl Comparison {
                 others: &digests,
             };
             match count.verdict() {
-                Verdict::Right => return self.log_the_wrong(position, mine, &known),
+                Verdict::Right => return self.log_wrong_branches(position, mine, &known),
                 Verdict::Wrong(theirs) => return self.end_as_wrong(position, theirs, &known).await,
                 Verdict::Open if Instant::now() < until => tokio::time::sleep(SETTLE_INTERVAL).await,
                 Verdict::Open | Verdict::Undecided => return self.end_undecided(position, mine, &known),
@@ -189,7 +189,7 @@ impl Comparison {
         futures::future::join_all(asked).await
     }
 
-    fn log_the_wrong(&self, position: Position, mine: Digest, known: &[(Replica, Option<Digest>)]) {
+    fn log_wrong_branches(&self, position: Position, mine: Digest, known: &[(Replica, Option<Digest>)]) {
         for (replica, digest) in known {
             if let Some(theirs) = digest.filter(|digest| *digest != mine) {
                 let branch = replica.branch;
@@ -212,7 +212,7 @@ impl Comparison {
             .map(|(replica, _)| replica);
         let first = match right {
             Some(replica) => self.first_difference(replica, position).await,
-            None => From::AtOrBefore(position),
+            None => FirstDifference::AtOrBefore(position),
         };
         let (branch, mine) = (self.identity.branch, self.agreement.at(position));
         let line = format!(
@@ -251,7 +251,7 @@ impl Comparison {
     }
 
     /// Searches the kept positions for the first one that differs from a branch with the right digest.
-    async fn first_difference(&self, sound: &Replica, position: Position) -> From {
+    async fn first_difference(&self, sound: &Replica, position: Position) -> FirstDifference {
         let kept = self.agreement.positions();
         let mut differs = kept.partition_point(|kept| kept.position < position);
         // Every kept position before this index agrees or is not known.
@@ -270,18 +270,18 @@ impl Comparison {
             }
         }
         let Some(first) = kept.get(differs) else {
-            return From::AtOrBefore(position);
+            return FirstDifference::AtOrBefore(position);
         };
         match agrees.filter(|agrees| agrees + 1 == differs) {
-            Some(agrees) => From::After(kept[agrees].position, first.position),
-            None => From::AtOrBefore(first.position),
+            Some(agrees) => FirstDifference::After(kept[agrees].position, first.position),
+            None => FirstDifference::AtOrBefore(first.position),
         }
     }
 }
 
 /// The questions that are under way.
 #[derive(Default)]
-struct Asks {
+struct Questions {
     running: JoinSet<Answer>,
     /// The replicas that have not answered yet.
     asked: HashSet<u64>,
@@ -320,14 +320,14 @@ fn short(digest: Digest) -> String {
 
 /// Where two ledgers begin to differ.
 #[derive(Debug, PartialEq, Eq)]
-enum From {
+enum FirstDifference {
     /// The ledgers agree at the first position and differ at the second, which is the next one that was compared.
     After(Position, Position),
     /// The ledgers differ at this position, and no earlier position could be compared.
     AtOrBefore(Position),
 }
 
-impl std::fmt::Display for From {
+impl std::fmt::Display for FirstDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::After(agrees, differs) if agrees + 1 == *differs => write!(f, "from position {differs} on"),

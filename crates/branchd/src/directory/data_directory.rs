@@ -40,7 +40,7 @@ pub enum DataDirectoryError {
     /// Another process uses the directory.
     #[error("{path} is in use by process {pid}: stop that branch first, or give another --data", path = path.display())]
     Locked {
-        /// The directory.
+        /// The data directory.
         path: PathBuf,
         /// The process id in the lock file.
         pid: String,
@@ -48,7 +48,7 @@ pub enum DataDirectoryError {
     /// The directory belongs to another branch.
     #[error("{path} belongs to branch {owner}, not to branch {branch}: give --id {owner}, or another --data", path = path.display())]
     OtherBranch {
-        /// The directory.
+        /// The data directory.
         path: PathBuf,
         /// The branch that the directory belongs to.
         owner: u32,

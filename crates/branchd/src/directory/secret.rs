@@ -48,7 +48,7 @@ pub enum BranchSecretError {
         "branch {branch} has no secret, and listens beyond this host: run `branchd token --new {BANK_SECRET_FILE}` once for the bank, copy the file to every host, and start each branch with --secret-file {BANK_SECRET_FILE}"
     )]
     NoneGiven {
-        /// The branch.
+        /// The number of the branch.
         branch: u32,
     },
     /// The branch belongs to a bank and has no secret. The bank is older than secrets, or the file was removed.
@@ -59,7 +59,7 @@ pub enum BranchSecretError {
     OldBank {
         /// The missing file.
         path: PathBuf,
-        /// The branch.
+        /// The number of the branch.
         branch: u32,
     },
 }

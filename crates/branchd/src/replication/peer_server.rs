@@ -16,8 +16,8 @@ use super::validate;
 use crate::clock::monotonic_us;
 
 impl Engine {
-    /// Serves a leader's stream of entries, until the stream or `until` ends. Here and below, `sender` is the replica at the
-    /// other end of the connection.
+    /// Serves a leader's stream of entries, until the stream or `until` ends. Here and below, `sender` is the replica
+    /// at the other end of the connection.
     pub(crate) fn append(
         &self,
         requests: impl Stream<Item = Result<v1::AppendRequest, Status>> + Send + 'static,
@@ -40,7 +40,8 @@ impl Engine {
                     validate::append(&request, me)?;
                     validate::admissible(&request.vote, sender, &term)?;
                     heard_us.store(monotonic_us(), Ordering::Relaxed);
-                    // Entries that could not be applied are not taken. The leader tries again, and its heartbeats are heard.
+                    // Entries that could not be applied are not taken. The leader tries again, and its heartbeats are
+                    // heard.
                     if !request.entries.is_empty() && space.is_exhausted() {
                         return Err(Status::unavailable(
                             "the disk is full: no entries are taken until there is room",

@@ -18,7 +18,7 @@ pub(super) struct Batch<'t> {
     balance_cache: &'t BalanceCache,
     accounts: BTreeMap<AccountName, Touched>,
     newest_refusal: i64,
-    /// Whether a decision since the last [`Batch::take_read_from_file`] used a row that was not in memory.
+    /// Whether a decision since the last [`Batch::take_read_from_file`] used a row that was read from the file.
     read_from_file: bool,
     links: Links<'t>,
     find_account: CachedStatement<'t>,
@@ -79,8 +79,8 @@ impl<'t> Batch<'t> {
         })
     }
 
-    /// Whether a decision since the last call used a row that was not in memory. Rows in memory were used for a
-    /// decision earlier in this process, or come from one.
+    /// Whether a decision since the last call used a row that was read from the file. A row that an earlier decision of
+    /// this process has used or written does not count.
     pub(super) fn take_read_from_file(&mut self) -> bool {
         std::mem::take(&mut self.read_from_file)
     }
@@ -112,7 +112,8 @@ impl Books for Batch<'_> {
         }
         if let Some((account, from_file)) = self.balance_cache.for_decision(name) {
             if from_file {
-                // A reader put the row into memory, and no decision has used it yet. It counts as read from the file.
+                // A reader put the row into memory, and no decision has used it yet. So it counts as read from the
+                // file.
                 self.read_from_file = true;
                 let changed = false;
                 self.accounts.insert(name.clone(), Touched { account, changed });

@@ -10,8 +10,8 @@
 //! A failed sync must not be repeated, because the operating system may report success for the next sync although the
 //! bytes are lost. The caller ends the process after any error from here.
 //!
-//! A checkpoint runs on the writer's connection. Measured on a connection of its own, commits waited for the disk just
-//! as long.
+//! A checkpoint runs on the writer's connection. A checkpoint on another connection was measured too: commits waited
+//! for the disk just as long.
 
 use std::fs::File;
 use std::path::Path;
@@ -38,14 +38,14 @@ const WAL_PAGES_SHORT_OF_ROOM: i64 = 256;
 
 /// Follows the length of the write-ahead log through the commits of one connection.
 #[derive(Debug)]
-pub(super) struct Growth {
+pub(super) struct LogGrowth {
     /// The length of the log at the newest commit, in pages.
     pages: Arc<AtomicI64>,
     /// The length at which the next checkpoint is due, in pages.
     due: i64,
 }
 
-impl Growth {
+impl LogGrowth {
     /// Starts to follow the commits of the writing connection.
     pub(super) fn follow(connection: &mut Connection) -> Result<Self, Fault> {
         let pages = Arc::new(AtomicI64::new(0));
@@ -74,7 +74,11 @@ impl Growth {
             return Ok(());
         }
         let moved = checkpoint(connection, path)?;
-        self.due = if moved.whole() { bound } else { pages + WAL_PAGES_MORE };
+        self.due = if moved.is_complete() {
+            bound
+        } else {
+            pages + WAL_PAGES_MORE
+        };
         Ok(())
     }
 }
@@ -89,7 +93,7 @@ fn bound(_path: &Path) -> i64 {
 }
 
 /// The result of SQLite's checkpoint.
-struct Moved {
+struct CheckpointResult {
     busy: bool,
     /// Pages in the log.
     in_log: i64,
@@ -97,17 +101,17 @@ struct Moved {
     moved: i64,
 }
 
-impl Moved {
+impl CheckpointResult {
     /// Whether all of the log is in the database file.
-    fn whole(&self) -> bool {
+    fn is_complete(&self) -> bool {
         !self.busy && self.in_log >= 0 && self.in_log == self.moved
     }
 }
 
-fn checkpoint(connection: &Connection, path: &Path) -> Result<Moved, BooksError> {
+fn checkpoint(connection: &Connection, path: &Path) -> Result<CheckpointResult, BooksError> {
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
-            Ok(Moved {
+            Ok(CheckpointResult {
                 busy: row.get::<_, i64>(0)? != 0,
                 in_log: row.get(1)?,
                 moved: row.get(2)?,
@@ -121,7 +125,7 @@ fn checkpoint(connection: &Connection, path: &Path) -> Result<Moved, BooksError>
 /// # Errors
 /// The disk failed. It is then unknown what is durable, and a second call cannot find out.
 pub(super) fn make_durable(connection: &Connection, path: &Path) -> Result<(), BooksError> {
-    if checkpoint(connection, path)?.whole() {
+    if checkpoint(connection, path)?.is_complete() {
         return Ok(());
     }
     // A long read, or a checkpoint of another program, keeps the rest of the log from being moved. Waiting for it has

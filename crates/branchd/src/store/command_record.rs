@@ -33,7 +33,7 @@ pub(crate) struct Cursor {
     position: i64,
     /// The next page has refusals after this number.
     refusal: i64,
-    /// All pages have refusals after this position.
+    /// Refusals up to this position are left out of every page.
     from: i64,
 }
 

@@ -15,7 +15,7 @@ pub enum BooksError {
         path = path.display()
     )]
     Full {
-        /// The file.
+        /// The database file.
         path: PathBuf,
         /// The operation that failed.
         doing: &'static str,
@@ -29,7 +29,7 @@ pub enum BooksError {
         path = path.display()
     )]
     Damaged {
-        /// The file.
+        /// The database file.
         path: PathBuf,
         /// The operation that failed.
         doing: &'static str,
@@ -43,7 +43,7 @@ pub enum BooksError {
         path = path.display()
     )]
     OtherBank {
-        /// The file.
+        /// The database file.
         path: PathBuf,
         /// The bank in the file, in hexadecimal.
         theirs: String,
@@ -57,7 +57,7 @@ pub enum BooksError {
         path = path.display()
     )]
     OtherFormat {
-        /// The file.
+        /// The database file.
         path: PathBuf,
         /// The format in the file.
         found: i64,
@@ -67,17 +67,17 @@ pub enum BooksError {
     /// The file is no ledger database.
     #[error("{path}: this is no books file: {what}. Check the path", path = path.display())]
     NotBooks {
-        /// The file.
+        /// The database file.
         path: PathBuf,
-        /// Why it is none.
+        /// Why the file is no ledger database.
         what: String,
     },
     /// A statement was requested from an entry that the account does not have.
     #[error("account {account} has no entry at position {position}: begin a statement without a position")]
     NoSuchEntry {
-        /// The account.
+        /// The account of the statement.
         account: AccountName,
-        /// The position.
+        /// The requested position.
         position: Position,
     },
     /// A snapshot was read so slowly that the write-ahead log grew beyond its bound.
@@ -129,7 +129,7 @@ pub enum BooksError {
         path = path.display()
     )]
     Sqlite {
-        /// The file.
+        /// The database file.
         path: PathBuf,
         /// The operation that failed.
         doing: &'static str,

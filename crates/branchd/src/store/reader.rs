@@ -144,7 +144,7 @@ impl Reader {
         let limit = limit.clamp(1, PAGE_LEN_MAX);
         self.read("reading a statement", |connection| {
             let snapshot = connection.transaction()?;
-            follow(&snapshot, account, from, limit)
+            read_entries_back(&snapshot, account, from, limit)
         })
     }
 
@@ -226,7 +226,7 @@ fn find_account(connection: &Connection, name: &AccountName) -> Result<(Option<A
 }
 
 /// Reads a page of entries by following the links of an account from an entry back.
-fn follow(
+fn read_entries_back(
     connection: &Connection,
     name: &AccountName,
     from: Option<Position>,

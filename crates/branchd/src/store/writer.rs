@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::applied_state::AppliedState;
 use super::batch::Batch;
-use super::checkpoint::{Growth, make_durable};
+use super::checkpoint::{LogGrowth, make_durable};
 use super::error::{BooksError, Fault};
 use super::reader::Reader;
 use super::rows;
@@ -32,7 +32,7 @@ pub(crate) struct Effect {
     pub(crate) outcomes: Vec<Applied>,
     /// The position and digest after the entry.
     pub(crate) ledger: Ledger,
-    /// Whether a decision used a row from the file that was not in memory.
+    /// Whether a decision used a row that was read from the file and that no earlier decision of this process has used.
     pub(crate) read_from_file: bool,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct BooksFile {
     ledger: Ledger,
     applied_state: AppliedState,
     newest_refusal: i64,
-    growth: Growth,
+    growth: LogGrowth,
     shared: Arc<Shared>,
 }
 
@@ -57,7 +57,7 @@ impl BooksFile {
     pub(crate) fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
         let (mut connection, stored) = schema::open_writer(path, bank_id)?;
         verify::verify_at_start(&mut connection, path)?;
-        let growth = Growth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
+        let growth = LogGrowth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
         let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
         let mut books = Self {
             connection,
@@ -110,7 +110,7 @@ impl BooksFile {
         applied: Vec<u8>,
         membership: Option<Vec<u8>>,
     ) -> Result<Vec<Effect>, BooksError> {
-        self.guarded(|books| {
+        self.run_unless_failed(|books| {
             let effects = books
                 .commit(entries, applied, membership)
                 .map_err(|fault| fault.at(&books.shared.path, "applying a batch"))?;
@@ -120,7 +120,7 @@ impl BooksFile {
     }
 
     /// Runs work that writes, unless the disk has failed before. Records a disk error of the work.
-    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, BooksError>) -> Result<T, BooksError> {
+    fn run_unless_failed<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, BooksError>) -> Result<T, BooksError> {
         if let Some(failure) = self.shared.failure.get() {
             return Err(BooksError::Stopped(failure.clone()));
         }
@@ -183,7 +183,7 @@ impl BooksFile {
     /// # Errors
     /// The disk failed. It is then unknown what is durable, and a second call cannot find out. The process must end.
     pub(crate) fn checkpoint(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
-        self.guarded(|books| {
+        self.run_unless_failed(|books| {
             make_durable(&books.connection, &books.shared.path)?;
             Ok(books.applied_state.applied.clone())
         })
@@ -211,7 +211,7 @@ impl BooksFile {
                 what: format!("its pages have {theirs} bytes, not {ours}"),
             });
         }
-        self.guarded(|books| {
+        self.run_unless_failed(|books| {
             books
                 .copy_from(&source)
                 .map_err(|fault| fault.at(&books.shared.path, "installing the incoming books"))
