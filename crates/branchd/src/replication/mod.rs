@@ -7,13 +7,12 @@
 //!   [`applied`] and [`progress`] wake the tasks that wait for a position
 //! - [`peer_client`] sends openraft's messages over gRPC; [`peer_server`] serves those of other branches; [`error`]
 //!   maps the engine's failures to statuses
-//! - [`sending`] and [`receiving`] carry a [`snapshot`], within the limits in [`copying`]
+//! - [`snapshot_sender`] and [`snapshot_receiver`] carry a [`snapshot`], within the limits in [`snapshot_limits`]
 //! - [`succession`] decides when another branch should lead
 
 mod applied;
 mod command_wire;
 mod convert;
-mod copying;
 pub(crate) mod engine;
 mod error;
 mod log_store;
@@ -23,9 +22,10 @@ mod open;
 mod peer_client;
 mod peer_server;
 pub(crate) mod progress;
-mod receiving;
-mod sending;
 mod snapshot;
+mod snapshot_limits;
+mod snapshot_receiver;
+mod snapshot_sender;
 mod state_machine;
 mod succession;
 mod types;

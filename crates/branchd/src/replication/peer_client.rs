@@ -23,9 +23,9 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::convert;
-use super::copying::{SENDINGS_MAX, Tries};
 use super::log_store::KnownTerm;
 use super::malformed::Malformed;
+use super::snapshot_limits::{SENDINGS_MAX, Tries};
 use super::succession::fitness::FullDisks;
 use super::types::{Member, TypeConfig, Vote};
 use super::validate;

@@ -17,9 +17,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use super::convert;
-use super::copying::{CHUNK_BYTES, CHUNK_TIMEOUT, CHUNKS_QUEUED_MAX, OFFER_TIMEOUT, travel_timeout, whole_timeout};
 use super::peer_client::Network;
 use super::snapshot::{Snapshot, SnapshotData};
+use super::snapshot_limits::{
+    CHUNK_BYTES, CHUNK_TIMEOUT, CHUNKS_QUEUED_MAX, OFFER_TIMEOUT, travel_timeout, whole_timeout,
+};
 use super::types::{SnapshotMeta, TypeConfig, Vote};
 use crate::store::{BooksError, Pages, Reader};
 
@@ -42,7 +44,7 @@ enum Stopped {
 impl NetSnapshot<TypeConfig> for Network {
     type SnapshotData = SnapshotData;
 
-    /// Reports every failure as "unreachable", because openraft then pauses as [`super::copying::Tries`] says.
+    /// Reports every failure as "unreachable", because openraft then pauses as [`super::snapshot_limits::Tries`] says.
     async fn full_snapshot(
         &mut self,
         vote: Vote,

@@ -10,10 +10,10 @@ use tokio::io::AsyncWriteExt;
 use tonic::Status;
 
 use super::convert;
-use super::copying::{CHUNK_TIMEOUT, travel_timeout};
 use super::engine::Engine;
 use super::error::stopped;
 use super::snapshot::{Snapshot, SnapshotData, TemporaryFile};
+use super::snapshot_limits::{CHUNK_TIMEOUT, travel_timeout};
 use super::types::{SnapshotMeta, Vote};
 use super::validate;
 use crate::disk;
