@@ -16,7 +16,10 @@ pub enum OpenError {
     Options(String),
 
     /// The directory is locked by another open log, in this process or in another one.
-    #[error("the journal in {} is in use by {}; stop it first, or choose another directory", dir.display(), holder(*pid))]
+    #[error(
+        "the journal in {} is in use by {}; stop it first, or choose another directory",
+        dir.display(), holder(*pid)
+    )]
     Locked {
         /// The log's directory.
         dir: PathBuf,
@@ -36,7 +39,10 @@ pub enum OpenError {
     },
 
     /// The files have another owner's stamp.
-    #[error("{} belongs to the owner {}, not to {}: check the data directory", path.display(), hex(found), hex(expected))]
+    #[error(
+        "{} belongs to the owner {}, not to {}: check the data directory",
+        path.display(), hex(found), hex(expected)
+    )]
     OtherOwner {
         /// The file with the other stamp.
         path: PathBuf,
@@ -47,7 +53,10 @@ pub enum OpenError {
     },
 
     /// The files have another format version.
-    #[error("{} has the journal format {found}, this program reads {supported}: use the program that wrote it", path.display())]
+    #[error(
+        "{} has the journal format {found}, this program reads {supported}: use the program that wrote it",
+        path.display()
+    )]
     OtherFormat {
         /// The file with the other version.
         path: PathBuf,
@@ -72,7 +81,8 @@ pub enum OpenError {
 
     /// Bytes that were synced have changed.
     #[error(
-        "{} is damaged at byte {offset}: {what}; move the directory aside and let the branch rejoin with a new replica id",
+        "{} is damaged at byte {offset}: {what}; move the directory aside and let the branch rejoin with a new \
+         replica id",
         path.display()
     )]
     Damaged {
@@ -86,9 +96,9 @@ pub enum OpenError {
 
     /// The directory is a copy, so newer records may exist elsewhere.
     #[error(
-        "the journal in {} is a copy of another one, perhaps an old one: a replica that forgets what it acknowledged harms \
-         the bank; move it aside and let the branch rejoin with a new replica id, or, if the original was stopped \
-         cleanly and never ran again, accept the copy explicitly",
+        "the journal in {} is a copy of another one, perhaps an old one: a replica that forgets what it acknowledged \
+         harms the bank; move it aside and let the branch rejoin with a new replica id, or, if the original was \
+         stopped cleanly and never ran again, accept the copy explicitly",
         dir.display()
     )]
     Copied {

@@ -383,7 +383,12 @@ impl<'a> Replay<'a> {
         let reserved = reserve_for(&file, len, needed, reserve_step).map_err(io)?;
         file.sync().map_err(io)?;
         if dropped > 0 {
-            tracing::warn!(file = %path.display(), offset = tail.offset, bytes = dropped, "dropped an unfinished write");
+            tracing::warn!(
+                file = %path.display(),
+                offset = tail.offset,
+                bytes = dropped,
+                "dropped an unfinished write"
+            );
         }
         let active = ActiveSegment {
             file,

@@ -216,8 +216,8 @@ impl Comparison {
         };
         let (branch, mine) = (self.identity.branch, self.agreement.at(position));
         let line = format!(
-            "branch {branch}'s books differ from the bank's {first} (at {position} its digest is {}, the others have {}): move \
-             {} aside, start the branch on an empty directory, then `branchd join`",
+            "branch {branch}'s books differ from the bank's {first} (at {position} its digest is {}, the others have \
+             {}): move {} aside, start the branch on an empty directory, then `branchd join`",
             mine.map_or("not kept".to_owned(), short),
             short(theirs),
             self.directory.display(),
@@ -241,9 +241,9 @@ impl Comparison {
             })
             .collect();
         self.stop.now(format!(
-            "branch {}'s books differ from another branch's at position {position}, and no majority of the voters says whose \
-             are right (its digest is {}; {}): it has stopped. If another voter is down, start it, then this one; else \
-             compare `branchd export` of both",
+            "branch {}'s books differ from another branch's at position {position}, and no majority of the voters \
+             says whose are right (its digest is {}; {}): it has stopped. If another voter is down, start it, \
+             then this one; else compare `branchd export` of both",
             self.identity.branch,
             short(mine),
             others.join(", "),

@@ -46,7 +46,10 @@ pub enum DataDirectoryError {
         pid: String,
     },
     /// The directory belongs to another branch.
-    #[error("{path} belongs to branch {owner}, not to branch {branch}: give --id {owner}, or another --data", path = path.display())]
+    #[error(
+        "{path} belongs to branch {owner}, not to branch {branch}: give --id {owner}, or another --data",
+        path = path.display()
+    )]
     OtherBranch {
         /// The data directory.
         path: PathBuf,
@@ -56,7 +59,10 @@ pub enum DataDirectoryError {
         branch: u32,
     },
     /// The directory was written by another version of this program.
-    #[error("{path} has format {format}, this program knows {FORMAT}: run the version that wrote it", path = path.display())]
+    #[error(
+        "{path} has format {format}, this program knows {FORMAT}: run the version that wrote it",
+        path = path.display()
+    )]
     OtherFormat {
         /// The identity file.
         path: PathBuf,

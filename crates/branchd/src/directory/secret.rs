@@ -34,7 +34,8 @@ pub enum BranchSecretError {
     File(#[from] SecretFileError),
     /// The branch has another secret than the operator gave.
     #[error(
-        "{path} holds another secret than {given}: start the branch without --secret-file, or remove {path} first if the bank's secret was changed at every branch",
+        "{path} holds another secret than {given}: start the branch without --secret-file, or remove {path} first if \
+         the bank's secret was changed at every branch",
         path = path.display()
     )]
     Differs {
@@ -45,7 +46,8 @@ pub enum BranchSecretError {
     },
     /// The branch listens beyond its host and has no secret.
     #[error(
-        "branch {branch} has no secret, and listens beyond this host: run `branchd token --new {BANK_SECRET_FILE}` once for the bank, copy the file to every host, and start each branch with --secret-file {BANK_SECRET_FILE}"
+        "branch {branch} has no secret, and listens beyond this host: run `branchd token --new {BANK_SECRET_FILE}` \
+         once for the bank, copy the file to every host, and start each branch with --secret-file {BANK_SECRET_FILE}"
     )]
     NoneGiven {
         /// The number of the branch.
@@ -53,7 +55,9 @@ pub enum BranchSecretError {
     },
     /// The branch belongs to a bank and has no secret. The bank is older than secrets, or the file was removed.
     #[error(
-        "{path} is missing, and branch {branch} has a bank, so that no other branch would know it: if the bank is from before secrets, run `branchd token --new {BANK_SECRET_FILE}` once, then start every branch once with --secret-file {BANK_SECRET_FILE}; otherwise start it once with --secret-file and the bank's own",
+        "{path} is missing, and branch {branch} has a bank, so that no other branch would know it: if the bank is \
+         from before secrets, run `branchd token --new {BANK_SECRET_FILE}` once, then start every branch once with \
+         --secret-file {BANK_SECRET_FILE}; otherwise start it once with --secret-file and the bank's own",
         path = path.display()
     )]
     OldBank {

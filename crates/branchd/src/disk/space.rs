@@ -47,7 +47,10 @@ impl Space {
         if self.low.swap(low, Ordering::Relaxed) != low {
             let directory = self.directory.display();
             if low {
-                tracing::warn!(%directory, "the disk is nearly full: this branch proposes no writes until there is room");
+                tracing::warn!(
+                    %directory,
+                    "the disk is nearly full: this branch proposes no writes until there is room"
+                );
             } else {
                 tracing::info!(%directory, "the disk has room again");
             }

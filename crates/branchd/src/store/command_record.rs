@@ -113,7 +113,8 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Com
 /// Reads refusals with their numbers. The numbers rise with the positions.
 fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, CommandRecord)>, Fault> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 \
+         ORDER BY number LIMIT ?4",
         rows::REFUSAL_COLUMNS
     ))?;
     let mut found = statement.query((after.refusal, after.from, up_to, PAGE_LEN_MAX as i64))?;

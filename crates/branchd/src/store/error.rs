@@ -11,7 +11,8 @@ use rusqlite::ErrorCode;
 pub enum BooksError {
     /// The disk is full.
     #[error(
-        "{path}: the disk is full ({doing}); nothing was written. Make room on its file system and start the branch again",
+        "{path}: the disk is full ({doing}); nothing was written. Make room on its file system and start the branch \
+         again",
         path = path.display()
     )]
     Full {
@@ -82,8 +83,8 @@ pub enum BooksError {
     },
     /// A snapshot was read so slowly that the write-ahead log grew beyond its bound.
     #[error(
-        "{path}: a copy of the books is given up: its write-ahead log has grown to {log} bytes meanwhile. The copy is read \
-         too slowly for what is written; it is begun again",
+        "{path}: a copy of the books is given up: its write-ahead log has grown to {log} bytes meanwhile. The copy \
+         is read too slowly for what is written; it is begun again",
         path = path.display()
     )]
     CopyTooSlow {
@@ -93,7 +94,10 @@ pub enum BooksError {
         log: u64,
     },
     /// An operation of the operating system failed.
-    #[error("{path}: {doing} failed: {source}. Check that the disk is sound, and that the file can be read and written", path = path.display())]
+    #[error(
+        "{path}: {doing} failed: {source}. Check that the disk is sound, and that the file can be read and written",
+        path = path.display()
+    )]
     Io {
         /// The file or directory.
         path: PathBuf,

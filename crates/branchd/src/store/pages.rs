@@ -22,7 +22,8 @@ const FLAGS: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
 // Without this build option every snapshot would fail, and only at the moment at which it is needed.
 const _: () = assert!(
     matches!(FLAGS, Some(flags) if contains(flags.as_bytes(), b"SQLITE_ENABLE_DBPAGE_VTAB")),
-    "build inside the repository, whose .cargo/config.toml sets LIBSQLITE3_FLAGS, or set it to -DSQLITE_ENABLE_DBPAGE_VTAB"
+    "build inside the repository, whose .cargo/config.toml sets LIBSQLITE3_FLAGS, or set it to \
+     -DSQLITE_ENABLE_DBPAGE_VTAB"
 );
 
 /// The least growth of the write-ahead log that is allowed if the disk has room, in bytes. A busy bank writes this much

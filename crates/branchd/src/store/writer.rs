@@ -242,7 +242,10 @@ impl Drop for BooksFile {
             return;
         }
         if let Err(error) = make_durable(&self.connection, &self.shared.path) {
-            tracing::warn!(%error, "the books were closed without being forced to the disk: the journal has what they lack");
+            tracing::warn!(
+                %error,
+                "the books were closed without being forced to the disk: the journal has what they lack"
+            );
             return;
         }
         self.shared.connections.close_idle();

@@ -56,7 +56,8 @@ async fn attend_to(engine: &Engine, leader: &Replica, vote: Vote) {
     tokio::select! {
         // The leader sends nothing, so this returns only when the call ends.
         _ = answers.message() => {
-            tracing::debug!(branch = leader.branch, after_ms = began.elapsed().as_millis(), "the call to the leader ended");
+            let after_ms = began.elapsed().as_millis();
+            tracing::debug!(branch = leader.branch, after_ms, "the call to the leader ended");
             signs.suspect(vote.leader_id);
         }
         () = engine.leader_changed(Some(leader.id), Duration::MAX) => {}

@@ -131,8 +131,8 @@ impl Watcher {
             lead::Step::Resign(unanswered) => {
                 self.patience.lose(Instant::now());
                 tracing::warn!(
-                    "gives up the lead: no majority of the voters has answered for {} ms; the others elect a leader where \
-                     they can",
+                    "gives up the lead: no majority of the voters has answered for {} ms; the others elect a leader \
+                     where they can",
                     unanswered.as_millis()
                 );
                 // A branch that still receives messages from here starts its election at once.
