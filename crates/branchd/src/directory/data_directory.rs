@@ -14,6 +14,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use durable_file::Durability;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -324,16 +325,9 @@ fn parse(path: &Path, text: &str) -> Result<IdentityFile, DataDirectoryError> {
 /// Replaces the identity file atomically and durably.
 fn write(directory: &Path, file: &IdentityFile) -> Result<(), DataDirectoryError> {
     let path = directory.join("branch.json");
-    let written = (|| {
-        let temporary = directory.join("branch.json.new");
-        let mut text = serde_json::to_string_pretty(file)?;
-        text.push('\n');
-        let mut out = File::create(&temporary)?;
-        out.write_all(text.as_bytes())?;
-        out.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(directory)?.sync_all()
-    })();
+    let written = serde_json::to_string_pretty(file)
+        .map_err(io::Error::from)
+        .and_then(|text| durable_file::replace(&path, format!("{text}\n").as_bytes(), Durability::Host));
     written.map_err(failed("write", &path))
 }
 
