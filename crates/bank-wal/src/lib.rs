@@ -52,7 +52,8 @@
 //! - `anchor`: the small file that records which segments must exist and how far they were synced
 //! - `segment`, `active`, `lock`: a segment file; the segment that is being written; the lock on the directory
 //! - `index`, `recent`: the places of the entries; the newest entries in memory
-//! - `recovery`, `creation`: open an existing log; create a new one; both return a `recovered_log`
+//! - `recovery`, `creation`: open an existing log (`repair` makes the changes); create a new one; both return a
+//!   `recovered_log`
 //! - `shared`: the state that callers and the writer share, with the bounded queue
 //! - `writer`: the thread that writes, syncs, acknowledges, rotates and deletes
 //! - `wal`: the public type
@@ -86,6 +87,7 @@ mod options;
 mod recent;
 mod recovered_log;
 mod recovery;
+mod repair;
 mod scan;
 mod segment;
 mod shared;

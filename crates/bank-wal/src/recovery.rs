@@ -11,18 +11,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::active::{ActiveSegment, reserve_for};
 use crate::anchor::{Anchor, AnchorState, SyncedMark};
 use crate::creation::{create, holds_batches, refuse_lost_anchor};
 use crate::error::OpenError;
-use crate::format::{
-    FORMAT_VERSION, HeaderFault, NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, record_bytes, segment_key,
-};
+use crate::format::{FORMAT_VERSION, HeaderFault, NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, segment_key};
 use crate::index::{EntryIndex, Place};
 use crate::options::Options;
 use crate::recovered_log::RecoveredLog;
+use crate::repair::{OpenSegment, Tail, prepare_tail, remove_leftovers};
 use crate::scan::{Record, Scanner, synced_beyond};
-use crate::segment::{SegmentFile, list_segments, segment_path, sync_directory};
+use crate::segment::{SegmentFile, list_segments, segment_path};
 
 /// The length of a file with reserved space is a multiple of this, in bytes, even if a crash or a full disk cut the
 /// reservation short.
@@ -44,13 +42,6 @@ pub(crate) fn recover(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<
     }
 }
 
-/// A segment whose header has been verified.
-#[derive(Debug)]
-struct OpenSegment {
-    file: Arc<SegmentFile>,
-    header: SegmentHeader,
-}
-
 /// The replay of an existing log.
 struct Replay<'a> {
     dir: &'a Path,
@@ -59,16 +50,6 @@ struct Replay<'a> {
     anchor: Anchor,
     index: EntryIndex,
     slots: BTreeMap<u8, Bytes>,
-}
-
-/// The end of the newest segment's records.
-struct Tail {
-    /// The offset of the end, in bytes.
-    offset: u64,
-    /// The chain at `offset`.
-    chain: u32,
-    /// The offset up to which the segment is known to be synced, in bytes.
-    known_synced: u64,
 }
 
 impl<'a> Replay<'a> {
@@ -105,9 +86,8 @@ impl<'a> Replay<'a> {
         self.check_no_gap(&segments)?;
 
         // All checks have passed. The directory is changed only from here on.
-        let (active, dropped_bytes) = self.prepare_tail(newest, &tail)?;
-        let sealed = &segments[..segments.len() - 1];
-        self.remove_leftovers(found, unfinished, sealed, &segments)?;
+        let (active, dropped_bytes) = prepare_tail(newest, &tail)?;
+        remove_leftovers(self.dir, first, found, unfinished, &segments)?;
         let state = AnchorState {
             first,
             synced: active.mark(),
@@ -345,92 +325,6 @@ impl<'a> Replay<'a> {
         if first > 1 && self.index.purged().is_none() {
             let what = format!("segment {first} is the first one, and nothing was ever purged");
             return Err(OpenError::missing(&segment_path(self.dir, 1), what));
-        }
-        Ok(())
-    }
-
-    /// Makes the newest segment ready to be written: its records are synced, and zeros follow them. Returns the number
-    /// of dropped bytes as well.
-    fn prepare_tail(&self, segment: &OpenSegment, tail: &Tail) -> Result<(ActiveSegment, u64), OpenError> {
-        let path = segment.file.path().to_owned();
-        let io = |source| OpenError::Io {
-            what: "recovering",
-            path: path.clone(),
-            source,
-        };
-        let SegmentHeader {
-            sequence, reserve_step, ..
-        } = segment.header;
-        let file = segment.file.clone();
-        let bytes = file.read_up_to(u64::MAX).map_err(io)?;
-        let (keep, rest) = bytes.split_at(usize::try_from(tail.offset).unwrap_or(usize::MAX).min(bytes.len()));
-
-        // Bytes that are not known to be synced may be only in the page cache, and a failed fsync may have marked them
-        // clean. So they are written again.
-        let suspect = usize::try_from(tail.known_synced).unwrap_or(usize::MAX).min(keep.len());
-        if suspect < keep.len() {
-            file.write(&keep[suspect..], suspect as u64).map_err(io)?;
-        }
-        let dropped = rest.iter().rposition(|&byte| byte != 0).map_or(0, |at| at + 1);
-        if reserve_step == 0 {
-            file.set_len(tail.offset).map_err(io)?;
-        } else if dropped > 0 {
-            file.write(&vec![0; dropped], tail.offset).map_err(io)?;
-        }
-        let needed = (tail.offset + record_bytes(0) as u64).max(SEGMENT_HEADER_BYTES);
-        let len = if reserve_step == 0 { 0 } else { bytes.len() as u64 };
-        let len = len - len % u64::from(reserve_step.max(1));
-        let reserved = reserve_for(&file, len, needed, reserve_step).map_err(io)?;
-        file.sync().map_err(io)?;
-        if dropped > 0 {
-            tracing::warn!(
-                file = %path.display(),
-                offset = tail.offset,
-                bytes = dropped,
-                "dropped an unfinished write"
-            );
-        }
-        let active = ActiveSegment {
-            file,
-            sequence,
-            tail: tail.offset,
-            chain: tail.chain,
-            reserved,
-            reserve_step,
-        };
-        Ok((active, dropped as u64))
-    }
-
-    /// Removes the files and reserved space that an interrupted rotation, purge or close has left.
-    fn remove_leftovers(
-        &self,
-        found: &[u32],
-        unfinished: Option<u32>,
-        sealed: &[OpenSegment],
-        segments: &[OpenSegment],
-    ) -> Result<(), OpenError> {
-        let first = self.anchor.state().first;
-        for sequence in found
-            .iter()
-            .copied()
-            .filter(|&sequence| sequence < first)
-            .chain(unfinished)
-        {
-            let path = segment_path(self.dir, sequence);
-            std::fs::remove_file(&path).map_err(OpenError::io("removing", &path))?;
-        }
-        if unfinished.is_some() {
-            sync_directory(self.dir).map_err(OpenError::io("syncing", self.dir))?;
-        }
-        for (segment, next) in sealed.iter().zip(&segments[1..]) {
-            let path = segment.file.path();
-            let len = segment.file.len().map_err(OpenError::io("stat", path))?;
-            if len > next.header.previous_len {
-                segment
-                    .file
-                    .set_len(next.header.previous_len)
-                    .map_err(OpenError::io("trimming", path))?;
-            }
         }
         Ok(())
     }
