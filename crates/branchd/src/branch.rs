@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::directory::secret::{self, BranchSecretError};
 use crate::directory::{DataDirectory, DataDirectoryError};
 use crate::disk::Space;
+use crate::file_reads::FileReads;
 use crate::peers::{Identity, Peers};
 use crate::reads::Reads;
 use crate::reconfiguration::{CatchingUp, Members, Standing};
@@ -104,6 +105,7 @@ pub(crate) struct Bank {
     pub(crate) reads: Reads,
     pub(crate) propagation: Propagation,
     pub(crate) books: Reader,
+    pub(crate) file_reads: FileReads,
     pub(crate) journal: Arc<Wal>,
     pub(crate) members: Arc<Members>,
     pub(crate) standing: Standing,
@@ -278,6 +280,7 @@ impl Branch {
             reads,
             propagation,
             books,
+            file_reads: FileReads::default(),
             journal,
             members,
             standing,

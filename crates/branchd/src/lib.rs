@@ -12,7 +12,7 @@
 //! - `comparison`: the digests compared with those of other branches
 //! - `replication`: the replication engine, and everything that names openraft
 //! - `agreement`: the digests of this branch, and which of them another branch has confirmed
-//! - `store`: the ledger in SQLite
+//! - `file_reads`: blocking reads of the ledger database, off the event loop; `store`: the ledger in SQLite
 //! - `callers`: who is connected, and how much each connection may hold; `peers`: connections to other branches
 //! - [`secret`] and the rest of `directory`: the data directory; `disk`: how much room there is
 //! - `stop`: why a branch has to end; `clock`; [`address`]; `planted`: bugs on purpose, in no release
@@ -31,6 +31,7 @@ pub mod config;
 pub mod daemon;
 mod directory;
 mod disk;
+mod file_reads;
 mod membership;
 pub mod operate;
 mod peers;

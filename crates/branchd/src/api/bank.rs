@@ -7,7 +7,6 @@ use bank_proto::v1;
 use bank_proto::v1::bank_service_server::BankService;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -19,8 +18,9 @@ use crate::branch::{Bank, Branch};
 use crate::callers::Share;
 use crate::callers::waiting_places;
 use crate::clock;
+use crate::file_reads::FileReads;
 use crate::reads::Demand;
-use crate::store::{BooksError, Reader};
+use crate::store::Reader;
 
 /// How many accounts one page has at the most.
 const PAGE_LEN_MAX: u32 = 1000;
@@ -205,7 +205,11 @@ impl BankService for BankApi {
             Some((balance, position)) => (Some(balance), position),
             None => {
                 let name = name.clone();
-                blocking(deadline, move || books.balance(&name)).await?
+                ready
+                    .bank
+                    .file_reads
+                    .run(deadline, move || books.balance(&name))
+                    .await?
             }
         };
         let balance = balance.ok_or_else(|| no_such_account(&name))?;
@@ -293,7 +297,8 @@ impl BankService for BankApi {
         };
         let ready = self.ready(request.options, connection, deadline).await?;
         let books = ready.bank.books.clone();
-        let page = blocking(deadline, move || books.accounts(after.as_ref(), limit as usize)).await?;
+        let read = move || books.accounts(after.as_ref(), limit as usize);
+        let page = ready.bank.file_reads.run(deadline, read).await?;
         let accounts = page.accounts.into_iter();
         Ok(Response::new(v1::ListAccountsResponse {
             stamp: Some(ready.stamp(page.position)),
@@ -321,6 +326,7 @@ impl BankService for BankApi {
         let limit = if request.limit == 0 { u64::MAX } else { request.limit };
         let statement = Statement {
             books: ready.bank.books.clone(),
+            file_reads: ready.bank.file_reads.clone(),
             name,
             next: None,
             left: limit,
@@ -351,6 +357,7 @@ impl BankService for BankApi {
 /// What is left of a statement to read.
 struct Statement {
     books: Reader,
+    file_reads: FileReads,
     name: AccountName,
     next: Option<u64>,
     left: u64,
@@ -366,6 +373,7 @@ impl Statement {
     async fn page(self) -> Result<(Page, Option<Self>), Status> {
         let Self {
             books,
+            file_reads,
             name,
             next,
             left,
@@ -373,7 +381,9 @@ impl Statement {
         } = self;
         let len = usize::try_from(left).map_or(STATEMENT_PAGE_LEN, |left| left.min(STATEMENT_PAGE_LEN));
         let (reader, account) = (books.clone(), name.clone());
-        let page = blocking(deadline, move || reader.statement(&account, next, len)).await?;
+        let page = file_reads
+            .run(deadline, move || reader.statement(&account, next, len))
+            .await?;
         if page.account.is_none() {
             return Err(no_such_account(&name));
         }
@@ -381,6 +391,7 @@ impl Statement {
         let left = left.saturating_sub(entries.len() as u64);
         let rest = page.next.filter(|_| left > 0).map(|next| Self {
             books,
+            file_reads,
             name,
             next: Some(next),
             left,
@@ -393,31 +404,6 @@ impl Statement {
             },
             rest,
         ))
-    }
-}
-
-/// How many reads of the books' file go on at once: as many as the books have connections, so that none waits on a
-/// thread that a batch to be applied needs.
-static FILE_READS: Semaphore = Semaphore::const_new(4);
-
-/// Reads the books' file away from the event loop.
-pub(crate) async fn blocking<T: Send + 'static>(
-    deadline: Instant,
-    read: impl FnOnce() -> Result<T, BooksError> + Send + 'static,
-) -> Result<T, Status> {
-    let Ok(place) = tokio::time::timeout_at(deadline, FILE_READS.acquire()).await else {
-        return Err(Status::resource_exhausted(
-            "too many reads are waiting for the books' file: try again",
-        ));
-    };
-    let done = tokio::task::spawn_blocking(read).await;
-    drop(place);
-    match done {
-        Ok(result) => result.map_err(|error| {
-            tracing::error!(%error, "the books cannot be read");
-            error.into()
-        }),
-        Err(error) => Err(Status::internal(error.to_string())),
     }
 }
 

@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::bank::blocking;
 use super::outcome::refused;
+use crate::file_reads::FileReads;
+
 use crate::peers::Identity;
 use crate::replication::engine::Engine;
 use crate::store::{CommandRecord, Cursor, Reader};
@@ -22,6 +23,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is left to read.
 struct Rest {
     books: Reader,
+    file_reads: FileReads,
     engine: Option<Engine>,
     cursor: Cursor,
     up_to: Position,
@@ -31,6 +33,7 @@ struct Rest {
 pub(crate) fn pages(
     identity: Identity,
     books: Reader,
+    file_reads: FileReads,
     engine: Option<Engine>,
     after: Position,
 ) -> BoxStream<'static, Result<v1::ReadJournalResponse, Status>> {
@@ -47,6 +50,7 @@ pub(crate) fn pages(
     };
     let rest = Rest {
         books,
+        file_reads,
         engine,
         cursor: Cursor::after(after),
         up_to: ledger.position,
@@ -58,7 +62,10 @@ pub(crate) fn pages(
             // The books show a command a moment before the engine has noted when it was applied. Without that it is told too.
             let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
         }
-        let (page, cursor) = blocking(deadline, move || books.read_commands(cursor, up_to)).await?;
+        let (page, cursor) = rest
+            .file_reads
+            .run(deadline, move || books.read_commands(cursor, up_to))
+            .await?;
         if page.is_empty() {
             return Ok(None);
         }

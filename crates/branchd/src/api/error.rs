@@ -6,6 +6,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use super::outcome::IdReused;
+use crate::file_reads::FileReadError;
 use crate::reads::ReadError;
 use crate::replication::engine::ProposeError;
 use crate::store::BooksError;
@@ -65,11 +66,12 @@ impl From<ReadError> for Status {
     }
 }
 
-impl From<BooksError> for Status {
-    fn from(error: BooksError) -> Self {
+impl From<FileReadError> for Status {
+    fn from(error: FileReadError) -> Self {
+        let message = error.to_string();
         match error {
-            BooksError::Full { .. } => Self::resource_exhausted(error.to_string()),
-            _ => Self::internal(error.to_string()),
+            FileReadError::Busy | FileReadError::Books(BooksError::Full { .. }) => Self::resource_exhausted(message),
+            FileReadError::Books(_) | FileReadError::Ended(_) => Self::internal(message),
         }
     }
 }

@@ -4,8 +4,8 @@
 //! call may take. [`error`] turns the errors of all rooms below into statuses, [`outcome`] and [`commands`] what was decided and
 //! applied into messages.
 
-pub(crate) mod bank;
-pub(crate) mod branch;
+mod bank;
+mod branch;
 pub(crate) mod commands;
 mod deadline;
 pub(crate) mod error;

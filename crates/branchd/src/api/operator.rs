@@ -52,6 +52,7 @@ impl OperatorService for OperatorApi {
         Ok(Response::new(commands::pages(
             bank.identity,
             bank.books.clone(),
+            bank.file_reads.clone(),
             Some(bank.engine.clone()),
             after,
         )))

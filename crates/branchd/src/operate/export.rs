@@ -9,6 +9,7 @@ use super::{FAILED, Failure, USAGE, on_one_thread, print, reach, refused};
 use crate::api::commands;
 use crate::args::ExportArguments;
 use crate::directory::DataDirectory;
+use crate::file_reads::FileReads;
 use crate::peers::Identity;
 use crate::store::BooksFile;
 
@@ -49,7 +50,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
                     branch: directory.branch(),
                     replica: directory.replica(),
                 };
-                commands::pages(identity, books, None, 0)
+                commands::pages(identity, books, FileReads::default(), None, 0)
             }
             (None, None) => return Err(Failure::new(USAGE, "give --branch HOST:PORT or --data DIR")),
         };
