@@ -38,8 +38,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// What a message to a replica says first.
-    pub(crate) fn greet(&self, to_replica: u64) -> v1::Peer {
+    /// The header of a message to a replica.
+    pub(crate) fn peer_header(&self, to_replica: u64) -> v1::Peer {
         v1::Peer {
             format: FORMAT,
             bank_id: self.bank_id.as_bytes().to_vec(),

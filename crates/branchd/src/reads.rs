@@ -199,7 +199,7 @@ impl Reads {
         let failed = |status: Status| ProposeError::Unknown(format!("branch {}: {}", leader.branch, status.message()));
         let mut client = self.peers.client(leader.branch, &leader.address).map_err(failed)?;
         let request = v1::ReadIndexRequest {
-            peer: Some(self.identity.greet(leader.id)),
+            peer: Some(self.identity.peer_header(leader.id)),
         };
         let response = client.read_index(request).await.map_err(failed)?.into_inner();
         response

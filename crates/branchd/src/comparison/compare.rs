@@ -294,7 +294,7 @@ struct Questions {
 async fn ask(peers: Peers, identity: Identity, replica: Replica, asked: Ledger) -> Result<Option<Digest>, Status> {
     let mut client = peers.client(replica.branch, &replica.address)?;
     let mut request = tonic::Request::new(v1::CompareRequest {
-        peer: Some(identity.greet(replica.id)),
+        peer: Some(identity.peer_header(replica.id)),
         position: asked.position,
         digest: asked.digest.0.to_vec(),
     });

@@ -203,7 +203,7 @@ async fn caught_up(
     loop {
         let mut client = branch.peers.client(b.branch, &b.address)?;
         let message = v1::AwaitPositionRequest {
-            peer: Some(bank.identity.greet(id)),
+            peer: Some(bank.identity.peer_header(id)),
             position,
         };
         let mut request = tonic::Request::new(message);

@@ -161,7 +161,7 @@ impl Members {
         };
         let mut client = self.peers.client(leader.branch, &leader.address)?;
         let mut request = tonic::Request::new(v1::ChangeMembersRequest {
-            peer: Some(self.identity.greet(leader.id)),
+            peer: Some(self.identity.peer_header(leader.id)),
             change: Some(wish.to_wire()),
         });
         let limit = deadline
@@ -271,7 +271,7 @@ impl Members {
         let asked = async {
             let mut client = self.peers.client(replica.branch, &replica.address)?;
             let message = v1::AwaitPositionRequest {
-                peer: Some(self.identity.greet(replica.id)),
+                peer: Some(self.identity.peer_header(replica.id)),
                 position: 0,
             };
             client.await_position(message).await

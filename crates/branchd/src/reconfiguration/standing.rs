@@ -143,7 +143,7 @@ async fn ask(identity: Identity, seats: &Seats, peers: &Peers, round: usize) -> 
     let answers = asked.iter().map(|other| async move {
         let mut client = peers.client(other.branch, &other.address)?;
         let message = v1::AskMembershipRequest {
-            peer: Some(identity.greet(other.id)),
+            peer: Some(identity.peer_header(other.id)),
         };
         Ok::<_, Status>(client.ask_membership(message).await?.into_inner())
     });

@@ -107,7 +107,7 @@ impl Network {
     }
 
     pub(super) fn peer(&self) -> v1::Peer {
-        self.identity.greet(self.target)
+        self.identity.peer_header(self.target)
     }
 
     /// The openraft error for a failed call. openraft pauses after `Unreachable`, which stands for a branch that does

@@ -26,7 +26,7 @@ pub(super) async fn forward(
     let unsent = |_: Status| ProposeError::NotLeader;
     let mut client = peers.client(leader.branch, &leader.address).map_err(unsent)?;
     let request = v1::ForwardRequest {
-        peer: Some(me.greet(leader.id)),
+        peer: Some(me.peer_header(leader.id)),
         commands: commands.iter().map(crate::replication::command_to_wire).collect(),
     };
     let mut request = tonic::Request::new(request);

@@ -74,7 +74,7 @@ impl Propagation {
         let ask = || async {
             let mut client = self.peers.client(replica.branch, &replica.address)?;
             let message = v1::AwaitPositionRequest {
-                peer: Some(self.identity.greet(replica.id)),
+                peer: Some(self.identity.peer_header(replica.id)),
                 position,
             };
             let mut request = tonic::Request::new(message);

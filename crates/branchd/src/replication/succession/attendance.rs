@@ -69,7 +69,7 @@ async fn call(engine: &Engine, leader: &Replica) -> Option<Streaming<v1::AttendR
     let succession = &engine.succession;
     let mut client = succession.peers.client(leader.branch, &leader.address).ok()?;
     let request = v1::AttendRequest {
-        peer: Some(succession.identity.greet(leader.id)),
+        peer: Some(succession.identity.peer_header(leader.id)),
     };
     match client.attend(request).await {
         Ok(answers) => Some(answers.into_inner()),
