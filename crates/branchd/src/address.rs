@@ -1,21 +1,36 @@
-//! Addresses of branches, `HOST:PORT`, and which of them may be spoken to in the clear.
+//! Addresses of branches, `HOST:PORT`, and the check whether a branch may use one without encryption.
+
+use std::fmt;
 
 use bank_types::Address;
+
+/// A branch, by its number and its address, `HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BranchAddress {
+    pub(crate) branch: u32,
+    pub(crate) address: String,
+}
+
+impl fmt::Display for BranchAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "branch {} at {}", self.branch, self.address)
+    }
+}
 
 /// Why an address cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// It is not `HOST:PORT`.
+    /// The text is not `HOST:PORT`.
     #[error(transparent)]
     Malformed(#[from] bank_types::AddressError),
-    /// It is beyond this host, and what is said to it can be read and changed on the way.
+    /// The address is not on this host. Others could read and change what is sent there.
     #[error(
         "{0} is not on this host, and branches speak in the clear: put them on a private network or a tunnel, and give --insecure to accept it"
     )]
     BeyondThisHost(String),
 }
 
-/// Checks `HOST:PORT`; in the clear, only this host's own (loopback) addresses will do unless `insecure`.
+/// Checks that a text is `HOST:PORT`. Branches do not encrypt, so the host must be a loopback address unless `insecure`.
 ///
 /// # Errors
 /// See [`AddressError`].

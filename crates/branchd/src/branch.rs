@@ -8,7 +8,6 @@ use bank_wal::Wal;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::Status;
 use uuid::Uuid;
 
 use crate::agreement::Agreement;
@@ -64,6 +63,26 @@ impl From<ClearError> for BranchError {
             ClearError::Books(error) => Self::Books(error),
         }
     }
+}
+
+/// Why a branch cannot serve its bank now.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum BankUnavailable {
+    /// The branch is about to end, and serves nothing until then.
+    #[error("branch {branch} is ending: its log says why; try another branch")]
+    Ending { branch: u32 },
+    #[error("branch {branch} has no bank yet: found one with `branchd init`")]
+    None { branch: u32 },
+}
+
+/// Why a branch did not adopt a bank.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdoptError {
+    #[error("branch {branch} is of bank {bank} already")]
+    OtherBank { branch: u32, bank: Uuid },
+    /// The branch could not make or open the files of the bank.
+    #[error(transparent)]
+    Open(#[from] BranchError),
 }
 
 /// What the operator types, where the journal's own words say what is to be done.
@@ -184,20 +203,16 @@ impl Branch {
         }
     }
 
-    /// Makes this a branch of the bank; nothing happens if it is one already. The caller holds `founding`.
+    /// Makes this a branch of the bank. Nothing happens if it is a branch of the bank already. The caller holds `founding`.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION where it is another bank's, INTERNAL where its files cannot be made.
-    pub(crate) async fn adopt(&self, bank_id: Uuid) -> Result<(), Status> {
+    /// See [`AdoptError`].
+    pub(crate) async fn adopt(&self, bank_id: Uuid) -> Result<(), AdoptError> {
         if let Some(bank) = self.directory.bank_id().filter(|bank| *bank != bank_id) {
             let branch = self.config.branch;
-            return Err(Status::failed_precondition(format!(
-                "branch {branch} is of bank {bank} already"
-            )));
+            return Err(AdoptError::OtherBank { branch, bank });
         }
-        self.open_bank(bank_id)
-            .await
-            .map_err(|error| Status::internal(error.to_string()))
+        Ok(self.open_bank(bank_id).await?)
     }
 
     async fn open_bank(&self, bank_id: Uuid) -> Result<(), BranchError> {
@@ -304,20 +319,13 @@ impl Branch {
     /// The bank.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION where this branch has none yet, UNAVAILABLE where it is about to end: nothing is served then.
-    pub(crate) fn bank(&self) -> Result<&Bank, Status> {
+    /// See [`BankUnavailable`].
+    pub(crate) fn bank(&self) -> Result<&Bank, BankUnavailable> {
+        let branch = self.config.branch;
         if self.stop.is_set() {
-            let branch = self.config.branch;
-            return Err(Status::unavailable(format!(
-                "branch {branch} is ending: its log says why; try another branch"
-            )));
+            return Err(BankUnavailable::Ending { branch });
         }
-        self.bank_if_any().ok_or_else(|| {
-            let branch = self.config.branch;
-            Status::failed_precondition(format!(
-                "branch {branch} has no bank yet: found one with `branchd init`"
-            ))
-        })
+        self.bank_if_any().ok_or(BankUnavailable::None { branch })
     }
 
     /// Says to every stream and task of this branch that it is about to stop.

@@ -24,6 +24,7 @@ mod agreement;
 mod api;
 pub mod args;
 mod branch;
+mod branch_client;
 mod callers;
 mod clock;
 mod comparison;

@@ -1,38 +1,40 @@
-//! What a read waits for before it looks into the books: read-your-writes, the reader's way.
+//! Waiting reads. A read waits here until the state of this branch is recent enough for it.
 
 use std::time::Duration;
 
 use bank_ledger::Position;
-use bank_proto::v1;
 use tokio::time::Instant;
-use tonic::Status;
 
+use crate::branch_client::MemberClient;
 use crate::callers::{Full, Held, Share};
 use crate::peers::{Identity, Peers};
-use crate::replication::engine::{Engine, ProposeError, Replica};
+use crate::replication::engine::{Engine, ProposeError};
 use crate::replication::progress::Progress;
+use crate::replication::read_index::ReadIndex;
 
-/// How long to wait for news of a leader before it is asked again.
+/// How long to wait for a change of the leader before the leader is asked again.
 const LEADER_WAIT: Duration = Duration::from_millis(50);
+/// How long the leader may take to answer before this branch looks again which branch leads.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many customers' reads may wait at once. Each costs about 9 KB with its stream, so these cost 70 MB; a branch that is
-/// 100 ms behind needs that many for 80,000 reads a second.
+/// How many reads of customers may wait at once. A waiting read costs about 9 KB with its stream, so 8,192 of them cost 70 MB.
+/// A branch that is 100 ms behind needs that many places at 80,000 reads a second.
 const WAITING_MAX: u32 = 8192;
-/// How many waits of other branches there may be at once, apart from the customers': eight branches with all the calls that
-/// a connection may have under way.
+/// How many calls of other branches may wait at once. They have places of their own, enough for eight branches with the
+/// 1,024 calls that a connection may have under way.
 const WAITING_BRANCHES_MAX: u32 = 8192;
 
-/// What the state that answers a read must have applied.
+/// How recent the state must be that answers a read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Demand {
-    /// At least this many commands.
+pub(crate) struct ReadRequirement {
+    /// The state has applied at least this position.
     pub(crate) min_position: Position,
-    /// Every write that was acknowledged before the read began.
+    /// The state has applied every write that was acknowledged before the read began.
     pub(crate) linearizable: bool,
 }
 
-impl Demand {
-    /// Whether books at this position answer the read, without a word from the leader.
+impl ReadRequirement {
+    /// Whether a state at this position meets the requirement without asking the leader.
     fn is_met_at(self, position: Position) -> bool {
         !self.linearizable && position >= self.min_position
     }
@@ -59,15 +61,15 @@ pub(crate) enum ReadError {
     TooMany { branch: u32, max: u32 },
 }
 
-/// Waits on behalf of reads. Clones share it.
+/// Lets reads wait, within bounds. Clones share the bounds.
 #[derive(Clone)]
 pub(crate) struct Reads {
     identity: Identity,
     engine: Engine,
-    peers: Peers,
-    /// Places of customers' reads that wait.
+    members: MemberClient,
+    /// Places for waiting reads of customers.
     customers: Share,
-    /// Places of other branches that wait.
+    /// Places for waiting calls of other branches.
     branches: Share,
 }
 
@@ -76,45 +78,45 @@ impl Reads {
         Self {
             identity,
             engine,
-            peers,
+            members: MemberClient::new(identity, peers),
             customers: Share::new(WAITING_MAX),
             branches: Share::new(WAITING_BRANCHES_MAX),
         }
     }
 
-    /// Returns once the books answer the demand, with how long that took: nothing, where they did already. `connection`:
-    /// how many reads of the customer's connection may wait.
+    /// Waits until the state of this branch meets the requirement, and returns how long that took. A read that need not wait
+    /// takes zero time and no place. `connection` has the places of the customer's connection.
     ///
     /// # Errors
-    /// The deadline passed first, and the error says what is missing; or too many reads wait already.
+    /// The deadline passed first, or too many reads wait already.
     pub(crate) async fn wait(
         &self,
-        demand: Demand,
+        required: ReadRequirement,
         connection: &Share,
         deadline: Instant,
     ) -> Result<Duration, ReadError> {
         #[cfg(feature = "planted-bugs")]
-        if crate::planted::is_not_awaited(demand.min_position) && !demand.linearizable {
+        if crate::planted::is_not_awaited(required.min_position) && !required.linearizable {
             return Ok(Duration::ZERO);
         }
-        if demand.is_met_at(self.engine.position().at()) {
+        if required.is_met_at(self.engine.position().at()) {
             return Ok(Duration::ZERO);
         }
         let place = Share::take_both(connection, &self.customers, 1);
         let _place = place.map_err(|full| self.too_many(full))?;
         let began = Instant::now();
-        if demand.linearizable {
+        if required.linearizable {
             self.wait_linearizable(deadline).await?;
         }
-        self.wait_position(demand.min_position, deadline).await?;
+        self.wait_position(required.min_position, deadline).await?;
         Ok(began.elapsed())
     }
 
-    /// Returns once this branch has applied the position, for another branch. A position that is there already is never
-    /// refused: by that question branches find out whether this one is alive.
+    /// Waits, for another branch, until this branch has applied the position. A position that is applied already takes no
+    /// place, so the call never fails then: other branches use it to find out whether this branch is alive.
     ///
     /// # Errors
-    /// [`ReadError::Behind`], or too many other branches wait already.
+    /// [`ReadError::Behind`], or too many calls of other branches wait already.
     pub(crate) async fn wait_for_branch(&self, needed: Position, deadline: Instant) -> Result<(), ReadError> {
         if self.engine.position().at() >= needed {
             return Ok(());
@@ -123,15 +125,15 @@ impl Reads {
         self.wait_position(needed, deadline).await
     }
 
-    /// A place for another branch's wait, among those that customers cannot take.
+    /// Takes a place for a waiting call of another branch. Customers' reads cannot take these places.
     ///
     /// # Errors
-    /// Too many of them wait already.
+    /// Too many calls of other branches wait already.
     pub(crate) fn place_for_branch(&self) -> Result<Held, ReadError> {
         self.branches.take(1).map_err(|full| self.too_many(full))
     }
 
-    /// Returns once this branch has applied the position. The caller has seen to it that not too many wait.
+    /// Waits until this branch has applied the position. Takes no place: the caller bounds how many wait.
     ///
     /// # Errors
     /// [`ReadError::Behind`].
@@ -168,17 +170,14 @@ impl Reads {
         let Ok(Some(index)) = tokio::time::timeout_at(deadline, confirmed).await else {
             return Err(ReadError::Unconfirmed { branch, reason });
         };
-        match self.engine.await_applied(index, deadline).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(ReadError::Applying { branch }),
-            Err(status) => Err(ReadError::Unconfirmed {
-                branch,
-                reason: status.message().to_owned(),
-            }),
+        if self.engine.await_applied(index, deadline).await {
+            Ok(())
+        } else {
+            Err(ReadError::Applying { branch })
         }
     }
 
-    async fn read_index(&self) -> Result<v1::LogId, ProposeError> {
+    async fn read_index(&self) -> Result<ReadIndex, ProposeError> {
         if self.engine.is_leader() {
             return self.engine.read_index().await;
         }
@@ -186,32 +185,22 @@ impl Reads {
         match self.engine.leader() {
             Some(leader) if leader.id != self.identity.replica => {
                 tokio::select! {
-                    index = self.ask_leader(&leader) => index,
+                    index = self.members.read_index(&leader) => {
+                        index.map_err(|error| ProposeError::Unknown(format!("branch {}: {error}", leader.branch)))
+                    }
                     // A leader that does not answer may have been replaced.
-                    () = self.engine.leader_changed(before, Duration::from_secs(1)) => Err(ProposeError::NotLeader),
+                    () = self.engine.leader_changed(before, ANSWER_TIMEOUT) => Err(ProposeError::NotLeader),
                 }
             }
             _ => Err(ProposeError::NotLeader),
         }
     }
-
-    async fn ask_leader(&self, leader: &Replica) -> Result<v1::LogId, ProposeError> {
-        let failed = |status: Status| ProposeError::Unknown(format!("branch {}: {}", leader.branch, status.message()));
-        let mut client = self.peers.client(leader.branch, &leader.address).map_err(failed)?;
-        let request = v1::ReadIndexRequest {
-            peer: Some(self.identity.peer_header(leader.id)),
-        };
-        let response = client.read_index(request).await.map_err(failed)?.into_inner();
-        response
-            .log_id
-            .ok_or_else(|| ProposeError::Unknown("the leader's answer is malformed".to_owned()))
-    }
 }
 
-/// Returns once the position of a branch is as far as needed.
+/// Waits until a branch has applied a position.
 ///
 /// # Errors
-/// [`ReadError::Behind`] at the deadline, with how far it is then.
+/// [`ReadError::Behind`] at the deadline, with the position that the branch has applied then.
 async fn reach(branch: u32, position: &Progress, needed: Position, deadline: Instant) -> Result<(), ReadError> {
     let reached = tokio::time::timeout_at(deadline, position.wait_for(needed)).await;
     reached.map_err(|_| ReadError::Behind {
@@ -232,14 +221,14 @@ mod tests {
             (7, false, 6, false),
             (7, false, 7, true),
             (7, false, 8, true),
-            // What was acknowledged elsewhere is not known here.
+            // This branch does not know what was acknowledged at others.
             (0, true, 8, false),
         ] {
-            let demand = Demand {
+            let required = ReadRequirement {
                 min_position,
                 linearizable,
             };
-            assert_eq!(demand.is_met_at(at), met, "{demand:?} at {at}");
+            assert_eq!(required.is_met_at(at), met, "{required:?} at {at}");
         }
     }
 
@@ -260,7 +249,7 @@ mod tests {
             "{behind:?}"
         );
         position.reach(7);
-        // A position that is there is found whatever the time.
+        // A position that is applied already is found even after the deadline.
         assert!(reach(3, &position, 7, over).await.is_ok());
         let later = over + Duration::from_secs(60);
         let (reached, ()) = tokio::join!(reach(3, &position, 8, later), async { position.reach(8) });

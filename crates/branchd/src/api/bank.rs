@@ -19,7 +19,7 @@ use crate::callers::Share;
 use crate::callers::waiting_places;
 use crate::clock;
 use crate::file_reads::FileReads;
-use crate::reads::Demand;
+use crate::reads::ReadRequirement;
 use crate::store::Reader;
 
 /// How many accounts one page has at the most.
@@ -107,15 +107,15 @@ impl BankApi {
         check_bank(bank, &options.bank_id)?;
         let member = tokio::time::timeout_at(deadline, bank.standing.check()).await;
         member.map_err(|_| Status::deadline_exceeded("the branch was just started: try again"))??;
-        let demand = Demand {
+        let required = ReadRequirement {
             min_position: options.min_position,
             linearizable: options.linearizable,
         };
         let waited = tokio::select! {
             biased;
-            waited = bank.reads.wait(demand, &connection, deadline) => waited?,
-            status = bank.standing.lost() => return Err(status),
-            // Whoever waits for what is to come had better ask another branch.
+            waited = bank.reads.wait(required, &connection, deadline) => waited?,
+            removed = bank.standing.lost() => return Err(removed.into()),
+            // A waiting read is better answered by another branch.
             () = async { self.0.stopping().await } => return Err(stopping(bank)),
         };
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
@@ -130,9 +130,9 @@ impl BankApi {
         deadline: Instant,
     ) -> Result<v1::WriteResult, Status> {
         let (bank, command, propagation) = self.checked(options, action).map_err(error::not_applied)?;
-        if let Some(status) = bank.standing.refused() {
-            return Err(error::not_applied(status));
-        }
+        bank.standing
+            .check_now()
+            .map_err(|removed| error::not_applied(removed.into()))?;
         let request_id = command.request_id;
         let _place = match propagation {
             v1::Propagation::All => Some(bank.propagation.place()?),

@@ -16,9 +16,10 @@ use uuid::Uuid;
 use super::deadline;
 use super::error;
 use crate::branch::{Bank, Branch};
+use crate::branch_client::MembershipChange;
 use crate::callers::caller_of;
 use crate::peers::FORMAT;
-use crate::reconfiguration::{Wish, membership_of};
+use crate::reconfiguration::membership_of;
 use crate::replication::{Malformed, command_from_wire};
 use crate::writes::convert::outcome_to_wire;
 use crate::writes::queue::BATCH_LEN_MAX;
@@ -192,7 +193,9 @@ impl BranchService for BranchApi {
         let _place = bank.reads.place_for_branch()?;
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
-            Ok(Ok(log_id)) => Ok(Response::new(v1::ReadIndexResponse { log_id: Some(log_id) })),
+            Ok(Ok(index)) => Ok(Response::new(v1::ReadIndexResponse {
+                log_id: Some(index.into()),
+            })),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Status::deadline_exceeded(
                 "no quorum confirmed in time that this branch leads",
@@ -207,8 +210,8 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let request = request.into_inner();
         let bank = self.greeted(request.peer, sender)?;
-        let wish = Wish::from_wire(request.change)?;
-        let membership = bank.members.change(&wish).await?.into();
+        let change = MembershipChange::try_from(request.change)?;
+        let membership = bank.members.change(&change).await?.into();
         Ok(Response::new(v1::ChangeMembersResponse { membership }))
     }
 
@@ -219,7 +222,7 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let bank = self.greeted(request.into_inner().peer, sender)?;
         let answer = membership_of(&bank.engine, sender.replica, sender.branch);
-        Ok(Response::new(answer))
+        Ok(Response::new(answer.into()))
     }
 
     async fn compare(&self, request: Request<v1::CompareRequest>) -> Result<Response<v1::CompareResponse>, Status> {

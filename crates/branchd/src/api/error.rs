@@ -1,13 +1,18 @@
-//! Errors of the rooms below as gRPC statuses. Beside the code, a failed write says whether it may have been applied, and a
-//! read how far the branch is. The keys are those of `bank.proto`.
+//! Maps the errors of a branch's operations to gRPC status. A status has the message of its error. Its metadata says whether a
+//! failed write may have been applied, and how far the branch is for a failed read. `bank.proto` defines the keys.
 
 use bank_proto::metadata::{DISK_FULL, FATE, NOT_APPLIED, POSITION, POSITION_NEEDED, UNKNOWN};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use super::outcome::IdReused;
+use crate::branch::{AdoptError, BankUnavailable};
+use crate::branch_client::{BranchCallError, CallError};
 use crate::file_reads::FileReadError;
+use crate::membership::{FoundError, JoinError, PromoteError, RemoveError};
+use crate::peers::PeerHeaderError;
 use crate::reads::ReadError;
+use crate::reconfiguration::{MembershipChangeError, NotAMember};
 use crate::replication::engine::ProposeError;
 use crate::store::BooksError;
 use crate::writes::error::WriteError;
@@ -66,16 +71,6 @@ impl From<ReadError> for Status {
     }
 }
 
-impl From<FileReadError> for Status {
-    fn from(error: FileReadError) -> Self {
-        let message = error.to_string();
-        match error {
-            FileReadError::Busy | FileReadError::Books(BooksError::Full { .. }) => Self::resource_exhausted(message),
-            FileReadError::Books(_) | FileReadError::Ended(_) => Self::internal(message),
-        }
-    }
-}
-
 /// A read index that the engine did not give.
 impl From<ProposeError> for Status {
     fn from(error: ProposeError) -> Self {
@@ -83,9 +78,199 @@ impl From<ProposeError> for Status {
     }
 }
 
+/// The gRPC status code of an error.
+trait StatusCode: ToString {
+    fn code(&self) -> Code;
+}
+
+/// An error as the answer to a call.
+macro_rules! into_status {
+    ($($error:ty),+ $(,)?) => {$(
+        impl From<$error> for Status {
+            fn from(error: $error) -> Self {
+                Self::new(error.code(), error.to_string())
+            }
+        }
+    )+};
+}
+
+into_status!(
+    AdoptError,
+    BankUnavailable,
+    FileReadError,
+    FoundError,
+    JoinError,
+    MembershipChangeError,
+    NotAMember,
+    PeerHeaderError,
+    PromoteError,
+    RemoveError,
+);
+
+impl StatusCode for BankUnavailable {
+    fn code(&self) -> Code {
+        match self {
+            Self::Ending { .. } => Code::Unavailable,
+            Self::None { .. } => Code::FailedPrecondition,
+        }
+    }
+}
+
+impl StatusCode for NotAMember {
+    fn code(&self) -> Code {
+        Code::Unavailable
+    }
+}
+
+impl StatusCode for PeerHeaderError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Missing => Code::InvalidArgument,
+            Self::OtherSender { .. } => Code::PermissionDenied,
+            Self::OtherFormat { .. } | Self::OtherBank { .. } | Self::OtherReplica { .. } => Code::FailedPrecondition,
+        }
+    }
+}
+
+impl StatusCode for FileReadError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Busy | Self::Books(BooksError::Full { .. }) => Code::ResourceExhausted,
+            Self::Books(_) | Self::Ended(_) => Code::Internal,
+        }
+    }
+}
+
+impl StatusCode for AdoptError {
+    fn code(&self) -> Code {
+        match self {
+            Self::OtherBank { .. } => Code::FailedPrecondition,
+            Self::Open(_) => Code::Internal,
+        }
+    }
+}
+
+impl StatusCode for CallError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unavailable { .. } => Code::Unavailable,
+            Self::TimedOut(_) => Code::DeadlineExceeded,
+            Self::Failed { code, .. } => *code,
+            Self::Malformed(_) => Code::Internal,
+        }
+    }
+}
+
+impl StatusCode for BranchCallError {
+    fn code(&self) -> Code {
+        match self.error() {
+            CallError::Unavailable {
+                refused_handshake: Some(_),
+                ..
+            } => Code::FailedPrecondition,
+            error => error.code(),
+        }
+    }
+}
+
+/// The answer to another branch. The code NOT_FOUND tells it that the bank has no such branch.
+impl StatusCode for MembershipChangeError {
+    fn code(&self) -> Code {
+        match self {
+            error if error.is_unknown_branch() => Code::NotFound,
+            Self::Refused(_) | Self::StillAnswers { .. } => Code::FailedPrecondition,
+            Self::AtLeader { error } => error.code(),
+            Self::NoLeader
+            | Self::NotLeader
+            | Self::LeaderChanged
+            | Self::LeaderSilent
+            | Self::HandingOver
+            | Self::NotConfirmed
+            | Self::Busy
+            | Self::NotInTime(_) => Code::Unavailable,
+        }
+    }
+}
+
+/// The code of a failed change in the answer to an operator.
+fn for_operator(error: &MembershipChangeError) -> Code {
+    match error.code() {
+        Code::NotFound => Code::FailedPrecondition,
+        code => code,
+    }
+}
+
+impl StatusCode for FoundError {
+    fn code(&self) -> Code {
+        match self {
+            Self::BranchCount(_)
+            | Self::NumberZero
+            | Self::NumberTwice(_)
+            | Self::AddressTwice(_)
+            | Self::NegativeBalance(_)
+            | Self::VoterCount { .. }
+            | Self::NotAmong(_) => Code::InvalidArgument,
+            Self::Address { .. }
+            | Self::Exists { .. }
+            | Self::OtherNumber { .. }
+            | Self::TwoBanks { .. }
+            | Self::OtherPlan { .. } => Code::FailedPrecondition,
+            Self::Busy(_) | Self::Begin { .. } | Self::AddLearners(_) | Self::Open { .. } => Code::Unavailable,
+            Self::NoBankId { .. } => Code::Internal,
+            Self::Call(error) => error.code(),
+            Self::Adopt(error) => error.code(),
+            Self::Bank(error) => error.code(),
+        }
+    }
+}
+
+impl StatusCode for JoinError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoBranch => Code::InvalidArgument,
+            Self::Address { .. }
+            | Self::AskedToJoinItself(_)
+            | Self::OtherNumber { .. }
+            | Self::OtherBank { .. }
+            | Self::Removed(_) => Code::FailedPrecondition,
+            Self::ProgressUnknown(_) | Self::NotInTime { .. } | Self::Behind { .. } => Code::DeadlineExceeded,
+            Self::Bank(error) => error.code(),
+            Self::Call(error) => error.code(),
+            Self::Change(error) => for_operator(error),
+        }
+    }
+}
+
+impl StatusCode for PromoteError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoBranch => Code::InvalidArgument,
+            Self::Removed(_) => Code::FailedPrecondition,
+            Self::NotInTime(_) => Code::DeadlineExceeded,
+            Self::Bank(error) => error.code(),
+            Self::Change(error) => for_operator(error),
+        }
+    }
+}
+
+impl StatusCode for RemoveError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoBranch => Code::InvalidArgument,
+            Self::Bank(error) => error.code(),
+            Self::Change(error) => for_operator(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bank_auth::BranchIdentity;
+    use bank_proto::v1;
+    use uuid::Uuid;
+
+    use crate::peers::{FORMAT, Identity};
 
     #[test]
     fn a_failed_write_says_whether_it_may_have_been_applied() {
@@ -115,6 +300,68 @@ mod tests {
             assert_eq!(status.code(), code, "{status:?}");
             assert_eq!(metadata.get(FATE).expect("a fate"), fate, "{status:?}");
             assert_eq!(metadata.contains_key(DISK_FULL), disk_full, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_of_the_branch_at_the_other_end_for_this_replica_of_this_bank() {
+        let here = Identity {
+            bank_id: Uuid::from_u128(7),
+            branch: 1,
+            replica: 0x1111_2222_3333_4444,
+        };
+        let sender = BranchIdentity {
+            branch: 2,
+            replica: 0x5555_6666_7777_8888,
+        };
+        let good = || v1::Peer {
+            format: FORMAT,
+            bank_id: here.bank_id.as_bytes().to_vec(),
+            from_branch: 2,
+            to_replica: here.replica,
+        };
+        assert!(here.check(Some(good()), sender).is_ok());
+        let table = [
+            (None, Code::InvalidArgument),
+            (
+                Some(v1::Peer {
+                    from_branch: 3,
+                    ..good()
+                }),
+                Code::PermissionDenied,
+            ),
+            (
+                Some(v1::Peer {
+                    format: FORMAT - 1,
+                    ..good()
+                }),
+                Code::FailedPrecondition,
+            ),
+            (
+                Some(v1::Peer {
+                    bank_id: vec![7; 16],
+                    ..good()
+                }),
+                Code::FailedPrecondition,
+            ),
+            (
+                Some(v1::Peer {
+                    to_replica: 7,
+                    ..good()
+                }),
+                Code::FailedPrecondition,
+            ),
+        ];
+        for (peer, code) in table {
+            let refused = Status::from(here.check(peer, sender).expect_err("refused"));
+            assert_eq!(refused.code(), code, "{refused:?}");
+            for id in [here.replica, sender.replica] {
+                let (hex, decimal) = (format!("{id:x}"), id.to_string());
+                assert!(
+                    !refused.message().contains(&hex) && !refused.message().contains(&decimal),
+                    "{refused:?}"
+                );
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The operators' service.
+//! The gRPC service for operators.
 
 use std::sync::Arc;
 
@@ -9,36 +9,43 @@ use tonic::{Request, Response, Status};
 
 use super::{commands, deadline};
 use crate::branch::Branch;
-use crate::membership;
+use crate::membership::{self, BranchStatus, JoinProgress, Member};
+use crate::replication::role::Role;
 
-/// Serves operators.
+/// Serves the calls of operators.
 pub(crate) struct OperatorApi(pub(crate) Arc<Branch>);
 
 #[tonic::async_trait]
 impl OperatorService for OperatorApi {
     async fn init(&self, request: Request<v1::InitRequest>) -> Result<Response<v1::InitResponse>, Status> {
         let branch = Arc::clone(&self.0);
-        // On its own task: a caller that goes away does not leave a founding half done.
-        let founding = tokio::spawn(async move { membership::found(&branch, request.into_inner()).await });
+        // On its own task, so that a caller that goes away does not leave a founding half done.
+        let founding = tokio::spawn(async move { membership::found(&branch, request.into_inner().into()).await });
         let founded = founding.await.map_err(|error| Status::internal(error.to_string()))?;
-        founded.map(Response::new)
+        Ok(Response::new(founded?.into()))
     }
 
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinResponse>, Status> {
         let deadline = deadline::of_change(request.metadata());
-        let joined = membership::join(&self.0, request.into_inner(), deadline).await;
-        joined.map(Response::new)
+        let joiner = request.into_inner().branch.unwrap_or_default();
+        let joined = membership::join(&self.0, joiner.into(), deadline).await?;
+        Ok(Response::new(joined.into()))
     }
 
     async fn promote(&self, request: Request<v1::PromoteRequest>) -> Result<Response<v1::PromoteResponse>, Status> {
         let deadline = deadline::of_change(request.metadata());
-        let promoted = membership::promote(&self.0, request.into_inner().branch, deadline).await;
-        promoted.map(Response::new)
+        let promoted = membership::promote(&self.0, request.into_inner().branch, deadline).await?;
+        Ok(Response::new(v1::PromoteResponse {
+            bank_id: promoted.bank_id.to_string(),
+            voters: promoted.voters,
+        }))
     }
 
     async fn remove(&self, request: Request<v1::RemoveRequest>) -> Result<Response<v1::RemoveResponse>, Status> {
-        let removed = membership::remove(&self.0, request.into_inner().branch).await;
-        removed.map(Response::new)
+        let bank_id = membership::remove(&self.0, request.into_inner().branch).await?;
+        Ok(Response::new(v1::RemoveResponse {
+            bank_id: bank_id.to_string(),
+        }))
     }
 
     type ReadJournalStream = BoxStream<'static, Result<v1::ReadJournalResponse, Status>>;
@@ -62,6 +69,72 @@ impl OperatorService for OperatorApi {
         &self,
         _request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        Ok(Response::new(membership::status(&self.0)))
+        Ok(Response::new(membership::status(&self.0).into()))
+    }
+}
+
+impl From<BranchStatus> for v1::GetStatusResponse {
+    fn from(status: BranchStatus) -> Self {
+        let of_branch = Self {
+            branch: status.branch,
+            role: v1::Role::Uninitialized.into(),
+            address: status.address,
+            data_directory: status.data_directory,
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            customers: status.customers,
+            bank_id: status.bank_id.map(|id| id.to_string()).unwrap_or_default(),
+            ..Self::default()
+        };
+        let Some(bank) = status.bank else { return of_branch };
+        Self {
+            role: v1::Role::from(bank.role).into(),
+            leader: bank.leader.unwrap_or(0),
+            term: bank.term,
+            position: bank.position,
+            digest: bank.digest.0.to_vec(),
+            branches: bank.members.into_iter().map(v1::BranchStatus::from).collect(),
+            ready: bank.ready,
+            removed: bank.removed.unwrap_or_default(),
+            behind: bank.behind,
+            ..of_branch
+        }
+    }
+}
+
+impl From<Role> for v1::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Leader => Self::Leader,
+            Role::Follower => Self::Follower,
+            Role::Candidate => Self::Candidate,
+            Role::Learner => Self::Learner,
+            Role::Stopped => Self::Unspecified,
+        }
+    }
+}
+
+impl From<Member> for v1::BranchStatus {
+    fn from(member: Member) -> Self {
+        Self {
+            branch: member.place.branch,
+            address: member.place.address,
+            voter: member.voter,
+            joining: member.joining.map(v1::JoinProgress::from),
+        }
+    }
+}
+
+impl From<JoinProgress> for v1::JoinProgress {
+    fn from(joining: JoinProgress) -> Self {
+        let at_leader = joining.at_leader.as_ref();
+        Self {
+            to_vote: joining.to_vote,
+            replaces: joining.replaces.unwrap_or_default(),
+            entries: at_leader.map(|progress| progress.entries),
+            entries_of: at_leader.map(|progress| progress.entries_of),
+            answers: at_leader.map(|progress| progress.answers),
+            exchanging: joining.exchanging,
+        }
     }
 }

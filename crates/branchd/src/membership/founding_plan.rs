@@ -1,73 +1,65 @@
-//! What a founding is to make, and whether it fits what an earlier founding has begun. Pure: requests and answers in, a plan
-//! or a refusal out.
+//! Plans a founding, and decides whether it fits what an earlier founding has begun. Pure: it does no I/O.
 
 use std::collections::BTreeSet;
 
-use bank_proto::v1;
-use tonic::Status;
 use uuid::Uuid;
 
-use crate::reconfiguration::plan::{self, BRANCHES_MAX};
+use super::founding_error::FoundError;
+use crate::address::{self, BranchAddress};
+use crate::branch_client::{BranchSummary, FoundingRequest};
+use crate::reconfiguration::plan::{BRANCHES_MAX, VOTERS_MAX};
 use crate::replication::engine::Replica;
 
-/// The most branches that vote.
-const VOTERS_MAX: u32 = plan::VOTERS_MAX as u32;
-
-/// A founding, checked.
+/// A founding request that has been checked.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// By number. The first ones vote.
-    pub(super) branches: Vec<v1::BranchAddress>,
+    /// The branches, by number.
+    pub(super) branches: Vec<BranchAddress>,
     pub(super) opening_balance: i64,
+    /// How many of the branches vote: the first ones.
     pub(super) voters: usize,
 }
 
 impl Plan {
-    /// Checks what is asked. `insecure`: branches may be beyond this host.
+    /// Checks a request. `insecure` allows addresses beyond this host.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT where it makes no bank, FAILED_PRECONDITION where an address may not be spoken to.
-    pub(super) fn of(request: &v1::InitRequest, insecure: bool) -> Result<Self, Status> {
-        let invalid = |why: String| Err(Status::invalid_argument(why));
+    /// The request does not describe a bank.
+    pub(super) fn of(request: &FoundingRequest, insecure: bool) -> Result<Self, FoundError> {
         let mut branches = request.branches.clone();
         branches.sort_by_key(|b| b.branch);
         if branches.is_empty() || branches.len() > BRANCHES_MAX {
-            return invalid(format!(
-                "a bank has 1 to {BRANCHES_MAX} branches, not {}",
-                branches.len()
-            ));
+            return Err(FoundError::BranchCount(branches.len()));
         }
         let mut addresses = BTreeSet::new();
-        for (at, b) in branches.iter().enumerate() {
-            if b.branch == 0 {
-                return invalid("a branch has the number 0: numbers begin at 1".to_owned());
+        for (at, BranchAddress { branch, address }) in branches.iter().enumerate() {
+            let branch = *branch;
+            if branch == 0 {
+                return Err(FoundError::NumberZero);
             }
-            if at > 0 && branches[at - 1].branch == b.branch {
-                return invalid(format!("branch {} is named twice", b.branch));
+            if at > 0 && branches[at - 1].branch == branch {
+                return Err(FoundError::NumberTwice(branch));
             }
-            if !addresses.insert(&b.address) {
-                return invalid(format!("the address {} is given to two branches", b.address));
+            if !addresses.insert(address) {
+                return Err(FoundError::AddressTwice(address.clone()));
             }
-            crate::address::check(&b.address, insecure)
-                .map_err(|error| Status::failed_precondition(format!("branch {}: {error}", b.branch)))?;
+            address::check(address, insecure).map_err(|error| FoundError::Address { branch, error })?;
         }
         if request.opening_balance < 0 {
-            return invalid(format!(
-                "the opening balance is {}: it cannot be negative",
-                request.opening_balance
-            ));
+            return Err(FoundError::NegativeBalance(request.opening_balance));
         }
         let count = u32::try_from(branches.len()).unwrap_or(u32::MAX);
+        let voters_max = VOTERS_MAX as u32;
         let voters = match request.voters {
-            0 => match count {
+            None => match count {
                 1 | 2 => count,
                 3 | 4 => 3,
-                _ => VOTERS_MAX,
+                _ => voters_max,
             },
-            given if given <= VOTERS_MAX.min(count) => given,
-            given => {
-                let most = VOTERS_MAX.min(count);
-                return invalid(format!("{given} branches cannot vote: give 1 to {most}"));
+            Some(given) if given <= voters_max.min(count) => given,
+            Some(given) => {
+                let most = voters_max.min(count);
+                return Err(FoundError::VoterCount { given, most });
             }
         };
         Ok(Self {
@@ -77,15 +69,17 @@ impl Plan {
         })
     }
 
-    /// Checks the members of a bank that was begun against the plan: a founding that was cut short is finished as it was
-    /// begun, or not at all.
+    /// Checks the members of a bank that an earlier founding began. A founding that was cut short is finished with the branches
+    /// and voters that it was begun with.
     ///
     /// # Errors
-    /// FAILED_PRECONDITION, naming the members.
-    pub(super) fn check_begun(&self, bank_id: Uuid, begun: &[Replica]) -> Result<(), Status> {
+    /// [`FoundError::OtherPlan`].
+    pub(super) fn check_begun(&self, bank_id: Uuid, begun: &[Replica]) -> Result<(), FoundError> {
         let same = |member: &Replica| {
-            let planned = |b: &v1::BranchAddress| b.branch == member.branch && b.address == member.address;
-            let at = self.branches.iter().position(planned);
+            let at = self
+                .branches
+                .iter()
+                .position(|b| b.branch == member.branch && b.address == member.address);
             at.is_some_and(|at| (at < self.voters) == member.voter)
         };
         let voters = begun.iter().filter(|member| member.voter).count();
@@ -93,87 +87,74 @@ impl Plan {
             return Ok(());
         }
         let named: Vec<String> = begun.iter().map(|m| format!("{}={}", m.branch, m.address)).collect();
-        Err(Status::failed_precondition(format!(
-            "bank {bank_id} was begun with {voters} voters among {}: run init with those, or start all branches on empty \
-             directories",
-            named.join(" "),
-        )))
+        Err(FoundError::OtherPlan {
+            bank_id,
+            voters,
+            named: named.join(" "),
+        })
     }
 }
 
-/// The bank that an earlier founding has begun at some of the branches, by what each branch says of itself.
+/// The bank that an earlier founding has begun at some of the branches, from the answers of all branches.
 ///
 /// # Errors
-/// FAILED_PRECONDITION where a bank is open already, two were begun, or an address is another branch's; else the error of a
-/// branch that did not answer.
+/// A bank is open already, two banks were begun, or an address is that of another branch. Otherwise the error of a branch that
+/// did not answer.
 pub(super) fn begun_bank(
-    answers: Vec<Result<(&v1::BranchAddress, v1::GetStatusResponse), Status>>,
-) -> Result<Option<Uuid>, Status> {
-    // That there is a bank already says more than that one of its branches does not answer.
-    let open = answers.iter().flatten().find(|(_, status)| status.position > 0);
-    if let Some((b, status)) = open {
-        return Err(exists(b.branch, &status.bank_id));
+    answers: Vec<Result<(&BranchAddress, BranchSummary), FoundError>>,
+) -> Result<Option<Uuid>, FoundError> {
+    // An open bank is the better reason to refuse than a branch that does not answer.
+    let open = answers.iter().flatten().find(|(_, summary)| summary.position > 0);
+    if let Some((b, summary)) = open {
+        return Err(FoundError::Exists {
+            branch: b.branch,
+            bank: summary.bank_id.clone().unwrap_or_default(),
+        });
     }
     let answers: Vec<_> = answers.into_iter().collect::<Result<_, _>>()?;
     let mut begun: Option<(u32, String)> = None;
-    for (b, status) in answers {
-        if status.branch != b.branch {
-            let there = status.branch;
-            let why = format!(
-                "{} is branch {there}, not branch {}: check the addresses",
-                b.address, b.branch
-            );
-            return Err(Status::failed_precondition(why));
+    for (b, summary) in answers {
+        if summary.branch != b.branch {
+            return Err(FoundError::OtherNumber {
+                asked: b.clone(),
+                found: summary.branch,
+            });
         }
-        if status.bank_id.is_empty() {
-            continue;
-        }
-        match &begun {
-            Some((first, bank)) if *bank != status.bank_id => {
-                let why = format!(
-                    "branch {first} is of bank {bank}, branch {} of bank {}, and neither bank is open: start one of them on an \
-                     empty data directory",
-                    b.branch, status.bank_id
-                );
-                return Err(Status::failed_precondition(why));
-            }
-            _ => begun = Some((b.branch, status.bank_id)),
-        }
+        let Some(bank) = summary.bank_id else { continue };
+        let second = (b.branch, bank);
+        begun = match begun {
+            Some(first) if first.1 != second.1 => return Err(FoundError::TwoBanks { first, second }),
+            _ => Some(second),
+        };
     }
-    let Some((there, bank)) = begun else { return Ok(None) };
-    let id = bank
-        .parse()
-        .map_err(|_| Status::internal(format!("branch {there} says it is of bank {bank:?}, which is no id")))?;
-    Ok(Some(id))
-}
-
-/// The bank is open: nothing is founded.
-pub(super) fn exists(branch: u32, bank: impl std::fmt::Display) -> Status {
-    Status::failed_precondition(format!(
-        "branch {branch} serves bank {bank} already: nothing was changed"
-    ))
+    let Some((branch, bank)) = begun else { return Ok(None) };
+    match bank.parse() {
+        Ok(id) => Ok(Some(id)),
+        Err(_) => Err(FoundError::NoBankId { branch, bank }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Code;
+    use crate::branch_client::CallError;
+    use tonic::{Code, Status};
 
-    fn address(branch: u32) -> v1::BranchAddress {
+    fn address(branch: u32) -> BranchAddress {
         let address = format!("127.0.0.1:{}", 50000 + branch);
-        v1::BranchAddress { branch, address }
+        BranchAddress { branch, address }
     }
 
-    fn request(branches: &[u32], voters: u32) -> v1::InitRequest {
-        v1::InitRequest {
+    fn request(branches: &[u32], voters: u32) -> FoundingRequest {
+        FoundingRequest {
             branches: branches.iter().copied().map(address).collect(),
             opening_balance: 100,
-            voters,
+            voters: Some(voters).filter(|voters| *voters > 0),
         }
     }
 
-    fn refusal(request: &v1::InitRequest) -> Status {
-        Plan::of(request, false).expect_err("refused")
+    fn refusal(request: &FoundingRequest) -> Status {
+        Plan::of(request, false).expect_err("refused").into()
     }
 
     #[test]
@@ -214,7 +195,7 @@ mod tests {
         let mut shared = request(&[1, 2], 0);
         shared.branches[1].address = shared.branches[0].address.clone();
         assert!(refusal(&shared).message().contains("given to two branches"));
-        let negative = v1::InitRequest {
+        let negative = FoundingRequest {
             opening_balance: -1,
             ..request(&[1], 0)
         };
@@ -257,13 +238,20 @@ mod tests {
     fn a_bank_that_was_begun_keeps_its_id() {
         let (one, two) = (address(1), address(2));
         let (this, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let says = |branch, bank: Option<Uuid>, position| v1::GetStatusResponse {
+        let says = |branch, bank: Option<Uuid>, position| BranchSummary {
             branch,
-            bank_id: bank.map(|bank| bank.to_string()).unwrap_or_default(),
+            bank_id: bank.map(|bank| bank.to_string()),
             position,
-            ..Default::default()
         };
-        let silent = || Err(Status::unavailable("does not answer"));
+        let silent = || {
+            let reason = "connection refused".to_owned();
+            let refused_handshake = None;
+            let error = CallError::Unavailable {
+                reason,
+                refused_handshake,
+            };
+            Err(FoundError::from(error.of(&address(2))))
+        };
         for (first, second, expected) in [
             (Ok(says(1, None, 0)), Ok(says(2, None, 0)), Ok(None)),
             (Ok(says(1, None, 0)), Ok(says(2, Some(this), 0)), Ok(Some(this))),
@@ -282,11 +270,14 @@ mod tests {
             // That a bank is open says more than a branch that does not answer.
             (silent(), Ok(says(2, Some(this), 1)), Err("already")),
         ] {
-            let answers = vec![first.map(|status| (&one, status)), second.map(|status| (&two, status))];
+            let answers = vec![
+                first.map(|summary| (&one, summary)),
+                second.map(|summary| (&two, summary)),
+            ];
             let found = begun_bank(answers);
             match (&found, expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(*found, expected),
-                (Err(status), Err(why)) => assert!(status.message().contains(why), "{status:?}"),
+                (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{error:?}"),
                 (found, expected) => panic!("{found:?}, not {expected:?}"),
             }
         }

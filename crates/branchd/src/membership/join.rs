@@ -1,120 +1,125 @@
-//! `branchd join`, at whichever branch is asked: the new branch is looked at and adopted, its join is recorded in the
-//! membership, and followed. Any leader carries it on, with or without this call; so it may be cut short at any
-//! time, and repeated.
+//! `branchd join`: lets a branch join the bank. The operator may ask any branch of the bank.
+//!
+//! The asked branch lets the new branch adopt the bank, records the join in the membership and waits for it. Every leader
+//! carries a recorded join on, with or without this call. The call may therefore be cut short and repeated at any time.
 
-use bank_proto::v1;
+use bank_ledger::Position;
 use tokio::time::Instant;
-use tonic::Status;
 use uuid::Uuid;
 
-use super::branch_calls::{adopt, answered, ask};
-use super::verbs::for_operator;
-use crate::branch::{Bank, Branch};
-use crate::reconfiguration::BRANCH_TIMEOUT;
+use crate::address::{self, AddressError, BranchAddress};
+use crate::branch::{Bank, BankUnavailable, Branch};
+use crate::branch_client::{BranchCallError, BranchSummary, Joined, MembershipChange, adopt, ask_status};
 use crate::reconfiguration::plan::{is_joining, predecessor};
-use crate::reconfiguration::{PAUSE_MAX, PAUSE_MIN, Wish};
+use crate::reconfiguration::{MembershipChangeError, PAUSE_MAX, PAUSE_MIN};
 use crate::replication::engine::Replica;
 use crate::replication::membership::{Seats, Version};
 
-/// Makes the branch of the request one of this branch's bank.
+/// Why a branch has not joined, or not completely.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JoinError {
+    #[error(transparent)]
+    Bank(#[from] BankUnavailable),
+    #[error("the request names no branch: numbers begin at 1")]
+    NoBranch,
+    #[error("branch {branch}: {error}")]
+    Address { branch: u32, error: AddressError },
+    #[error("branch {0} is of this bank already: there is nothing to join")]
+    AskedToJoinItself(u32),
+    #[error(transparent)]
+    Call(#[from] BranchCallError),
+    #[error("{} is branch {found}, not branch {}: check the addresses", asked.address, asked.branch)]
+    OtherNumber { asked: BranchAddress, found: u32 },
+    #[error("branch {branch} is of bank {bank} already: give it an empty data directory")]
+    OtherBank { branch: u32, bank: String },
+    #[error(transparent)]
+    Change(#[from] MembershipChangeError),
+    #[error("branch {0} was taken out of the bank, or another one took its place, while it was joining")]
+    Removed(u32),
+    #[error("branch {0} is joining; this branch does not know yet how far it is: run join again to wait for it")]
+    ProgressUnknown(u32),
+    #[error(
+        "branch {branch} has not caught up yet{far}; it will {part} by itself as soon as it has: `branchd status` shows how far \
+         it is, and join, run again, waits for it"
+    )]
+    NotInTime { branch: u32, far: String, part: String },
+    #[error(
+        "branch {branch} is a member of the bank now, but has not caught up yet ({reason}): run join again to wait for it"
+    )]
+    Behind { branch: u32, reason: String },
+}
+
+/// Lets a branch join the bank of this branch, and waits until it has caught up.
 ///
 /// # Errors
-/// INVALID_ARGUMENT where the request names no branch; FAILED_PRECONDITION where that one is of another bank or was taken
-/// out of this one, or the one it would replace still answers; UNAVAILABLE where it, a leader or a quorum does not answer;
-/// DEADLINE_EXCEEDED, saying how far it is, where it has not caught up by the deadline.
-pub(crate) async fn join(
-    branch: &Branch,
-    request: v1::JoinRequest,
-    deadline: Instant,
-) -> Result<v1::JoinResponse, Status> {
+/// See [`JoinError`]. A join that was recorded goes on by itself.
+pub(crate) async fn join(branch: &Branch, joiner: BranchAddress, deadline: Instant) -> Result<Joined, JoinError> {
     let bank = branch.bank()?;
-    let b = request.branch.unwrap_or_default();
-    if b.branch == 0 {
-        return Err(Status::invalid_argument(
-            "the request names no branch: numbers begin at 1",
-        ));
+    let number = joiner.branch;
+    if number == 0 {
+        return Err(JoinError::NoBranch);
     }
-    crate::address::check(&b.address, branch.config.insecure)
-        .map_err(|error| Status::failed_precondition(format!("branch {}: {error}", b.branch)))?;
-    if b.branch == branch.config.branch && b.address == branch.address {
-        return Err(Status::failed_precondition(format!(
-            "branch {} is of this bank already: there is nothing to join",
-            b.branch
-        )));
+    address::check(&joiner.address, branch.config.insecure)
+        .map_err(|error| JoinError::Address { branch: number, error })?;
+    if number == branch.config.branch && joiner.address == branch.address {
+        return Err(JoinError::AskedToJoinItself(number));
     }
-    let (new, position) = adopted(branch, bank, &b).await?;
-    let id = new.id;
-    let asked = bank.members.ask(&Wish::Enlist { new, position }, deadline).await;
-    let recorded = asked.map_err(for_operator)?;
-    let (voter, replaced) = followed(bank, &b, id, recorded, deadline).await?;
-    let position = caught_up(branch, bank, &b, id, deadline).await?;
+    let (new, position) = adopted(branch, bank, &joiner).await?;
+    let change = MembershipChange::Enlist {
+        new: new.clone(),
+        position,
+    };
+    let recorded = bank.members.ask(&change, deadline).await?;
+    let (voter, replaced) = followed(bank, &new, recorded, deadline).await?;
+    let position = caught_up(bank, &joiner, &new, deadline).await?;
     tracing::info!(
-        branch = b.branch,
-        address = b.address,
+        branch = number,
+        address = joiner.address,
         voter,
         replaced,
         "a branch has joined"
     );
-    Ok(v1::JoinResponse {
-        bank_id: bank.identity.bank_id.to_string(),
+    Ok(Joined {
+        bank_id: bank.identity.bank_id,
         voter,
         replaced,
         position,
     })
 }
 
-/// Looks at the new branch and makes it one of the bank's. Returns it, and what it had applied.
-async fn adopted(branch: &Branch, bank: &Bank, b: &v1::BranchAddress) -> Result<(Replica, u64), Status> {
+/// Lets the new branch adopt the bank. Returns its replica, and the position that it had applied before.
+async fn adopted(branch: &Branch, bank: &Bank, joiner: &BranchAddress) -> Result<(Replica, Position), JoinError> {
     let bank_id = bank.identity.bank_id;
-    let status = ask(branch, b).await?;
-    check_joiner(bank_id, b, &status)?;
-    if status.bank_id.is_empty() {
-        // The leader looks again. A fresh branch is better left without a bank where it cannot join.
-        let members = bank.engine.replicas();
-        for member in members
-            .iter()
-            .filter(|m| m.branch == b.branch && m.address != b.address)
-        {
+    let summary = ask_status(&branch.peers, joiner).await?;
+    check_joiner(bank_id, joiner, &summary)?;
+    if summary.bank_id.is_none() {
+        // The leader makes this check again. It is made here too, so that a new branch that cannot join stays without a bank.
+        let same_number = |member: &&Replica| member.branch == joiner.branch && member.address != joiner.address;
+        for member in bank.engine.replicas().iter().filter(same_number) {
             bank.members.refuse_living(member).await?;
         }
     }
     let new = Replica {
-        id: adopt(branch, b, bank_id).await?,
-        branch: b.branch,
-        address: b.address.clone(),
+        id: adopt(&branch.peers, joiner, bank_id).await?,
+        branch: joiner.branch,
+        address: joiner.address.clone(),
         ..Replica::default()
     };
-    Ok((new, status.position))
+    Ok((new, summary.position))
 }
 
-/// Waits until nothing of the join is still to come. Returns whether the branch votes, and whether it took another one's
-/// place, by a committed membership.
-async fn followed(
-    bank: &Bank,
-    b: &v1::BranchAddress,
-    id: u64,
-    recorded: Version,
-    deadline: Instant,
-) -> Result<(bool, bool), Status> {
+/// Waits until the recorded join is complete. Returns whether the branch votes, and whether it replaced another, both by a
+/// committed membership.
+async fn followed(bank: &Bank, new: &Replica, recorded: Version, deadline: Instant) -> Result<(bool, bool), JoinError> {
     let mut pause = PAUSE_MIN;
     loop {
         let seats = bank.engine.committed_seats();
         let last_look = Instant::now() + pause >= deadline;
-        match Join::of(&seats, id, recorded) {
+        match Join::of(&seats, new.id, recorded) {
             Join::Done { voter, replaced } => return Ok((voter, replaced)),
-            Join::Gone => {
-                return Err(Status::failed_precondition(format!(
-                    "branch {} was taken out of the bank, or another one took its place, while it was joining",
-                    b.branch
-                )));
-            }
-            Join::UnderWay(joiner) if last_look => return Err(not_yet(bank, &seats, joiner)),
-            Join::NotKnown if last_look => {
-                return Err(Status::deadline_exceeded(format!(
-                    "branch {} is joining; this branch does not know yet how far it is: run join again to wait for it",
-                    b.branch
-                )));
-            }
+            Join::Gone => return Err(JoinError::Removed(new.branch)),
+            Join::UnderWay(joiner) if last_look => return Err(not_in_time(bank, &seats, joiner)),
+            Join::NotKnown if last_look => return Err(JoinError::ProgressUnknown(new.branch)),
             Join::UnderWay(_) | Join::NotKnown => {}
         }
         tokio::time::sleep(pause).await;
@@ -127,11 +132,11 @@ async fn followed(
 enum Join<'a> {
     /// The membership is older than the one that recorded the join.
     NotKnown,
-    /// The replica is a member, and something of its join is still to come.
+    /// The replica is a member, and its join is not complete.
     UnderWay(&'a Replica),
     /// The replica is not a member any more.
     Gone,
-    /// The replica is a member for good. `replaced`: it took another one's place.
+    /// The join is complete. `replaced`: the replica took the place of another one.
     Done { voter: bool, replaced: bool },
 }
 
@@ -151,28 +156,28 @@ impl<'a> Join<'a> {
     }
 }
 
-/// Checks what the branch at the address says of itself.
+/// Checks that the branch at the joiner's address is the joiner, and has no other bank.
 ///
 /// # Errors
-/// FAILED_PRECONDITION where it is another branch, or of another bank.
-fn check_joiner(bank_id: Uuid, b: &v1::BranchAddress, status: &v1::GetStatusResponse) -> Result<(), Status> {
-    if status.branch != b.branch {
-        return Err(Status::failed_precondition(format!(
-            "{} is branch {}, not branch {}: check the addresses",
-            b.address, status.branch, b.branch
-        )));
+/// [`JoinError::OtherNumber`] or [`JoinError::OtherBank`].
+fn check_joiner(bank_id: Uuid, joiner: &BranchAddress, summary: &BranchSummary) -> Result<(), JoinError> {
+    if summary.branch != joiner.branch {
+        return Err(JoinError::OtherNumber {
+            asked: joiner.clone(),
+            found: summary.branch,
+        });
     }
-    if !status.bank_id.is_empty() && status.bank_id != bank_id.to_string() {
-        return Err(Status::failed_precondition(format!(
-            "branch {} is of bank {} already: give it an empty data directory",
-            b.branch, status.bank_id
-        )));
+    match &summary.bank_id {
+        Some(bank) if *bank != bank_id.to_string() => Err(JoinError::OtherBank {
+            branch: joiner.branch,
+            bank: bank.clone(),
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn not_yet(bank: &Bank, seats: &Seats, joiner: &Replica) -> Status {
-    let place = match predecessor(seats, joiner) {
+fn not_in_time(bank: &Bank, seats: &Seats, joiner: &Replica) -> JoinError {
+    let part = match predecessor(seats, joiner) {
         Some(replaced) => format!("take the place of the one at {}", replaced.address),
         None => "vote".to_owned(),
     };
@@ -183,47 +188,31 @@ fn not_yet(bank: &Bank, seats: &Seats, joiner: &Replica) -> Status {
         }
         None => String::new(),
     };
-    Status::deadline_exceeded(format!(
-        "branch {} has not caught up yet{far}; it will {place} by itself as soon as it has: `branchd status` shows how far \
-         it is, and join, run again, waits for it",
-        joiner.branch
-    ))
+    let branch = joiner.branch;
+    JoinError::NotInTime { branch, far, part }
 }
 
-/// Waits until the new branch has applied what is applied here, and returns what it has.
+/// Waits until the new branch has applied what this branch has applied. Returns the position of the new branch.
 async fn caught_up(
-    branch: &Branch,
     bank: &Bank,
-    b: &v1::BranchAddress,
-    id: u64,
+    joiner: &BranchAddress,
+    new: &Replica,
     deadline: Instant,
-) -> Result<u64, Status> {
+) -> Result<Position, JoinError> {
     let position = bank.books.position();
     let mut pause = PAUSE_MIN;
     loop {
-        let mut client = branch.peers.client(b.branch, &b.address)?;
-        let message = v1::AwaitPositionRequest {
-            peer: Some(bank.identity.peer_header(id)),
-            position,
+        let error = match bank.members.await_position(new, position).await {
+            Ok(reached) => return Ok(reached),
+            Err(error) => error.of(joiner),
         };
-        let mut request = tonic::Request::new(message);
-        request.set_timeout(BRANCH_TIMEOUT);
-        let reached = tokio::time::timeout(BRANCH_TIMEOUT, client.await_position(request)).await;
-        match answered(b, BRANCH_TIMEOUT, reached) {
-            Ok(reached) => return Ok(reached.position),
-            Err(status) if Instant::now() + pause >= deadline => {
-                return Err(Status::deadline_exceeded(format!(
-                    "branch {} is a member of the bank now, but has not caught up yet ({}): run join again to wait for it",
-                    b.branch,
-                    status.message()
-                )));
-            }
-            Err(status) => tracing::debug!(
-                branch = b.branch,
-                reason = status.message(),
-                "waiting for the new branch"
-            ),
+        if Instant::now() + pause >= deadline {
+            return Err(JoinError::Behind {
+                branch: joiner.branch,
+                reason: error.to_string(),
+            });
         }
+        tracing::debug!(branch = joiner.branch, reason = %error, "waiting for the new branch");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
@@ -290,7 +279,7 @@ mod tests {
     #[test]
     fn a_branch_of_another_bank_does_not_join() {
         let bank = Uuid::from_u128(1);
-        let b = v1::BranchAddress {
+        let b = BranchAddress {
             branch: 4,
             address: "h:1".to_owned(),
         };
@@ -304,18 +293,18 @@ mod tests {
             ),
             (3, String::new(), Some("check the addresses")),
         ] {
-            let status = v1::GetStatusResponse {
+            let summary = BranchSummary {
                 branch,
-                bank_id,
-                ..Default::default()
+                bank_id: Some(bank_id).filter(|id| !id.is_empty()),
+                position: 0,
             };
-            let error = check_joiner(bank, &b, &status).err();
+            let error = check_joiner(bank, &b, &summary).err();
             let matches = match (&error, refused) {
                 (None, None) => true,
-                (Some(error), Some(why)) => error.message().contains(why),
+                (Some(error), Some(why)) => error.to_string().contains(why),
                 _ => false,
             };
-            assert!(matches, "{status:?}: {error:?}");
+            assert!(matches, "{summary:?}: {error:?}");
         }
     }
 }

@@ -1,16 +1,19 @@
-//! What an operator asks a branch about the bank's members: found, join, promote, remove, and how the branch is.
+//! The operators' calls about the members of a bank: found, join, promote, remove and status.
 
-mod branch_calls;
 mod found;
+mod founding_error;
 mod founding_plan;
 mod join;
+mod promote;
+mod remove;
 mod status;
-mod verbs;
 
 pub(crate) use found::found;
-pub(crate) use join::join;
-pub(crate) use status::status;
-pub(crate) use verbs::{promote, remove};
+pub(crate) use founding_error::FoundError;
+pub(crate) use join::{JoinError, join};
+pub(crate) use promote::{PromoteError, promote};
+pub(crate) use remove::{RemoveError, remove};
+pub(crate) use status::{BranchStatus, JoinProgress, Member, status};
 
 #[cfg(test)]
 mod tests;

@@ -1,76 +1,144 @@
-//! How a branch is, as it tells operators and whoever founds a bank.
+//! The status of a branch, from what the branch knows itself.
 
 use std::time::Duration;
 
-use bank_proto::v1;
+use bank_ledger::{Digest, Position};
+use uuid::Uuid;
 
+use crate::address::BranchAddress;
 use crate::branch::Branch;
 use crate::reconfiguration::plan::{has_caught_up, is_joining, predecessor};
 use crate::replication::engine::{Engine, Replica};
 use crate::replication::membership::{Progress, Seats};
+use crate::replication::role::Role;
 
-/// How a branch is, from what it knows.
-pub(crate) fn status(branch: &Branch) -> v1::GetStatusResponse {
-    let mut status = v1::GetStatusResponse {
-        branch: branch.config.branch,
-        role: v1::Role::Uninitialized.into(),
-        address: branch.address.clone(),
-        data_directory: branch.directory.path().display().to_string(),
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        customers: branch.customers.count(),
-        // Also where the bank could not be opened: founding must not take this branch for a new one.
-        bank_id: branch.directory.bank_id().map(|id| id.to_string()).unwrap_or_default(),
-        ..Default::default()
-    };
-    let Some(bank) = branch.bank_if_any() else {
-        return status;
-    };
-    let (role, term) = bank.engine.role();
-    let ledger = bank.books.ledger();
-    status.role = role.into();
-    status.term = term;
-    status.leader = bank.engine.leader().map_or(0, |leader| leader.branch);
-    status.position = ledger.position;
-    status.digest = ledger.digest.0.to_vec();
-    let removed = bank.standing.removed();
-    let member = bank.standing.is_settled() && removed.is_none();
-    status.ready = status.leader != 0 && status.position > 0 && member;
-    status.removed = removed.map(|why| why.to_string()).unwrap_or_default();
-    status.behind = bank.catching_up.behind(&bank.engine);
-    status.branches = branches(&bank.engine, bank.members.window());
-    status
+/// The status of a branch.
+#[derive(Debug)]
+pub(crate) struct BranchStatus {
+    pub(crate) branch: u32,
+    /// The address on which the branch listens.
+    pub(crate) address: String,
+    pub(crate) data_directory: String,
+    /// The number of connections on which a customer has made a call.
+    pub(crate) customers: u32,
+    /// The bank that the data directory names. It is set even if the files of the bank could not be opened.
+    pub(crate) bank_id: Option<Uuid>,
+    /// The rest of the status, of a branch whose bank is open.
+    pub(crate) bank: Option<BankStatus>,
 }
 
-/// Every branch of the bank, and where its join stands.
-fn branches(engine: &Engine, window: Duration) -> Vec<v1::BranchStatus> {
+/// The part of the status that only a branch with an open bank has.
+#[derive(Debug)]
+pub(crate) struct BankStatus {
+    pub(crate) role: Role,
+    pub(crate) term: u64,
+    /// The number of the branch that leads, as far as this branch knows.
+    pub(crate) leader: Option<u32>,
+    pub(crate) position: Position,
+    pub(crate) digest: Digest,
+    /// The branch can serve customers.
+    pub(crate) ready: bool,
+    /// Why the branch is not a member any more, if it is not.
+    pub(crate) removed: Option<String>,
+    /// How many entries of the log the branch has still to apply since its start.
+    pub(crate) behind: u64,
+    pub(crate) members: Vec<Member>,
+}
+
+/// One branch of the bank.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) place: BranchAddress,
+    pub(crate) voter: bool,
+    /// How far the join, promotion or replacement of the branch is, while one is under way.
+    pub(crate) joining: Option<JoinProgress>,
+}
+
+/// How far a join, promotion or replacement is.
+#[derive(Debug)]
+pub(crate) struct JoinProgress {
+    /// The branch does not vote yet, and will.
+    pub(crate) to_vote: bool,
+    /// The address of the replica that this one replaces.
+    pub(crate) replaces: Option<String>,
+    /// What the leader knows of the branch. `None` at every other branch.
+    pub(crate) at_leader: Option<ProgressAtLeader>,
+    /// The voters are being exchanged.
+    pub(crate) exchanging: bool,
+}
+
+/// What only the leader knows of a joining branch.
+#[derive(Debug)]
+pub(crate) struct ProgressAtLeader {
+    /// How many entries of the log the branch has.
+    pub(crate) entries: u64,
+    /// How many entries the log has.
+    pub(crate) entries_of: u64,
+    /// The branch answers the leader.
+    pub(crate) answers: bool,
+}
+
+/// The status of this branch. Answers at once.
+pub(crate) fn status(branch: &Branch) -> BranchStatus {
+    BranchStatus {
+        branch: branch.config.branch,
+        address: branch.address.clone(),
+        data_directory: branch.directory.path().display().to_string(),
+        customers: branch.customers.count(),
+        // A branch whose bank could not be opened must not look new to a founding.
+        bank_id: branch.directory.bank_id(),
+        bank: branch.bank_if_any().map(|bank| {
+            let (role, term) = bank.engine.role();
+            let leader = bank.engine.leader().map(|leader| leader.branch);
+            let ledger = bank.books.ledger();
+            let removed = bank.standing.removed();
+            let member = bank.standing.is_settled() && removed.is_none();
+            BankStatus {
+                role,
+                term,
+                leader,
+                position: ledger.position,
+                digest: ledger.digest,
+                ready: leader.is_some() && ledger.position > 0 && member,
+                removed: removed.map(|why| why.to_string()),
+                behind: bank.catching_up.behind(&bank.engine),
+                members: members(&bank.engine, bank.members.window()),
+            }
+        }),
+    }
+}
+
+fn members(engine: &Engine, window: Duration) -> Vec<Member> {
     let seats = engine.seats();
     let progress = engine.progress(window);
     let replicas = seats.replicas.iter();
     replicas
-        .map(|replica| v1::BranchStatus {
-            branch: replica.branch,
-            address: replica.address.clone(),
+        .map(|replica| Member {
+            place: BranchAddress {
+                branch: replica.branch,
+                address: replica.address.clone(),
+            },
             voter: replica.voter,
             joining: joining(&seats, replica, progress.as_ref()),
         })
         .collect()
 }
 
-fn joining(seats: &Seats, replica: &Replica, progress: Option<&Progress>) -> Option<v1::JoinProgress> {
+fn joining(seats: &Seats, replica: &Replica, progress: Option<&Progress>) -> Option<JoinProgress> {
     let votes = seats.voters.contains(&replica.id);
     let exchanging = replica.voter != votes || seats.exchanging && is_joining(seats, replica);
     let catching_up = progress.is_some_and(|progress| !has_caught_up(progress, replica.id));
     if !exchanging && !is_joining(seats, replica) && (replica.voter || !catching_up) {
         return None;
     }
-    let replaced = predecessor(seats, replica);
-    Some(v1::JoinProgress {
+    Some(JoinProgress {
         to_vote: replica.to_vote && !votes,
-        replaces: replaced.map(|replaced| replaced.address.clone()).unwrap_or_default(),
-        entries: progress.map(|progress| progress.matched.get(&replica.id).map_or(0, |last| last + 1)),
-        entries_of: progress.map(|progress| progress.last + 1),
-        answers: progress.map(|progress| progress.answering.contains(&replica.id)),
+        replaces: predecessor(seats, replica).map(|replaced| replaced.address.clone()),
+        at_leader: progress.map(|progress| ProgressAtLeader {
+            entries: progress.matched.get(&replica.id).map_or(0, |last| last + 1),
+            entries_of: progress.last + 1,
+            answers: progress.answering.contains(&replica.id),
+        }),
         exchanging,
     })
 }

@@ -5,18 +5,17 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bank_auth::Secret;
-use bank_proto::v1;
 use tokio::net::TcpListener;
 use tokio::sync::MutexGuard;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::branch_calls::adopt;
-use super::found;
+use super::{found, join, remove};
+use crate::address::BranchAddress;
 use crate::branch::{Bank, Branch};
+use crate::branch_client::{FoundingRequest, MembershipChange, adopt};
 use crate::config::{Config, Timing};
 use crate::directory::secret::SecretSource;
-use crate::reconfiguration::Wish;
 use crate::reconfiguration::plan::{has_caught_up, is_joining};
 use crate::replication::engine::Replica;
 use crate::replication::membership::{Change, Seats};
@@ -52,8 +51,8 @@ impl Running {
         self.branch.bank().expect("a bank")
     }
 
-    fn place(&self) -> v1::BranchAddress {
-        v1::BranchAddress {
+    fn place(&self) -> BranchAddress {
+        BranchAddress {
             branch: self.branch.config.branch,
             address: self.branch.address.clone(),
         }
@@ -118,10 +117,10 @@ struct Cut {
 impl Cut {
     async fn new() -> Self {
         let branches = futures::future::join_all((1..=VOTERS).map(Running::start)).await;
-        let request = v1::InitRequest {
+        let request = FoundingRequest {
             branches: branches.iter().map(Running::place).collect(),
             opening_balance: 7,
-            voters: VOTERS,
+            voters: Some(VOTERS),
         };
         found(&branches[0].branch, request).await.expect("founded");
         let cut = Self {
@@ -130,7 +129,7 @@ impl Cut {
         };
         cut.lost().die().await;
         let (first, bank_id) = (&cut.branches[0], cut.branches[0].bank().identity.bank_id);
-        adopt(&first.branch, &cut.successor.place(), bank_id)
+        adopt(&first.branch.peers, &cut.successor.place(), bank_id)
             .await
             .expect("adopted");
         cut
@@ -168,7 +167,7 @@ impl Cut {
 
     /// Has the leader record the join, while no leader carries it on.
     async fn enlisted(&self) {
-        let enlist = Wish::Enlist {
+        let enlist = MembershipChange::Enlist {
             new: self.new_replica(),
             position: 0,
         };
@@ -180,8 +179,8 @@ impl Cut {
         }
     }
 
-    async fn record(&self, leader: &Running, wish: &Wish) -> Result<(), String> {
-        let Wish::Enlist { new, position } = wish else {
+    async fn record(&self, leader: &Running, change: &MembershipChange) -> Result<(), String> {
+        let MembershipChange::Enlist { new, position } = change else {
             return Err("no join".to_owned());
         };
         let seats = leader.bank().engine.seats();
@@ -302,10 +301,7 @@ async fn superseded(cut: Cut, at: At) {
     let leader = cut.leader().await;
     // Meanwhile another branch joins.
     let further = Running::start(9).await;
-    let request = v1::JoinRequest {
-        branch: Some(further.place()),
-    };
-    let joined = super::join(&cut.branches[1].branch, request, Instant::now() + PATIENCE).await;
+    let joined = join(&cut.branches[1].branch, further.place(), Instant::now() + PATIENCE).await;
     assert!(!joined.expect("nobody blocks it").voter);
     let seats = leader.bank().engine.committed_seats();
     // It had been promoted where voters were being exchanged already. Then it is a lost branch like any other.
@@ -317,17 +313,15 @@ async fn superseded(cut: Cut, at: At) {
         branches: cut.branches,
         successor: Running::start(LOST).await,
     };
-    let request = v1::JoinRequest {
-        branch: Some(cut.successor.place()),
-    };
-    let joined = super::join(&cut.branches[2].branch, request.clone(), Instant::now() + PATIENCE).await;
+    let place = cut.successor.place();
+    let joined = join(&cut.branches[2].branch, place.clone(), Instant::now() + PATIENCE).await;
     let joined = joined.expect("it joins");
     assert!(joined.voter && joined.replaced, "{joined:?}");
-    let again = super::join(&cut.branches[3].branch, request, Instant::now() + PATIENCE).await;
+    let again = join(&cut.branches[3].branch, place, Instant::now() + PATIENCE).await;
     let again = again.expect("it has joined");
     assert!(again.voter && again.replaced, "{again:?}");
     further.die().await;
-    let removed = super::remove(&cut.branches[1].branch, 9).await;
+    let removed = remove(&cut.branches[1].branch, 9).await;
     removed.expect("a learner may always be removed");
     cut.assert_finished().await;
 }

@@ -1,14 +1,14 @@
-//! The task that carries on, while this branch leads, what has been begun about the bank's members.
+//! The leader's task that finishes recorded changes of the members, step by step.
 
 use std::sync::Arc;
 
-use bank_proto::v1;
-
-use super::change::{ANSWER_TIMEOUT, Members, PAUSE_MAX, PAUSE_MIN, STEP_TIMEOUT};
+use super::change::Members;
 use super::plan::{Step, next_step};
+use super::timing::{ANSWER_TIMEOUT, PAUSE_MAX, PAUSE_MIN, STEP_TIMEOUT};
+use crate::replication::role::Role;
 
 impl Members {
-    /// Carries on until the engine stops. A step that fails, or has to wait, is looked at again after a pause that grows.
+    /// Runs until the engine stops. A step that fails or has to wait is tried again after a pause, which grows.
     pub(crate) async fn drive(self: Arc<Self>) {
         let mut news = self.engine.news();
         let mut pause = PAUSE_MIN;
@@ -34,8 +34,8 @@ impl Members {
 
     async fn step(&self) -> Stepped {
         let Some(progress) = self.engine.progress(self.window) else {
-            // What a leader knows of the others is told a moment after it leads.
-            let leads = self.engine.role().0 == v1::Role::Leader;
+            // The engine reports the progress of the others a moment after this branch has become the leader.
+            let leads = self.engine.role().0 == Role::Leader;
             return if leads { Stepped::Waits } else { Stepped::Idle };
         };
         let seats = self.engine.seats();
@@ -48,12 +48,12 @@ impl Members {
                 Stepped::Waits
             }
             Step::Change { change, joiner, end } => {
-                // An operator's change that is being made at this moment finishes its own exchange of voters.
+                // A change that is being made for an operator now finishes its own exchange of voters.
                 let Ok(_turn) = self.changing.try_lock() else {
                     return Stepped::Waits;
                 };
-                // A joiner that has just died would be a dead voter, so it is asked right before. That holds others up for one
-                // timeout, once: then it does not count as answering any more.
+                // A joiner that has just died would become a dead voter, so it is asked right before. A joiner that does not
+                // answer delays the others by one timeout, once: after that it no longer counts as answering.
                 if let Some(joiner) = joiner
                     && !self.is_reached(&joiner, ANSWER_TIMEOUT).await
                 {
@@ -74,12 +74,13 @@ impl Members {
     }
 }
 
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stepped {
-    /// It led on.
+    /// The step was made, and another may follow.
     Forward,
-    /// There is something to do, but not now.
+    /// A step is due, but cannot be made yet.
     Waits,
-    /// There is nothing to do.
+    /// No step is due.
     Idle,
 }

@@ -1,46 +1,53 @@
-//! Whether this branch is a member of its bank still. A branch that was replaced or taken out while it was away hears of
-//! no leader any more; it asks the others, and from then on serves no customer.
+//! Whether this branch is still a member of its bank. A branch that was replaced or removed while it was away hears from no
+//! leader. It asks the other branches, and once it knows that it is not a member, it serves no customer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bank_proto::v1;
 use tokio::sync::watch;
-use tonic::Status;
 
+use crate::branch_client::{MemberClient, MembershipAnswer};
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, Replica};
 use crate::replication::membership::{Seats, Version};
 
-/// How many branches are asked at once: all voters. A larger bank's others have their turn later.
+/// How many branches are asked in one round. The first round asks the voters, of which there are at most five; later rounds
+/// ask the other branches of a larger bank.
 const ASKED_MAX: usize = 5;
-/// How long they may take. A branch that was just started lets reads wait for it.
+/// How long the asked branches may take. Reads wait for the first round after a start.
 const ASK_TIMEOUT: Duration = Duration::from_millis(500);
-/// Between two rounds, while no leader is heard.
+/// The pause between two rounds, while no leader is heard.
 const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is known of a branch's place among the members.
+/// What a branch knows of its own membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Known {
-    /// It has just been started.
+    /// The branch has just been started, and has not asked yet.
     Nothing,
-    /// Nothing speaks against it.
+    /// The branch is a member, as far as it knows.
     Member,
-    /// It is none, since this membership.
+    /// The branch is not a member since this version of the membership. The text says why.
     Removed(Version, Arc<str>),
 }
 
-/// A branch's place among the members. Clones share it.
+/// The branch is not a member of its bank any more.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{why}: ask another branch")]
+pub(crate) struct NotAMember {
+    why: Arc<str>,
+}
+
+/// What a branch knows of its own membership. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing(watch::Sender<Known>);
 
 impl Standing {
-    /// `settled`: there is nothing to find out first, since the branch has only just got its bank.
+    /// `settled`: the branch has only just got its bank, so it is a member and need not ask.
     pub(crate) fn new(settled: bool) -> Self {
         Self(watch::Sender::new(if settled { Known::Member } else { Known::Nothing }))
     }
 
-    /// Why this branch is no member any more, if it is none.
+    /// Why this branch is not a member any more. `None`: it is a member, or does not know yet.
     pub(crate) fn removed(&self) -> Option<Arc<str>> {
         match &*self.0.borrow() {
             Known::Removed(_, why) => Some(Arc::clone(why)),
@@ -48,52 +55,58 @@ impl Standing {
         }
     }
 
-    /// A branch that was just started does not know yet whether it is a member.
+    /// The branch has found out whether it is a member, as far as it can.
     pub(crate) fn is_settled(&self) -> bool {
         *self.0.borrow() != Known::Nothing
     }
 
-    /// Waits until the branch has found out, as far as it can.
+    /// Waits until the branch has found out whether it is a member, as far as it can.
     ///
     /// # Errors
-    /// UNAVAILABLE where the branch is no member: another one has to be asked.
-    pub(crate) async fn check(&self) -> Result<(), Status> {
+    /// The branch is not a member.
+    pub(crate) async fn check(&self) -> Result<(), NotAMember> {
         if *self.0.borrow() == Known::Member {
             return Ok(());
         }
         let mut known = self.0.subscribe();
-        // The sender is this value, so it is there.
+        // This value holds the sender, so the wait ends only with a value.
         let _ = known.wait_for(|known| *known != Known::Nothing).await;
-        self.refused().map_or(Ok(()), Err)
+        self.check_now()
     }
 
-    /// UNAVAILABLE where it is known that the branch is no member.
-    pub(crate) fn refused(&self) -> Option<Status> {
-        let why = self.removed()?;
-        Some(Status::unavailable(format!("{why}: ask another branch")))
+    /// Checks membership without waiting. A branch that does not know yet passes.
+    ///
+    /// # Errors
+    /// The branch is not a member.
+    pub(crate) fn check_now(&self) -> Result<(), NotAMember> {
+        match self.removed() {
+            Some(why) => Err(NotAMember { why }),
+            None => Ok(()),
+        }
     }
 
-    /// Resolves with UNAVAILABLE once it is known that the branch is no member.
-    pub(crate) async fn lost(&self) -> Status {
+    /// Resolves once the branch knows that it is not a member.
+    pub(crate) async fn lost(&self) -> NotAMember {
         let mut known = self.0.subscribe();
         loop {
-            if let Some(status) = self.refused() {
-                return status;
+            if let Err(error) = self.check_now() {
+                return error;
             }
-            // The sender is this value, so it is there.
+            // This value holds the sender, so the wait ends only with a change.
             let _ = known.changed().await;
         }
     }
 
-    /// Finds out, and keeps finding out while no leader is heard within the window.
+    /// Asks the other branches in rounds while no leader was heard within the window. Never returns.
     pub(crate) async fn follow(self, identity: Identity, engine: Engine, peers: Peers, window: Duration) {
+        let others = MemberClient::new(identity, peers);
         let mut round = 0;
         loop {
             let seats = engine.seats();
             let found = if engine.hears_a_leader(window) {
                 Known::Member
             } else {
-                let found = ask(identity, &seats, &peers, round).await;
+                let found = ask(identity, &seats, &others, round).await;
                 round += 1;
                 found
             };
@@ -104,7 +117,7 @@ impl Standing {
 
     fn learn(&self, found: &Known, seats: &Seats, engine: &Engine, identity: Identity) {
         let before = self.0.borrow().clone();
-        // It stands until there is a later membership that has this branch again.
+        // A removal stands until a later membership has this branch again.
         if let Known::Removed(since, _) = &before {
             let again = seats.version > *since && has(seats, identity.replica);
             if !again {
@@ -131,8 +144,8 @@ fn has(seats: &Seats, replica: u64) -> bool {
     seats.replicas.iter().any(|member| member.id == replica)
 }
 
-/// Asks some of the branches that this one knows.
-async fn ask(identity: Identity, seats: &Seats, peers: &Peers, round: usize) -> Known {
+/// Asks some of the branches that this one knows whether it is a member.
+async fn ask(identity: Identity, seats: &Seats, client: &MemberClient, round: usize) -> Known {
     let mut others: Vec<&Replica> = seats.replicas.iter().filter(|r| r.id != identity.replica).collect();
     others.sort_by_key(|replica| !replica.voter);
     if others.is_empty() {
@@ -140,13 +153,7 @@ async fn ask(identity: Identity, seats: &Seats, peers: &Peers, round: usize) -> 
     }
     let groups = others.len().div_ceil(ASKED_MAX);
     let asked = others.chunks(ASKED_MAX).nth(round % groups).unwrap_or_default();
-    let answers = asked.iter().map(|other| async move {
-        let mut client = peers.client(other.branch, &other.address)?;
-        let message = v1::AskMembershipRequest {
-            peer: Some(identity.peer_header(other.id)),
-        };
-        Ok::<_, Status>(client.ask_membership(message).await?.into_inner())
-    });
+    let answers = asked.iter().map(|other| client.ask_membership(other));
     let answers = answers.map(|answer| tokio::time::timeout(ASK_TIMEOUT, answer));
     let answers = futures::future::join_all(answers).await;
     let removed = answers
@@ -156,10 +163,10 @@ async fn ask(identity: Identity, seats: &Seats, peers: &Peers, round: usize) -> 
     removed.unwrap_or(Known::Member)
 }
 
-/// One answer is proof enough where it is by a membership that is committed, and later than the newest one that this branch
-/// knows to have it.
-fn verdict(identity: Identity, seats: &Seats, answer: &v1::AskMembershipResponse) -> Option<Known> {
-    let version = Version::try_from(answer.membership).ok()?;
+/// Decides whether an answer proves that this branch was removed. One answer is proof if it is by a committed membership that
+/// is later than the newest one that this branch knows to have it.
+fn verdict(identity: Identity, seats: &Seats, answer: &MembershipAnswer) -> Option<Known> {
+    let version = answer.version;
     let later = if has(seats, identity.replica) {
         version > seats.version
     } else {
@@ -169,22 +176,21 @@ fn verdict(identity: Identity, seats: &Seats, answer: &v1::AskMembershipResponse
         return None;
     }
     let branch = identity.branch;
-    let why = if answer.holder.is_empty() {
-        format!("branch {branch} was taken out of the bank")
-    } else {
-        format!("branch {branch} was replaced by the one at {}", answer.holder)
+    let why = match &answer.holder {
+        None => format!("branch {branch} was taken out of the bank"),
+        Some(holder) => format!("branch {branch} was replaced by the one at {holder}"),
     };
     Some(Known::Removed(version, why.into()))
 }
 
-/// Answers another branch that asks for its place.
-pub(crate) fn membership_of(engine: &Engine, replica: u64, branch: u32) -> v1::AskMembershipResponse {
+/// Answers another branch that asks whether its replica is a member.
+pub(crate) fn membership_of(engine: &Engine, replica: u64, branch: u32) -> MembershipAnswer {
     let seats = engine.committed_seats();
     let holder = seats.replicas.iter().find(|member| member.branch == branch);
-    v1::AskMembershipResponse {
-        membership: seats.version.into(),
+    MembershipAnswer {
+        version: seats.version,
         member: has(&seats, replica),
-        holder: holder.map(|holder| holder.address.clone()).unwrap_or_default(),
+        holder: holder.map(|holder| holder.address.clone()),
     }
 }
 
@@ -212,12 +218,12 @@ mod tests {
                 .collect(),
             ..Seats::default()
         };
-        let answer = |version: Version, member, holder: &str| v1::AskMembershipResponse {
-            membership: version.into(),
+        let answer = |version, member, holder: &str| MembershipAnswer {
+            version,
             member,
-            holder: holder.to_owned(),
+            holder: Some(holder.to_owned()).filter(|holder| !holder.is_empty()),
         };
-        // What this branch knows, what another one says, and what becomes of it.
+        // (what this branch knows, what another branch answers, why this branch is removed)
         let table = [
             (seats(5, true), answer(Version::at(9), true, "a:1"), None),
             (
@@ -230,11 +236,11 @@ mod tests {
                 answer(Version::at(9), false, "b:1"),
                 Some("branch 3 was replaced by the one at b:1"),
             ),
-            // Another one that is behind, or has never heard of any membership.
+            // The other branch is behind, or knows no membership.
             (seats(5, true), answer(Version::at(5), false, ""), None),
             (seats(5, true), answer(Version::at(4), false, ""), None),
             (seats(5, true), answer(Version::default(), false, ""), None),
-            // It has the membership that took it out.
+            // This branch has the membership that removed it.
             (
                 seats(5, false),
                 answer(Version::at(5), false, ""),

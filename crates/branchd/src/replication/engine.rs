@@ -6,20 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bank_ledger::{Applied, Command, DigestRule, Position};
-use bank_proto::v1;
 use futures::FutureExt;
 use openraft::error::{ClientWriteError, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;
-use openraft::{RaftMetrics, ReadPolicy, ServerState};
+use openraft::{RaftMetrics, ReadPolicy};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tonic::Status;
 use uuid::Uuid;
 
 use super::applied::{AppliedTo, ApplyTimes};
-use super::convert;
 use super::log_store::KnownTerm;
 use super::progress::Progress;
+use super::read_index::ReadIndex;
+use super::role::Role;
 use super::state_machine::StateMachine;
 use super::succession::state::Succession;
 use super::types::{Batch, LogId, TypeConfig, entries_up_to};
@@ -177,18 +176,11 @@ impl Engine {
         self.seats().replicas
     }
 
-    /// The role of this branch, and its term.
-    pub(crate) fn role(&self) -> (v1::Role, u64) {
+    /// The role of this branch, and the term.
+    pub(crate) fn role(&self) -> (Role, u64) {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        let role = match metrics.state {
-            ServerState::Leader => v1::Role::Leader,
-            ServerState::Follower => v1::Role::Follower,
-            ServerState::Candidate => v1::Role::Candidate,
-            ServerState::Learner => v1::Role::Learner,
-            ServerState::Shutdown => v1::Role::Unspecified,
-        };
-        (role, metrics.vote.leader_id.term)
+        (metrics.state.into(), metrics.vote.leader_id.term)
     }
 
     /// The log id that a read must wait for, so that it sees every write that was acknowledged before now. A quorum
@@ -196,9 +188,9 @@ impl Engine {
     ///
     /// # Errors
     /// This branch does not lead, or no quorum confirms it.
-    pub(crate) async fn read_index(&self) -> Result<v1::LogId, ProposeError> {
+    pub(crate) async fn read_index(&self) -> Result<ReadIndex, ProposeError> {
         match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
-            Ok(linearizer) => Ok(convert::log_id_to_wire(linearizer.read_log_id().log_id())),
+            Ok(linearizer) => Ok(ReadIndex(*linearizer.read_log_id().log_id())),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
             // Customers read this message. openraft's own message names replicas.
             Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
@@ -208,16 +200,11 @@ impl Engine {
         }
     }
 
-    /// Waits until this branch has applied a read index. `false`: the deadline came first.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT if the index is malformed.
-    pub(crate) async fn await_applied(&self, index: v1::LogId, deadline: Instant) -> Result<bool, Status> {
-        let log_id = convert::log_id_from_wire(index)?;
-        // The index is enough: a write that was acknowledged before the read began has this or a lower index in every
-        // log.
-        let applied = self.applied_to.entries.wait_for(entries_up_to(Some(log_id)));
-        Ok(tokio::time::timeout_at(deadline, applied).await.is_ok())
+    /// Waits until this branch has applied a read index. `false`: the deadline passed first.
+    pub(crate) async fn await_applied(&self, index: ReadIndex, deadline: Instant) -> bool {
+        // The index alone decides: all that was acknowledged before the read began has it or a lower one, in every log.
+        let applied = self.applied_to.entries.wait_for(entries_up_to(Some(index.0)));
+        tokio::time::timeout_at(deadline, applied).await.is_ok()
     }
 
     /// Waits until the engine has failed, and returns the reason. A failure is final, and the daemon must end.

@@ -25,6 +25,8 @@ pub(crate) mod progress;
 mod snapshot;
 mod snapshot_limits;
 mod snapshot_receiver;
+pub(crate) mod read_index;
+pub(crate) mod role;
 mod snapshot_sender;
 mod state_machine;
 mod succession;
