@@ -11,11 +11,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::agreement::Agreement;
+use crate::branch_error::{AdoptError, BankUnavailable, BranchError};
 use crate::callers::Customers;
 use crate::comparison::Comparison;
 use crate::config::Config;
-use crate::directory::secret::{self, BranchSecretError};
-use crate::directory::{DataDirectory, DataDirectoryError};
+use crate::directory::DataDirectory;
+use crate::directory::secret;
 use crate::disk::Space;
 use crate::file_reads::FileReads;
 use crate::peers::{Identity, Peers};
@@ -25,88 +26,12 @@ use crate::replication::Parts;
 use crate::replication::engine::Engine;
 use crate::stop::Stop;
 use crate::store::{BooksFile, Reader};
-use crate::unjoined::{self, ClearError};
+use crate::unjoined;
 use crate::writes::propagation::Propagation;
 use crate::writes::writer::Writer;
 
 /// How long the tasks of a branch may take to end once it is stopping: longer than a batch of writes may.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why a branch cannot take part in its bank.
-#[derive(Debug, thiserror::Error)]
-pub enum BranchError {
-    /// Its data directory cannot be used.
-    #[error(transparent)]
-    Directory(#[from] DataDirectoryError),
-    /// It has no secret to go on with.
-    #[error(transparent)]
-    Secret(#[from] BranchSecretError),
-    /// Its journal cannot be used.
-    #[error("{0} ({remedy})", remedy = remedy(.0))]
-    Journal(#[from] bank_wal::OpenError),
-    /// Its books cannot be used.
-    #[error(transparent)]
-    Books(#[from] crate::store::BooksError),
-    /// Journal and books do not fit together.
-    #[error("the branch's journal and books cannot be taken up: {0}")]
-    Engine(std::io::Error),
-    /// A task that opens them ended badly.
-    #[error("the branch's files were not opened: {0}")]
-    Opening(#[from] tokio::task::JoinError),
-}
-
-impl From<ClearError> for BranchError {
-    fn from(error: ClearError) -> Self {
-        match error {
-            ClearError::Directory(error) => Self::Directory(error),
-            ClearError::Wal(error) => Self::Journal(error),
-            ClearError::Books(error) => Self::Books(error),
-        }
-    }
-}
-
-/// Why a branch cannot serve its bank now.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum BankUnavailable {
-    /// The branch is about to end, and serves nothing until then.
-    #[error("branch {branch} is ending: its log says why; try another branch")]
-    Ending { branch: u32 },
-    #[error("branch {branch} has no bank yet: found one with `branchd init`")]
-    None { branch: u32 },
-}
-
-/// Why a branch did not adopt a bank.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AdoptError {
-    #[error("branch {branch} is of bank {bank} already")]
-    OtherBank { branch: u32, bank: Uuid },
-    /// The branch could not make or open the files of the bank.
-    #[error(transparent)]
-    Open(#[from] BranchError),
-}
-
-/// What the operator types, where the journal's own words say what is to be done.
-fn remedy(error: &bank_wal::OpenError) -> &'static str {
-    match error {
-        bank_wal::OpenError::Copied { .. } => "`--accept-moved` accepts it; else `branchd join` on an empty directory",
-        bank_wal::OpenError::Io { source, .. } if is_no_room(source) => {
-            "make room on its file system, then start the branch again on the same directory"
-        }
-        bank_wal::OpenError::Io { .. } => {
-            "see to the cause, then start the branch again on the same directory; if its disk is lost, start it on an empty \
-             one, then `branchd join`"
-        }
-        _ => "to rejoin: start the branch on an empty directory, then `branchd join`",
-    }
-}
-
-fn is_no_room(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-    )
-}
 
 /// Why a branch cannot go on.
 pub(crate) enum Ending {
@@ -392,34 +317,6 @@ impl Branch {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the journal was not closed cleanly"),
             Err(error) => tracing::warn!(%error, "the journal was not closed"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::{Error, ErrorKind};
-
-    #[test]
-    fn a_full_disk_is_told_to_be_emptied_and_a_damaged_journal_to_be_left() {
-        let failed = |kind| bank_wal::OpenError::Io {
-            what: "reserving",
-            path: "journal/1".into(),
-            source: Error::from(kind),
-        };
-        let damaged = bank_wal::OpenError::Damaged {
-            path: "journal/1".into(),
-            offset: 1,
-            what: "its checksum is wrong".to_owned(),
-        };
-        for (error, words, joins) in [
-            (failed(ErrorKind::StorageFull), "make room", false),
-            (failed(ErrorKind::PermissionDenied), "same directory", true),
-            (damaged, "start the branch on an empty directory", true),
-        ] {
-            let told = BranchError::from(error).to_string();
-            assert!(told.contains(words) && told.contains("branchd join") == joins, "{told}");
         }
     }
 }

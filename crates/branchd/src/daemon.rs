@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::branch::{Branch, BranchError, Ending};
+use crate::branch::{Branch, Ending};
+use crate::branch_error::BranchError;
 use crate::config::Config;
 use crate::server;
 

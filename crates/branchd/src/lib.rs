@@ -25,6 +25,7 @@ mod api;
 pub mod args;
 mod branch;
 mod branch_client;
+mod branch_error;
 mod callers;
 mod clock;
 mod comparison;
@@ -47,6 +48,6 @@ mod store;
 mod unjoined;
 mod writes;
 
-pub use branch::BranchError;
+pub use branch_error::BranchError;
 pub use directory::{DataDirectoryError, secret};
 pub use store::BooksError;

@@ -9,29 +9,16 @@ use std::path::Path;
 use bank_wal::{OpenError, Options, Wal};
 use uuid::Uuid;
 
+use crate::branch_error::BranchError;
 use crate::directory::{DataDirectory, DataDirectoryError};
-use crate::store::{self, BooksError};
-
-/// Why a directory was not cleaned. The branch must not start. Files that hold data are unchanged.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClearError {
-    /// The files hold data, or cannot be removed.
-    #[error(transparent)]
-    Directory(#[from] DataDirectoryError),
-    /// The write-ahead log cannot be opened.
-    #[error(transparent)]
-    Wal(#[from] OpenError),
-    /// The ledger database cannot be read.
-    #[error(transparent)]
-    Books(#[from] BooksError),
-}
+use crate::store;
 
 /// Removes what an unfinished adoption has left. A branch acknowledges something only after its `branch.json` names the
 /// bank, so the write-ahead log and the ledger database of an unfinished adoption are empty.
 ///
 /// # Errors
-/// See [`ClearError`].
-pub(crate) fn clear(directory: &DataDirectory) -> Result<(), ClearError> {
+/// The files hold data, or cannot be read or removed. Files that hold data are unchanged, and the branch must not start.
+pub(crate) fn clear(directory: &DataDirectory) -> Result<(), BranchError> {
     let (wal_path, ledger_path) = (directory.journal(), directory.ledger());
     let (has_wal, has_ledger) = (wal_path.exists(), ledger_path.exists());
     if !has_wal && !has_ledger {
@@ -40,7 +27,7 @@ pub(crate) fn clear(directory: &DataDirectory) -> Result<(), ClearError> {
     let refused = |why: String| {
         let path = directory.path().join("branch.json");
         let why = format!("it names no bank, but {why}");
-        ClearError::Directory(DataDirectoryError::Damaged { path, why })
+        BranchError::Directory(DataDirectoryError::Damaged { path, why })
     };
     let held = if has_ledger {
         store::inspect(&ledger_path)?

@@ -6,8 +6,8 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use super::outcome::IdReused;
-use crate::branch::{AdoptError, BankUnavailable};
 use crate::branch_client::{BranchCallError, CallError};
+use crate::branch_error::{AdoptError, BankUnavailable};
 use crate::file_reads::FileReadError;
 use crate::membership::{FoundError, JoinError, PromoteError, RemoveError};
 use crate::peers::PeerHeaderError;

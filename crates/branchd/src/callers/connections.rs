@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::caller::Caller;
 use super::flow::{Flow, Watch};
 use super::places::{Closed, Id, Kind, Limits, Places, Settled};
-use crate::callers::Caller;
 
 /// How long a connection may take to say who speaks, and then to send the 24 bytes with which every HTTP/2 connection
 /// begins. Keepalive only watches over those that have. The handshake of a branch has limits of its own within this one.

@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use crate::address::{AddressError, BranchAddress};
-use crate::branch::{AdoptError, BankUnavailable};
+
 use crate::branch_client::BranchCallError;
+use crate::branch_error::{AdoptError, BankUnavailable};
 use crate::reconfiguration::plan::BRANCHES_MAX;
 use crate::writes::error::WriteError;
 

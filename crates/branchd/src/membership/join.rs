@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::address::{self, AddressError, BranchAddress};
-use crate::branch::{Bank, BankUnavailable, Branch};
+use crate::branch::{Bank, Branch};
 use crate::branch_client::{BranchCallError, BranchSummary, Joined, MembershipChange, adopt, ask_status};
+use crate::branch_error::BankUnavailable;
 use crate::reconfiguration::plan::{is_joining, predecessor};
 use crate::reconfiguration::{MembershipChangeError, PAUSE_MAX, PAUSE_MIN};
 use crate::replication::engine::Replica;

@@ -3,8 +3,9 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::branch::{BankUnavailable, Branch};
+use crate::branch::Branch;
 use crate::branch_client::MembershipChange;
+use crate::branch_error::BankUnavailable;
 use crate::reconfiguration::plan::is_joining;
 use crate::reconfiguration::{MembershipChangeError, PAUSE_MAX, PAUSE_MIN};
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::branch::{BankUnavailable, Branch};
+use crate::branch::Branch;
 use crate::branch_client::MembershipChange;
+use crate::branch_error::BankUnavailable;
 use crate::reconfiguration::MembershipChangeError;
 
 /// How long a removal may take, including a change of the leader.

@@ -5,7 +5,9 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tonic::Status;
 
-use super::{FAILED, Failure, USAGE, on_one_thread, print, reach, refused};
+use super::failure::{FAILED, Failure, USAGE};
+use super::operator_call::{on_one_thread, reach, refused};
+use super::output::print;
 use crate::api::commands;
 use crate::args::ExportArguments;
 use crate::directory::DataDirectory;

@@ -5,7 +5,10 @@ use std::fs;
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{CHANGE_TIMEOUT, FAILED, Failure, given_secret, on_one_thread, print, reach, refused, within};
+use super::failure::{FAILED, Failure, USAGE};
+use super::operator_call::{CHANGE_TIMEOUT, on_one_thread, reach, refused, within};
+use super::output::print;
+use super::token::given_secret;
 use crate::args::InitArguments;
 
 /// Founds a bank.
@@ -24,7 +27,7 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     branches.sort_by_key(|b| b.branch);
     let Some(first) = branches.first().map(|b| b.address.clone()) else {
         return Err(Failure::new(
-            super::USAGE,
+            USAGE,
             "name at least one branch: --branch 1=127.0.0.1:50001",
         ));
     };

@@ -3,7 +3,10 @@
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{CHANGE_TIMEOUT, Failure, given_secret, on_one_thread, print, reach, refused, within};
+use super::failure::Failure;
+use super::operator_call::{CHANGE_TIMEOUT, on_one_thread, reach, refused, within};
+use super::output::print;
+use super::token::given_secret;
 use crate::args::JoinArguments;
 
 /// Makes a branch one of a bank that runs.

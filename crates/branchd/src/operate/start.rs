@@ -8,9 +8,11 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FAILED, Failure, USAGE, given_secret, print};
+use super::failure::{FAILED, Failure, USAGE};
+use super::output::print;
+use super::token::given_secret;
 use crate::args::StartArguments;
-use crate::branch::BranchError;
+use crate::branch_error::BranchError;
 use crate::daemon::{self, DaemonError};
 use crate::directory::{DataDirectoryError, recorded_bank};
 use crate::server::open_files;

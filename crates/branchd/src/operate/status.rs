@@ -3,7 +3,9 @@
 use bank_proto::v1;
 use serde_json::json;
 
-use super::{Failure, STATUS_TIMEOUT, on_one_thread, print, reach, refused, within};
+use super::failure::Failure;
+use super::operator_call::{STATUS_TIMEOUT, on_one_thread, reach, refused, within};
+use super::output::print;
 use crate::args::StatusArguments;
 
 /// Shows how a branch is.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use bank_auth::{Secret, SecretFileError, file};
 
-use super::{FAILED, Failure, USAGE, print};
+use super::failure::{FAILED, Failure, USAGE};
+use super::output::print;
 use crate::args::TokenArguments;
 use crate::directory::SECRET_FILE;
 

@@ -12,9 +12,9 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::authenticate::Authenticator;
 use super::connection::Connection;
+use super::open_files;
 use crate::branch::Branch;
 use crate::callers::{Connections, Limits, Place, ToClose};
-use crate::server::open_files;
 
 /// How long to rest after the system refused to accept a connection: it is out of something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
