@@ -146,7 +146,7 @@ impl Peers {
             me: self.me,
             secret: self.secret.clone(),
             connect_timeout: CONNECT_TIMEOUT,
-            observer: Some(says_refusals()),
+            observer: Some(log_refusals()),
         })?;
         channels.insert(key, channel.clone());
         Ok(channel)
@@ -154,7 +154,7 @@ impl Peers {
 }
 
 /// Says in the log that a branch and this one do not know each other: the engine tries again for ever.
-fn says_refusals() -> Observer {
+fn log_refusals() -> Observer {
     let said: Mutex<Option<(String, Instant)>> = Mutex::default();
     Arc::new(move |dialled| {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);

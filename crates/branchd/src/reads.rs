@@ -6,7 +6,7 @@ use bank_ledger::Position;
 use tokio::time::Instant;
 
 use crate::branch_client::MemberClient;
-use crate::callers::{Full, Held, Share};
+use crate::callers::{Quota, QuotaExceeded, QuotaPermit};
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, ProposeError};
 use crate::replication::progress::Progress;
@@ -68,9 +68,9 @@ pub(crate) struct Reads {
     engine: Engine,
     members: MemberClient,
     /// Places for waiting reads of customers.
-    customers: Share,
+    customers: Quota,
     /// Places for waiting calls of other branches.
-    branches: Share,
+    branches: Quota,
 }
 
 impl Reads {
@@ -79,8 +79,8 @@ impl Reads {
             identity,
             engine,
             members: MemberClient::new(identity, peers),
-            customers: Share::new(WAITING_MAX),
-            branches: Share::new(WAITING_BRANCHES_MAX),
+            customers: Quota::new(WAITING_MAX),
+            branches: Quota::new(WAITING_BRANCHES_MAX),
         }
     }
 
@@ -92,7 +92,7 @@ impl Reads {
     pub(crate) async fn wait(
         &self,
         required: ReadRequirement,
-        connection: &Share,
+        connection: &Quota,
         deadline: Instant,
     ) -> Result<Duration, ReadError> {
         #[cfg(feature = "planted-bugs")]
@@ -102,7 +102,7 @@ impl Reads {
         if required.is_met_at(self.engine.position().at()) {
             return Ok(Duration::ZERO);
         }
-        let place = Share::take_both(connection, &self.customers, 1);
+        let place = Quota::take_both(connection, &self.customers, 1);
         let _place = place.map_err(|full| self.too_many(full))?;
         let began = Instant::now();
         if required.linearizable {
@@ -129,7 +129,7 @@ impl Reads {
     ///
     /// # Errors
     /// Too many calls of other branches wait already.
-    pub(crate) fn place_for_branch(&self) -> Result<Held, ReadError> {
+    pub(crate) fn place_for_branch(&self) -> Result<QuotaPermit, ReadError> {
         self.branches.take(1).map_err(|full| self.too_many(full))
     }
 
@@ -141,11 +141,11 @@ impl Reads {
         reach(self.identity.branch, self.engine.position(), needed, deadline).await
     }
 
-    fn too_many(&self, full: Full) -> ReadError {
+    fn too_many(&self, full: QuotaExceeded) -> ReadError {
         let branch = self.identity.branch;
         match full {
-            Full::Connection(max) => ReadError::TooManyOfConnection { branch, max },
-            Full::All(max) => ReadError::TooMany { branch, max },
+            QuotaExceeded::Connection(max) => ReadError::TooManyOfConnection { branch, max },
+            QuotaExceeded::All(max) => ReadError::TooMany { branch, max },
         }
     }
 

@@ -15,7 +15,7 @@ use super::deadline;
 use super::error;
 use super::outcome::Decision;
 use crate::branch::{Bank, Branch};
-use crate::callers::Share;
+use crate::callers::Quota;
 use crate::callers::waiting_places;
 use crate::clock;
 use crate::file_reads::FileReads;
@@ -99,7 +99,7 @@ impl BankApi {
     async fn ready(
         &self,
         options: Option<v1::ReadOptions>,
-        connection: Share,
+        connection: Quota,
         deadline: Instant,
     ) -> Result<ReadyRead<'_>, Status> {
         let bank = self.0.bank()?;

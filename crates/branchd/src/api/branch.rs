@@ -29,7 +29,7 @@ pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
 
 impl BranchApi {
     /// The bank, for a sender who belongs to it.
-    fn greeted(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<&Bank, Status> {
+    fn bank_for(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<&Bank, Status> {
         let bank = self.0.bank()?;
         bank.identity.check(peer, sender)?;
         Ok(bank)
@@ -44,7 +44,7 @@ fn sender<T>(request: &Request<T>) -> Result<BranchIdentity, Status> {
         .ok_or_else(|| Status::permission_denied("only branches may make this call"))
 }
 
-fn no_part() -> Status {
+fn malformed_part() -> Status {
     Status::invalid_argument("malformed message: the first part of a snapshot is its header, all others are bytes")
 }
 
@@ -96,7 +96,7 @@ impl BranchService for BranchApi {
 
     async fn attend(&self, request: Request<v1::AttendRequest>) -> Result<Response<Self::AttendStream>, Status> {
         let sender = sender(&request)?;
-        self.greeted(request.into_inner().peer, sender)?;
+        self.bank_for(request.into_inner().peer, sender)?;
         let stopping = self.0.stopping();
         let silence = futures::stream::once(stopping).filter_map(|()| futures::future::ready(None));
         Ok(Response::new(silence.boxed()))
@@ -105,7 +105,7 @@ impl BranchService for BranchApi {
     async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
         let sender = sender(&request)?;
         let mut request = request.into_inner();
-        let bank = self.greeted(request.peer.take(), sender)?;
+        let bank = self.bank_for(request.peer.take(), sender)?;
         bank.engine.vote(request, sender.replica).await.map(Response::new)
     }
 
@@ -113,7 +113,7 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let request = request.into_inner().request;
         let mut request = request.ok_or_else(|| Status::invalid_argument("malformed message: no request"))?;
-        let bank = self.greeted(request.peer.take(), sender)?;
+        let bank = self.bank_for(request.peer.take(), sender)?;
         let response = bank.engine.pre_vote(request, sender.replica).await?;
         Ok(Response::new(v1::PreVoteResponse {
             response: Some(response),
@@ -126,7 +126,7 @@ impl BranchService for BranchApi {
     ) -> Result<Response<v1::TransferLeaderResponse>, Status> {
         let sender = sender(&request)?;
         let mut request = request.into_inner();
-        let bank = self.greeted(request.peer.take(), sender)?;
+        let bank = self.bank_for(request.peer.take(), sender)?;
         bank.engine
             .transfer_leader(request, sender.replica)
             .await
@@ -139,7 +139,7 @@ impl BranchService for BranchApi {
     ) -> Result<Response<v1::OfferSnapshotResponse>, Status> {
         let sender = sender(&request)?;
         let mut offer = request.into_inner();
-        let bank = self.greeted(offer.peer.take(), sender)?;
+        let bank = self.bank_for(offer.peer.take(), sender)?;
         bank.engine.offer_snapshot(offer, sender.replica).map(Response::new)
     }
 
@@ -150,12 +150,12 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let mut parts = request.into_inner();
         let Some(Part::Header(mut header)) = parts.message().await?.and_then(|first| first.part) else {
-            return Err(no_part());
+            return Err(malformed_part());
         };
-        let bank = self.greeted(header.peer.take(), sender)?;
+        let bank = self.bank_for(header.peer.take(), sender)?;
         let chunks = parts.map(|part| match part?.part {
             Some(Part::Chunk(bytes)) => Ok(bytes),
-            _ => Err(no_part()),
+            _ => Err(malformed_part()),
         });
         let installed = bank.engine.install_snapshot(header, sender.replica, chunks).await;
         installed.map(Response::new)
@@ -166,7 +166,7 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let request = request.into_inner();
         let checked = || -> Result<(&Bank, Vec<Command>), Status> {
-            let bank = self.greeted(request.peer, sender)?;
+            let bank = self.bank_for(request.peer, sender)?;
             if request.commands.len() > BATCH_LEN_MAX {
                 let len = request.commands.len();
                 return Err(Status::invalid_argument(format!(
@@ -189,7 +189,7 @@ impl BranchService for BranchApi {
     ) -> Result<Response<v1::ReadIndexResponse>, Status> {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;
-        let bank = self.greeted(request.into_inner().peer, sender)?;
+        let bank = self.bank_for(request.into_inner().peer, sender)?;
         let _place = bank.reads.place_for_branch()?;
         let index = tokio::time::timeout_at(deadline, bank.engine.read_index()).await;
         match index {
@@ -209,7 +209,7 @@ impl BranchService for BranchApi {
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         let sender = sender(&request)?;
         let request = request.into_inner();
-        let bank = self.greeted(request.peer, sender)?;
+        let bank = self.bank_for(request.peer, sender)?;
         let change = MembershipChange::try_from(request.change)?;
         let membership = bank.members.change(&change).await?.into();
         Ok(Response::new(v1::ChangeMembersResponse { membership }))
@@ -220,7 +220,7 @@ impl BranchService for BranchApi {
         request: Request<v1::AskMembershipRequest>,
     ) -> Result<Response<v1::AskMembershipResponse>, Status> {
         let sender = sender(&request)?;
-        let bank = self.greeted(request.into_inner().peer, sender)?;
+        let bank = self.bank_for(request.into_inner().peer, sender)?;
         let answer = membership_of(&bank.engine, sender.replica, sender.branch);
         Ok(Response::new(answer.into()))
     }
@@ -229,7 +229,7 @@ impl BranchService for BranchApi {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;
         let request = request.into_inner();
-        let bank = self.greeted(request.peer, sender)?;
+        let bank = self.bank_for(request.peer, sender)?;
         let digest = request.digest.as_slice().try_into();
         let digest = digest.map_err(|_| Status::invalid_argument("malformed message: a digest is not 32 bytes"))?;
         // Not one of the waiting reads: an answer to a customer may depend on it.
@@ -252,7 +252,7 @@ impl BranchService for BranchApi {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;
         let request = request.into_inner();
-        let bank = self.greeted(request.peer, sender)?;
+        let bank = self.bank_for(request.peer, sender)?;
         // The caller takes an answer for a sign that this branch stays.
         tokio::select! {
             biased;

@@ -1,26 +1,26 @@
 //! How many calls, and how many bytes of requests and answers, one connection and all connections may hold.
 
 use super::caller::Caller;
-use super::quota::Share;
+use super::quota::Quota;
 
 /// What calls may hold: those of one connection, or of all connections of a kind of callers. A call holds about 9 KB with its
 /// stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
     /// Calls under way.
-    pub(crate) calls: Share,
+    pub(crate) calls: Quota,
     /// Bytes of messages that are not complete.
-    pub(crate) receiving: Share,
+    pub(crate) receiving: Quota,
     /// Bytes of answers that are not sent.
-    pub(crate) sending: Share,
+    pub(crate) sending: Quota,
 }
 
 impl Allowance {
     fn new(calls: u32, receiving: u32, sending: u32) -> Self {
         Self {
-            calls: Share::new(calls),
-            receiving: Share::new(receiving),
-            sending: Share::new(sending),
+            calls: Quota::new(calls),
+            receiving: Quota::new(receiving),
+            sending: Quota::new(sending),
         }
     }
 

@@ -9,7 +9,7 @@ use tonic::{Extensions, Request, Status};
 use super::allowance::Allowance;
 use super::caller::Caller;
 use super::connections::Calls;
-use super::quota::Share;
+use super::quota::Quota;
 
 /// How many reads of one connection may wait: half of the calls that it may have under way.
 pub(crate) const WAITING_READS_PER_CONNECTION_MAX: u32 = 512;
@@ -20,15 +20,15 @@ pub(crate) struct Customers(Arc<AtomicU32>);
 
 /// Whoever is at the other end of one connection. Clones are the same one; the last to go takes it out of the count.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionInfo(Arc<Visit>);
+pub(crate) struct ConnectionInfo(Arc<Shared>);
 
 #[derive(Debug)]
-struct Visit {
+struct Shared {
     customers: Customers,
     caller: Caller,
     counted: AtomicBool,
     /// Places of its reads that wait.
-    waiting: Share,
+    waiting: Quota,
     allowance: Allowance,
     /// Where the connection says that calls are under way on it.
     calls: Option<Calls>,
@@ -41,12 +41,12 @@ impl Customers {
     }
 
     /// A new connection of this caller. `calls`: where it says that calls are under way on it.
-    pub(crate) fn visitor(&self, caller: Caller, calls: Option<Calls>) -> ConnectionInfo {
-        ConnectionInfo(Arc::new(Visit {
+    pub(crate) fn connection(&self, caller: Caller, calls: Option<Calls>) -> ConnectionInfo {
+        ConnectionInfo(Arc::new(Shared {
             customers: self.clone(),
             caller,
             counted: AtomicBool::new(false),
-            waiting: Share::new(WAITING_READS_PER_CONNECTION_MAX),
+            waiting: Quota::new(WAITING_READS_PER_CONNECTION_MAX),
             allowance: Allowance::of_connection(caller),
             calls,
         }))
@@ -69,7 +69,7 @@ impl ConnectionInfo {
         self.0.calls.as_ref()
     }
 
-    fn is_customer(&self) {
+    fn count(&self) {
         if !self.0.counted.swap(true, Ordering::Relaxed) {
             self.0.customers.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -83,15 +83,15 @@ pub(crate) fn caller_of(call: &Extensions) -> Caller {
 }
 
 /// The places of reads that wait, of the connection on which a call came.
-pub(crate) fn waiting_places(call: &Extensions) -> Share {
+pub(crate) fn waiting_places(call: &Extensions) -> Quota {
     match call.get::<ConnectionInfo>() {
-        Some(visitor) => visitor.0.waiting.clone(),
+        Some(connection) => connection.0.waiting.clone(),
         // A call without a connection is made in this process: by a test.
-        None => Share::new(WAITING_READS_PER_CONNECTION_MAX),
+        None => Quota::new(WAITING_READS_PER_CONNECTION_MAX),
     }
 }
 
-impl Drop for Visit {
+impl Drop for Shared {
     fn drop(&mut self) {
         if *self.counted.get_mut() {
             self.customers.0.fetch_sub(1, Ordering::Relaxed);
@@ -104,8 +104,8 @@ impl Drop for Visit {
 /// # Errors
 /// None: the type is tonic's.
 pub(crate) fn count_customer(request: Request<()>) -> Result<Request<()>, Status> {
-    if let Some(visitor) = request.extensions().get::<ConnectionInfo>() {
-        visitor.is_customer();
+    if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+        connection.count();
     }
     Ok(request)
 }
@@ -114,26 +114,26 @@ pub(crate) fn count_customer(request: Request<()>) -> Result<Request<()>, Status
 mod tests {
     use super::*;
 
-    fn ask(visitor: &ConnectionInfo) {
+    fn ask(connection: &ConnectionInfo) {
         let mut request = Request::new(());
-        request.extensions_mut().insert(visitor.clone());
+        request.extensions_mut().insert(connection.clone());
         count_customer(request).expect("let in");
     }
 
     #[test]
     fn who_asks_as_a_customer_is_counted_once_until_the_connection_is_gone() {
         let customers = Customers::default();
-        let visitor = || customers.visitor(Caller::Customer, None);
-        let (one, other, branch) = (visitor(), visitor(), visitor());
+        let connection = || customers.connection(Caller::Customer, None);
+        let (one, other, branch) = (connection(), connection(), connection());
         assert_eq!(customers.count(), 0);
         ask(&one);
         ask(&one);
         ask(&other);
         assert_eq!(customers.count(), 2);
-        let under_way = one.clone();
+        let active_call = one.clone();
         drop((one, branch));
         assert_eq!(customers.count(), 2);
-        drop(under_way);
+        drop(active_call);
         assert_eq!(customers.count(), 1);
     }
 }

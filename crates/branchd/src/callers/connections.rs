@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::caller::Caller;
-use super::flow::{Flow, Watch};
-use super::places::{Closed, Id, Kind, Limits, Places, Settled};
+use super::flow::{Flow, StallDetector};
+use super::places::{Admission, Closed, Id, Kind, Limits, Places};
 
 /// How long a connection may take to say who speaks, and then to send the 24 bytes with which every HTTP/2 connection
 /// begins. Keepalive only watches over those that have. The handshake of a branch has limits of its own within this one.
@@ -36,14 +36,14 @@ struct State {
 struct Closer {
     from: SocketAddr,
     flow: Arc<Flow>,
-    watch: Watch,
+    watch: StallDetector,
     _close: oneshot::Sender<()>,
 }
 
 /// When a connection has to make room for another.
-pub(crate) struct ToClose(oneshot::Receiver<()>);
+pub(crate) struct CloseSignal(oneshot::Receiver<()>);
 
-impl Future for ToClose {
+impl Future for CloseSignal {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -70,14 +70,14 @@ impl Connections {
     }
 
     /// Gives a place to a connection that has just been accepted, and says by when it has to have begun.
-    pub(crate) fn arrive(&self, from: SocketAddr) -> (Place, ToClose, Duration) {
-        let (close, to_close) = oneshot::channel();
+    pub(crate) fn arrive(&self, from: SocketAddr) -> (Place, CloseSignal, Duration) {
+        let (close, close_signal) = oneshot::channel();
         let now = Instant::now();
         let flow = Arc::new(Flow::default());
         let closer = Closer {
             from,
             flow: Arc::clone(&flow),
-            watch: Watch::new(now),
+            watch: StallDetector::new(now),
             _close: close,
         };
         let mut state = self.lock();
@@ -95,17 +95,17 @@ impl Connections {
             );
         }
         let connections = self.clone();
-        (Place { connections, id, flow }, ToClose(to_close), patience)
+        (Place { connections, id, flow }, CloseSignal(close_signal), patience)
     }
 
     /// Closes connections that do not take their answers, for ever.
-    pub(crate) async fn close_stuck(&self) {
+    pub(crate) async fn close_stalled(&self) {
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
             let now = Instant::now();
             let mut state = self.lock();
-            let is_stuck = |closer: &mut Closer| closer.watch.is_stuck(&closer.flow, now);
-            for closed in state.places.close_stuck(now, is_stuck) {
+            let is_stalled = |closer: &mut Closer| closer.watch.is_stalled(&closer.flow, now);
+            for closed in state.places.close_stalled(now, is_stalled) {
                 state.say(now, &closed, "closed a connection that does not read its answers");
             }
         }
@@ -131,16 +131,16 @@ impl Place {
     ///
     /// # Errors
     /// There is none, and nobody who could make room.
-    pub(crate) fn settle(&self, caller: Caller, from: SocketAddr) -> Result<(), NoRoom> {
+    pub(crate) fn admit(&self, caller: Caller, from: SocketAddr) -> Result<(), NoRoom> {
         let kind = match caller {
             Caller::Customer => Kind::Customer,
             Caller::Operator | Caller::Branch(_) => Kind::Trusted,
         };
         let now = Instant::now();
         let mut state = self.connections.lock();
-        match state.places.settle(self.id, kind, now) {
-            Settled::Kept => Ok(()),
-            Settled::InPlaceOf(closed) => {
+        match state.places.admit(self.id, kind, now) {
+            Admission::Admitted => Ok(()),
+            Admission::InPlaceOf(closed) => {
                 state.say(
                     now,
                     &closed,
@@ -148,7 +148,7 @@ impl Place {
                 );
                 Ok(())
             }
-            Settled::NoRoom => {
+            Admission::NoRoom => {
                 if let Some(unsaid) = state.log.say(now) {
                     let why = "too many connections, and each has a call under way: closed a new one";
                     tracing::warn!(%from, unsaid, "{why}");
@@ -194,23 +194,23 @@ impl std::fmt::Debug for Calls {
 
 impl Calls {
     /// A call begins; it ends when what is returned is dropped.
-    pub(crate) fn begin(&self) -> UnderWay {
+    pub(crate) fn begin(&self) -> ActiveCall {
         self.connections.lock().places.begin(self.id);
-        UnderWay(self.clone())
+        ActiveCall(self.clone())
     }
 }
 
 /// A call on a connection, until it is dropped.
-pub(crate) struct UnderWay(Calls);
+pub(crate) struct ActiveCall(Calls);
 
-impl UnderWay {
+impl ActiveCall {
     /// What has been handed on to its connection.
     pub(crate) fn flow(&self) -> Arc<Flow> {
         Arc::clone(&self.0.flow)
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ActiveCall {
     fn drop(&mut self) {
         let now = Instant::now();
         self.0.connections.lock().places.end(self.0.id, now);
@@ -265,15 +265,15 @@ mod tests {
         let connections = Connections::new(limits);
         let from: SocketAddr = ([127, 0, 0, 1], 7).into();
         let customer = || {
-            let (place, to_close, _) = connections.arrive(from);
-            place.settle(Caller::Customer, from).map(|()| (place, to_close))
+            let (place, close_signal, _) = connections.arrive(from);
+            place.admit(Caller::Customer, from).map(|()| (place, close_signal))
         };
         let mut all: Vec<_> = (0..limits.customers()).map(|_| customer().expect("a place")).collect();
         let _asks = all[0].0.calls().begin();
         let _new = customer().expect("a place");
         let told: Vec<bool> = all
             .iter_mut()
-            .map(|(_, to_close)| to_close.now_or_never().is_some())
+            .map(|(_, close_signal)| close_signal.now_or_never().is_some())
             .collect();
         assert_eq!(told.iter().filter(|told| **told).count(), 1);
         assert!(told[1] && !told[0], "the first asks");

@@ -33,18 +33,18 @@ impl Flow {
 
 /// Remembers how much had been handed on at some time.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct StallDetector {
     at: Instant,
     handed_on: u64,
 }
 
-impl Watch {
+impl StallDetector {
     pub(crate) fn new(now: Instant) -> Self {
         Self { at: now, handed_on: 0 }
     }
 
     /// Whether bytes that were handed on [`UNREAD_MAX`] ago are still not sent.
-    pub(crate) fn is_stuck(&mut self, flow: &Flow, now: Instant) -> bool {
+    pub(crate) fn is_stalled(&mut self, flow: &Flow, now: Instant) -> bool {
         let (handed_on, sent) = flow.totals();
         if sent >= self.handed_on {
             *self = Self { at: now, handed_on };
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn who_reads_slowly_is_not_stuck_and_who_reads_too_little_is() {
         let (flow, began) = (Flow::default(), Instant::now());
-        let mut watch = Watch::new(began);
+        let mut watch = StallDetector::new(began);
         // (at this second, so much is handed on and so much sent before, whether it is stuck)
         for (second, handed_on, sent, stuck) in [
             (0, 0, 0, false),
@@ -79,7 +79,7 @@ mod tests {
             flow.hand_on(handed_on);
             flow.send(sent);
             let now = began + Duration::from_secs(second);
-            assert_eq!(watch.is_stuck(&flow, now), stuck, "at {second}");
+            assert_eq!(watch.is_stalled(&flow, now), stuck, "at {second}");
         }
     }
 }

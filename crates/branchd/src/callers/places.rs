@@ -12,7 +12,7 @@ pub(crate) const CONNECTIONS_MIN: u32 = 32;
 pub(crate) const CONNECTIONS_MAX: u32 = 4096;
 /// Of all places, an eighth is for connections that have not said who they are, a quarter for branches, and so many for
 /// operators at the most. What is left is the customers'.
-const ARRIVING_PART: u32 = 8;
+const UNIDENTIFIED_PART: u32 = 8;
 const BRANCHES_PART: u32 = 4;
 const OPERATORS: u32 = 16;
 
@@ -20,7 +20,7 @@ const OPERATORS: u32 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// That have not said who they are.
-    arriving: u32,
+    unidentified: u32,
     /// Of customers.
     customers: u32,
     /// That have said who they are, in all.
@@ -31,11 +31,11 @@ impl Limits {
     /// For so many connections in all.
     pub(crate) fn of(connections: u32) -> Self {
         let connections = connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
-        let arriving = connections / ARRIVING_PART;
-        let known = connections - arriving;
-        let kept = connections / BRANCHES_PART + OPERATORS.min(connections / ARRIVING_PART);
+        let unidentified = connections / UNIDENTIFIED_PART;
+        let known = connections - unidentified;
+        let kept = connections / BRANCHES_PART + OPERATORS.min(connections / UNIDENTIFIED_PART);
         Self {
-            arriving,
+            unidentified,
             customers: known - kept,
             known,
         }
@@ -69,8 +69,8 @@ pub(crate) struct Closed<W> {
 
 /// What comes of a connection that has said who it is.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Settled<W> {
-    Kept,
+pub(crate) enum Admission<W> {
+    Admitted,
     /// It takes the place of this one.
     InPlaceOf(Closed<W>),
     /// There is no place for it, and it has none any more.
@@ -93,7 +93,7 @@ pub(crate) struct Places<W> {
     arrivals: u64,
     all: BTreeMap<Id, Entry<W>>,
     /// Connections that have not said who they are, oldest first.
-    arriving: BTreeSet<Id>,
+    unidentified: BTreeSet<Id>,
     /// Customers' connections without a call under way, idlest first.
     idle: BTreeSet<(Instant, Id)>,
     customers: u32,
@@ -105,7 +105,7 @@ impl<W> Places<W> {
             limits,
             arrivals: 0,
             all: BTreeMap::new(),
-            arriving: BTreeSet::new(),
+            unidentified: BTreeSet::new(),
             idle: BTreeSet::new(),
             customers: 0,
         }
@@ -113,12 +113,12 @@ impl<W> Places<W> {
 
     /// Gives a place to a new connection. Where too many have not said yet who they are, the first of them gives way.
     pub(crate) fn arrive(&mut self, connection: W, now: Instant) -> (Id, Option<Closed<W>>) {
-        let full = self.count(self.arriving.len()) >= self.limits.arriving;
-        let first = self.arriving.first().copied().filter(|_| full);
+        let full = self.count(self.unidentified.len()) >= self.limits.unidentified;
+        let first = self.unidentified.first().copied().filter(|_| full);
         let closed = first.and_then(|first| self.close(first, now));
         let id = Id(self.arrivals);
         self.arrivals += 1;
-        self.arriving.insert(id);
+        self.unidentified.insert(id);
         let entry = Entry {
             connection,
             kind: None,
@@ -131,27 +131,27 @@ impl<W> Places<W> {
 
     /// Half of the places for connections that have not said who they are, or more, are taken.
     pub(crate) fn is_crowded(&self) -> bool {
-        2 * self.count(self.arriving.len()) > self.limits.arriving
+        2 * self.count(self.unidentified.len()) > self.limits.unidentified
     }
 
     /// Gives a place of its kind to a connection that has said who it is. Where there is none, the idlest customer gives way.
-    pub(crate) fn settle(&mut self, id: Id, kind: Kind, now: Instant) -> Settled<W> {
-        if !self.arriving.remove(&id) {
-            return Settled::NoRoom;
+    pub(crate) fn admit(&mut self, id: Id, kind: Kind, now: Instant) -> Admission<W> {
+        if !self.unidentified.remove(&id) {
+            return Admission::NoRoom;
         }
-        let known = self.count(self.all.len() - self.arriving.len() - 1);
+        let known = self.count(self.all.len() - self.unidentified.len() - 1);
         let full = match kind {
             Kind::Customer => self.customers >= self.limits.customers || known >= self.limits.known,
             Kind::Trusted => known >= self.limits.known,
         };
-        let mut settled = Settled::Kept;
+        let mut settled = Admission::Admitted;
         if full {
             let idlest = self.idle.first().copied();
             match idlest.and_then(|(_, idlest)| self.close(idlest, now)) {
-                Some(closed) => settled = Settled::InPlaceOf(closed),
+                Some(closed) => settled = Admission::InPlaceOf(closed),
                 None => {
                     self.all.remove(&id);
-                    return Settled::NoRoom;
+                    return Admission::NoRoom;
                 }
             }
         }
@@ -188,11 +188,11 @@ impl<W> Places<W> {
         }
     }
 
-    /// Closes every connection of which `is_stuck` says so.
-    pub(crate) fn close_stuck(&mut self, now: Instant, mut is_stuck: impl FnMut(&mut W) -> bool) -> Vec<Closed<W>> {
+    /// Closes every connection of which `is_stalled` says so.
+    pub(crate) fn close_stalled(&mut self, now: Instant, mut is_stalled: impl FnMut(&mut W) -> bool) -> Vec<Closed<W>> {
         let all = self.all.iter_mut();
         let stuck: Vec<Id> = all
-            .filter_map(|(id, entry)| is_stuck(&mut entry.connection).then_some(*id))
+            .filter_map(|(id, entry)| is_stalled(&mut entry.connection).then_some(*id))
             .collect();
         stuck.into_iter().filter_map(|id| self.close(id, now)).collect()
     }
@@ -212,7 +212,7 @@ impl<W> Places<W> {
 
     fn remove(&mut self, id: Id) -> Option<Entry<W>> {
         let entry = self.all.remove(&id)?;
-        self.arriving.remove(&id);
+        self.unidentified.remove(&id);
         self.idle.remove(&(entry.since, id));
         if entry.kind == Some(Kind::Customer) {
             self.customers -= 1;
@@ -231,7 +231,7 @@ mod tests {
     use proptest::prelude::*;
 
     const LIMITS: Limits = Limits {
-        arriving: 3,
+        unidentified: 3,
         customers: 4,
         known: 8,
     };
@@ -254,11 +254,11 @@ mod tests {
         }
 
         /// One that says at once who it is.
-        fn comes(&mut self, name: &'static str, kind: Kind, at: u64) -> (Id, Settled<&'static str>) {
+        fn comes(&mut self, name: &'static str, kind: Kind, at: u64) -> (Id, Admission<&'static str>) {
             let now = self.at(at);
             let (id, closed) = self.places.arrive(name, now);
             assert_eq!(closed, None);
-            (id, self.places.settle(id, kind, now))
+            (id, self.places.admit(id, kind, now))
         }
     }
 
@@ -271,8 +271,8 @@ mod tests {
 
     #[test]
     fn places_are_kept_for_branches_and_operators() {
-        // (connections in all, arriving, customers, known)
-        for (all, arriving, customers, known) in [
+        // (connections in all, unidentified, customers, known)
+        for (all, unidentified, customers, known) in [
             (0, 4, 16, 28),
             (32, 4, 16, 28),
             (900, 112, 547, 788),
@@ -280,7 +280,7 @@ mod tests {
             (u32::MAX, 512, 2544, 3584),
         ] {
             let limits = Limits {
-                arriving,
+                unidentified,
                 customers,
                 known,
             };
@@ -300,20 +300,20 @@ mod tests {
         test.places.end(asked, test.at(5));
         assert_eq!(
             test.comes("a", Kind::Customer, 9).1,
-            Settled::InPlaceOf(closed("idle", 7))
+            Admission::InPlaceOf(closed("idle", 7))
         );
         assert_eq!(
             test.comes("b", Kind::Customer, 9).1,
-            Settled::InPlaceOf(closed("asked", 4))
+            Admission::InPlaceOf(closed("asked", 4))
         );
         assert_eq!(
             test.comes("c", Kind::Customer, 9).1,
-            Settled::InPlaceOf(closed("fresh", 3))
+            Admission::InPlaceOf(closed("fresh", 3))
         );
         test.places.end(busy, test.at(10));
         assert_eq!(
             test.comes("d", Kind::Customer, 10).1,
-            Settled::InPlaceOf(closed("a", 1))
+            Admission::InPlaceOf(closed("a", 1))
         );
     }
 
@@ -322,14 +322,14 @@ mod tests {
         let mut test = Test::new();
         for _ in 0..LIMITS.customers {
             let (id, settled) = test.comes("busy", Kind::Customer, 0);
-            assert_eq!(settled, Settled::Kept);
+            assert_eq!(settled, Admission::Admitted);
             test.places.begin(id);
         }
-        assert_eq!(test.comes("one more", Kind::Customer, 1).1, Settled::NoRoom);
+        assert_eq!(test.comes("one more", Kind::Customer, 1).1, Admission::NoRoom);
         for _ in LIMITS.customers..LIMITS.known {
-            assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Settled::Kept);
+            assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Admission::Admitted);
         }
-        assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Settled::NoRoom);
+        assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Admission::NoRoom);
     }
 
     #[test]
@@ -339,13 +339,13 @@ mod tests {
             test.comes("customer", Kind::Customer, 0);
         }
         for _ in LIMITS.customers..LIMITS.known {
-            assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Settled::Kept);
+            assert_eq!(test.comes("branch", Kind::Trusted, 1).1, Admission::Admitted);
         }
         for _ in 0..LIMITS.customers {
             let taken = test.comes("branch", Kind::Trusted, 2).1;
-            assert_eq!(taken, Settled::InPlaceOf(closed("customer", 2)));
+            assert_eq!(taken, Admission::InPlaceOf(closed("customer", 2)));
         }
-        assert_eq!(test.comes("customer", Kind::Customer, 3).1, Settled::NoRoom);
+        assert_eq!(test.comes("customer", Kind::Customer, 3).1, Admission::NoRoom);
     }
 
     #[test]
@@ -361,8 +361,11 @@ mod tests {
         test.places.arrive("third", test.at(3));
         let (branch, gone) = test.places.arrive("branch", test.at(4));
         assert_eq!(gone, Some(closed("first", 3)));
-        assert_eq!(test.places.settle(first, Kind::Trusted, test.at(4)), Settled::NoRoom);
-        assert_eq!(test.places.settle(branch, Kind::Trusted, test.at(4)), Settled::Kept);
+        assert_eq!(test.places.admit(first, Kind::Trusted, test.at(4)), Admission::NoRoom);
+        assert_eq!(
+            test.places.admit(branch, Kind::Trusted, test.at(4)),
+            Admission::Admitted
+        );
     }
 
     #[derive(Debug, Clone, Copy)]
@@ -396,17 +399,17 @@ mod tests {
                 let id = |id: usize| Id(id as u64);
                 match step {
                     Step::Arrive => drop(places.arrive((), now)),
-                    Step::Settle(who, true) => drop(places.settle(id(who), Kind::Customer, now)),
-                    Step::Settle(who, false) => drop(places.settle(id(who), Kind::Trusted, now)),
+                    Step::Settle(who, true) => drop(places.admit(id(who), Kind::Customer, now)),
+                    Step::Settle(who, false) => drop(places.admit(id(who), Kind::Trusted, now)),
                     Step::Begin(who) => places.begin(id(who)),
                     Step::End(who) => places.end(id(who), now),
                     Step::Leave(who) => places.leave(id(who)),
                 }
                 let customers = || places.all.values().filter(|entry| entry.kind == Some(Kind::Customer));
-                let known = places.all.len() - places.arriving.len();
+                let known = places.all.len() - places.unidentified.len();
                 prop_assert_eq!(customers().count(), places.customers as usize);
                 prop_assert!(places.customers <= LIMITS.customers && known <= LIMITS.known as usize);
-                prop_assert!(places.arriving.len() <= LIMITS.arriving as usize);
+                prop_assert!(places.unidentified.len() <= LIMITS.unidentified as usize);
                 prop_assert_eq!(places.idle.len(), customers().filter(|entry| entry.calls == 0).count());
             }
         }

@@ -14,7 +14,7 @@ use super::authenticate::Authenticator;
 use super::connection::Connection;
 use super::open_files;
 use crate::branch::Branch;
-use crate::callers::{Connections, Limits, Place, ToClose};
+use crate::callers::{CloseSignal, Connections, Limits, Place};
 
 /// How long to rest after the system refused to accept a connection: it is out of something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -27,11 +27,11 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
     let authenticator = Arc::new(Authenticator::new(branch.secret.clone(), branch.myself()));
     tokio::spawn(async move {
         let mut stopping = std::pin::pin!(branch.stopping());
-        let mut close_stuck = std::pin::pin!(connections.close_stuck());
+        let mut close_stalled = std::pin::pin!(connections.close_stalled());
         loop {
             let next = tokio::select! {
                 () = &mut stopping => return,
-                () = &mut close_stuck => return,
+                () = &mut close_stalled => return,
                 next = listener.accept() => next,
             };
             let (stream, from) = match next {
@@ -42,18 +42,18 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
                     continue;
                 }
             };
-            let (place, to_close, patience) = connections.arrive(from);
+            let (place, close_signal, patience) = connections.arrive(from);
             let arrival = Arrival {
                 stream,
                 from,
                 place,
-                to_close,
+                close_signal,
                 patience,
             };
             // On its own task, so that a connection that says nothing holds up no other. There are as many as places.
             let (branch, authenticator, accepted) = (Arc::clone(&branch), Arc::clone(&authenticator), accepted.clone());
             tokio::spawn(async move {
-                match arrival.greet(&branch, &authenticator).await {
+                match arrival.identify(&branch, &authenticator).await {
                     // Without a receiver the server has ended.
                     Ok(connection) => drop(accepted.send(Ok(connection)).await),
                     Err(error) => tracing::debug!(%from, %error, "a connection came to nothing"),
@@ -69,29 +69,34 @@ struct Arrival {
     stream: TcpStream,
     from: SocketAddr,
     place: Place,
-    to_close: ToClose,
+    close_signal: CloseSignal,
     /// How long it may take.
     patience: Duration,
 }
 
 impl Arrival {
     /// Finds out who opened the connection, and whether there is a place.
-    async fn greet(mut self, branch: &Branch, authenticator: &Authenticator) -> io::Result<Connection> {
+    async fn identify(mut self, branch: &Branch, authenticator: &Authenticator) -> io::Result<Connection> {
         // Answers are small and waited for.
         self.stream.set_nodelay(true)?;
         let caller = tokio::select! {
             caller = tokio::time::timeout(self.patience, authenticator.authenticate(&mut self.stream)) => caller??,
-            () = &mut self.to_close => return Err(io::ErrorKind::ConnectionAborted.into()),
+            () = &mut self.close_signal => return Err(io::ErrorKind::ConnectionAborted.into()),
             () = branch.stopping() => return Err(io::ErrorKind::Interrupted.into()),
         };
-        let settled = self.place.settle(caller, self.from);
+        let settled = self.place.admit(caller, self.from);
         settled.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
-        let visitor = branch.customers.visitor(caller, Some(self.place.calls()));
+        let info = branch.customers.connection(caller, Some(self.place.calls()));
         let (stopping, patience) = (branch.stopping(), self.patience);
         let over = async move {
             // Either way it is over.
             let _ = tokio::time::timeout(patience, stopping).await;
         };
-        Ok(Connection::new(self.stream, visitor, (self.place, self.to_close), over))
+        Ok(Connection::new(
+            self.stream,
+            info,
+            (self.place, self.close_signal),
+            over,
+        ))
     }
 }

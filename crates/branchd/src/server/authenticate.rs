@@ -45,13 +45,13 @@ impl Authenticator {
         match handshake::accept(stream, &self.secret, self.me).await {
             Ok(party) => Ok(party.into()),
             Err(error) => {
-                self.say_refused(stream, &error);
+                self.log_refusal(stream, &error);
                 Err(io::Error::other(error))
             }
         }
     }
 
-    fn say_refused(&self, stream: &TcpStream, error: &HandshakeError) {
+    fn log_refusal(&self, stream: &TcpStream, error: &HandshakeError) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if !error.is_refusal() || said.is_some_and(|said| said.elapsed() < REFUSAL_LOG_INTERVAL) {
             return;

@@ -13,10 +13,10 @@ use tonic::codegen::http::{Request, Response};
 use tower_layer::Layer;
 
 use super::bounds::Bounds;
-use super::receiving::Receiving;
-use super::sending::Sending;
+use super::request_body::RequestBody;
+use super::response_body::ResponseBody;
 use crate::api::error;
-use crate::callers::{Allowance, Allowances, Calls, ConnectionInfo, Full, Share, caller_of};
+use crate::callers::{Allowance, Allowances, Calls, ConnectionInfo, Quota, QuotaExceeded, caller_of};
 
 /// Puts the bounds around every service.
 #[derive(Debug, Clone)]
@@ -67,35 +67,36 @@ where
         let bounds = Bounds::of(request.uri().path());
         let caller = caller_of(request.extensions());
         let all = self.all.of(caller);
-        let visitor = request.extensions().get::<ConnectionInfo>();
+        let connection = request.extensions().get::<ConnectionInfo>();
         // A call without a connection is made in this process: by a test.
-        let own = visitor.map_or_else(
+        let own = connection.map_or_else(
             || Allowance::of_connection(caller),
-            |visitor| visitor.allowance().clone(),
+            |connection| connection.allowance().clone(),
         );
-        let place = match Share::take_both(&own.calls, &all.calls, 1) {
+        let place = match Quota::take_both(&own.calls, &all.calls, 1) {
             Ok(place) => place,
             Err(full) => {
                 let refused = error::not_applied(too_many(full)).into_http();
                 return Box::pin(std::future::ready(Ok(refused)));
             }
         };
-        let under_way = visitor.and_then(ConnectionInfo::calls).map(Calls::begin);
+        let active_call = connection.and_then(ConnectionInfo::calls).map(Calls::begin);
         let sending = (own.sending, all.sending.clone());
-        let request = request.map(|body| Body::new(Receiving::new(body, bounds, own.receiving, all.receiving.clone())));
+        let request =
+            request.map(|body| Body::new(RequestBody::new(body, bounds, own.receiving, all.receiving.clone())));
         let answer = self.inner.call(request);
         Box::pin(async move {
             let (head, body) = answer.await?.into_parts();
-            let body = Sending::begin(body, sending, (place, under_way)).await;
+            let body = ResponseBody::begin(body, sending, (place, active_call)).await;
             Ok(Response::from_parts(head, Body::new(body)))
         })
     }
 }
 
-fn too_many(full: Full) -> Status {
+fn too_many(full: QuotaExceeded) -> Status {
     let why = match full {
-        Full::Connection(max) => format!("{max} calls of this connection are under way: await their answers"),
-        Full::All(max) => format!("{max} calls are under way at this branch: wait a moment"),
+        QuotaExceeded::Connection(max) => format!("{max} calls of this connection are under way: await their answers"),
+        QuotaExceeded::All(max) => format!("{max} calls are under way at this branch: wait a moment"),
     };
     Status::resource_exhausted(format!("{why}, then try again"))
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tonic::transport::server::Connected;
 
-use crate::callers::{ConnectionInfo, Place, ToClose};
+use crate::callers::{CloseSignal, ConnectionInfo, Place};
 
 /// What every HTTP/2 connection begins with, in bytes.
 const PREFACE_LEN: usize = 24;
@@ -16,10 +16,10 @@ const PREFACE_LEN: usize = 24;
 /// A connection, and its place among those that may be open.
 pub(super) struct Connection {
     stream: TcpStream,
-    visitor: ConnectionInfo,
+    info: ConnectionInfo,
     /// Until it has begun.
     preface: Option<Preface>,
-    to_close: ToClose,
+    close_signal: CloseSignal,
     _place: Place,
 }
 
@@ -35,8 +35,8 @@ impl Connection {
     /// `over`: when it is no longer waited for that it begins.
     pub(super) fn new(
         stream: TcpStream,
-        visitor: ConnectionInfo,
-        (place, to_close): (Place, ToClose),
+        info: ConnectionInfo,
+        (place, close_signal): (Place, CloseSignal),
         over: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let preface = Some(Preface {
@@ -45,16 +45,16 @@ impl Connection {
         });
         Self {
             stream,
-            visitor,
+            info,
             preface,
-            to_close,
+            close_signal,
             _place: place,
         }
     }
 
     /// Fails once the connection has to make room for another. Both directions ask, since either may be the one that waits.
     fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match Pin::new(&mut self.to_close).poll(cx) {
+        match Pin::new(&mut self.close_signal).poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
             Poll::Pending => Ok(()),
         }
@@ -65,7 +65,7 @@ impl Connected for Connection {
     type ConnectInfo = ConnectionInfo;
 
     fn connect_info(&self) -> ConnectionInfo {
-        self.visitor.clone()
+        self.info.clone()
     }
 }
 

@@ -9,8 +9,8 @@ mod connection;
 mod framing;
 pub(crate) mod open_files;
 mod permission;
-mod receiving;
-mod sending;
+mod request_body;
+mod response_body;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -23,22 +23,22 @@ enum Denied {
     #[error(
         "only branches that prove that they have the bank's secret may make this call: run the same version of branchd at every branch, each with the bank's secret file"
     )]
-    NoBranch,
+    BranchesOnly,
     #[error(
         "only those who prove that they have the bank's secret may make this call: use branchd, with --secret-file"
     )]
-    NoOperator,
+    OperatorsOnly,
 }
 
 fn check(path: &str, caller: Caller) -> Result<(), Denied> {
     if path.starts_with(BRANCH_SERVICE) {
         return match caller {
             Caller::Branch(_) => Ok(()),
-            Caller::Customer | Caller::Operator => Err(Denied::NoBranch),
+            Caller::Customer | Caller::Operator => Err(Denied::BranchesOnly),
         };
     }
     match (path.strip_prefix(OPERATOR_SERVICE), caller) {
-        (Some(call), Caller::Customer) if !OPEN_TO_ALL.contains(&call) => Err(Denied::NoOperator),
+        (Some(call), Caller::Customer) if !OPEN_TO_ALL.contains(&call) => Err(Denied::OperatorsOnly),
         _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use bank_proto::v1;
 use tokio::time::Instant;
 
 use super::error::WriteError;
-use crate::callers::{Held, Share};
+use crate::callers::{Quota, QuotaPermit};
 use crate::peers::{Identity, Peers};
 use crate::reads::Reads;
 use crate::reconfiguration::plan::is_joining;
@@ -27,7 +27,7 @@ pub(crate) struct Propagation {
     engine: Engine,
     reads: Reads,
     peers: Peers,
-    places: Share,
+    places: Quota,
 }
 
 impl Propagation {
@@ -37,7 +37,7 @@ impl Propagation {
             engine,
             reads,
             peers,
-            places: Share::new(PROPAGATING_MAX),
+            places: Quota::new(PROPAGATING_MAX),
         }
     }
 
@@ -45,7 +45,7 @@ impl Propagation {
     ///
     /// # Errors
     /// [`WriteError::Propagating`] where too many writes have one.
-    pub(crate) fn place(&self) -> Result<Held, WriteError> {
+    pub(crate) fn place(&self) -> Result<QuotaPermit, WriteError> {
         self.places.take(1).map_err(|_| WriteError::Propagating {
             branch: self.identity.branch,
             max: PROPAGATING_MAX,

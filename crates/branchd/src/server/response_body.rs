@@ -11,24 +11,24 @@ use tonic::body::Body;
 use tonic::codegen::Bytes;
 use tonic::codegen::http::HeaderMap;
 
-use crate::callers::{Flow, UnderWay};
-use crate::callers::{Full, Held, Share};
+use crate::callers::{ActiveCall, Flow};
+use crate::callers::{Quota, QuotaExceeded, QuotaPermit};
 
 /// An answer's body. It ends with RESOURCE_EXHAUSTED where too much waits for a caller that does not read.
-pub(super) struct Sending {
+pub(super) struct ResponseBody {
     body: Body,
     /// Of the bytes that a connection, and all together, may have waiting to be sent.
-    shares: (Share, Share),
+    shares: (Quota, Quota),
     /// What was taken from the body before it was asked for.
     ahead: Option<Result<Frame<Bytes>, Status>>,
     /// The call's place among those of all, and of its connection.
-    place: Option<(Held, Option<UnderWay>)>,
+    place: Option<(QuotaPermit, Option<ActiveCall>)>,
 }
 
-impl Sending {
+impl ResponseBody {
     /// Takes the first of the answer at once. The HTTP/2 library asks for it only once the caller has room, and until then
     /// it would not be counted.
-    pub(super) async fn begin(body: Body, shares: (Share, Share), place: (Held, Option<UnderWay>)) -> Self {
+    pub(super) async fn begin(body: Body, shares: (Quota, Quota), place: (QuotaPermit, Option<ActiveCall>)) -> Self {
         let mut answer = Self {
             body,
             shares,
@@ -46,12 +46,12 @@ impl Sending {
     }
 
     /// The bytes, counted until they are sent.
-    fn counted(&self, bytes: Bytes) -> Result<Bytes, Full> {
+    fn counted(&self, bytes: Bytes) -> Result<Bytes, QuotaExceeded> {
         let (connection, all) = &self.shares;
         let amount = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let held = Share::take_both(connection, all, amount)?;
-        let under_way = self.place.as_ref().and_then(|(_, under_way)| under_way.as_ref());
-        let flow = under_way.map(UnderWay::flow);
+        let held = Quota::take_both(connection, all, amount)?;
+        let active_call = self.place.as_ref().and_then(|(_, active_call)| active_call.as_ref());
+        let flow = active_call.map(ActiveCall::flow);
         if let Some(flow) = &flow {
             flow.hand_on(bytes.len());
         }
@@ -72,7 +72,7 @@ impl Sending {
 struct Counted {
     bytes: Bytes,
     flow: Option<Arc<Flow>>,
-    _held: Held,
+    _held: QuotaPermit,
 }
 
 impl Drop for Counted {
@@ -89,7 +89,7 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-impl http_body::Body for Sending {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -133,12 +133,14 @@ impl http_body::Body for Sending {
     }
 }
 
-fn unread(full: Full) -> Status {
+fn unread(full: QuotaExceeded) -> Status {
     Status::resource_exhausted(match full {
-        Full::Connection(max) => {
+        QuotaExceeded::Connection(max) => {
             format!("answers of {max} bytes wait to be read on this connection: read them, then try again")
         }
-        Full::All(max) => format!("answers of {max} bytes wait to be read at this branch: try again in a moment"),
+        QuotaExceeded::All(max) => {
+            format!("answers of {max} bytes wait to be read at this branch: try again in a moment")
+        }
     })
 }
 
@@ -162,7 +164,7 @@ mod tests {
         }
     }
 
-    fn next(body: &mut Sending) -> Frame<Bytes> {
+    fn next(body: &mut ResponseBody) -> Frame<Bytes> {
         match Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop())) {
             Poll::Ready(Some(Ok(frame))) => frame,
             other => panic!("{other:?}"),
@@ -171,10 +173,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_sent_is_bounded_and_what_is_sent_is_given_back() {
-        let (calls, connection, all) = (Share::new(1), Share::new(2500), Share::new(10_000));
+        let (calls, connection, all) = (Quota::new(1), Quota::new(2500), Quota::new(10_000));
         let place = (calls.take(1).expect("there is room"), None);
         let shares = (connection.clone(), all.clone());
-        let mut body = Sending::begin(Body::new(Chunks(9)), shares, place).await;
+        let mut body = ResponseBody::begin(Body::new(Chunks(9)), shares, place).await;
         assert_eq!(
             (connection.left(), all.left()),
             (1500, 9000),

@@ -14,18 +14,18 @@ use tonic::codegen::Bytes;
 use super::bounds::{Bounds, Kind};
 use super::framing::{Framing, HEADER_LEN};
 use crate::api::error;
-use crate::callers::{Full, Held, Share};
+use crate::callers::{Quota, QuotaExceeded, QuotaPermit};
 
 /// A request's body. It ends with an error where it passes a bound.
-pub(super) struct Receiving {
+pub(super) struct RequestBody {
     body: Body,
     bounds: Bounds,
     framing: Framing,
     /// Of the bytes that a connection, and all together, may have in messages that are not complete.
-    connection: Share,
-    all: Share,
+    connection: Quota,
+    all: Quota,
     /// What this body holds of them.
-    held: Option<Held>,
+    held: Option<QuotaPermit>,
     /// How much of what was announced has been taken from the shares, or was given back.
     counted: u64,
     /// When the body, or the message that has begun, is late.
@@ -35,8 +35,8 @@ pub(super) struct Receiving {
     ended: bool,
 }
 
-impl Receiving {
-    pub(super) fn new(body: Body, bounds: Bounds, connection: Share, all: Share) -> Self {
+impl RequestBody {
+    pub(super) fn new(body: Body, bounds: Bounds, connection: Quota, all: Quota) -> Self {
         let first = match bounds.kind {
             Kind::Single { within } => within,
             Kind::Stream { first, .. } => first,
@@ -107,7 +107,7 @@ impl Receiving {
         let amount = u32::try_from(more)
             .unwrap_or(u32::MAX)
             .min(self.bounds.message_bytes_max + HEADER_LEN);
-        let held = Share::take_both(&self.connection, &self.all, amount).map_err(too_much)?;
+        let held = Quota::take_both(&self.connection, &self.all, amount).map_err(too_much)?;
         match &mut self.held {
             Some(before) => before.merge(held),
             None => self.held = Some(held),
@@ -140,7 +140,7 @@ impl Receiving {
     }
 }
 
-impl http_body::Body for Receiving {
+impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -187,10 +187,10 @@ fn too_large(len: u64, max: u32) -> Status {
     ))
 }
 
-fn too_much(full: Full) -> Status {
+fn too_much(full: QuotaExceeded) -> Status {
     let why = match full {
-        Full::Connection(max) => format!("messages that are not complete hold {max} bytes of this connection"),
-        Full::All(max) => format!("messages that are not complete hold {max} bytes of this branch"),
+        QuotaExceeded::Connection(max) => format!("messages that are not complete hold {max} bytes of this connection"),
+        QuotaExceeded::All(max) => format!("messages that are not complete hold {max} bytes of this branch"),
     };
     Status::resource_exhausted(format!("{why}: complete them, then try again"))
 }
@@ -237,22 +237,22 @@ mod tests {
     }
 
     struct Test {
-        connection: Share,
-        all: Share,
+        connection: Quota,
+        all: Quota,
     }
 
     impl Test {
         fn new(connection: u32, all: u32) -> Self {
             Self {
-                connection: Share::new(connection),
-                all: Share::new(all),
+                connection: Quota::new(connection),
+                all: Quota::new(all),
             }
         }
 
-        fn body(&self, path: &str, chunks: impl IntoIterator<Item = Vec<u8>>, ends: bool) -> Receiving {
+        fn body(&self, path: &str, chunks: impl IntoIterator<Item = Vec<u8>>, ends: bool) -> RequestBody {
             let chunks = chunks.into_iter().collect();
             let body = Body::new(Chunks { chunks, ends });
-            Receiving::new(body, Bounds::of(path), self.connection.clone(), self.all.clone())
+            RequestBody::new(body, Bounds::of(path), self.connection.clone(), self.all.clone())
         }
 
         fn left(&self) -> (usize, usize) {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     /// Reads to the end, as tonic does; how many bytes came, or why it broke off.
-    async fn read(body: &mut Receiving) -> Result<usize, Status> {
+    async fn read(body: &mut RequestBody) -> Result<usize, Status> {
         let mut len = 0;
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
             len += frame?.data_ref().map_or(0, Bytes::len);
@@ -269,7 +269,7 @@ mod tests {
         Ok(len)
     }
 
-    fn poll(body: &mut Receiving) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll(body: &mut RequestBody) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()))
     }
 
@@ -308,7 +308,7 @@ mod tests {
     async fn what_does_not_arrive_ends_in_time_and_gives_all_back() {
         let test = Test::new(1 << 20, 2 << 20);
         let soon = Duration::from_millis(5);
-        let hasten = |body: &mut Receiving| {
+        let hasten = |body: &mut RequestBody| {
             body.due = Instant::now() + soon;
             body.bounds.kind = match body.bounds.kind {
                 Kind::Single { .. } => Kind::Single { within: soon },
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(refused.code(), Code::ResourceExhausted);
         assert!(refused.message().contains("of this connection"), "{refused:?}");
         let other = Test {
-            connection: Share::new(200_000),
+            connection: Quota::new(200_000),
             all: test.all.clone(),
         };
         let mut elsewhere = other.body(QUERY, [part(60_000, 1)], false);
