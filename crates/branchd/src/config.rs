@@ -1,4 +1,4 @@
-//! What a branch is started with: a plain value, checked once. Nothing below reads a flag or the environment.
+//! The configuration of a branch: a plain value that is checked once. Nothing below reads flags or the environment.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,54 +6,56 @@ use std::time::Duration;
 
 use crate::directory::secret::SecretSource;
 
-/// A branch to be run.
+/// The configuration of one branch.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The number of the branch in its bank; at least 1.
     pub branch: u32,
-    /// Its data directory; created where it is missing.
+    /// The data directory. It is created if it is missing.
     pub data: PathBuf,
-    /// Where it gets the bank's secret, if it has none yet.
+    /// Where the branch gets the bank's secret, if its data directory has none yet.
     pub secret: SecretSource,
-    /// How patient it is with a leader.
+    /// The timing of elections and heartbeats.
     pub timing: Timing,
-    /// Speak in the clear to addresses beyond this host.
+    /// Allow addresses that are not on this host. Branches do not encrypt.
     pub insecure: bool,
-    /// The branches that are reached from here at another address than the bank knows.
+    /// The branches that this branch reaches at another address than the bank has for them.
     pub via: BTreeMap<u32, String>,
-    /// Take a data directory that was moved here.
+    /// Accept a data directory that was moved here.
     pub accept_moved: bool,
-    /// How many connections it may have open, of customers, operators and branches. The operating system may allow fewer.
+    /// How many connections of customers, operators and branches may be open. The operating system may allow fewer.
     pub max_connections: u32,
-    /// At the stop, make another branch lead first. Not where the whole bank stops.
+    /// Before stopping, let another branch lead. It makes no sense if the whole bank stops.
     pub hand_over: bool,
-    /// After how many journal entries the books are forced to the disk, so that the journal before them may go; and how many
-    /// entries before that stay, for branches that are behind: they take entries, which is cheaper than the whole books.
+    /// After this many journal entries the ledger database is forced to the disk, and older entries of the journal may be
+    /// deleted. This many older entries are kept for branches that are behind, because entries are cheaper to send than a
+    /// snapshot.
     pub checkpoint_entries: u64,
 }
 
-/// How patient a branch is with a leader.
+/// The timing of elections and heartbeats.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// Without a sign of the leader for this long, or up to twice this, a voter stands for election.
+    /// A voter that hears nothing from a leader for this long stands for election. Each voter waits a random time between this
+    /// and twice this.
     pub election_timeout: Duration,
 }
 
 impl Timing {
-    /// How long a quorum may leave a leader without an answer until it gives up the lead: an election timeout longer than
-    /// the engine goes on taking writes.
+    /// How long a leader stays leader without an answer from a quorum. The engine stops taking writes one election timeout
+    /// earlier.
     pub(crate) fn unanswered_max(self) -> Duration {
         self.election_timeout * 3
     }
 
-    /// The other end of the range.
+    /// The longest time that a voter waits for a leader before it stands for election.
     pub(crate) fn election_timeout_max(self) -> Duration {
         self.election_timeout * 2
     }
 
-    /// How often a leader gives a sign: often enough that two may be lost. It is also as long as a round trip may take: the
-    /// engine gives a sign up that is not answered by the time of the next, and takes no write once a quorum has answered
-    /// none for long.
+    /// How often a leader sends a heartbeat: often enough that two of them may be lost. A round trip may take no longer, because
+    /// the engine gives up a heartbeat that has no answer when the next one is due. If a quorum answers none for long, the
+    /// engine takes no writes.
     pub(crate) fn heartbeat_interval(self) -> Duration {
         self.election_timeout / 3
     }

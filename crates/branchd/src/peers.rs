@@ -1,4 +1,5 @@
-//! How this branch reaches the others, and how either side knows whom it speaks to.
+//! Connections to other branches, and the header of messages between branches. A connection begins with a handshake that
+//! proves to both sides who the other is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,25 +12,25 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-/// Of the messages between branches. Raised by a change that an older branch would misread. Since 2, a connection begins
-/// with the handshake of `bank-auth`, and a message of another format than this is never received.
+/// The format of messages between branches. A change that an older branch would misread raises it. Since format 2, a
+/// connection begins with the handshake of `bank-auth`.
 pub(crate) const FORMAT: u32 = 2;
 
-/// How long a TCP connection may take to come about. A host that answers does so in one round trip. The handshake on it has
-/// limits of its own.
+/// How long it may take to make a TCP connection. A host that answers needs one round trip. The handshake after it has limits
+/// of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often an open connection is asked for a sign of life, and how long that may take: a paused or cut-off branch is
-/// let go after both.
+/// How often an open connection is pinged, and how long the answer may take. The connection to a paused or cut-off branch is
+/// closed after both times together.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often the log says that a branch refuses this one, or is refused: it stays so until an operator changes something.
+/// How often the log repeats that a handshake was refused. It fails until an operator changes something.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The largest message between branches, in bytes: an append of `replication::open::APPEND_ENTRIES_MAX` full entries.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
-/// Who this branch is, in every message to another.
+/// The identity of this branch in messages to other branches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Identity {
     pub(crate) bank_id: Uuid,
@@ -91,20 +92,19 @@ pub(crate) enum PeerHeaderError {
     OtherReplica { from: u32, here: String },
 }
 
-/// Connections to other branches, one for each branch and address, opened when first used. Both sides of each know who
-/// the other is.
+/// Connections to other branches: one for each branch and address, opened when first used. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Peers {
     channels: Arc<Mutex<HashMap<(u32, String), Channel>>>,
     me: Party,
     secret: Secret,
-    /// The branches that are reached from here at another address than the bank knows.
+    /// The branches that this branch reaches at another address than the bank has for them.
     via: Arc<BTreeMap<u32, String>>,
 }
 
 impl Peers {
-    /// `via`: the branches that are reached from here at another address than the bank knows, a tunnel's say. `me` and
-    /// `secret`: who this branch is, and by what it proves that it is of the bank.
+    /// `via` has the branches that this branch reaches at another address than the bank has for them, for example through a
+    /// tunnel. The handshake proves `me` with `secret`.
     pub(crate) fn new(via: BTreeMap<u32, String>, me: Party, secret: Secret) -> Self {
         Self {
             channels: Arc::default(),
@@ -114,25 +114,25 @@ impl Peers {
         }
     }
 
-    /// A client for a branch, which the bank knows at `HOST:PORT`. It connects, and connects again, by itself.
+    /// A client for a branch that the bank has at `address`. It connects when first used, and again after a failure.
     ///
     /// # Errors
-    /// UNAVAILABLE where the address is none.
+    /// UNAVAILABLE if the address is malformed.
     pub(crate) fn client(&self, branch: u32, address: &str) -> Result<BranchServiceClient<Channel>, Status> {
         Ok(BranchServiceClient::new(self.channel(branch, address)?)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
-    /// Where a branch is reached from here, which the bank knows at `HOST:PORT`.
+    /// The address at which this branch reaches a branch that the bank has at `known`.
     pub(crate) fn address<'a>(&'a self, branch: u32, known: &'a str) -> &'a str {
         self.via.get(&branch).map_or(known, String::as_str)
     }
 
-    /// The connection to a branch, which the bank knows at `HOST:PORT`.
+    /// The connection to a branch that the bank has at `address`.
     ///
     /// # Errors
-    /// UNAVAILABLE where the address is none.
+    /// UNAVAILABLE if the address is malformed.
     pub(crate) fn channel(&self, branch: u32, address: &str) -> Result<Channel, Status> {
         let address = self.address(branch, address);
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,23 +153,23 @@ impl Peers {
     }
 }
 
-/// Says in the log that a branch and this one do not know each other: the engine tries again for ever.
+/// Logs refused handshakes. The engine tries again for ever, so a repeated refusal is logged only now and then.
 fn log_refusals() -> Observer {
-    let said: Mutex<Option<(String, Instant)>> = Mutex::default();
+    let logged: Mutex<Option<(String, Instant)>> = Mutex::default();
     Arc::new(move |dialled| {
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = logged.lock().unwrap_or_else(PoisonError::into_inner);
         let error = match dialled {
             Ok(()) => {
-                *said = None;
+                *logged = None;
                 return;
             }
             Err(error) if !error.is_refusal() => return,
             Err(error) => error.to_string(),
         };
         let again = |(before, at): &(String, Instant)| *before == error && at.elapsed() < REFUSAL_LOG_INTERVAL;
-        if !said.as_ref().is_some_and(again) {
+        if !logged.as_ref().is_some_and(again) {
             tracing::warn!("{error}");
-            *said = Some((error, Instant::now()));
+            *logged = Some((error, Instant::now()));
         }
     })
 }

@@ -1,15 +1,15 @@
-//! Why a branch has to end at once. The first reason stands. Each service looks here before it serves.
+//! The reason why a branch has to end at once. The first reason is kept. Every service checks it before it serves a call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
-/// A branch's reason to end, empty while there is none. Clones share it.
+/// The reason why a branch has to end, if there is one. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     reason: watch::Sender<Option<Arc<str>>>,
-    /// Nothing is served any more, though the reason is still being worked out.
+    /// The branch serves no call any more. The reason may still be unknown.
     closed: Arc<AtomicBool>,
 }
 
@@ -23,7 +23,7 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Ends the branch. The reason is the whole of its last line: what happened, to what, and what to do.
+    /// Ends the branch. The reason is the whole last line of the branch: what happened, to what, and what to do now.
     pub(crate) fn now(&self, reason: String) {
         self.serve_no_more();
         self.reason.send_if_modified(|known| {
@@ -33,17 +33,16 @@ impl Stop {
         });
     }
 
-    /// Has nothing served from now on. The reason follows.
+    /// Stops serving calls. The reason follows with [`Self::now`].
     pub(crate) fn serve_no_more(&self) {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// The reason, if there is one.
     pub(crate) fn reason(&self) -> Option<Arc<str>> {
         self.reason.borrow().clone()
     }
 
-    /// Whether the branch has to end: it serves nothing any more.
+    /// Whether the branch serves no call any more.
     pub(crate) fn is_set(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -54,7 +53,7 @@ impl Stop {
         let set = reason.wait_for(Option::is_some).await.map(|reason| reason.clone());
         match set {
             Ok(Some(reason)) => reason,
-            // This value holds the sender, so that it cannot be gone.
+            // This value holds the sender, so the wait cannot fail.
             _ => std::future::pending().await,
         }
     }

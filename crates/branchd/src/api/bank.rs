@@ -1,4 +1,4 @@
-//! The customers' service.
+//! The gRPC service for customers.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ use crate::file_reads::FileReads;
 use crate::reads::ReadRequirement;
 use crate::store::Reader;
 
-/// How many accounts one page has at the most.
+/// How many accounts a page has, at most.
 const PAGE_LEN_MAX: u32 = 1000;
-/// How many entries one message of a statement has at the most.
+/// How many entries a message of a statement has, at most.
 const STATEMENT_PAGE_LEN: usize = 256;
 
-/// Serves customers.
+/// Serves the calls of customers.
 pub(crate) struct BankApi(pub(crate) Arc<Branch>);
 
 fn invalid(what: &str, why: impl std::fmt::Display) -> Status {
@@ -50,7 +50,7 @@ fn amount(minor_units: i64) -> Result<Amount, Status> {
     Amount::new(minor_units).map_err(|error| invalid("amount", error))
 }
 
-/// A session of another bank is turned away before anything is done for it.
+/// Refuses a session of another bank, before anything is done for it.
 fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
     if asked.is_empty() {
         return Ok(());
@@ -78,7 +78,7 @@ fn no_such_account(name: &AccountName) -> Status {
     Status::not_found(format!("no such account: {name}"))
 }
 
-/// A read that the books are ready for.
+/// A read whose state is recent enough.
 struct ReadyRead<'a> {
     bank: &'a Bank,
     waited_us: u64,
@@ -122,7 +122,7 @@ impl BankApi {
         Ok(ReadyRead { bank, waited_us })
     }
 
-    /// Has one write decided. Whatever is wrong with the request is said before anything is proposed.
+    /// Submits one write. A request that is wrong is refused before anything is proposed.
     async fn write(
         &self,
         options: Option<v1::WriteOptions>,
@@ -167,7 +167,7 @@ impl BankApi {
             .map_err(|_| invalid("propagation", format!("there is no {}", options.propagation)))?;
         let action = action?;
         if bank.books.position() == 0 {
-            // The bank's opening must be the first of all commands.
+            // The opening of the bank must be the first command.
             let branch = bank.identity.branch;
             return Err(Status::unavailable(format!(
                 "branch {branch} has not seen the bank open yet: try again"
@@ -185,7 +185,7 @@ impl BankApi {
     }
 }
 
-/// Enough of a text to recognise it by in a message.
+/// The beginning of a text, enough to recognise it in a message.
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
 }
@@ -354,7 +354,7 @@ impl BankService for BankApi {
     }
 }
 
-/// What is left of a statement to read.
+/// The part of a statement that is not read yet.
 struct Statement {
     books: Reader,
     file_reads: FileReads,
@@ -407,7 +407,7 @@ impl Statement {
     }
 }
 
-/// An entry as the statement of one of its accounts has it.
+/// An entry as the statement of one of its accounts shows it.
 fn statement_entry(entry: &bank_ledger::Entry, of: &AccountName) -> v1::Entry {
     use v1::EntryKind;
     let (kind, amount, counter, leg) = match &entry.command.action {

@@ -1,5 +1,5 @@
-//! The other branches' service. Who sends is known from the connection; a message of another bank, or one that means
-//! another replica or speaks for another branch, is refused first.
+//! The gRPC service for the other branches of the bank. The connection proves which branch is the sender. A message is refused
+//! first if its header names another bank, another replica or another sender.
 
 use std::sync::Arc;
 
@@ -24,11 +24,11 @@ use crate::replication::{Malformed, command_from_wire};
 use crate::writes::convert::outcome_to_wire;
 use crate::writes::queue::BATCH_LEN_MAX;
 
-/// Serves the other branches.
+/// Serves the calls of other branches.
 pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
 
 impl BranchApi {
-    /// The bank, for a sender who belongs to it.
+    /// The bank, if the header of a message is right.
     fn bank_for(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<&Bank, Status> {
         let bank = self.0.bank()?;
         bank.identity.check(peer, sender)?;
@@ -36,7 +36,7 @@ impl BranchApi {
     }
 }
 
-/// The branch that sent a request, as its connection proved it. `permission` lets no other caller come this far.
+/// The branch that sent a request, as its connection proved it. `server::permission` refuses all other callers before.
 fn sender<T>(request: &Request<T>) -> Result<BranchIdentity, Status> {
     let caller = caller_of(request.extensions());
     caller
@@ -76,7 +76,7 @@ impl BranchService for BranchApi {
         &self,
         request: Request<Streaming<v1::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
-        // The answer's head goes out now, for the leader to begin; its bank and term stand in its first message.
+        // The answer begins now, so that the leader begins to send. Its first message has the header to check.
         let sender = sender(&request)?;
         let branch = Arc::clone(&self.0);
         let mut requests = request.into_inner();
@@ -232,7 +232,7 @@ impl BranchService for BranchApi {
         let bank = self.bank_for(request.peer, sender)?;
         let digest = request.digest.as_slice().try_into();
         let digest = digest.map_err(|_| Status::invalid_argument("malformed message: a digest is not 32 bytes"))?;
-        // Not one of the waiting reads: an answer to a customer may depend on it.
+        // This wait does not count as a waiting read, because an answer to a customer may depend on it.
         let reached = bank.engine.position().wait_for(request.position);
         let reached = tokio::time::timeout_at(deadline, reached).await;
         reached.map_err(|_| Status::deadline_exceeded("the position was not applied here in time"))?;
@@ -253,7 +253,7 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let request = request.into_inner();
         let bank = self.bank_for(request.peer, sender)?;
-        // The caller takes an answer for a sign that this branch stays.
+        // The caller takes an answer as a sign that this branch goes on.
         tokio::select! {
             biased;
             () = self.0.stopping() => return Err(Status::unavailable("this branch is stopping")),

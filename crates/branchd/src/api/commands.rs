@@ -1,4 +1,4 @@
-//! All that a branch has decided and applied, as messages.
+//! The commands that a branch has applied, as a stream of messages.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::peers::Identity;
 use crate::replication::engine::Engine;
 use crate::store::{CommandRecord, Cursor, Reader};
 
-/// How long one page may wait for its turn at the books' file.
+/// How long one page may wait for a read of the ledger database.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is left to read.
-struct Rest {
+/// The part of the commands that is not read yet.
+struct Unread {
     books: Reader,
     file_reads: FileReads,
     engine: Option<Engine>,
@@ -29,7 +29,7 @@ struct Rest {
     up_to: Position,
 }
 
-/// The head, then pages of commands. An engine says when they were applied.
+/// Streams a head and then pages of commands. With an engine, each command has the time at which it was applied.
 pub(crate) fn pages(
     identity: Identity,
     books: Reader,
@@ -48,18 +48,19 @@ pub(crate) fn pages(
         head: Some(head),
         applied: Vec::new(),
     };
-    let rest = Rest {
+    let unread = Unread {
         books,
         file_reads,
         engine,
         cursor: Cursor::after(after),
         up_to: ledger.position,
     };
-    let pages = futures::stream::try_unfold(rest, |mut rest| async move {
+    let pages = futures::stream::try_unfold(unread, |mut rest| async move {
         let (books, cursor, up_to) = (rest.books.clone(), rest.cursor, rest.up_to);
         let deadline = Instant::now() + PAGE_TIMEOUT;
         if let Some(engine) = &rest.engine {
-            // The books show a command a moment before the engine has noted when it was applied. Without that it is told too.
+            // The books show a command a moment before the engine records when it was applied. If the wait ends early, the
+            // command is sent without the time.
             let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
         }
         let (page, cursor) = rest
@@ -88,7 +89,7 @@ pub(crate) fn pages(
 
 fn applied_command(record: CommandRecord, applied_us: Option<u64>) -> v1::AppliedCommand {
     use v1::AppliedAction;
-    use v1::applied_command::Outcome as Told;
+    use v1::applied_command::Outcome as WireOutcome;
     let (action, account, amount, to) = match &record.action {
         Action::Found { opening_balance } => (AppliedAction::Open, bank_ledger::MAIN, *opening_balance, None),
         Action::Open { account } => (AppliedAction::Open, account.as_str(), 0, None),
@@ -96,10 +97,10 @@ fn applied_command(record: CommandRecord, applied_us: Option<u64>) -> v1::Applie
         Action::Withdraw { account, amount } => (AppliedAction::Withdraw, account.as_str(), amount.get(), None),
         Action::Transfer { from, to, amount } => (AppliedAction::Transfer, from.as_str(), amount.get(), Some(to)),
     };
-    let told = match &record.outcome {
-        Outcome::Accepted { balance } => Some(Told::Accepted(v1::Accepted { balance: *balance })),
-        Outcome::Refused(refusal) => Some(Told::Refused(refused(refusal))),
-        // Never kept: a reused id decides nothing.
+    let outcome = match &record.outcome {
+        Outcome::Accepted { balance } => Some(WireOutcome::Accepted(v1::Accepted { balance: *balance })),
+        Outcome::Refused(refusal) => Some(WireOutcome::Refused(refused(refusal))),
+        // The books keep no such command: a reused id decides nothing.
         Outcome::IdReused => None,
     };
     v1::AppliedCommand {
@@ -110,7 +111,7 @@ fn applied_command(record: CommandRecord, applied_us: Option<u64>) -> v1::Applie
         account: account.to_owned(),
         amount,
         to_account: to.map(ToString::to_string).unwrap_or_default(),
-        outcome: told,
+        outcome,
         to_balance: record.to_balance,
         applied_us: applied_us.unwrap_or(0),
     }

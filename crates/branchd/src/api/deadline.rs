@@ -1,26 +1,26 @@
-//! How long a call may take.
+//! The deadline of a call, from its `grpc-timeout`.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-/// For a call that names no limit.
+/// The limit of a call that names none.
 const DEFAULT: Duration = Duration::from_secs(10);
-/// For any call.
+/// The longest limit of any call, except a change of the members.
 const MAX: Duration = Duration::from_secs(60);
-/// For a change of the bank's members: all of the books may have to travel.
+/// The longest limit of a change of the bank's members. A joining branch may need a snapshot of all books.
 const CHANGE_MAX: Duration = Duration::from_secs(300);
-/// How much earlier than the caller's own limit a call is answered, so that the answer, which says what became of it,
-/// still arrives.
+/// How much earlier than the caller's own limit a call is answered, at most. The answer says what became of the call, and must
+/// still arrive in time.
 const MARGIN_MAX: Duration = Duration::from_millis(50);
 
-/// When a call with this metadata must be answered.
+/// The time by which a call with this metadata must be answered.
 pub(crate) fn of(metadata: &MetadataMap) -> Instant {
     Instant::now() + allowed(given(metadata), DEFAULT, MAX)
 }
 
-/// When a call with this metadata that changes the bank's members must be answered.
+/// The time by which a change of the bank's members with this metadata must be answered.
 pub(crate) fn of_change(metadata: &MetadataMap) -> Instant {
     Instant::now() + allowed(given(metadata), CHANGE_MAX, CHANGE_MAX)
 }
@@ -40,7 +40,7 @@ fn allowed(given: Option<Duration>, default: Duration, max: Duration) -> Duratio
     }
 }
 
-/// Reads `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2: at most 8 digits and a unit.
+/// Reads a timeout as the gRPC protocol over HTTP/2 writes it: at most 8 digits and a unit.
 fn parse(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

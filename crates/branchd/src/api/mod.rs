@@ -1,8 +1,10 @@
-//! The three services of a branch. Each call decodes, validates, calls and encodes; no rule about money is here.
+//! The three gRPC services of a branch. Each call decodes its request, checks it, calls the domain and encodes the result. No
+//! rule about money is here.
 //!
-//! [`bank`] is for customers, [`operator`] for operators, [`branch`] for the other branches. [`deadline`] is how long a
-//! call may take. [`error`] turns the errors of all rooms below into statuses, [`outcome`] and [`commands`] what was decided and
-//! applied into messages.
+//! - [`bank`] serves customers, [`operator`] serves operators, [`branch`] serves the other branches
+//! - [`commands`] encodes the commands that a branch has applied, [`outcome`] the result of one write
+//! - [`deadline`] decides how long a call may take
+//! - [`error`] maps errors to gRPC status
 
 mod bank;
 mod branch;

@@ -3,13 +3,13 @@
 use super::caller::Caller;
 use super::quota::Quota;
 
-/// What calls may hold: those of one connection, or of all connections of a kind of callers. A call holds about 9 KB with its
-/// stream.
+/// The quotas of calls: of one connection, or of all connections of one kind of caller. A call with its stream takes about
+/// 9 KB besides these bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
-    /// Calls under way.
+    /// Calls in progress.
     pub(crate) calls: Quota,
-    /// Bytes of messages that are not complete.
+    /// Bytes of requests that are not complete.
     pub(crate) receiving: Quota,
     /// Bytes of answers that are not sent.
     pub(crate) sending: Quota,
@@ -24,10 +24,10 @@ impl Allowance {
         }
     }
 
-    /// Of one connection, which has 1,024 calls under way at the most.
+    /// The quotas of one connection.
     ///
-    /// Customers: sixteen of their largest requests, or every call's of the usual size; a hundred pages of accounts.
-    /// Branches: two of the largest messages.
+    /// A customer's connection has room for 16 requests of the largest size, or 1,024 of the usual size, and for a hundred
+    /// pages of accounts. A branch's connection has room for two of the largest messages between branches.
     pub(crate) fn of_connection(caller: Caller) -> Self {
         match caller {
             Caller::Customer => Self::new(1024, 1 << 20, 8 << 20),
@@ -37,7 +37,7 @@ impl Allowance {
     }
 }
 
-/// What the calls of all connections may hold, by who makes them: none takes the others' share.
+/// The quotas of all connections together, apart for each kind of caller, so that no kind takes the units of another.
 #[derive(Debug)]
 pub(crate) struct Allowances {
     customers: Allowance,
@@ -46,8 +46,8 @@ pub(crate) struct Allowances {
 }
 
 impl Allowances {
-    /// Customers: all writes that may wait (`writes::queue::QUEUE_LEN_MAX`) and all reads (`reads::WAITING_MAX`). Branches: sixteen with
-    /// all the calls that a connection may have under way, and four of the largest messages.
+    /// Customers have room for all writes that may wait (`writes::queue::QUEUE_LEN_MAX`) and all reads that may wait
+    /// (`reads::WAITING_MAX`). Branches have room for 16 connections with 1,024 calls each, and for four of the largest messages.
     pub(crate) fn new() -> Self {
         Self {
             customers: Allowance::new(24 << 10, 16 << 20, 64 << 20),

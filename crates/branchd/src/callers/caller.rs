@@ -1,20 +1,20 @@
-//! Who is at the other end of a connection.
+//! Who opened a connection.
 
 use bank_auth::{BranchIdentity, Party};
 
-/// Who is at the other end of a connection.
+/// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// Anyone: nothing was proven.
+    /// Anyone. A customer proves nothing.
     Customer,
-    /// Has the bank's secret, and may change the bank.
+    /// An operator, who proved to have the bank's secret. Operators may change the bank.
     Operator,
-    /// A branch that has the bank's secret.
+    /// A branch, which proved to have the bank's secret.
     Branch(BranchIdentity),
 }
 
 impl Caller {
-    /// The branch that it is, if it is one.
+    /// The branch, if a branch opened the connection.
     pub(crate) fn branch(self) -> Option<BranchIdentity> {
         match self {
             Self::Branch(branch) => Some(branch),

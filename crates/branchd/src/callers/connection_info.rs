@@ -1,5 +1,6 @@
-//! How many customers are connected: connections that are open and on which a customer has asked something. Operators'
-//! connections and those of other branches are not among them.
+//! What a call knows of its connection, and the count of customers.
+//!
+//! A connection counts as a customer from its first call to the customers' service until it is closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,14 +12,14 @@ use super::caller::Caller;
 use super::connections::Calls;
 use super::quota::Quota;
 
-/// How many reads of one connection may wait: half of the calls that it may have under way.
+/// How many reads of one connection may wait: half of the calls that it may have in progress.
 pub(crate) const WAITING_READS_PER_CONNECTION_MAX: u32 = 512;
 
-/// Counts them. Clones share the count.
+/// Counts the customers that are connected. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Customers(Arc<AtomicU32>);
 
-/// Whoever is at the other end of one connection. Clones are the same one; the last to go takes it out of the count.
+/// What the calls of one connection share. Dropping the last clone takes the connection out of the count of customers.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionInfo(Arc<Shared>);
 
@@ -27,20 +28,19 @@ struct Shared {
     customers: Customers,
     caller: Caller,
     counted: AtomicBool,
-    /// Places of its reads that wait.
+    /// Places for the waiting reads of this connection.
     waiting: Quota,
     allowance: Allowance,
-    /// Where the connection says that calls are under way on it.
+    /// Counts the calls in progress. `None` in tests that have no connection.
     calls: Option<Calls>,
 }
 
 impl Customers {
-    /// So many now.
     pub(crate) fn count(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// A new connection of this caller. `calls`: where it says that calls are under way on it.
+    /// Makes the shared values of a new connection. `calls` counts its calls in progress.
     pub(crate) fn connection(&self, caller: Caller, calls: Option<Calls>) -> ConnectionInfo {
         ConnectionInfo(Arc::new(Shared {
             customers: self.clone(),
@@ -54,17 +54,15 @@ impl Customers {
 }
 
 impl ConnectionInfo {
-    /// Who it is.
     pub(crate) fn caller(&self) -> Caller {
         self.0.caller
     }
 
-    /// What its calls may hold.
     pub(crate) fn allowance(&self) -> &Allowance {
         &self.0.allowance
     }
 
-    /// Where the connection says that calls are under way on it.
+    /// Counts the calls in progress on this connection.
     pub(crate) fn calls(&self) -> Option<&Calls> {
         self.0.calls.as_ref()
     }
@@ -76,17 +74,17 @@ impl ConnectionInfo {
     }
 }
 
-/// Who made a call. A call without a connection is a customer's.
+/// Who made a call. A call without a connection counts as a customer's.
 pub(crate) fn caller_of(call: &Extensions) -> Caller {
     call.get::<ConnectionInfo>()
         .map_or(Caller::Customer, ConnectionInfo::caller)
 }
 
-/// The places of reads that wait, of the connection on which a call came.
+/// The places for waiting reads of the connection that a call came on.
 pub(crate) fn waiting_places(call: &Extensions) -> Quota {
     match call.get::<ConnectionInfo>() {
         Some(connection) => connection.0.waiting.clone(),
-        // A call without a connection is made in this process: by a test.
+        // Only a test makes a call without a connection, within this process.
         None => Quota::new(WAITING_READS_PER_CONNECTION_MAX),
     }
 }
@@ -99,10 +97,10 @@ impl Drop for Shared {
     }
 }
 
-/// A call to the customers' service: whoever makes it is one.
+/// Counts the connection of a call to the customers' service as a customer.
 ///
 /// # Errors
-/// None: the type is tonic's.
+/// Never fails. tonic requires the type.
 pub(crate) fn count_customer(request: Request<()>) -> Result<Request<()>, Status> {
     if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
         connection.count();
@@ -121,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_as_a_customer_is_counted_once_until_the_connection_is_gone() {
+    fn a_connection_that_asks_as_a_customer_is_counted_once_until_it_is_closed() {
         let customers = Customers::default();
         let connection = || customers.connection(Caller::Customer, None);
         let (one, other, branch) = (connection(), connection(), connection());

@@ -1,5 +1,5 @@
-//! The places of connections, shared by the tasks that hold them. Those that have to make room are closed, and the log
-//! says which.
+//! Keeps the number of open connections within limits. A connection that has to make room for another is closed, and the log
+//! names it.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,26 +13,26 @@ use super::caller::Caller;
 use super::flow::{Flow, StallDetector};
 use super::places::{Admission, Closed, Id, Kind, Limits, Places};
 
-/// How long a connection may take to say who speaks, and then to send the 24 bytes with which every HTTP/2 connection
-/// begins. Keepalive only watches over those that have. The handshake of a branch has limits of its own within this one.
+/// How long a new connection may take for each of two steps: to identify its caller, and to send the 24 bytes with which an
+/// HTTP/2 connection begins. Keepalive begins only after them. The handshake of a branch has shorter limits of its own.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The same where many connections have not: it is still a few round trips around the world.
+/// The same limit while many connections are unidentified. It still allows a few round trips around the world.
 const PREFACE_TIMEOUT_CROWDED: Duration = Duration::from_secs(1);
-/// How often connections are looked at that do not take their answers.
+/// How often connections are checked for answers that are not read.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the log says that connections were closed to make room.
+/// How often the log reports closed connections, at most.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Every connection that is open. Clones share it.
+/// All open connections. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Connections(Arc<Mutex<State>>);
 
 struct State {
     places: Places<Closer>,
-    log: Log,
+    log: LogLimit,
 }
 
-/// Closes a connection when it is dropped.
+/// Closes a connection when dropped, by dropping the sender of its [`CloseSignal`].
 struct Closer {
     from: SocketAddr,
     flow: Arc<Flow>,
@@ -40,7 +40,7 @@ struct Closer {
     _close: oneshot::Sender<()>,
 }
 
-/// When a connection has to make room for another.
+/// Resolves when the connection has to be closed.
 pub(crate) struct CloseSignal(oneshot::Receiver<()>);
 
 impl Future for CloseSignal {
@@ -54,7 +54,7 @@ impl Future for CloseSignal {
     }
 }
 
-/// A connection's place, given up when dropped.
+/// The place of an open connection. Dropping it frees the place.
 pub(crate) struct Place {
     connections: Connections,
     id: Id,
@@ -65,11 +65,12 @@ impl Connections {
     pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(State {
             places: Places::new(limits),
-            log: Log::default(),
+            log: LogLimit::default(),
         })))
     }
 
-    /// Gives a place to a connection that has just been accepted, and says by when it has to have begun.
+    /// Gives a place to a connection that has just been accepted. The duration is how long the connection may take to identify
+    /// its caller.
     pub(crate) fn arrive(&self, from: SocketAddr) -> (Place, CloseSignal, Duration) {
         let (close, close_signal) = oneshot::channel();
         let now = Instant::now();
@@ -82,23 +83,23 @@ impl Connections {
         };
         let mut state = self.lock();
         let (id, closed) = state.places.arrive(closer, now);
-        let patience = if state.places.is_crowded() {
+        let limit = if state.places.is_crowded() {
             PREFACE_TIMEOUT_CROWDED
         } else {
             PREFACE_TIMEOUT
         };
         if let Some(closed) = closed {
-            state.say(
+            state.log_closed(
                 now,
                 &closed,
-                "too many connections have not said who they are: closed the first of them",
+                "too many connections have not identified themselves: closed the oldest of them",
             );
         }
         let connections = self.clone();
-        (Place { connections, id, flow }, CloseSignal(close_signal), patience)
+        (Place { connections, id, flow }, CloseSignal(close_signal), limit)
     }
 
-    /// Closes connections that do not take their answers, for ever.
+    /// Closes connections that do not read their answers. Never returns.
     pub(crate) async fn close_stalled(&self) {
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
@@ -106,31 +107,31 @@ impl Connections {
             let mut state = self.lock();
             let is_stalled = |closer: &mut Closer| closer.watch.is_stalled(&closer.flow, now);
             for closed in state.places.close_stalled(now, is_stalled) {
-                state.say(now, &closed, "closed a connection that does not read its answers");
+                state.log_closed(now, &closed, "closed a connection that does not read its answers");
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change is whole before anything else can panic.
+        // A panic while the lock is held leaves no change half made.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn say(&mut self, now: Instant, closed: &Closed<Closer>, what: &str) {
-        if let Some(unsaid) = self.log.say(now) {
+    fn log_closed(&mut self, now: Instant, closed: &Closed<Closer>, what: &str) {
+        if let Some(suppressed) = self.log.allow(now) {
             let (from, idle) = (closed.connection.from, closed.idle);
-            tracing::warn!(%from, ?idle, unsaid, "{what}");
+            tracing::warn!(%from, ?idle, suppressed, "{what}");
         }
     }
 }
 
 impl Place {
-    /// Keeps a place for a connection that has said who it is.
+    /// Gives an identified connection a place of its caller's kind.
     ///
     /// # Errors
-    /// There is none, and nobody who could make room.
+    /// There is no place, and no other connection can make room.
     pub(crate) fn admit(&self, caller: Caller, from: SocketAddr) -> Result<(), NoRoom> {
         let kind = match caller {
             Caller::Customer => Kind::Customer,
@@ -141,7 +142,7 @@ impl Place {
         match state.places.admit(self.id, kind, now) {
             Admission::Admitted => Ok(()),
             Admission::InPlaceOf(closed) => {
-                state.say(
+                state.log_closed(
                     now,
                     &closed,
                     "too many connections: closed the customer's that was idle for longest",
@@ -149,16 +150,16 @@ impl Place {
                 Ok(())
             }
             Admission::NoRoom => {
-                if let Some(unsaid) = state.log.say(now) {
+                if let Some(suppressed) = state.log.allow(now) {
                     let why = "too many connections, and each has a call under way: closed a new one";
-                    tracing::warn!(%from, unsaid, "{why}");
+                    tracing::warn!(%from, suppressed, "{why}");
                 }
                 Err(NoRoom)
             }
         }
     }
 
-    /// What tells that calls are under way on this connection.
+    /// Counts the calls in progress on this connection.
     pub(crate) fn calls(&self) -> Calls {
         Calls {
             connections: self.connections.clone(),
@@ -174,11 +175,11 @@ impl Drop for Place {
     }
 }
 
-/// There is no place for a connection.
+/// There is no place for another connection.
 #[derive(Debug)]
 pub(crate) struct NoRoom;
 
-/// Tells that calls are under way on a connection.
+/// Counts the calls in progress on a connection.
 #[derive(Clone)]
 pub(crate) struct Calls {
     connections: Connections,
@@ -193,18 +194,18 @@ impl std::fmt::Debug for Calls {
 }
 
 impl Calls {
-    /// A call begins; it ends when what is returned is dropped.
+    /// Begins a call. Dropping the result ends it.
     pub(crate) fn begin(&self) -> ActiveCall {
         self.connections.lock().places.begin(self.id);
         ActiveCall(self.clone())
     }
 }
 
-/// A call on a connection, until it is dropped.
+/// A call in progress on a connection. Dropping it ends the call.
 pub(crate) struct ActiveCall(Calls);
 
 impl ActiveCall {
-    /// What has been handed on to its connection.
+    /// The byte counts of the call's connection.
     pub(crate) fn flow(&self) -> Arc<Flow> {
         Arc::clone(&self.0.flow)
     }
@@ -217,23 +218,23 @@ impl Drop for ActiveCall {
     }
 }
 
-/// Says one thing in a while.
+/// Limits how often a line is logged.
 #[derive(Debug, Default)]
-struct Log {
+struct LogLimit {
     last: Option<Instant>,
-    unsaid: u64,
+    suppressed: u64,
 }
 
-impl Log {
-    /// How often it has not been said since the last time, if it is to be said now.
-    fn say(&mut self, now: Instant) -> Option<u64> {
+impl LogLimit {
+    /// Whether to log the line now. Returns how many lines were left out since the last one.
+    fn allow(&mut self, now: Instant) -> Option<u64> {
         let soon = |last| now.saturating_duration_since(last) < LOG_INTERVAL;
         if self.last.is_some_and(soon) {
-            self.unsaid += 1;
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
+        Some(std::mem::take(&mut self.suppressed))
     }
 }
 
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_log_has_one_line_a_second_and_counts_the_others() {
-        let mut log = Log::default();
+        let mut log = LogLimit::default();
         let began = Instant::now();
         for (ms, said) in [
             (0, Some(0)),
@@ -255,12 +256,12 @@ mod tests {
             (5000, Some(1)),
             (9000, Some(0)),
         ] {
-            assert_eq!(log.say(began + Duration::from_millis(ms)), said, "{ms}");
+            assert_eq!(log.allow(began + Duration::from_millis(ms)), said, "{ms}");
         }
     }
 
     #[test]
-    fn a_connection_that_makes_room_is_told_and_one_that_asks_is_not() {
+    fn a_connection_that_makes_room_gets_the_signal_and_one_with_a_call_does_not() {
         let limits = Limits::of(0);
         let connections = Connections::new(limits);
         let from: SocketAddr = ([127, 0, 0, 1], 7).into();
@@ -276,6 +277,6 @@ mod tests {
             .map(|(_, close_signal)| close_signal.now_or_never().is_some())
             .collect();
         assert_eq!(told.iter().filter(|told| **told).count(), 1);
-        assert!(told[1] && !told[0], "the first asks");
+        assert!(told[1] && !told[0], "the first has a call in progress");
     }
 }

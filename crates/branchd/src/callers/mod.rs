@@ -1,4 +1,4 @@
-//! Who is connected to this branch, and how much each connection may hold.
+//! Connections to this branch: who opened each, how many may be open, and what the calls of each may hold.
 
 mod allowance;
 mod caller;

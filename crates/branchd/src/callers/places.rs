@@ -1,17 +1,18 @@
-//! Which connections may be open, as plain data: who holds a place, and who gives one up where there are too many.
+//! Decides which connections may be open. Pure: it does no I/O, and time is an argument.
 //!
-//! A new connection holds one of a few places for those that have not said who they are. Once it has, it holds a place of its
-//! kind. Customers cannot take the places that are kept for branches and operators; those may take a customer's.
+//! A new connection takes one of the few places for unidentified connections. Once its caller is identified, it takes a place
+//! of the caller's kind. Some places are reserved for branches and operators. Branches and operators may also take the place
+//! of a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// The least number of connections that a branch works with.
+/// The smallest limit on connections that a branch works with.
 pub(crate) const CONNECTIONS_MIN: u32 = 32;
-/// The most: an idle connection costs about 20 KB, so that these cost 80 MB.
+/// The largest limit on connections. An idle connection costs about 20 KB, so 4,096 of them cost 80 MB.
 pub(crate) const CONNECTIONS_MAX: u32 = 4096;
-/// Of all places, an eighth is for connections that have not said who they are, a quarter for branches, and so many for
-/// operators at the most. What is left is the customers'.
+/// One place in 8 is for unidentified connections, one in 4 is reserved for branches, and at most 16 are reserved for
+/// operators. Customers have the other places.
 const UNIDENTIFIED_PART: u32 = 8;
 const BRANCHES_PART: u32 = 4;
 const OPERATORS: u32 = 16;
@@ -19,16 +20,16 @@ const OPERATORS: u32 = 16;
 /// How many connections of each kind there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// That have not said who they are.
+    /// Unidentified connections.
     unidentified: u32,
-    /// Of customers.
+    /// Connections of customers.
     customers: u32,
-    /// That have said who they are, in all.
+    /// Identified connections in all.
     known: u32,
 }
 
 impl Limits {
-    /// For so many connections in all.
+    /// The limits for this number of connections in all.
     pub(crate) fn of(connections: u32) -> Self {
         let connections = connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
         let unidentified = connections / UNIDENTIFIED_PART;
@@ -47,33 +48,33 @@ impl Limits {
     }
 }
 
-/// Who is at the other end.
+/// The kind of an identified caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Customer,
-    /// A branch or an operator, who has proven it.
+    /// A branch or an operator, which has proved to have the bank's secret.
     Trusted,
 }
 
-/// Names a connection among those of this run.
+/// Identifies a connection among all since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(u64);
 
-/// A connection that is to be closed to make room. `W` is what closes it.
+/// A connection to close. `W` is the value that closes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Closed<W> {
     pub(crate) connection: W,
-    /// How long nothing has been asked on it.
+    /// How long the connection had no call.
     pub(crate) idle: Duration,
 }
 
-/// What comes of a connection that has said who it is.
+/// The decision on a connection whose caller has been identified.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission<W> {
     Admitted,
-    /// It takes the place of this one.
+    /// The new connection takes the place of this one.
     InPlaceOf(Closed<W>),
-    /// There is no place for it, and it has none any more.
+    /// There is no place. The new connection has also lost its place among the unidentified ones.
     NoRoom,
 }
 
@@ -81,20 +82,20 @@ pub(crate) enum Admission<W> {
 struct Entry<W> {
     connection: W,
     kind: Option<Kind>,
-    /// When it came, or what was asked on it last was answered.
+    /// When the connection was opened or identified, or when its last call ended.
     since: Instant,
     calls: u32,
 }
 
-/// Every connection that is open.
+/// All open connections.
 #[derive(Debug)]
 pub(crate) struct Places<W> {
     limits: Limits,
     arrivals: u64,
     all: BTreeMap<Id, Entry<W>>,
-    /// Connections that have not said who they are, oldest first.
+    /// Unidentified connections, oldest first.
     unidentified: BTreeSet<Id>,
-    /// Customers' connections without a call under way, idlest first.
+    /// Customers' connections without a call in progress, the longest idle first.
     idle: BTreeSet<(Instant, Id)>,
     customers: u32,
 }
@@ -111,7 +112,7 @@ impl<W> Places<W> {
         }
     }
 
-    /// Gives a place to a new connection. Where too many have not said yet who they are, the first of them gives way.
+    /// Gives a place to a new connection. If too many connections are unidentified, the oldest of them is closed.
     pub(crate) fn arrive(&mut self, connection: W, now: Instant) -> (Id, Option<Closed<W>>) {
         let full = self.count(self.unidentified.len()) >= self.limits.unidentified;
         let first = self.unidentified.first().copied().filter(|_| full);
@@ -129,12 +130,12 @@ impl<W> Places<W> {
         (id, closed)
     }
 
-    /// Half of the places for connections that have not said who they are, or more, are taken.
+    /// More than half of the places for unidentified connections are taken.
     pub(crate) fn is_crowded(&self) -> bool {
         2 * self.count(self.unidentified.len()) > self.limits.unidentified
     }
 
-    /// Gives a place of its kind to a connection that has said who it is. Where there is none, the idlest customer gives way.
+    /// Gives an identified connection a place of its kind. If there is none, the customer that was idle for longest is closed.
     pub(crate) fn admit(&mut self, id: Id, kind: Kind, now: Instant) -> Admission<W> {
         if !self.unidentified.remove(&id) {
             return Admission::NoRoom;
@@ -144,11 +145,11 @@ impl<W> Places<W> {
             Kind::Customer => self.customers >= self.limits.customers || known >= self.limits.known,
             Kind::Trusted => known >= self.limits.known,
         };
-        let mut settled = Admission::Admitted;
+        let mut admission = Admission::Admitted;
         if full {
             let idlest = self.idle.first().copied();
             match idlest.and_then(|(_, idlest)| self.close(idlest, now)) {
-                Some(closed) => settled = Admission::InPlaceOf(closed),
+                Some(closed) => admission = Admission::InPlaceOf(closed),
                 None => {
                     self.all.remove(&id);
                     return Admission::NoRoom;
@@ -165,10 +166,10 @@ impl<W> Places<W> {
                 }
             }
         }
-        settled
+        admission
     }
 
-    /// A call begins on a connection.
+    /// Records that a call begins on a connection.
     pub(crate) fn begin(&mut self, id: Id) {
         if let Some(entry) = self.all.get_mut(&id) {
             entry.calls += 1;
@@ -176,7 +177,7 @@ impl<W> Places<W> {
         }
     }
 
-    /// A call has ended on a connection.
+    /// Records that a call has ended on a connection.
     pub(crate) fn end(&mut self, id: Id, now: Instant) {
         let Some(entry) = self.all.get_mut(&id).filter(|entry| entry.calls > 0) else {
             return;
@@ -188,7 +189,7 @@ impl<W> Places<W> {
         }
     }
 
-    /// Closes every connection of which `is_stalled` says so.
+    /// Closes every connection for which `is_stalled` returns true.
     pub(crate) fn close_stalled(&mut self, now: Instant, mut is_stalled: impl FnMut(&mut W) -> bool) -> Vec<Closed<W>> {
         let all = self.all.iter_mut();
         let stuck: Vec<Id> = all
@@ -197,7 +198,7 @@ impl<W> Places<W> {
         stuck.into_iter().filter_map(|id| self.close(id, now)).collect()
     }
 
-    /// A connection is closed, for whatever reason.
+    /// Records that a connection is closed.
     pub(crate) fn leave(&mut self, id: Id) {
         self.remove(id);
     }
@@ -253,7 +254,7 @@ mod tests {
             self.began + Duration::from_secs(seconds)
         }
 
-        /// One that says at once who it is.
+        /// Opens a connection and identifies its caller at once.
         fn comes(&mut self, name: &'static str, kind: Kind, at: u64) -> (Id, Admission<&'static str>) {
             let now = self.at(at);
             let (id, closed) = self.places.arrive(name, now);
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_idlest_customer_makes_room_and_one_with_a_call_does_not() {
+    fn the_customer_idle_for_longest_makes_room_and_one_with_a_call_does_not() {
         let mut test = Test::new();
         let (busy, _) = test.comes("busy", Kind::Customer, 0);
         test.places.begin(busy);
@@ -318,11 +319,11 @@ mod tests {
     }
 
     #[test]
-    fn where_no_customer_is_idle_a_new_one_finds_no_room_and_a_branch_does() {
+    fn if_no_customer_is_idle_a_new_one_finds_no_room_and_a_branch_does() {
         let mut test = Test::new();
         for _ in 0..LIMITS.customers {
-            let (id, settled) = test.comes("busy", Kind::Customer, 0);
-            assert_eq!(settled, Admission::Admitted);
+            let (id, admission) = test.comes("busy", Kind::Customer, 0);
+            assert_eq!(admission, Admission::Admitted);
             test.places.begin(id);
         }
         assert_eq!(test.comes("one more", Kind::Customer, 1).1, Admission::NoRoom);
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_say_nothing_give_way_to_one_another_only() {
+    fn unidentified_connections_make_room_for_each_other_only() {
         let mut test = Test::new();
         for _ in 0..LIMITS.customers {
             test.comes("customer", Kind::Customer, 0);
@@ -389,7 +390,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, in whatever order, no limit is passed, and the books of the places agree with one another.
+        /// No sequence of steps exceeds a limit, and the counts agree with the sets.
         #[test]
         fn no_limit_is_passed(steps in proptest::collection::vec(step(), 0..300)) {
             let mut places = Places::new(LIMITS);

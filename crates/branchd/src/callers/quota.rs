@@ -1,25 +1,25 @@
-//! Bounds on what customers and branches may hold at once: a share for each connection, within a share for all.
+//! Quotas on what calls may hold at once: one for each connection, and one for all connections together.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Places, or bytes, of which a bounded number is held at once. Clones share it.
+/// A bounded number of units (calls, waiting reads, bytes) that may be held at once. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Quota {
     left: Arc<Semaphore>,
     max: u32,
 }
 
-/// What was taken of a [`Quota`]; given back when dropped.
+/// Units taken from a [`Quota`]. Dropping the permit gives them back.
 #[derive(Debug)]
 pub(crate) struct QuotaPermit {
-    /// Of the connection's, and of that of all.
+    /// The units of the connection's quota, and those of the quota of all connections.
     permits: [Option<OwnedSemaphorePermit>; 2],
 }
 
 impl QuotaPermit {
-    /// Takes up what else was taken of the same shares.
+    /// Adds the units of another permit of the same quotas.
     pub(crate) fn merge(&mut self, other: Self) {
         for (mine, more) in self.permits.iter_mut().zip(other.permits) {
             match (mine, more) {
@@ -30,12 +30,10 @@ impl QuotaPermit {
     }
 }
 
-/// Which share had too little left.
+/// The quota that had too few units left, and its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QuotaExceeded {
-    /// That of the connection, which is this large.
     Connection(u32),
-    /// That of all connections together, which is this large.
     All(u32),
 }
 
@@ -47,10 +45,10 @@ impl Quota {
         }
     }
 
-    /// Takes so much of this share alone.
+    /// Takes units from this quota alone.
     ///
     /// # Errors
-    /// [`QuotaExceeded::All`] where less is left.
+    /// [`QuotaExceeded::All`] if fewer units are left.
     pub(crate) fn take(&self, amount: u32) -> Result<QuotaPermit, QuotaExceeded> {
         let permit = self.permit(amount).ok_or(QuotaExceeded::All(self.max))?;
         Ok(QuotaPermit {
@@ -58,10 +56,10 @@ impl Quota {
         })
     }
 
-    /// Takes so much of a connection's share, and of the share of all connections.
+    /// Takes units from the quota of a connection and from that of all connections.
     ///
     /// # Errors
-    /// One of them has less left; then nothing was taken.
+    /// One of the quotas has fewer units left. Then no units were taken from either.
     pub(crate) fn take_both(connection: &Self, all: &Self, amount: u32) -> Result<QuotaPermit, QuotaExceeded> {
         let own = connection
             .permit(amount)
@@ -90,7 +88,7 @@ mod tests {
     fn a_connection_takes_no_more_than_its_own_share_nor_than_all_have_left() {
         let (all, one, other) = (Quota::new(10), Quota::new(6), Quota::new(6));
         let first = Quota::take_both(&one, &all, 6).expect("there is room");
-        let none = |share: &Quota, amount| Quota::take_both(share, &all, amount).map(|_| ());
+        let none = |quota: &Quota, amount| Quota::take_both(quota, &all, amount).map(|_| ());
         assert_eq!(none(&one, 1), Err(QuotaExceeded::Connection(6)));
         assert_eq!(none(&other, 5), Err(QuotaExceeded::All(10)));
         assert_eq!((other.left(), all.left()), (6, 4), "a refusal takes nothing");

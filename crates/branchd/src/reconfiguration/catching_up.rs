@@ -1,5 +1,5 @@
-//! A branch from its start until it is current: how far it is behind what it had acknowledged before, and behind what was
-//! decided while it was away.
+//! Follows a branch from its start until it is current. A branch is behind if it has not applied all that it acknowledged
+//! before its start, and all that was decided while it was away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use crate::replication::engine::{Engine, Reach};
 
-/// How often it is looked at.
+/// How often the progress is checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// A leader that was heard so long ago at the most has said how much is decided.
+/// How recently a leader must have been heard for its commit index to count as known.
 const HEARD_WINDOW: Duration = Duration::from_secs(5);
-/// Once it is current.
+/// The value of `acknowledged` once the branch is current.
 const CURRENT: u64 = u64::MAX;
 
-/// Follows it. Clones share it.
+/// Tells how far a branch is behind since its start. Clones share the state.
 #[derive(Debug, Clone)]
 pub(crate) struct CatchingUp {
-    /// How many entries the branch had in its journal when it was started, or [`CURRENT`].
+    /// How many entries the journal had when the branch was started, or [`CURRENT`].
     acknowledged: Arc<AtomicU64>,
 }
 
 impl CatchingUp {
-    /// A branch that has just been opened. A fresh one has acknowledged nothing; how far it is, its join tells.
+    /// Starts with a branch that has just been opened. A fresh branch counts as current: it has acknowledged nothing, and its
+    /// join shows its progress.
     pub(crate) fn new(engine: &Engine, fresh: bool) -> Self {
         let reach = engine.reach();
         if fresh {
@@ -43,7 +44,7 @@ impl CatchingUp {
         }
     }
 
-    /// How many entries it still has to apply.
+    /// How many entries the branch has still to apply.
     pub(crate) fn behind(&self, engine: &Engine) -> u64 {
         match self.acknowledged.load(Ordering::Relaxed) {
             CURRENT => 0,
@@ -51,18 +52,18 @@ impl CatchingUp {
         }
     }
 
-    /// Says so in the log, until it is current.
+    /// Logs the progress until the branch is current.
     pub(crate) async fn follow(self, engine: Engine) {
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
         if acknowledged == CURRENT {
             return;
         }
         let applied_before = engine.reach().applied;
-        let (mut said, mut told) = (false, false);
+        let (mut logged, mut decided_is_known) = (false, false);
         loop {
             let reach = engine.reach();
             let left = behind(acknowledged, reach);
-            if told && left == 0 {
+            if decided_is_known && left == 0 {
                 self.acknowledged.store(CURRENT, Ordering::Relaxed);
                 let entries = reach.applied.saturating_sub(applied_before);
                 if entries > 0 {
@@ -70,18 +71,19 @@ impl CatchingUp {
                 }
                 return;
             }
-            if told && !said {
+            if decided_is_known && !logged {
                 tracing::info!(entries = left, "this branch was away: it catches up");
-                said = true;
+                logged = true;
             }
-            // Without a word of a leader nobody knows what was decided meanwhile. What it says is known by the next look.
-            told = engine.hears_a_leader(HEARD_WINDOW) && reach.decided > 0;
+            // Only a leader can tell what was decided meanwhile. What it told is in `reach` by the next check.
+            decided_is_known = engine.hears_a_leader(HEARD_WINDOW) && reach.decided > 0;
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 }
 
-/// What it had acknowledged counts as far as the leader has not struck it out: nothing of that was ever decided.
+/// How many entries a branch has still to apply. Acknowledged entries that a later leader has removed from the journal do not
+/// count, because they were never decided.
 fn behind(acknowledged: u64, reach: Reach) -> u64 {
     let known = acknowledged.min(reach.logged).max(reach.decided);
     known.saturating_sub(reach.applied)
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_branch_is_behind_what_it_had_and_what_was_decided() {
-        // Acknowledged before; applied, logged and decided now; behind.
+        // (acknowledged before, applied now, logged now, decided now, behind)
         for (acknowledged, applied, logged, decided, expected) in [
             (0, 0, 0, 0, 0),
             (10, 10, 10, 0, 0),
@@ -101,7 +103,7 @@ mod tests {
             (10, 7, 10, 8, 3),
             (10, 10, 10, 50, 40),
             (10, 50, 50, 50, 0),
-            // Three entries were never decided, and the new leader has struck them out.
+            // Two entries were never decided, and the new leader has removed them.
             (10, 8, 8, 8, 0),
         ] {
             let reach = Reach {

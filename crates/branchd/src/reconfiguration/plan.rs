@@ -1,12 +1,13 @@
-//! What is to be done next about the bank's members, from what is known of them. Pure.
+//! Decides the next step of a membership change. Pure: it does no I/O.
 //!
-//! Everything is derived from the membership, which is replicated, so a new leader takes up what another one began:
+//! The membership is replicated and has all that the decision needs, so a new leader continues what an earlier one began. A
+//! branch joins in four steps:
 //!
-//! 1. A joiner is in the membership and does not vote ([`enlist`]). `replaces` and `to_vote` say what it is to become.
-//! 2. It catches up: the leader sends it the log, or the books.
-//! 3. It is promoted in the place of the replica that it replaces. Both vote until the exchange of voters is finished
-//!    ([`Seats::exchanging`]).
-//! 4. The exchange is finished, and the other one is out.
+//! 1. The joiner is added as a learner ([`enlist`]). Its `replaces` and `to_vote` say what it will become.
+//! 2. The joiner catches up: the leader sends it the log or a snapshot.
+//! 3. The joiner becomes a voter in the place of the replica that it replaces. While the voters are exchanged
+//!    ([`Seats::exchanging`]), decisions need a majority of both the old and the new voters.
+//! 4. The exchange ends, and the replaced replica is no longer a member.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,45 +15,45 @@ use std::fmt;
 use crate::replication::engine::Replica;
 use crate::replication::membership::{Change, Progress, Seats};
 
-/// The most branches that vote. Each write waits for the disks of a majority; five survive two lost branches.
+/// The largest number of voters. Each write waits for the disks of a majority, and five voters survive the loss of two.
 pub(crate) const VOTERS_MAX: usize = 5;
-/// The most branches of a bank: far more than one leader can feed.
+/// The largest number of branches of a bank: far more than one leader can send entries to.
 pub(crate) const BRANCHES_MAX: usize = 1000;
-/// How many entries a joiner may be behind and still count as caught up: under load, entries are always on their way.
+/// A joiner that is at most this many entries behind counts as caught up. Under load, some entries are always on their way.
 const LAG_MAX: u64 = 16;
 
-/// What the leader does next.
+/// The next step of the leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Nothing is to be done until the membership changes.
+    /// There is nothing to do until the membership changes.
     Rest,
-    /// Something is under way: look again later.
+    /// A change or a joiner is not ready yet: check again later.
     Wait,
-    /// The membership is changed; the text says to what end. Where a joiner takes its part by it, that one must be known
-    /// to run.
+    /// Change the membership; `end` describes the change for the log. If the change makes `joiner` a full member, the joiner must
+    /// be known to run.
     Change {
         change: Change,
         joiner: Option<Replica>,
         end: String,
     },
-    /// The leader itself is to leave: another one has to lead first.
+    /// The leader itself leaves the bank: another branch has to lead first.
     HandOver,
 }
 
-/// What a wish of an operator leads to.
+/// How to make a change that an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// The membership has it already.
+    /// The membership already has the change.
     Done,
-    /// A change is under way, which has to be finished first.
+    /// An earlier change has to be finished first.
     Busy,
-    /// The leader itself is to leave: another one has to lead first.
+    /// The leader itself leaves the bank: another branch has to lead first.
     HandOver,
-    /// This change. The replicas of `displaces` must be known not to run any more.
+    /// Make this change. The replicas in `displaces` must be known not to run any more.
     Change { change: Change, displaces: Vec<Replica> },
 }
 
-/// Why a wish is not granted. For the operator.
+/// Why a change is refused. The message is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
@@ -86,13 +87,13 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// It rests on which branches answer, which a new leader does not know at once.
+    /// The refusal depends on which branches answer, and a new leader does not know that at once.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Silent { .. } | Self::NoQuorumLeft { .. })
     }
 }
 
-/// Numbers of branches, for a message.
+/// Shows numbers of branches in a message.
 struct Numbers<'a>(&'a [u32]);
 
 impl fmt::Display for Numbers<'_> {
@@ -108,24 +109,24 @@ impl fmt::Display for Numbers<'_> {
     }
 }
 
-/// The replica whose place another one is still to take.
+/// The replica that the joiner will replace, while it is still a member.
 pub(crate) fn predecessor<'a>(seats: &'a Seats, joiner: &Replica) -> Option<&'a Replica> {
     let replaced = joiner.replaces?;
     seats.replicas.iter().find(|replica| replica.id == replaced)
 }
 
-/// Something of its join is still to come.
+/// Whether the join of a replica is incomplete.
 pub(crate) fn is_joining(seats: &Seats, replica: &Replica) -> bool {
     predecessor(seats, replica).is_some() || replica.to_vote && !seats.voters.contains(&replica.id)
 }
 
-/// The leader has sent it everything but what is on its way.
+/// Whether a replica has all entries of the leader but the newest few.
 pub(crate) fn has_caught_up(progress: &Progress, replica: u64) -> bool {
     let matched = progress.matched.get(&replica);
     matched.is_some_and(|matched| progress.last.saturating_sub(*matched) <= LAG_MAX)
 }
 
-/// What the leader, which is the replica `me`, does next. A joiner that does not come on is passed over.
+/// The next step of the leader, which is the replica `me`. Joiners that are not ready do not hold up others.
 pub(crate) fn next_step(seats: &Seats, progress: &Progress, me: u64) -> Step {
     if seats.exchanging {
         return if seats.committed {
@@ -175,7 +176,7 @@ pub(crate) fn next_step(seats: &Seats, progress: &Progress, me: u64) -> Step {
     Step::Wait
 }
 
-/// A branch joins, of which is known the replica, the number, the address and what it had applied.
+/// Plans the join of a replica. `position` is what the replica had applied when it was asked.
 ///
 /// # Errors
 /// See [`Refusal`].
@@ -186,7 +187,7 @@ pub(crate) fn enlist(seats: &Seats, new: &Replica, position: u64) -> Result<Plan
     };
     let known = seats.replicas.iter().find(|replica| replica.id == new.id);
     if let Some(known) = known.filter(|known| known.address != new.address || known.branch != new.branch) {
-        // Its directory may have been moved: which branch listens where is part of the membership.
+        // The data directory may have been moved. The membership has the address of each branch, and does not follow.
         return Err(Refusal::Moved {
             branch: known.branch,
             known: known.address.clone(),
@@ -231,13 +232,13 @@ pub(crate) fn enlist(seats: &Seats, new: &Replica, position: u64) -> Result<Plan
     })
 }
 
-/// A branch that learns is to vote.
+/// Plans the promotion of a learner to a voter.
 ///
 /// # Errors
 /// See [`Refusal`].
 pub(crate) fn promote(seats: &Seats, branch: u32, progress: &Progress) -> Result<Plan, Refusal> {
     let of_number = of_number(seats, branch)?;
-    // Where a branch is being replaced, this is its successor.
+    // If the branch is being replaced, this is the replica that replaces it.
     let Some(stays) = of_number.iter().copied().find(|replica| !is_replaced(seats, replica)) else {
         return Ok(Plan::Busy);
     };
@@ -273,7 +274,7 @@ pub(crate) fn promote(seats: &Seats, branch: u32, progress: &Progress) -> Result
     })
 }
 
-/// A branch is taken out, by the leader, which is the replica `me`.
+/// Plans the removal of a branch by the leader, which is the replica `me`.
 ///
 /// # Errors
 /// See [`Refusal`].

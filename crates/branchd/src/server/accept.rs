@@ -1,4 +1,4 @@
-//! Accepts connections, finds out who opened each, and hands on those that find a place.
+//! Accepts connections, identifies the caller of each, and passes on the connections that get a place.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,12 +16,12 @@ use super::open_files;
 use crate::branch::Branch;
 use crate::callers::{CloseSignal, Connections, Limits, Place};
 
-/// How long to rest after the system refused to accept a connection: it is out of something.
+/// The pause after the system failed to accept a connection, for example because no file descriptor was left.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Accepts connections until the branch stops. Each is handed on once it is known who opened it.
+/// Accepts connections until the branch stops. The stream yields each connection once its caller is identified.
 pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::Result<Connection>> {
-    let (accepted, handed_on) = mpsc::channel(1);
+    let (accepted, incoming) = mpsc::channel(1);
     let connections = branch.config.max_connections.min(open_files::connections());
     let connections = Connections::new(Limits::of(connections));
     let authenticator = Arc::new(Authenticator::new(branch.secret.clone(), branch.myself()));
@@ -42,61 +42,61 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
                     continue;
                 }
             };
-            let (place, close_signal, patience) = connections.arrive(from);
+            let (place, close_signal, limit) = connections.arrive(from);
             let arrival = Arrival {
                 stream,
                 from,
                 place,
                 close_signal,
-                patience,
+                limit,
             };
-            // On its own task, so that a connection that says nothing holds up no other. There are as many as places.
+            // On its own task, so that a silent connection does not delay others. The places bound the number of tasks.
             let (branch, authenticator, accepted) = (Arc::clone(&branch), Arc::clone(&authenticator), accepted.clone());
             tokio::spawn(async move {
                 match arrival.identify(&branch, &authenticator).await {
-                    // Without a receiver the server has ended.
+                    // Sending fails only after the server has ended.
                     Ok(connection) => drop(accepted.send(Ok(connection)).await),
-                    Err(error) => tracing::debug!(%from, %error, "a connection came to nothing"),
+                    Err(error) => tracing::debug!(%from, %error, "a connection was not taken"),
                 }
             });
         }
     });
-    ReceiverStream::new(handed_on)
+    ReceiverStream::new(incoming)
 }
 
-/// A connection that has not said yet who opened it.
+/// A connection whose caller is not identified yet.
 struct Arrival {
     stream: TcpStream,
     from: SocketAddr,
     place: Place,
     close_signal: CloseSignal,
-    /// How long it may take.
-    patience: Duration,
+    /// How long each step of the arrival may take.
+    limit: Duration,
 }
 
 impl Arrival {
-    /// Finds out who opened the connection, and whether there is a place.
+    /// Identifies the caller and takes a place of the caller's kind.
     async fn identify(mut self, branch: &Branch, authenticator: &Authenticator) -> io::Result<Connection> {
-        // Answers are small and waited for.
+        // Answers are small, and callers wait for them.
         self.stream.set_nodelay(true)?;
         let caller = tokio::select! {
-            caller = tokio::time::timeout(self.patience, authenticator.authenticate(&mut self.stream)) => caller??,
+            caller = tokio::time::timeout(self.limit, authenticator.authenticate(&mut self.stream)) => caller??,
             () = &mut self.close_signal => return Err(io::ErrorKind::ConnectionAborted.into()),
             () = branch.stopping() => return Err(io::ErrorKind::Interrupted.into()),
         };
-        let settled = self.place.admit(caller, self.from);
-        settled.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
+        let admitted = self.place.admit(caller, self.from);
+        admitted.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
         let info = branch.customers.connection(caller, Some(self.place.calls()));
-        let (stopping, patience) = (branch.stopping(), self.patience);
-        let over = async move {
-            // Either way it is over.
-            let _ = tokio::time::timeout(patience, stopping).await;
+        let (stopping, limit) = (branch.stopping(), self.limit);
+        let preface_over = async move {
+            // The result does not matter: the time is over, or the branch stops.
+            let _ = tokio::time::timeout(limit, stopping).await;
         };
         Ok(Connection::new(
             self.stream,
             info,
             (self.place, self.close_signal),
-            over,
+            preface_over,
         ))
     }
 }

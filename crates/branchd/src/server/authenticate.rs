@@ -1,5 +1,5 @@
-//! Finds out who opened a connection. The first byte tells a customer, who begins with HTTP/2, from a branch or an
-//! operator, who begins with the handshake of `bank-auth`.
+//! Identifies the caller of a connection by its first byte. A customer begins with HTTP/2. A branch or an operator begins
+//! with the handshake of `bank-auth`.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -10,30 +10,29 @@ use tokio::net::TcpStream;
 
 use crate::callers::Caller;
 
-/// How often the log says that a connection was refused: often enough to be noticed, and seldom enough that a
-/// caller that connects again and again does not fill the disk.
+/// How often the log reports a refused connection, at most: often enough to be noticed, and so seldom that a caller that
+/// connects again and again does not fill the disk.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Finds out who opens a connection.
+/// Identifies the callers of connections.
 pub(crate) struct Authenticator {
     secret: Secret,
     me: BranchIdentity,
-    /// When the log last said that a connection was refused.
-    said: Mutex<Option<Instant>>,
+    /// When the log last reported a refused connection.
+    logged: Mutex<Option<Instant>>,
 }
 
 impl Authenticator {
-    /// For a branch and its secret.
     pub(crate) fn new(secret: Secret, me: BranchIdentity) -> Self {
-        let said = Mutex::new(None);
-        Self { secret, me, said }
+        let logged = Mutex::new(None);
+        Self { secret, me, logged }
     }
 
-    /// Finds out who opened a connection. A customer's connection is left as it came; on any other, what follows is
-    /// HTTP/2. The caller bounds the time.
+    /// Identifies the caller of a connection. Nothing is read from a customer's connection. On any other, the handshake is
+    /// read, and HTTP/2 follows. The caller of this function bounds the time.
     ///
     /// # Errors
-    /// The connection was closed, or its handshake failed; it is of no more use.
+    /// The connection was closed, or the handshake failed. The connection cannot be used any more.
     pub(crate) async fn authenticate(&self, stream: &mut TcpStream) -> io::Result<Caller> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
@@ -52,11 +51,11 @@ impl Authenticator {
     }
 
     fn log_refusal(&self, stream: &TcpStream, error: &HandshakeError) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if !error.is_refusal() || said.is_some_and(|said| said.elapsed() < REFUSAL_LOG_INTERVAL) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !error.is_refusal() || logged.is_some_and(|at| at.elapsed() < REFUSAL_LOG_INTERVAL) {
             return;
         }
-        *said = Some(Instant::now());
+        *logged = Some(Instant::now());
         let from = stream
             .peer_addr()
             .map_or("an unknown address".to_owned(), |from| from.to_string());

@@ -1,47 +1,48 @@
-//! What each call may bring, by its path: how large a message, how long it may take to arrive.
+//! Limits on the request of each call, by its path: the size of a message, and the time in which it must arrive.
 
 use std::time::Duration;
 
 use crate::peers::MESSAGE_BYTES_MAX;
 
-/// How long the request of a call with one message may take from its head to its end. A message of a few hundred bytes
-/// takes one round trip.
+/// How long a request with one message may take from its header to its end. A message of a few hundred bytes takes one round
+/// trip.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one message of a stream may take once it has begun: the largest, 16 MiB, at 5 Mbit/s.
+/// How long one message of a stream may take once it has begun. The largest message, 16 MiB, takes this long at 5 Mbit/s.
 const STREAMED_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A customer's message, in bytes. The longest that makes sense, a transfer between two accounts with the longest names, has
-/// 300; the rest is for messages that say at length what is wrong with them.
+/// The largest message of a customer, in bytes. The largest valid one, a transfer between two accounts with the longest
+/// names, has 300 bytes. The rest is for invalid messages, which get an error that says what is wrong.
 const CUSTOMER_BYTES_MAX: u32 = 64 << 10;
-/// An operator's message, in bytes: the founding of a bank of 1,000 branches fits ten times.
+/// The largest message of an operator, in bytes. The request to found a bank of 1,000 branches has a tenth of this.
 const OPERATOR_BYTES_MAX: u32 = 1 << 20;
-/// A message between branches that says who asks and a few numbers, in bytes. None has more than 200.
+/// The largest message between branches that has only a header and a few numbers, in bytes. No valid one has more than 200.
 const SMALL_BYTES_MAX: u32 = 4 << 10;
-/// Forwarded writes, in bytes: a batch of 1,024 commands of at most 200 bytes fits five times.
+/// The largest message of forwarded writes, in bytes. A batch of 1,024 commands of 200 bytes each has a fifth of this.
 const FORWARD_BYTES_MAX: u32 = 1 << 20;
-/// A part of a copy of the books, in bytes: 1 MiB of it and what stands around it.
+/// The largest part of a snapshot, in bytes: 1 MiB of data and the fields around it.
 const COPY_PART_BYTES_MAX: u32 = 2 << 20;
-/// Log entries, in bytes.
+/// The largest message of log entries, in bytes.
 const APPEND_BYTES_MAX: u32 = MESSAGE_BYTES_MAX as u32;
 
-/// What a call may bring.
+/// The limits on the request of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
-    /// The largest message, in bytes. A call with one message brings no more in all.
+    /// The largest message, in bytes. A request with one message may have no more in all.
     pub(super) message_bytes_max: u32,
     pub(super) kind: Kind,
 }
 
+/// How many messages a request has, and when they must arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One message, which ends the request, within this time.
+    /// One message. The request must end within this time.
     Single { within: Duration },
-    /// Any number of messages: the first begins within `first`, and each is complete `each` after it began.
+    /// Any number of messages. The first must begin within `first`, and each must be complete within `each` after it began.
     Stream { first: Duration, each: Duration },
 }
 
 impl Bounds {
-    /// Of the call with this path, `/bank.v1.BankService/Query` say.
+    /// The limits of the call with this path, such as `/bank.v1.BankService/Query`.
     pub(super) fn of(path: &str) -> Self {
         let message_bytes_max = match path {
             "/bank.v1.BranchService/Append" => APPEND_BYTES_MAX,
@@ -49,7 +50,7 @@ impl Bounds {
             "/bank.v1.BranchService/Forward" => FORWARD_BYTES_MAX,
             path if path.starts_with("/bank.v1.BranchService/") => SMALL_BYTES_MAX,
             path if path.starts_with("/bank.v1.OperatorService/") => OPERATOR_BYTES_MAX,
-            // What is no service of ours is refused unread.
+            // A call to an unknown service is refused before its request is read.
             _ => CUSTOMER_BYTES_MAX,
         };
         let stream = |first| Kind::Stream {

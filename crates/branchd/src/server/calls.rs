@@ -1,5 +1,5 @@
-//! Every call on its way in and out: how many are under way, what their requests hold while they arrive, and what their
-//! answers hold until they are sent.
+//! Applies the quotas to every call: the number of calls in progress, the bytes of requests that are not complete, and the
+//! bytes of answers that are not sent.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::response_body::ResponseBody;
 use crate::api::error;
 use crate::callers::{Allowance, Allowances, Calls, ConnectionInfo, Quota, QuotaExceeded, caller_of};
 
-/// Puts the bounds around every service.
+/// Applies the quotas to every service of a server.
 #[derive(Debug, Clone)]
 pub(super) struct BoundsLayer {
     all: Arc<Allowances>,
@@ -43,7 +43,7 @@ impl<S> Layer<S> for BoundsLayer {
     }
 }
 
-/// A service within its bounds.
+/// A service with quotas.
 #[derive(Debug, Clone)]
 pub(super) struct Bounded<S> {
     inner: S,
@@ -68,7 +68,7 @@ where
         let caller = caller_of(request.extensions());
         let all = self.all.of(caller);
         let connection = request.extensions().get::<ConnectionInfo>();
-        // A call without a connection is made in this process: by a test.
+        // Only a test makes a call without a connection, within this process.
         let own = connection.map_or_else(
             || Allowance::of_connection(caller),
             |connection| connection.allowance().clone(),

@@ -1,4 +1,4 @@
-//! One connection, as the HTTP/2 library sees it: a stream that fails where the connection has to go.
+//! One connection, as the HTTP/2 library sees it: a byte stream that fails when the connection has to be closed.
 
 use std::io;
 use std::pin::Pin;
@@ -10,38 +10,38 @@ use tonic::transport::server::Connected;
 
 use crate::callers::{CloseSignal, ConnectionInfo, Place};
 
-/// What every HTTP/2 connection begins with, in bytes.
+/// The length of the text that every HTTP/2 connection begins with, in bytes.
 const PREFACE_LEN: usize = 24;
 
 /// A connection, and its place among those that may be open.
 pub(super) struct Connection {
     stream: TcpStream,
     info: ConnectionInfo,
-    /// Until it has begun.
+    /// The part of the connection's beginning that is still awaited. `None`: HTTP/2 has begun.
     preface: Option<Preface>,
     close_signal: CloseSignal,
     _place: Place,
 }
 
-/// What a connection has not said yet.
+/// The beginning of an HTTP/2 connection, while it is awaited.
 struct Preface {
-    /// In bytes.
+    /// How many bytes are missing.
     left: usize,
-    /// When it is no longer waited for: its time is over, or the branch stops.
+    /// Resolves when the connection has waited long enough, or the branch stops.
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Connection {
-    /// `over`: when it is no longer waited for that it begins.
+    /// `preface_over` resolves when the beginning of HTTP/2 is no longer awaited.
     pub(super) fn new(
         stream: TcpStream,
         info: ConnectionInfo,
         (place, close_signal): (Place, CloseSignal),
-        over: impl Future<Output = ()> + Send + 'static,
+        preface_over: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let preface = Some(Preface {
             left: PREFACE_LEN,
-            over: Box::pin(over),
+            over: Box::pin(preface_over),
         });
         Self {
             stream,
@@ -52,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// Fails once the connection has to make room for another. Both directions ask, since either may be the one that waits.
+    /// Fails once the connection has to be closed. Reads and writes both check, because either may be the one that waits.
     fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match Pin::new(&mut self.close_signal).poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),

@@ -1,29 +1,29 @@
-//! Where one gRPC message ends and the next begins, as plain data: five bytes announce each message, a flag and its length.
+//! Finds the gRPC messages in the body of a request. Each message begins with a header of five bytes: a flag and its length.
 
-/// In bytes: one of flags, four of the length.
+/// The length of a message's header, in bytes: one for the flag, four for the length.
 pub(super) const HEADER_LEN: u32 = 5;
 const HEADER: usize = HEADER_LEN as usize;
 
-/// Follows a body, chunk by chunk, without keeping any of it.
+/// Follows a body chunk by chunk. Keeps none of its data.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
     header: [u8; HEADER],
-    /// How many bytes of the header are there.
+    /// How many bytes of the header have arrived.
     header_len: usize,
-    /// How many bytes of the announced message are still to come.
+    /// How many bytes of the current message are still to come.
     missing: u32,
-    /// What the messages that have begun are long in all, their headers included.
+    /// The length of all messages that have begun, with their headers, in bytes.
     announced: u64,
 }
 
 impl Framing {
-    /// Takes the next bytes of the body, and returns the length of the longest message that they announce, if any.
+    /// Takes the next bytes of the body. Returns the length of the longest message whose header they complete, if there is one.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Option<u32> {
         let mut longest = None;
         while !bytes.is_empty() {
             if self.missing > 0 {
                 let len = usize::try_from(self.missing).map_or(bytes.len(), |missing| missing.min(bytes.len()));
-                // At most `missing`, which is a u32.
+                // `len` is at most `missing`, which is a u32.
                 self.missing -= u32::try_from(len).unwrap_or(self.missing);
                 bytes = bytes.get(len..).unwrap_or_default();
                 continue;
@@ -44,12 +44,12 @@ impl Framing {
         longest
     }
 
-    /// A message, or its header, has begun and is not complete.
+    /// A message or its header has begun and is not complete.
     pub(super) fn is_within(&self) -> bool {
         self.missing > 0 || self.header_len > 0
     }
 
-    /// What all messages that have begun are long, their headers included.
+    /// The length of all messages that have begun, with their headers, in bytes.
     pub(super) fn announced(&self) -> u64 {
         self.announced
     }

@@ -1,5 +1,5 @@
-//! The listening side: one port for customers, operators and the other branches, with every limit that the libraries
-//! leave to us set here.
+//! The server of a branch: one port for customers, operators and the other branches. Every limit that the libraries leave to
+//! the server is set here.
 
 mod accept;
 mod authenticate;
@@ -30,22 +30,22 @@ use accept::accept;
 use calls::BoundsLayer;
 use permission::PermissionLayer;
 
-/// How many calls one connection may have under way.
+/// How many calls one connection may have in progress.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
-/// How many streams one connection may have reset before they were served, until it is closed (CVE-2023-44487).
+/// A connection that resets more streams than this before they are served is closed (CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 64;
-/// The largest message from a customer or operator that is decoded, in bytes. `bounds` has the limits of each call.
+/// The largest message of a customer or operator that is decoded, in bytes. `bounds` has tighter limits for each call.
 const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// The largest head of a request, in bytes as HTTP/2 counts them. Ours have 400; a proxy adds some.
+/// The largest header list of a request, in bytes as HTTP/2 counts them. Our clients send 400 bytes; a proxy adds some.
 const HEADERS_BYTES_MAX: u32 = 8 << 10;
-/// How much a connection may send that nobody here has read yet, on one stream or on all, in bytes. A leader's entries fill
-/// it within a round trip where that takes 100 ms at 80 Mbit/s.
+/// How many bytes a connection may send before this branch has read them, on one stream and on all. A leader that sends
+/// entries at 80 Mbit/s over a round trip of 100 ms fills this window.
 const WINDOW_BYTES: u32 = 1 << 20;
-/// A connection that gives no sign of life is closed after both.
+/// A connection that answers no ping is closed after both times together.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves the branch on the listener until `shutdown`, then finishes what is under way.
+/// Serves the branch on the listener until `shutdown`, then finishes the calls in progress.
 ///
 /// # Errors
 /// The server ended by itself.

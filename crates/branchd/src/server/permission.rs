@@ -1,5 +1,5 @@
-//! Who may make which call: one check over all services, before a message is received. It knows a call by its path and a
-//! caller by [`Caller`], however that was proven.
+//! Decides who may make which call. One check stands in front of all services, and runs before a message is received. It
+//! knows a call by its path, and the caller by [`Caller`].
 
 use std::task::{Context, Poll};
 
@@ -14,7 +14,7 @@ use crate::callers::{Caller, caller_of};
 
 const BRANCH_SERVICE: &str = "/bank.v1.BranchService/";
 const OPERATOR_SERVICE: &str = "/bank.v1.OperatorService/";
-/// The operators' calls that change nothing. A call that is added later needs the secret until it stands here.
+/// The operators' calls that change nothing, which anyone may make. Any other call of an operator needs the secret.
 const OPEN_TO_ALL: [&str; 2] = ["GetStatus", "ReadJournal"];
 
 /// Why a call is refused.
@@ -43,7 +43,7 @@ fn check(path: &str, caller: Caller) -> Result<(), Denied> {
     }
 }
 
-/// Puts the check in front of a server's services.
+/// Puts the check in front of all services of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PermissionLayer;
 
@@ -77,7 +77,8 @@ where
         match check(request.uri().path(), caller_of(request.extensions())) {
             Ok(()) => Either::Right(self.inner.call(request)),
             Err(denied) => {
-                // Of a write that a branch of an older version sent on: it was not applied, and can be asked elsewhere.
+                // The call may be a write that a branch of an older version forwards. It was not applied, so it may be sent to
+                // another branch.
                 let status = error::not_applied(Status::permission_denied(denied.to_string()));
                 Either::Left(ready(Ok(status.into_http())))
             }

@@ -1,5 +1,5 @@
-//! The body of a request, bounded while it arrives: in bytes, which it holds of its connection's share and of that of all,
-//! and in time.
+//! The body of a request, with limits on its size and on the time in which it arrives. Its bytes count against quotas until
+//! a message is complete.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,21 +16,21 @@ use super::framing::{Framing, HEADER_LEN};
 use crate::api::error;
 use crate::callers::{Quota, QuotaExceeded, QuotaPermit};
 
-/// A request's body. It ends with an error where it passes a bound.
+/// The body of a request. It ends with an error if it exceeds a limit.
 pub(super) struct RequestBody {
     body: Body,
     bounds: Bounds,
     framing: Framing,
-    /// Of the bytes that a connection, and all together, may have in messages that are not complete.
+    /// The quotas for bytes of incomplete messages: of the connection, and of all connections.
     connection: Quota,
     all: Quota,
-    /// What this body holds of them.
+    /// The bytes that this body has taken from both.
     held: Option<QuotaPermit>,
-    /// How much of what was announced has been taken from the shares, or was given back.
+    /// How many of the announced bytes have been taken from the quotas, or given back again.
     counted: u64,
-    /// When the body, or the message that has begun, is late.
+    /// When the body, or the message that has begun, must be complete.
     due: Instant,
-    /// Set up where something is waited for.
+    /// Runs until `due`, while bytes are awaited.
     timer: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
@@ -55,7 +55,7 @@ impl RequestBody {
         }
     }
 
-    /// Takes note of what has come, before it is handed on.
+    /// Checks and counts the bytes that have arrived, before they are passed on.
     fn take(&mut self, data: &Bytes) -> Result<(), Status> {
         let max = self.bounds.message_bytes_max;
         let was_within = self.framing.is_within();
@@ -68,17 +68,17 @@ impl RequestBody {
             Kind::Single { .. } if self.framing.announced() > u64::from(max + HEADER_LEN) => {
                 return Err(too_large(self.framing.announced(), max));
             }
-            // The caller may still take its time to end the request: what is complete is kept until then.
+            // The message is complete. Its bytes stay counted until the request ends, which may take the caller some time.
             Kind::Single { .. } if self.body.is_end_stream() => return Ok(()),
             Kind::Single { .. } => {}
             Kind::Stream { each, .. } if self.framing.is_within() => {
-                // A chunk that ends one message and begins the next starts the time of the next.
+                // A chunk that ends one message and begins the next also starts the time of the next.
                 if !was_within || self.framing.announced() > self.counted {
                     self.restart(each);
                 }
             }
             Kind::Stream { .. } => {
-                // Complete, and handed to the reader of the stream.
+                // The message is complete and is passed to the reader of the stream.
                 self.held = None;
                 self.counted = self.framing.announced();
                 self.timer = None;
@@ -93,17 +93,18 @@ impl RequestBody {
         self.timer = None;
     }
 
-    /// Takes what was announced since the last time from the shares.
+    /// Takes the bytes from the quotas that were announced since the last call.
     fn count(&mut self) -> Result<(), Status> {
         let more = self.framing.announced() - self.counted;
         if more == 0 {
             return Ok(());
         }
         if matches!(self.bounds.kind, Kind::Stream { .. }) {
-            // The message before is complete.
+            // The previous message is complete.
             self.held = None;
         }
-        // One chunk of a stream may complete many messages; only the last of them, which is no larger than the bound, is kept.
+        // One chunk of a stream may announce many messages. Only the last of them may be incomplete, and it is no larger than
+        // the limit.
         let amount = u32::try_from(more)
             .unwrap_or(u32::MAX)
             .min(self.bounds.message_bytes_max + HEADER_LEN);
@@ -116,11 +117,11 @@ impl RequestBody {
         Ok(())
     }
 
-    /// Whether what is waited for has not come in time.
+    /// Whether awaited bytes have not arrived in time.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let awaited = match self.bounds.kind {
             Kind::Single { .. } => true,
-            // Between two messages a stream may rest.
+            // A stream may pause between two messages.
             Kind::Stream { .. } => self.framing.announced() == 0 || self.framing.is_within(),
         };
         if !awaited {
@@ -135,7 +136,7 @@ impl RequestBody {
         self.ended = true;
         self.held = None;
         self.timer = None;
-        // What has not been read is given up.
+        // The rest of the body is not read.
         self.body = Body::empty();
     }
 }
@@ -173,7 +174,7 @@ impl http_body::Body for RequestBody {
     }
 }
 
-/// A call with one message has not begun when that fails to arrive.
+/// The answer to a request whose body failed. A call with one message has not begun, so a write in it was not applied.
 fn refused(status: Status, kind: Kind) -> Status {
     match kind {
         Kind::Single { .. } => error::not_applied(status),
@@ -209,7 +210,7 @@ mod tests {
     const VOTE: &str = "/bank.v1.BranchService/Vote";
     const APPEND: &str = "/bank.v1.BranchService/Append";
 
-    /// A body that brings these chunks, and then ends or goes on saying nothing.
+    /// A body that yields these chunks, and then ends or stays silent.
     struct Chunks {
         chunks: VecDeque<Vec<u8>>,
         ends: bool,
@@ -228,7 +229,7 @@ mod tests {
         }
     }
 
-    /// The beginning of a message of `len` bytes: its header and `there` of them.
+    /// The beginning of a message of `len` bytes: its header, and `there` bytes.
     fn part(len: u32, there: usize) -> Vec<u8> {
         let mut bytes = vec![0];
         bytes.extend(len.to_be_bytes());
@@ -260,7 +261,7 @@ mod tests {
         }
     }
 
-    /// Reads to the end, as tonic does; how many bytes came, or why it broke off.
+    /// Reads to the end, as tonic does. Returns how many bytes came, or the error.
     async fn read(body: &mut RequestBody) -> Result<usize, Status> {
         let mut len = 0;
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
@@ -318,7 +319,7 @@ mod tests {
                 },
             };
         };
-        // (which call, what comes of it before it falls silent)
+        // (call, chunks that arrive before silence)
         for (path, chunks) in [
             (QUERY, vec![]),
             (QUERY, vec![part(60_000, 100)]),
@@ -333,7 +334,7 @@ mod tests {
             assert_eq!(late.code(), Code::DeadlineExceeded, "{path} {chunks:?}");
             assert_eq!(test.left(), (1 << 20, 2 << 20), "{path} {chunks:?}");
         }
-        // Between two messages a stream may rest.
+        // A stream may pause between two messages.
         let mut resting = test.body(APPEND, [part(100, 100)], false);
         hasten(&mut resting);
         let rested = tokio::time::timeout(10 * soon, read(&mut resting)).await;
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unfinished_messages_hold_no_more_than_their_shares() {
+    async fn unfinished_messages_hold_no_more_than_their_quotas() {
         let test = Test::new(100_000, 150_000);
         let begin = |len| {
             let mut body = test.body(QUERY, [part(len, 1)], false);

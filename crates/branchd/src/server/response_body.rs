@@ -1,4 +1,4 @@
-//! The body of an answer: what of it has been handed on and is not sent yet is counted, and bounded.
+//! The body of an answer. Its bytes count against quotas until they are sent.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,24 +14,24 @@ use tonic::codegen::http::HeaderMap;
 use crate::callers::{ActiveCall, Flow};
 use crate::callers::{Quota, QuotaExceeded, QuotaPermit};
 
-/// An answer's body. It ends with RESOURCE_EXHAUSTED where too much waits for a caller that does not read.
+/// The body of an answer. It ends with RESOURCE_EXHAUSTED if too many bytes wait for a caller that does not read.
 pub(super) struct ResponseBody {
     body: Body,
-    /// Of the bytes that a connection, and all together, may have waiting to be sent.
-    shares: (Quota, Quota),
-    /// What was taken from the body before it was asked for.
+    /// The quotas for unsent bytes: of the connection, and of all connections.
+    quotas: (Quota, Quota),
+    /// The first frame, which is taken from the body before the HTTP/2 library asks for it.
     ahead: Option<Result<Frame<Bytes>, Status>>,
-    /// The call's place among those of all, and of its connection.
+    /// The place of the call, among all calls and among those of its connection. `None` after the end.
     place: Option<(QuotaPermit, Option<ActiveCall>)>,
 }
 
 impl ResponseBody {
-    /// Takes the first of the answer at once. The HTTP/2 library asks for it only once the caller has room, and until then
+    /// Takes the first frame of the answer at once. The HTTP/2 library asks for it only when the caller has room, and until then
     /// it would not be counted.
-    pub(super) async fn begin(body: Body, shares: (Quota, Quota), place: (QuotaPermit, Option<ActiveCall>)) -> Self {
+    pub(super) async fn begin(body: Body, quotas: (Quota, Quota), place: (QuotaPermit, Option<ActiveCall>)) -> Self {
         let mut answer = Self {
             body,
-            shares,
+            quotas,
             ahead: None,
             place: Some(place),
         };
@@ -45,15 +45,15 @@ impl ResponseBody {
         answer
     }
 
-    /// The bytes, counted until they are sent.
+    /// Counts the bytes until they are sent.
     fn counted(&self, bytes: Bytes) -> Result<Bytes, QuotaExceeded> {
-        let (connection, all) = &self.shares;
+        let (connection, all) = &self.quotas;
         let amount = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let held = Quota::take_both(connection, all, amount)?;
         let active_call = self.place.as_ref().and_then(|(_, active_call)| active_call.as_ref());
         let flow = active_call.map(ActiveCall::flow);
         if let Some(flow) = &flow {
-            flow.hand_on(bytes.len());
+            flow.add_queued(bytes.len());
         }
         Ok(Bytes::from_owner(Counted {
             bytes,
@@ -78,7 +78,7 @@ struct Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(flow) = &self.flow {
-            flow.send(self.bytes.len());
+            flow.add_sent(self.bytes.len());
         }
     }
 }
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use tonic::Code;
 
-    /// An answer of so many chunks of 1,000 bytes.
+    /// An answer of this many chunks of 1,000 bytes.
     struct Chunks(usize);
 
     impl http_body::Body for Chunks {
@@ -175,8 +175,8 @@ mod tests {
     async fn what_is_not_sent_is_bounded_and_what_is_sent_is_given_back() {
         let (calls, connection, all) = (Quota::new(1), Quota::new(2500), Quota::new(10_000));
         let place = (calls.take(1).expect("there is room"), None);
-        let shares = (connection.clone(), all.clone());
-        let mut body = ResponseBody::begin(Body::new(Chunks(9)), shares, place).await;
+        let quotas = (connection.clone(), all.clone());
+        let mut body = ResponseBody::begin(Body::new(Chunks(9)), quotas, place).await;
         assert_eq!(
             (connection.left(), all.left()),
             (1500, 9000),
