@@ -25,7 +25,7 @@ pub enum AddressError {
     Malformed(#[from] bank_types::AddressError),
     /// The address is not on this host. Others could read and change what is sent there.
     #[error(
-        "{0} is not on this host, and branches speak in the clear: put them on a private network or a tunnel, and give --insecure to accept it"
+        "{0} is not on this host, and branches do not encrypt: use a private network or a tunnel, and give --insecure to accept it"
     )]
     BeyondThisHost(String),
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `branchd`, and its conversion to a [`Config`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,67 +12,67 @@ use crate::callers::{CONNECTIONS_MAX, CONNECTIONS_MIN};
 use crate::config::{Config, Timing};
 use crate::directory::secret::{BANK_SECRET_FILE, SecretSource};
 
-/// Below this, a busy laptop's own pauses look like a lost leader.
+/// The shortest election timeout. Below it, the pauses of a busy laptop look like a lost leader.
 const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);
-/// Above this, nobody waits for a new leader any more.
+/// The longest election timeout. Customers do not wait longer for a new leader.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
-/// How many connections may be allowed.
+/// The limits that `--max-connections` accepts.
 const CONNECTIONS: std::ops::RangeInclusive<i64> = CONNECTIONS_MIN as i64..=CONNECTIONS_MAX as i64;
-/// Seconds of a busy bank, and a few MiB of journal.
+/// The default of `--checkpoint-entries`: some seconds of a busy bank, and a few MiB of journal.
 const CHECKPOINT_ENTRIES: u64 = 8192;
 
-/// One branch of a Passbook bank: a full durable copy of the books, and a counter for customers.
+/// One branch of a Passbook bank. It keeps a full durable copy of the books and serves customers.
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true)]
 pub struct Arguments {
-    /// How log lines look on stderr. RUST_LOG says which there are (`RUST_LOG=branchd=debug`, say).
+    /// Format of the log lines on stderr. RUST_LOG filters them, for example RUST_LOG=branchd=debug.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
-    /// What to do.
+    /// The verb.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// For machines: one JSON object a line.
+    /// One JSON object a line, for programs.
     Json,
 }
 
-/// What to do.
+/// What `branchd` does.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run a branch.
     #[command(after_help = START_EXAMPLES)]
     Start(StartArguments),
-    /// Found a bank on branches that run and have none: once, from anywhere.
+    /// Found a bank on running branches that have no bank yet. Run it once, from any host.
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
-    /// Make a branch that runs and has no bank one of a bank's: in the place of a lost one, or as a further one.
+    /// Let a running branch without a bank join a bank: in the place of a lost branch, or as an additional branch.
     #[command(after_help = JOIN_EXAMPLES)]
     Join(JoinArguments),
-    /// Print the secret of a branch's bank, to carry it to a further host; or make one for a new bank.
+    /// Print the secret of a branch's bank, to copy it to another host; or make a secret for a new bank.
     #[command(after_help = TOKEN_EXAMPLES)]
     Token(TokenArguments),
-    /// Make a branch that learns a voter, once it has caught up: in the place of one that was removed, say.
+    /// Make a learner a voter, once it has caught up. It can replace a voter that was removed, for example.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(MemberArguments),
-    /// Take a branch out of its bank: a lost one that gets no successor, or one too many.
+    /// Remove a branch from its bank: a lost branch that is not replaced, or a branch that is not needed any more.
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(MemberArguments),
-    /// Show how a branch is: its bank, role, leader, position and fellow branches.
+    /// Show the status of a branch: its bank, role, leader, position, and the branches of the bank.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
-    /// Print all that a branch has applied, a line of JSON each, in order.
+    /// Print every command that a branch has applied, in order, one line of JSON each.
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArguments),
     /// Print a completion script for a shell.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }
@@ -83,12 +83,12 @@ Examples:
   RUST_LOG=debug branchd start --id 2 --listen 10.0.0.2:50001 --insecure --data /var/lib/passbook --log-format json \
     --secret-file bank.secret
 
-Branches know each other by the secret of their bank. A branch keeps it in its data directory once it has it. A new one on
-this host takes it from bank.secret beside its data directory, and makes that file where there is none; a new one that
-listens beyond this host needs --secret-file.
+Branches prove to each other that they have the secret of the bank. A branch copies the secret to its data directory when it
+is first started. If a new branch listens on this host only, it takes the secret from bank.secret beside its data directory,
+and makes that file if it is missing. If a new branch listens beyond this host, it needs --secret-file.
 
-A branch that has no bank waits for `branchd init`; one that has takes part at once. SIGTERM and Ctrl-C finish what is
-under way, hand the lead over, and exit 0.";
+A branch without a bank waits for `branchd init`. A branch with a bank takes part at once. On SIGTERM or Ctrl-C, a branch
+finishes the calls in progress, hands the lead over, and exits 0.";
 
 const INIT_EXAMPLES: &str = "\
 Examples:
@@ -98,31 +98,32 @@ Examples:
 const TOKEN_EXAMPLES: &str = "\
 Examples:
   branchd token --new bank.secret                               # a secret for a new bank; copy the file to each host
-  (umask 077; branchd token --data d1 > bank.secret)            # the secret of the bank that d1 is a branch of
+  (umask 077; branchd token --data d1 > bank.secret)            # the secret of the bank of the branch in d1
   branchd token --data d1 | ssh HOST branchd start ... --secret-file -
 
-Whoever has the secret can change the bank as a branch can. Carry it as you would a password.";
+Anyone who has the secret can change the bank. Handle it like a password.";
 
 const JOIN_EXAMPLES: &str = "\
 Examples:
-  branchd join --branch 3=10.0.0.9:50001 --to 10.0.0.1:50001      # branch 3's host is lost; this is its successor
-  branchd join --branch 4=10.0.0.4:50001 --to 10.0.0.1:50001      # a further branch: it learns, and serves
+  branchd join --branch 3=10.0.0.9:50001 --to 10.0.0.1:50001      # replaces branch 3, whose host is lost
+  branchd join --branch 4=10.0.0.4:50001 --to 10.0.0.1:50001      # adds branch 4, which serves and does not vote
 
-The bank records the join and carries it on by itself. This command waits for it; it may be cut short and run again.";
+The bank records the join and finishes it by itself. The command waits for that. It may be interrupted and run again.";
 
 const PROMOTE_EXAMPLES: &str = "\
 Examples:
   branchd promote 4 --to 10.0.0.1:50001
 
-Up to 5 branches vote. The bank records the promotion and carries it on by itself; the command waits for it.";
+At most 5 branches vote. The bank records the promotion and finishes it by itself. The command waits for that.";
 
 const REMOVE_EXAMPLES: &str = "\
 Examples:
   branchd remove 3 --to 10.0.0.1:50001            # branch 3's host is lost for good
   branchd remove 4 --to 10.0.0.1:50001 --json
 
-It is refused where too few of the voters that are left answer. A branch that leads hands the lead over first. Stop a branch
-that still runs afterwards: it serves no customer any more. Running the command again finishes one that was cut short.";
+A removal is refused if too few of the remaining voters answer. A branch that leads hands the lead over first. A removed
+branch that still runs serves no customer any more: stop it. A removal that was interrupted is finished by running the
+command again.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -131,116 +132,117 @@ Examples:
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
-  branchd export --branch 127.0.0.1:50002 > branch-2.jsonl      # of a branch that runs
-  branchd export --data d2 > branch-2.jsonl                     # of the directory of one that does not";
+  branchd export --branch 127.0.0.1:50002 > branch-2.jsonl      # a branch that runs
+  branchd export --data d2 > branch-2.jsonl                     # the directory of a branch that does not run";
 
-/// Of `export`.
+/// The arguments of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// Where the journal comes from.
+    /// The branch, or its data directory.
     #[command(flatten)]
     pub from: ExportFrom,
 }
 
-/// A branch that runs, or the directory of one that does not.
+/// A branch that runs, or the data directory of a branch that does not run.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ExportFrom {
     /// The branch to ask.
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub branch: Option<String>,
-    /// The data directory to read; no branch may be running on it.
+    /// The data directory to read. No branch may run on it.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
 
-/// Of `start`.
+/// The arguments of `start`.
 #[derive(Debug, Args)]
 pub struct StartArguments {
-    /// The number of the branch in its bank, at least 1.
+    /// Number of the branch in its bank, at least 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "BRANCHD_ID")]
     pub id: u32,
-    /// Where customers and the other branches reach it. Port 0: any free one.
+    /// Address on which customers and the other branches reach the branch. Port 0 takes any free port.
     #[arg(long, value_name = "HOST:PORT", env = "BRANCHD_LISTEN")]
     pub listen: String,
-    /// Its data directory; made where it is missing.
+    /// Data directory of the branch. It is made if it is missing.
     #[arg(long, value_name = "DIR", env = "BRANCHD_DATA")]
     pub data: PathBuf,
-    /// The file with the secret of the bank, for a branch that has none in its data directory yet; `-`: the first line of
-    /// stdin. By default bank.secret beside the data directory, for a branch that listens on this host only.
+    /// File with the secret of the bank, for a branch that has no secret in its data directory yet. `-` reads the first line
+    /// of stdin. The default is bank.secret beside the data directory, if the branch listens on this host only.
     #[arg(long, value_name = "FILE", env = "PASSBOOK_SECRET_FILE")]
     pub secret_file: Option<PathBuf>,
-    /// How long a voter hears nothing of a leader, at the least, before it stands for election (at the most, twice
-    /// that). Raise it on slow networks, whose round trips have to fit into a third of it, and on busy hosts.
+    /// How long a voter waits without news from a leader before it stands for election. The voter waits a random time between
+    /// this and twice this. Raise it on busy hosts and on slow networks: a round trip must fit into a third of it.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, env = "BRANCHD_ELECTION_TIMEOUT")]
     pub election_timeout: Duration,
-    /// Speak in the clear beyond this host: for a private network, or under a tunnel.
+    /// Allow addresses beyond this host. Branches do not encrypt, so use it only on a private network or through a tunnel.
     #[arg(long, env = "BRANCHD_INSECURE")]
     pub insecure: bool,
-    /// Reach branch N at this address instead of the one that the bank knows, through a tunnel say; once for each.
+    /// Reach branch N at this address instead of its address in the bank, for example through a tunnel. May be repeated.
     #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
     pub via: Vec<(u32, String)>,
-    /// Take a data directory that was moved here. Only where nothing has run on it since, here or there: a branch on an old
-    /// copy has forgotten what it promised, and can undo acknowledged writes.
+    /// Accept a data directory that was moved here. Use it only if no branch has run on the directory, or on another copy of
+    /// it, since then: a branch on an old copy has forgotten what it acknowledged, and can undo acknowledged writes.
     #[arg(long)]
     pub accept_moved: bool,
-    /// Connections that may be open at once, of customers, operators and branches together. The limit of open files may
-    /// allow fewer. A part is kept for branches and operators.
+    /// How many connections of customers, operators and branches may be open together. The limit on open files may allow fewer.
+    /// Some of them are reserved for branches and operators.
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS_MAX, value_parser = clap::value_parser!(u32).range(CONNECTIONS), env = "BRANCHD_MAX_CONNECTIONS")]
     pub max_connections: u32,
-    /// Advanced. After so many journal entries the books are forced to the disk, and the journal before them may go, but for
-    /// as many entries again. Fewer take up less disk; with more, a branch may be away for longer before it needs a whole copy
-    /// of the books.
+    /// Advanced. After this many journal entries, the books are forced to the disk and older journal entries are deleted, except
+    /// for this many. A small number saves disk space. With a large number, a branch can be away for longer before it needs a
+    /// copy of all books.
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT_ENTRIES, value_parser = clap::value_parser!(u64).range(64..=1_048_576))]
     pub checkpoint_entries: u64,
-    /// Threads that serve. One is fastest on a laptop; more help a busy branch on a large host.
+    /// Number of threads that serve calls. One is fastest on a laptop. More help a busy branch on a large host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
-    /// Once it listens, print one line on stdout: {"branch":1,"address":"127.0.0.1:50001","pid":4711,"bank_id":null}
+    /// Once the branch listens, print one line on stdout: {"branch":1,"address":"127.0.0.1:50001","pid":4711,"bank_id":null}
     #[arg(long)]
     pub announce: bool,
-    /// Stop when stdin ends, as it does when the process that holds its other end is gone. The lead is not handed over.
+    /// Stop when stdin ends, which happens when the process at the other end of the pipe ends. The lead is not handed over.
     #[arg(long)]
     pub stop_with_stdin: bool,
-    /// What is to be wrong with it.
+    /// The bug to plant.
     #[cfg(feature = "planted-bugs")]
     #[arg(long, value_enum, value_name = "BUG")]
     pub planted: Option<crate::planted::Bug>,
 }
 
-/// Of verbs that change a bank.
+/// The secret that a verb needs to change a bank.
 #[derive(Debug, Args)]
 pub struct SecretArguments {
-    /// The file with the secret of the bank; `-`: the first line of stdin.
+    /// File with the secret of the bank. `-` reads the first line of stdin.
     #[arg(long, value_name = "FILE", default_value = BANK_SECRET_FILE, env = "PASSBOOK_SECRET_FILE")]
     pub secret_file: PathBuf,
 }
 
-/// Of `token`.
+/// The arguments of `token`.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct TokenArguments {
     /// Print the secret in this data directory.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Make a new secret in this file, which only its owner can read. A file that is there is not overwritten.
+    /// Make a new secret and write it to this file, which only its owner can read. An existing file is not overwritten.
     #[arg(long, value_name = "FILE")]
     pub new: Option<PathBuf>,
 }
 
-/// Of `init`.
+/// The arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// A branch of the bank and where it is reached; once for each.
+    /// A branch of the bank and its address. Give it once for each branch.
     #[arg(long = "branch", value_name = "N=HOST:PORT", required = true, value_parser = numbered_address)]
     pub branches: Vec<(u32, String)>,
-    /// What the account `main` opens with, in minor units.
+    /// Opening balance of the account main, in minor units.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     pub balance: i64,
-    /// How many branches vote on each write, 1 to 5; by default 5, or 3 of 3 or 4, or all of fewer. The lowest numbers do.
+    /// How many branches vote on each write, 1 to 5. The branches with the lowest numbers vote. The default is 5 voters, or 3 if
+    /// the bank has 3 or 4 branches, or all branches of a smaller bank.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
     pub voters: Option<u32>,
-    /// Write the bank's branches to this file, for `customer-cli --bank`.
+    /// Write the branches of the bank to this file, for customer-cli --bank.
     #[arg(long, value_name = "FILE")]
     pub bank_file: Option<PathBuf>,
     /// By what the branches know that they may be changed.
@@ -251,10 +253,10 @@ pub struct InitArguments {
     pub json: bool,
 }
 
-/// Of `join`.
+/// The arguments of `join`.
 #[derive(Debug, Args)]
 pub struct JoinArguments {
-    /// The branch that joins, started on an empty data directory, and where it is reached.
+    /// The branch that joins, and its address. It must run on an empty data directory.
     #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
     pub branch: (u32, String),
     /// Any branch of the bank.
@@ -268,10 +270,10 @@ pub struct JoinArguments {
     pub json: bool,
 }
 
-/// Of `promote` and `remove`, which change one member of the bank.
+/// The arguments of `promote` and `remove`, which change one member of the bank.
 #[derive(Debug, Args)]
 pub struct MemberArguments {
-    /// The number of the branch.
+    /// Number of the branch.
     #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub branch: u32,
     /// Any branch of the bank.
@@ -285,7 +287,7 @@ pub struct MemberArguments {
     pub json: bool,
 }
 
-/// Of `status`.
+/// The arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     /// The branch to ask.
@@ -297,10 +299,10 @@ pub struct StatusArguments {
 }
 
 impl StartArguments {
-    /// Checks what one argument alone does not show. `given`: the secret that was read for it, if one was named.
+    /// Checks the arguments together. `given` is the secret in the file that the command line names, if it names one.
     ///
     /// # Errors
-    /// The listening address is none, or may not be used in the clear.
+    /// An address is malformed, or is beyond this host without `--insecure`.
     pub fn config(&self, given: Option<Secret>) -> Result<Config, address::AddressError> {
         let beyond_this_host = address::check(&self.listen, false).is_err();
         let secret = match (given, &self.secret_file) {
@@ -337,7 +339,7 @@ fn any_address(text: &str) -> Result<String, address::AddressError> {
 }
 
 fn numbered_address(text: &str) -> Result<(u32, String), String> {
-    let malformed = || format!("{text:?} is no branch: give N=HOST:PORT, 1=127.0.0.1:50001 say");
+    let malformed = || format!("{text:?} is not a branch: give N=HOST:PORT, for example 1=127.0.0.1:50001");
     let (number, address) = text.split_once('=').ok_or_else(malformed)?;
     let number: u32 = number.parse().map_err(|_| malformed())?;
     if number == 0 {
@@ -348,9 +350,10 @@ fn numbered_address(text: &str) -> Result<(u32, String), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Reads `500ms`, `2s`: whole numbers only.
+/// Reads an election timeout such as `500ms` or `2s`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = parse_duration(text).ok_or_else(|| format!("{text:?} is no duration: give 500ms or 2s, say"))?;
+    let duration =
+        parse_duration(text).ok_or_else(|| format!("{text:?} is not a duration: give for example 500ms or 2s"))?;
     if (ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&duration) {
         return Ok(duration);
     }

@@ -42,7 +42,7 @@ pub(crate) enum BankUnavailable {
 /// Why a branch did not adopt a bank.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AdoptError {
-    #[error("branch {branch} is of bank {bank} already")]
+    #[error("branch {branch} belongs to bank {bank} already")]
     OtherBank { branch: u32, bank: Uuid },
     /// The branch could not make or open the files of the bank.
     #[error(transparent)]

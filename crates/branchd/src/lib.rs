@@ -1,23 +1,27 @@
-//! The daemon of one branch: a full durable copy of the books, and a counter for customers.
+//! The daemon of one branch of a bank. It keeps a full durable copy of the books and serves customers.
 //!
-//! The rooms, from the outside in. A file imports only from rooms that stand below its own:
-//! - [`operate`]: the verbs of the command line; [`args`] and [`config`]: the command line, raw and checked
-//! - [`daemon`]: one branch, run from start to end
+//! The modules, from the outside in. A file imports only from modules that stand below its own:
+//! - [`operate`]: the verbs of the command line; [`args`]: the command line; [`config`]: the checked configuration
+//! - [`daemon`]: runs one branch from start to end
 //! - `server`: the listener, with every limit on what comes in, and the check of who may make which call
-//! - `api`: the three gRPC services; they decode, validate, call and encode
-//! - `membership`: what an operator asks about the bank's members
-//! - `branch`: what the services of one branch share; `unjoined`: clears files of an adoption that was cut short
-//! - `writes`: writes, batched on their way to the leader; `reads`: reads that wait for a position
-//! - `reconfiguration`: changes of the members, carried on by the leader
-//! - `comparison`: the digests compared with those of other branches
+//! - `api`: the three gRPC services
+//! - `membership`: the operators' calls about the members of the bank
+//! - `branch`: what the services of one branch share; `branch_error`: why a branch cannot open or serve its bank; `unjoined`:
+//!   removes the files of an adoption that was cut short
+//! - `writes`: sends writes in batches to the leader; `reads`: reads that wait for a position
+//! - `reconfiguration`: changes of the members, which the leader finishes
+//! - `branch_client`: calls to other branches, in domain types
 //! - `replication`: the replication engine, and everything that names openraft
-//! - `agreement`: the digests of this branch, and which of them another branch has confirmed
-//! - `file_reads`: blocking reads of the ledger database, off the event loop; `store`: the ledger in SQLite
-//! - `callers`: who is connected, and how much each connection may hold; `peers`: connections to other branches
-//! - [`secret`] and the rest of `directory`: the data directory; `disk`: how much room there is
-//! - `stop`: why a branch has to end; `clock`; [`address`]; `planted`: bugs on purpose, in no release
+//! - `comparison`: compares the books with those of other branches; `agreement`: the digests of this branch, and which of them
+//!   another branch has confirmed
+//! - `file_reads`: blocking reads of the ledger database, on threads of their own
+//! - `store`: the ledger database in SQLite
+//! - `callers`: the connections of callers, and what each may hold; `peers`: connections to other branches
+//! - [`secret`] and the rest of `directory`: the data directory; `disk`: the free space of its file system
+//! - `stop`: why a branch has to end; `clock`; [`address`]; `planted`: bugs for tests, which are in no release
 //!
-//! Nothing below `api` knows tonic's server; nothing outside `replication` knows openraft.
+//! Nothing below `api` knows tonic's server. Nothing outside `replication` knows openraft. Wire types stay in `api`,
+//! `branch_client`, `peers`, `writes` and `replication`.
 
 pub mod address;
 mod agreement;

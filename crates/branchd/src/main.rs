@@ -1,4 +1,4 @@
-//! The daemon; `branchd::operate` has what it does.
+//! The program `branchd`. `branchd::operate` has its verbs.
 
 use std::process::ExitCode;
 

@@ -86,9 +86,11 @@ pub(crate) enum PeerHeaderError {
     OtherSender { from: u32, sender: u32 },
     #[error("branch {from} speaks format {format}, {here} speaks {FORMAT}: run the same version on both")]
     OtherFormat { from: u32, format: u32, here: String },
-    #[error("branch {from} is of {theirs}, this is {here}: check the addresses")]
+    #[error("branch {from} belongs to {theirs}, this is {here}: check the addresses")]
     OtherBank { from: u32, theirs: String, here: String },
-    #[error("branch {from} means another replica than {here}: its data directory is another one than the bank knows")]
+    #[error(
+        "a message of branch {from} is for another replica than {here}: this branch has another data directory than the bank knows"
+    )]
     OtherReplica { from: u32, here: String },
 }
 
@@ -177,7 +179,7 @@ fn log_refusals() -> Observer {
 fn connect(connector: Connector) -> Result<Channel, Status> {
     let address = &connector.address;
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| Status::new(Code::Unavailable, format!("{address} is no address: {error}")))?;
+        .map_err(|error| Status::new(Code::Unavailable, format!("{address} is not an address: {error}")))?;
     Ok(endpoint
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)

@@ -53,7 +53,7 @@ pub(crate) enum ReadError {
         "branch {branch} could not confirm with a leader that it has every write ({reason}): try again, or at a lower level"
     )]
     Unconfirmed { branch: u32, reason: String },
-    #[error("branch {branch} has confirmed what the read needs, but not applied it in time: try again")]
+    #[error("branch {branch} knows the position that the read needs, but did not apply it in time: try again")]
     Applying { branch: u32 },
     #[error("{max} reads of this connection are waiting at branch {branch}: await their answers, then try again")]
     TooManyOfConnection { branch: u32, max: u32 },

@@ -57,20 +57,20 @@ fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
     }
     let asked: Uuid = asked
         .parse()
-        .map_err(|_| invalid("bank_id", format!("{asked:?} is no UUID")))?;
+        .map_err(|_| invalid("bank_id", format!("{asked:?} is not a UUID")))?;
     let (branch, here) = (bank.identity.branch, bank.identity.bank_id);
     if asked == here {
         return Ok(());
     }
     Err(Status::failed_precondition(format!(
-        "the session is of bank {asked}, branch {branch} is of bank {here}: use another session, or that bank's branches"
+        "the session belongs to bank {asked}, branch {branch} to bank {here}: use another session, or a branch of that bank"
     )))
 }
 
 fn stopping(bank: &Bank) -> Status {
     let (branch, at) = (bank.identity.branch, bank.books.position());
     Status::unavailable(format!(
-        "branch {branch} is stopping, at position {at}: ask another, or this one again once it is back"
+        "branch {branch} is stopping, at position {at}: ask another branch, or this one after its next start"
     ))
 }
 
@@ -159,10 +159,12 @@ impl BankApi {
         let bank = self.0.bank()?;
         let options = options.ok_or_else(|| invalid("options", "missing: a write needs a request_id"))?;
         check_bank(bank, &options.bank_id)?;
-        let id: Uuid = options
-            .request_id
-            .parse()
-            .map_err(|_| invalid("request_id", format!("{:?} is no UUID", shortened(&options.request_id))))?;
+        let id: Uuid = options.request_id.parse().map_err(|_| {
+            invalid(
+                "request_id",
+                format!("{:?} is not a UUID", shortened(&options.request_id)),
+            )
+        })?;
         let propagation = v1::Propagation::try_from(options.propagation)
             .map_err(|_| invalid("propagation", format!("there is no {}", options.propagation)))?;
         let action = action?;
@@ -170,7 +172,7 @@ impl BankApi {
             // The opening of the bank must be the first command.
             let branch = bank.identity.branch;
             return Err(Status::unavailable(format!(
-                "branch {branch} has not seen the bank open yet: try again"
+                "branch {branch} has not applied the opening of the bank yet: try again"
             )));
         }
         Ok((
@@ -256,7 +258,7 @@ impl BankService for BankApi {
             if from == to {
                 return Err(invalid(
                     "to_account",
-                    format!("{to} is the account that pays: name another one"),
+                    format!("{to} is also the account that pays: name another account"),
                 ));
             }
             Ok(Action::Transfer {

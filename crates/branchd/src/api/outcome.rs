@@ -17,7 +17,7 @@ pub(super) struct Decision {
 
 /// The request id of a write belongs to another write, which was decided first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("request id {request_id} was used for another write, at position {first}: give this one its own")]
+#[error("request id {request_id} was used for another write, at position {first}: give this write an id of its own")]
 pub(super) struct IdReused {
     request_id: Uuid,
     first: Position,

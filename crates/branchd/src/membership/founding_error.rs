@@ -26,7 +26,7 @@ pub(crate) enum FoundError {
     NegativeBalance(i64),
     #[error("{given} branches cannot vote: give 1 to {most}")]
     VoterCount { given: u32, most: u32 },
-    #[error("branch {0}, which was asked, is not among the branches named")]
+    #[error("the request went to branch {0}, which is not among the branches that it names")]
     NotAmong(u32),
     #[error("branch {0} is busy with another founding: try again")]
     Busy(u32),
@@ -37,14 +37,14 @@ pub(crate) enum FoundError {
     #[error("{} is branch {found}, not branch {}: check the addresses", asked.address, asked.branch)]
     OtherNumber { asked: BranchAddress, found: u32 },
     #[error(
-        "branch {} is of bank {}, branch {} of bank {}, and neither bank is open: start one of them on an empty data directory",
+        "branch {} belongs to bank {}, branch {} to bank {}, and neither bank is open: start one of them on an empty data directory",
         .first.0, .first.1, .second.0, .second.1
     )]
     TwoBanks {
         first: (u32, String),
         second: (u32, String),
     },
-    #[error("branch {branch} says it is of bank {bank:?}, which is no id")]
+    #[error("branch {branch} says that it belongs to bank {bank:?}, which is not an id")]
     NoBankId { branch: u32, bank: String },
     #[error(transparent)]
     Adopt(#[from] AdoptError),

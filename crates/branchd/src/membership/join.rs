@@ -25,13 +25,13 @@ pub(crate) enum JoinError {
     NoBranch,
     #[error("branch {branch}: {error}")]
     Address { branch: u32, error: AddressError },
-    #[error("branch {0} is of this bank already: there is nothing to join")]
+    #[error("branch {0} belongs to this bank already: there is nothing to join")]
     AskedToJoinItself(u32),
     #[error(transparent)]
     Call(#[from] BranchCallError),
     #[error("{} is branch {found}, not branch {}: check the addresses", asked.address, asked.branch)]
     OtherNumber { asked: BranchAddress, found: u32 },
-    #[error("branch {branch} is of bank {bank} already: give it an empty data directory")]
+    #[error("branch {branch} belongs to bank {bank} already: give it an empty data directory")]
     OtherBank { branch: u32, bank: String },
     #[error(transparent)]
     Change(#[from] MembershipChangeError),

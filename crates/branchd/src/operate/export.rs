@@ -1,4 +1,4 @@
-//! `branchd export`: all that a branch has applied, a line of JSON each.
+//! `branchd export`: prints the commands that a branch has applied, one line of JSON each.
 
 use bank_proto::v1;
 use futures::StreamExt;
@@ -15,11 +15,11 @@ use crate::file_reads::FileReads;
 use crate::peers::Identity;
 use crate::store::BooksFile;
 
-/// Prints what a branch has applied: of one that runs, or of the directory of one that does not.
+/// Prints the commands that a branch has applied. Asks a branch that runs, or reads the data directory of one that does not.
 ///
 /// # Errors
-/// Exit code 1 where it does not answer or its books cannot be read, 2 where the directory will not do, 3 where the branch
-/// has no bank.
+/// Exit code 1 if the branch does not answer or its books cannot be read, 2 if the data directory cannot be used, 3 if the
+/// branch has no bank.
 pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     on_one_thread(async {
         let failed = |status: Status| refused(&status);
@@ -35,7 +35,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
                     let path = directory.path().display();
                     return Err(Failure::new(
                         USAGE,
-                        format!("{path} is of a branch that has no bank yet"),
+                        format!("{path} belongs to a branch that has no bank yet"),
                     ));
                 };
                 let ledger = directory.ledger();

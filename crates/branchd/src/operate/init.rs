@@ -14,7 +14,7 @@ use crate::args::InitArguments;
 /// Founds a bank.
 ///
 /// # Errors
-/// Exit code 2 where the branches make no bank, 3 where one of them has a bank, 1 where one does not answer.
+/// Exit code 2 if the request is wrong, 3 if one of the branches has a bank already, 1 if one of them does not answer.
 pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     let mut branches: Vec<v1::BranchAddress> = arguments
         .branches

@@ -9,10 +9,11 @@ use super::output::print;
 use super::token::given_secret;
 use crate::args::JoinArguments;
 
-/// Makes a branch one of a bank that runs.
+/// Lets a branch join a bank.
 ///
 /// # Errors
-/// Exit code 3 where the branch is of a bank, or the one that it would replace still answers; 1 where one does not answer.
+/// Exit code 3 if the branch has another bank, or the branch that it would replace still answers; 1 if a branch does not answer,
+/// or the new branch has not caught up in time.
 pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
     let (branch, address) = arguments.branch.clone();
     let request = v1::JoinRequest {

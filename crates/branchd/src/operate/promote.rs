@@ -9,10 +9,10 @@ use super::output::print;
 use super::token::given_secret;
 use crate::args::MemberArguments;
 
-/// Makes a branch that learns a voter.
+/// Makes a learner a voter.
 ///
 /// # Errors
-/// Exit code 3 where there is no such branch, it does not answer, or 5 branches vote already; 1 where the bank does not
+/// Exit code 3 if the bank has no such branch, the branch does not answer, or 5 branches vote already; 1 if the bank does not
 /// answer, or the branch has not caught up in time.
 pub(super) fn promote(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;

@@ -9,11 +9,10 @@ use super::output::print;
 use super::token::given_secret;
 use crate::args::MemberArguments;
 
-/// Takes a branch out of its bank.
+/// Removes a branch from its bank.
 ///
 /// # Errors
-/// Exit code 3 where there is no such branch, or too few of the voters that are left answer; 1 where the bank does not
-/// answer.
+/// Exit code 3 if the bank has no such branch, or too few of the remaining voters answer; 1 if the bank does not answer.
 pub(super) fn remove(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
     let secret = given_secret(&arguments.secret.secret_file)?;

@@ -17,10 +17,10 @@ use crate::daemon::{self, DaemonError};
 use crate::directory::{DataDirectoryError, recorded_bank};
 use crate::server::open_files;
 
-/// Runs a branch until it is told to stop.
+/// Runs a branch until a signal stops it.
 ///
 /// # Errors
-/// Exit code 2 where the arguments, the address or whose data directory it is will not do, 1 where the branch failed.
+/// Exit code 2 if the arguments, the address or the data directory are wrong, 1 if the branch failed.
 pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     let given = arguments.secret_file.as_deref().map(given_secret).transpose()?;
     let config = arguments.config(given).map_err(|error| Failure::new(USAGE, error))?;
@@ -52,20 +52,20 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
             });
             print(&format!("{line}\n"))?;
         }
-        let told = told_to_stop(arguments.stop_with_stdin).map_err(|error| Failure::new(FAILED, error))?;
-        daemon::run(config, listener, told)
+        let stop = stop_signal(arguments.stop_with_stdin).map_err(|error| Failure::new(FAILED, error))?;
+        daemon::run(config, listener, stop)
             .await
             .map_err(|error| failure(&error))
     });
-    // Not waiting for a blocking call that hangs: what was acknowledged is on the disk.
+    // A blocking call that hangs is not waited for. All acknowledged writes are on the disk.
     runtime.shutdown_background();
     result
 }
 
-/// How many connections may wait to be accepted: a burst of customers, all at once, need not wait for a second try.
+/// How many connections may wait to be accepted. A burst of 1,024 customers at once connects without a second try.
 const BACKLOG: u32 = 1024;
 
-/// Listens on the first of the host's addresses that will do.
+/// Listens on the first address of the host that can be used.
 async fn listen(address: &str) -> io::Result<TcpListener> {
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
     for address in tokio::net::lookup_host(address).await? {
@@ -75,7 +75,7 @@ async fn listen(address: &str) -> io::Result<TcpListener> {
             TcpSocket::new_v6()
         };
         let bound = socket.and_then(|socket| {
-            // So that a branch that is started again need not wait for its old connections to be forgotten.
+            // A branch that is started again can listen before the system has forgotten its old connections.
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
             socket.listen(BACKLOG)
@@ -115,8 +115,8 @@ fn failure(error: &DaemonError) -> Failure {
     Failure::new(code, error)
 }
 
-/// Resolves at SIGTERM, Ctrl-C or, if wanted, the end of stdin.
-fn told_to_stop(with_stdin: bool) -> io::Result<impl Future<Output = ()>> {
+/// Resolves at SIGTERM, at Ctrl-C or, if `with_stdin`, at the end of stdin.
+fn stop_signal(with_stdin: bool) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -128,7 +128,7 @@ fn told_to_stop(with_stdin: bool) -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// What is written there is nobody's business; that it ends is.
+/// Waits for the end of stdin. What comes before it is ignored.
 async fn stdin_ends() {
     let mut stdin = tokio::io::stdin();
     let mut buffer = [0; 64];

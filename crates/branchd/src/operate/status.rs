@@ -8,10 +8,10 @@ use super::operator_call::{STATUS_TIMEOUT, on_one_thread, reach, refused, within
 use super::output::print;
 use crate::args::StatusArguments;
 
-/// Shows how a branch is.
+/// Shows the status of a branch.
 ///
 /// # Errors
-/// Exit code 1 where it does not answer.
+/// Exit code 1 if the branch does not answer.
 pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     let status = on_one_thread(async {
         let mut client = reach(&arguments.branch, None).await?;
@@ -128,7 +128,7 @@ fn joining_json(b: &v1::BranchStatus) -> Option<serde_json::Value> {
     }))
 }
 
-/// What follows after "learns" or "votes": how far a join is, and what is still to come.
+/// The progress of a join and its next step, as text after "learns" or "votes".
 fn joining_text(joining: &v1::JoinProgress) -> String {
     let mut text = String::new();
     if let (Some(entries), Some(of)) = (joining.entries, joining.entries_of) {

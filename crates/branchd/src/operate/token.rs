@@ -1,4 +1,4 @@
-//! `branchd token`, and the secret that a verb is given.
+//! `branchd token`, and the secret that other verbs read from a file or from stdin.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -10,13 +10,13 @@ use super::output::print;
 use crate::args::TokenArguments;
 use crate::directory::SECRET_FILE;
 
-/// The longest line of stdin that is read for a secret, in bytes.
+/// The longest line of stdin that is read as a secret, in bytes.
 const LINE_BYTES_MAX: u64 = 512;
 
 /// Prints the secret of a data directory, or makes a new one.
 ///
 /// # Errors
-/// Exit code 2 where there is no secret, or a file is there that would be overwritten; 1 where it cannot be written.
+/// Exit code 2 if there is no secret, or the new file exists already; 1 if the file cannot be written.
 pub(super) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.new {
         file::create_random(path).map_err(|error| failure(&error))?;
@@ -41,10 +41,10 @@ pub(super) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     print(&format!("{}\n", secret.to_text()))
 }
 
-/// The secret in the file that a verb was given; `-`: in the first line of stdin.
+/// Reads the secret from a file, or from the first line of stdin if the path is `-`.
 ///
 /// # Errors
-/// Exit code 2 where there is none.
+/// Exit code 2 if there is no secret.
 pub(super) fn given_secret(path: &Path) -> Result<Secret, Failure> {
     if path == Path::new("-") {
         return from_stdin();

@@ -121,7 +121,7 @@ impl Members {
                 Ok(Plan::Done) if seats.committed => return Ok(seats.version),
                 Ok(Plan::Done | Plan::Busy) => {}
                 Ok(Plan::HandOver) => {
-                    tracing::info!("this branch is to leave the bank: it hands the lead over first");
+                    tracing::info!("this branch leaves the bank: it hands the lead over first");
                     self.engine.hand_over().await;
                     return Err(MembershipChangeError::HandingOver);
                 }

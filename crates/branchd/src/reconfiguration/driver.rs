@@ -43,7 +43,7 @@ impl Members {
             Step::Rest => Stepped::Idle,
             Step::Wait => Stepped::Waits,
             Step::HandOver => {
-                tracing::info!("another branch takes this one's place: it hands the lead over first");
+                tracing::info!("another replica takes the place of this branch: it hands the lead over first");
                 self.engine.hand_over().await;
                 Stepped::Waits
             }
