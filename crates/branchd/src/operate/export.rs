@@ -1,12 +1,14 @@
 //! `branchd export`: prints the commands that a branch has applied, one line of JSON each.
 
-use bank_proto::v1;
+use std::path::Path;
+
+use bank_client::WriteOutcome;
+use bank_client::operator::{AppliedAction, AppliedCommand, JournalHead};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use tonic::Status;
 
 use super::failure::{FAILED, Failure, USAGE};
-use super::operator_call::{on_one_thread, reach, refused};
+use super::operator_call::{for_export, on_one_thread};
 use super::output::print;
 use crate::api::commands;
 use crate::args::ExportArguments;
@@ -15,82 +17,118 @@ use crate::file_reads::FileReads;
 use crate::peers::Identity;
 use crate::store::BooksFile;
 
+/// How many bytes of lines are printed at once, at least.
+const PRINTED_BYTES_MIN: usize = 64 << 10;
+
 /// Prints the commands that a branch has applied. Asks a branch that runs, or reads the data directory of one that does not.
 ///
 /// # Errors
 /// Exit code 1 if the branch does not answer or its books cannot be read, 2 if the data directory cannot be used, 3 if the
 /// branch has no bank.
 pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
-    on_one_thread(async {
-        let failed = |status: Status| refused(&status);
-        let mut messages = match (&arguments.from.branch, &arguments.from.data) {
-            (Some(address), _) => {
-                let mut client = reach(address, None).await?;
-                let stream = client.read_journal(v1::ReadJournalRequest { after_position: 0 }).await;
-                stream.map_err(|status| refused(&status))?.into_inner().boxed()
-            }
-            (None, Some(directory)) => {
-                let directory = DataDirectory::open_existing(directory).map_err(|error| Failure::new(USAGE, error))?;
-                let Some(bank_id) = directory.bank_id() else {
-                    let path = directory.path().display();
-                    return Err(Failure::new(
-                        USAGE,
-                        format!("{path} belongs to a branch that has no bank yet"),
-                    ));
-                };
-                let ledger = directory.ledger();
-                if !ledger.exists() {
-                    return Err(Failure::new(
-                        FAILED,
-                        format!("{} is missing: there is nothing to export", ledger.display()),
-                    ));
-                }
-                let books = BooksFile::open(&ledger, *bank_id.as_bytes());
-                let (_, books) = books.map_err(|error| Failure::new(FAILED, error))?;
-                let identity = Identity {
-                    bank_id,
-                    branch: directory.branch(),
-                    replica: directory.replica(),
-                };
-                commands::pages(identity, books, FileReads::default(), None, 0)
-            }
-            (None, None) => return Err(Failure::new(USAGE, "give --branch HOST:PORT or --data DIR")),
-        };
-        while let Some(message) = messages.next().await {
-            let message = message.map_err(failed)?;
-            let lines = message.head.iter().map(head).chain(message.applied.iter().map(applied));
-            print(&lines.map(|line| format!("{line}\n")).collect::<String>())?;
+    let mut lines = Lines::default();
+    let exported = on_one_thread(async {
+        match (&arguments.from.branch, &arguments.from.data) {
+            (Some(address), _) => from_branch(address, &mut lines).await,
+            (None, Some(directory)) => from_directory(directory, &mut lines).await,
+            (None, None) => Err(Failure::new(USAGE, "give --branch HOST:PORT or --data DIR")),
         }
-        Ok(())
-    })
+    });
+    lines.flush()?;
+    exported
 }
 
-fn head(head: &v1::JournalHead) -> Value {
+async fn from_branch(address: &str, lines: &mut Lines) -> Result<(), Failure> {
+    let mut journal = for_export(address)?.export(0).await?;
+    lines.push(&head(&journal.head))?;
+    while let Some(command) = journal.next().await? {
+        lines.push(&applied(&command))?;
+    }
+    Ok(())
+}
+
+async fn from_directory(directory: &Path, lines: &mut Lines) -> Result<(), Failure> {
+    let directory = DataDirectory::open_existing(directory).map_err(|error| Failure::new(USAGE, error))?;
+    let Some(bank_id) = directory.bank_id() else {
+        let path = directory.path().display();
+        return Err(Failure::new(
+            USAGE,
+            format!("{path} belongs to a branch that has no bank yet"),
+        ));
+    };
+    let ledger = directory.ledger();
+    if !ledger.exists() {
+        return Err(Failure::new(
+            FAILED,
+            format!("{} is missing: there is nothing to export", ledger.display()),
+        ));
+    }
+    let books = BooksFile::open(&ledger, *bank_id.as_bytes());
+    let (_, books) = books.map_err(|error| Failure::new(FAILED, error))?;
+    let identity = Identity {
+        bank_id,
+        branch: directory.branch(),
+        replica: directory.replica(),
+    };
+    // The directory is read through the messages that a running branch sends, so both ways print the same lines.
+    let mut messages = commands::pages(identity, books, FileReads::default(), None, 0);
+    while let Some(message) = messages.next().await {
+        let message = message.map_err(|status| Failure::new(FAILED, status.message()))?;
+        let unreadable = |what: String| Failure::new(FAILED, what);
+        if let Some(found) = message.head {
+            lines.push(&head(&JournalHead::try_from(found).map_err(unreadable)?))?;
+        }
+        for command in message.applied {
+            lines.push(&applied(&AppliedCommand::try_from(command).map_err(unreadable)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lines that are printed many at a time, to spare system calls.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn push(&mut self, line: &Value) -> Result<(), Failure> {
+        self.0.push_str(&format!("{line}\n"));
+        if self.0.len() < PRINTED_BYTES_MIN {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        print(&std::mem::take(&mut self.0))
+    }
+}
+
+fn head(head: &JournalHead) -> Value {
     let digest: String = head.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({ "type": "branch", "branch": head.branch, "position": head.position, "digest": digest })
 }
 
-fn applied(command: &v1::AppliedCommand) -> Value {
-    use v1::AppliedAction;
-    let action = match command.action() {
-        AppliedAction::Unspecified => json!(null),
-        AppliedAction::Open => json!({ "operation": "open", "account": command.account, "amount": command.amount }),
-        AppliedAction::Deposit => {
-            json!({ "operation": "deposit", "account": command.account, "amount": command.amount })
+fn applied(command: &AppliedCommand) -> Value {
+    let action = match &command.action {
+        AppliedAction::Open { account, amount } => {
+            json!({ "operation": "open", "account": account, "amount": amount })
         }
-        AppliedAction::Withdraw => {
-            json!({ "operation": "withdraw", "account": command.account, "amount": command.amount })
+        AppliedAction::Deposit { account, amount } => {
+            json!({ "operation": "deposit", "account": account, "amount": amount })
         }
-        AppliedAction::Transfer => json!({
-            "operation": "transfer", "account": command.account, "to": command.to_account, "amount": command.amount,
-        }),
+        AppliedAction::Withdraw { account, amount } => {
+            json!({ "operation": "withdraw", "account": account, "amount": amount })
+        }
+        AppliedAction::Transfer { account, to, amount } => {
+            json!({ "operation": "transfer", "account": account, "to": to, "amount": amount })
+        }
     };
     let (outcome, balance) = match &command.outcome {
-        Some(v1::applied_command::Outcome::Accepted(accepted)) => (json!("accepted"), accepted.balance),
-        Some(v1::applied_command::Outcome::Refused(refused)) => {
-            (json!({ "refused": reason(refused) }), refused.balance)
+        WriteOutcome::Accepted { balance } => (json!("accepted"), balance),
+        WriteOutcome::Refused { reason, balance, .. } => {
+            let reason = reason.map_or("unspecified", |reason| reason.as_str());
+            (json!({ "refused": reason }), balance)
         }
-        None => (json!(null), 0),
     };
     json!({
         "type": "applied",
@@ -100,17 +138,6 @@ fn applied(command: &v1::AppliedCommand) -> Value {
         "outcome": outcome,
         "balance": balance,
         "to_balance": command.to_balance,
-        "applied_us": (command.applied_us > 0).then_some(command.applied_us),
+        "applied_us": command.applied_us,
     })
-}
-
-fn reason(refused: &v1::Refused) -> &'static str {
-    match refused.reason() {
-        v1::Refusal::Unspecified => "unspecified",
-        v1::Refusal::InsufficientFunds => "insufficient-funds",
-        v1::Refusal::NoSuchAccount => "no-such-account",
-        v1::Refusal::AccountExists => "account-exists",
-        v1::Refusal::Overflow => "overflow",
-        v1::Refusal::SameAccount => "same-account",
-    }
 }

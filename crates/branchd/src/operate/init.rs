@@ -1,14 +1,11 @@
 //! `branchd init`.
 
-use std::fs;
-
-use bank_proto::v1;
+use bank_client::BankFile;
 use serde_json::json;
 
 use super::failure::{FAILED, Failure, USAGE};
-use super::operator_call::{CHANGE_TIMEOUT, on_one_thread, reach, refused, within};
+use super::operator_call::{branch, on_one_thread, with_secret};
 use super::output::print;
-use super::token::given_secret;
 use crate::args::InitArguments;
 
 /// Founds a bank.
@@ -16,56 +13,25 @@ use crate::args::InitArguments;
 /// # Errors
 /// Exit code 2 if the request is wrong, 3 if one of the branches has a bank already, 1 if one of them does not answer.
 pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
-    let mut branches: Vec<v1::BranchAddress> = arguments
-        .branches
-        .iter()
-        .map(|(branch, address)| v1::BranchAddress {
-            branch: *branch,
-            address: address.clone(),
-        })
-        .collect();
+    let mut branches = arguments.branches.iter().map(branch).collect::<Result<Vec<_>, _>>()?;
     branches.sort_by_key(|b| b.branch);
-    let Some(first) = branches.first().map(|b| b.address.clone()) else {
+    let Some(first) = branches.first() else {
         return Err(Failure::new(
             USAGE,
             "name at least one branch: --branch 1=127.0.0.1:50001",
         ));
     };
-    let request = v1::InitRequest {
-        branches: branches.clone(),
-        opening_balance: arguments.balance,
-        voters: arguments.voters.unwrap_or(0),
-    };
-    let secret = given_secret(&arguments.secret.secret_file)?;
-    let founded = on_one_thread(async {
-        let mut client = reach(&first, Some(secret)).await?;
-        Ok(client
-            .init(within(CHANGE_TIMEOUT, request))
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner())
-    })?;
+    let operator = with_secret(first.address.as_str(), &arguments.secret.secret_file)?;
+    let voters = arguments.voters.unwrap_or(0);
+    let founded = on_one_thread(async { Ok(operator.init(&branches, arguments.balance, voters).await?) })?;
 
-    let addresses: Vec<_> = branches
-        .iter()
-        .map(|b| json!({ "branch": b.branch, "address": b.address }))
-        .collect();
     if let Some(file) = &arguments.bank_file {
-        let text = format!("{:#}\n", json!({ "bank_id": founded.bank_id, "branches": addresses }));
-        fs::write(file, text).map_err(|error| {
-            let bank = &founded.bank_id;
-            Failure::new(
-                FAILED,
-                format!(
-                    "bank {bank} is founded, but {} cannot be written: {error}",
-                    file.display()
-                ),
-            )
-        })?;
+        let saved = BankFile::new(founded.bank_id, branches.clone()).and_then(|bank| bank.save(file));
+        saved.map_err(|error| Failure::new(FAILED, format!("bank {} is founded, but {error}", founded.bank_id)))?;
     }
     if arguments.json {
         let answer = json!({
-            "bank_id": founded.bank_id, "branches": addresses, "voters": founded.voters, "position": founded.position,
+            "bank_id": founded.bank_id, "branches": branches, "voters": founded.voters, "position": founded.position,
         });
         return print(&format!("{answer}\n"));
     }

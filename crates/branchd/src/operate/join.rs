@@ -1,12 +1,10 @@
 //! `branchd join`.
 
-use bank_proto::v1;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{CHANGE_TIMEOUT, on_one_thread, reach, refused, within};
+use super::operator_call::{branch, on_one_thread, with_secret};
 use super::output::print;
-use super::token::given_secret;
 use crate::args::JoinArguments;
 
 /// Lets a branch join a bank.
@@ -15,25 +13,13 @@ use crate::args::JoinArguments;
 /// Exit code 3 if the branch has another bank, or the branch that it would replace still answers; 1 if a branch does not answer,
 /// or the new branch has not caught up in time.
 pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
-    let (branch, address) = arguments.branch.clone();
-    let request = v1::JoinRequest {
-        branch: Some(v1::BranchAddress {
-            branch,
-            address: address.clone(),
-        }),
-    };
-    let secret = given_secret(&arguments.secret.secret_file)?;
-    let joined = on_one_thread(async {
-        let mut client = reach(&arguments.to, Some(secret)).await?;
-        Ok(client
-            .join(within(CHANGE_TIMEOUT, request))
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner())
-    })?;
+    let (number, address) = &arguments.branch;
+    let joiner = branch(&arguments.branch)?;
+    let operator = with_secret(&arguments.to, &arguments.secret.secret_file)?;
+    let joined = on_one_thread(async { Ok(operator.join(&joiner).await?) })?;
     if arguments.json {
         let answer = json!({
-            "bank_id": joined.bank_id, "branch": branch, "address": address, "voter": joined.voter,
+            "bank_id": joined.bank_id, "branch": number, "address": address, "voter": joined.voter,
             "replaced": joined.replaced, "position": joined.position,
         });
         return print(&format!("{answer}\n"));
@@ -45,7 +31,7 @@ pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
     };
     let part = if joined.voter { "votes" } else { "learns" };
     print(&format!(
-        "branch {branch} {how} bank {}: it {part}, at position {}\n",
+        "branch {number} {how} bank {}: it {part}, at position {}\n",
         joined.bank_id, joined.position
     ))
 }

@@ -1,23 +1,66 @@
-//! Calls of the verbs to a branch that runs.
+//! Calls of the verbs to a branch that runs, made through `bank-client`.
 
+use std::path::Path;
 use std::time::Duration;
 
-use bank_auth::{Connector, DialError, Party, Secret};
-use bank_proto::v1::operator_service_client::OperatorServiceClient;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use bank_client::{Address, Branch, Failure as CallFailure, Operator, OperatorError};
+use tonic::Code;
 
 use super::failure::{FAILED, Failure, REFUSED, USAGE};
+use super::token::given_secret;
 
-/// How long it may take to connect to a branch.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a branch may take to report its status.
-pub(super) const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a branch may take to found a bank, or to change its members. A branch ends such a call by itself after 300 s at
 /// most.
-pub(super) const CHANGE_TIMEOUT: Duration = Duration::from_secs(330);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(330);
+/// How long a branch may take for each page of its commands. A page waits up to 10 s for a read of the ledger database.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client that may change the bank. It has the secret in the file.
+///
+/// # Errors
+/// Exit code 2 if the address or the secret is wrong.
+pub(super) fn with_secret(address: &str, secret_file: &Path) -> Result<Operator, Failure> {
+    let secret = given_secret(secret_file)?;
+    Ok(Operator::at(parsed(address)?, CHANGE_TIMEOUT).with_secret(secret))
+}
+
+/// A client that may ask for the status.
+///
+/// # Errors
+/// Exit code 2 if the address is wrong.
+pub(super) fn for_status(address: &str) -> Result<Operator, Failure> {
+    Ok(Operator::at(parsed(address)?, STATUS_TIMEOUT))
+}
+
+/// A client that may read the commands that the branch has applied.
+///
+/// # Errors
+/// Exit code 2 if the address is wrong.
+pub(super) fn for_export(address: &str) -> Result<Operator, Failure> {
+    Ok(Operator::at(parsed(address)?, PAGE_TIMEOUT))
+}
+
+/// A branch of the command line, as an argument of a call.
+///
+/// # Errors
+/// Exit code 2 if the address is wrong.
+pub(super) fn branch((branch, address): &(u32, String)) -> Result<Branch, Failure> {
+    Ok(Branch {
+        branch: *branch,
+        address: parsed(address)?,
+    })
+}
+
+fn parsed(address: &str) -> Result<Address, Failure> {
+    address.parse().map_err(|error| Failure::new(USAGE, error))
+}
 
 /// Runs a call on a runtime of its own.
+///
+/// # Errors
+/// The call failed, or there is no runtime.
 pub(super) fn on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime
@@ -25,50 +68,117 @@ pub(super) fn on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -
         .block_on(work)
 }
 
-/// Connects to a branch. With the secret of the bank, the caller may change the bank; without it, the caller may only read.
-pub(super) async fn reach(address: &str, secret: Option<Secret>) -> Result<OperatorServiceClient<Channel>, Failure> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| Failure::new(USAGE, error))?;
-    let channel = match secret {
-        None => {
-            let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-            endpoint.connect().await
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Self {
+        Self::from(error.cause)
+    }
+}
+
+/// The exit code, and the branch's own message if it gave one.
+impl From<CallFailure> for Failure {
+    fn from(failure: CallFailure) -> Self {
+        let code = match &failure {
+            CallFailure::Invalid { .. } => USAGE,
+            CallFailure::Precondition { .. } | CallFailure::Unauthenticated { .. } => REFUSED,
+            CallFailure::Other { code, .. } if *code == Code::PermissionDenied => REFUSED,
+            _ => FAILED,
+        };
+        match &failure {
+            CallFailure::Unreachable { at, .. } | CallFailure::Silent { at } => {
+                let address = &at.address;
+                Self::new(
+                    code,
+                    format!("no branch answers at {address}: is it started, and is this its address?"),
+                )
+            }
+            CallFailure::TimedOut { at } => Self::new(code, format!("{at} did not answer in time: try again")),
+            other => match other.branch_message() {
+                Some(message) => Self::new(code, message),
+                None => Self::new(code, other),
+            },
         }
-        Some(secret) => {
-            let connector = Connector {
-                address: address.to_owned(),
-                branch: 0,
-                me: Party::Operator,
-                secret,
-                connect_timeout: CONNECT_TIMEOUT,
-                observer: None,
-            };
-            endpoint.connect_with_connector(connector).await
-        }
-    };
-    channel
-        .map(OperatorServiceClient::new)
-        .map_err(|error| match DialError::refusal_in(&error) {
-            Some(refusal) => Failure::new(REFUSED, refusal),
-            None => Failure::new(
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bank_client::Place;
+
+    #[test]
+    fn a_failed_call_ends_in_an_exit_code_and_the_branchs_own_message() {
+        let at = || Place {
+            branch: None,
+            address: "h:1".parse().expect("an address"),
+        };
+        let message = || "why".to_owned();
+        let (detail, denied, internal) = ("refused".to_owned(), Code::PermissionDenied, Code::Internal);
+        let other = |code| CallFailure::Other {
+            at: at(),
+            code,
+            message: message(),
+        };
+        for (failure, code, text) in [
+            (
+                CallFailure::Unreachable { at: at(), detail },
                 FAILED,
-                format!("no branch answers at {address}: is it started, and is this its address?"),
+                "no branch answers at h:1: is it started, and is this its address?",
             ),
-        })
-}
-
-/// A request with a time limit.
-pub(super) fn within<T>(limit: Duration, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(limit);
-    request
-}
-
-/// The failure of a verb that a branch answered with this status.
-pub(super) fn refused(status: &Status) -> Failure {
-    let code = match status.code() {
-        Code::InvalidArgument => USAGE,
-        Code::FailedPrecondition | Code::PermissionDenied => REFUSED,
-        _ => FAILED,
-    };
-    Failure::new(code, status.message())
+            (
+                CallFailure::Silent { at: at() },
+                FAILED,
+                "no branch answers at h:1: is it started, and is this its address?",
+            ),
+            (
+                CallFailure::TimedOut { at: at() },
+                FAILED,
+                "the branch at h:1 did not answer in time: try again",
+            ),
+            (
+                CallFailure::Unauthenticated {
+                    at: at(),
+                    message: message(),
+                },
+                REFUSED,
+                "why",
+            ),
+            (
+                CallFailure::Precondition {
+                    at: at(),
+                    message: message(),
+                },
+                REFUSED,
+                "why",
+            ),
+            (
+                CallFailure::Invalid {
+                    at: at(),
+                    message: message(),
+                },
+                USAGE,
+                "why",
+            ),
+            (
+                CallFailure::Unfinished {
+                    at: at(),
+                    message: message(),
+                },
+                FAILED,
+                "why",
+            ),
+            (
+                CallFailure::Unavailable {
+                    at: at(),
+                    message: message(),
+                },
+                FAILED,
+                "why",
+            ),
+            (other(denied), REFUSED, "why"),
+            (other(internal), FAILED, "why"),
+        ] {
+            let failure = Failure::from(failure);
+            assert_eq!((failure.code, failure.message.as_str()), (code, text));
+        }
+    }
 }

@@ -1,12 +1,10 @@
 //! `branchd promote`.
 
-use bank_proto::v1;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{CHANGE_TIMEOUT, on_one_thread, reach, refused, within};
+use super::operator_call::{on_one_thread, with_secret};
 use super::output::print;
-use super::token::given_secret;
 use crate::args::MemberArguments;
 
 /// Makes a learner a voter.
@@ -16,15 +14,8 @@ use crate::args::MemberArguments;
 /// answer, or the branch has not caught up in time.
 pub(super) fn promote(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
-    let secret = given_secret(&arguments.secret.secret_file)?;
-    let promoted = on_one_thread(async {
-        let mut client = reach(&arguments.to, Some(secret)).await?;
-        Ok(client
-            .promote(within(CHANGE_TIMEOUT, v1::PromoteRequest { branch }))
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner())
-    })?;
+    let operator = with_secret(&arguments.to, &arguments.secret.secret_file)?;
+    let promoted = on_one_thread(async { Ok(operator.promote(branch).await?) })?;
     if arguments.json {
         let answer = json!({ "bank_id": promoted.bank_id, "branch": branch, "voters": promoted.voters });
         return print(&format!("{answer}\n"));

@@ -1,12 +1,10 @@
 //! `branchd remove`.
 
-use bank_proto::v1;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{CHANGE_TIMEOUT, on_one_thread, reach, refused, within};
+use super::operator_call::{on_one_thread, with_secret};
 use super::output::print;
-use super::token::given_secret;
 use crate::args::MemberArguments;
 
 /// Removes a branch from its bank.
@@ -15,15 +13,8 @@ use crate::args::MemberArguments;
 /// Exit code 3 if the bank has no such branch, or too few of the remaining voters answer; 1 if the bank does not answer.
 pub(super) fn remove(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
-    let secret = given_secret(&arguments.secret.secret_file)?;
-    let removed = on_one_thread(async {
-        let mut client = reach(&arguments.to, Some(secret)).await?;
-        Ok(client
-            .remove(within(CHANGE_TIMEOUT, v1::RemoveRequest { branch }))
-            .await
-            .map_err(|status| refused(&status))?
-            .into_inner())
-    })?;
+    let operator = with_secret(&arguments.to, &arguments.secret.secret_file)?;
+    let removed = on_one_thread(async { Ok(operator.remove(branch).await?) })?;
     if arguments.json {
         let answer = json!({ "bank_id": removed.bank_id, "branch": branch });
         return print(&format!("{answer}\n"));

@@ -1,10 +1,10 @@
 //! `branchd status`.
 
-use bank_proto::v1;
+use bank_client::operator::{BranchStatus, JoinProgress, Member, Role};
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{STATUS_TIMEOUT, on_one_thread, reach, refused, within};
+use super::operator_call::{for_status, on_one_thread};
 use super::output::print;
 use crate::args::StatusArguments;
 
@@ -13,11 +13,8 @@ use crate::args::StatusArguments;
 /// # Errors
 /// Exit code 1 if the branch does not answer.
 pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
-    let status = on_one_thread(async {
-        let mut client = reach(&arguments.branch, None).await?;
-        let answer = client.get_status(within(STATUS_TIMEOUT, v1::GetStatusRequest {})).await;
-        Ok(answer.map_err(|status| refused(&status))?.into_inner())
-    })?;
+    let operator = for_status(&arguments.branch)?;
+    let status = on_one_thread(async { Ok(operator.status().await?) })?;
     print(&if arguments.json {
         as_json(&status)
     } else {
@@ -25,36 +22,35 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     })
 }
 
-fn role(status: &v1::GetStatusResponse) -> &'static str {
-    match status.role() {
-        v1::Role::Unspecified => "stopping",
-        v1::Role::Uninitialized => "uninitialized",
-        v1::Role::Leader => "leader",
-        v1::Role::Follower => "follower",
-        v1::Role::Candidate => "candidate",
-        v1::Role::Learner => "learner",
+fn role(status: &BranchStatus) -> &'static str {
+    match status.role {
+        Role::Other => "stopping",
+        Role::Uninitialized => "uninitialized",
+        Role::Leader => "leader",
+        Role::Follower => "follower",
+        Role::Candidate => "candidate",
+        Role::Learner => "learner",
     }
 }
 
-fn digest(status: &v1::GetStatusResponse) -> String {
+fn digest(status: &BranchStatus) -> String {
     status.digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn as_json(status: &v1::GetStatusResponse) -> String {
-    let none_if_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+fn as_json(status: &BranchStatus) -> String {
     let branches: Vec<_> = status
         .branches
         .iter()
         .map(|b| json!({ "branch": b.branch, "address": b.address, "voter": b.voter, "joining": joining_json(b) }))
         .collect();
     let object = json!({
-        "bank_id": none_if_empty(&status.bank_id),
+        "bank_id": status.bank_id,
         "branch": status.branch,
         "role": role(status),
-        "leader": (status.leader != 0).then_some(status.leader),
+        "leader": status.leader,
         "term": status.term,
         "position": status.position,
-        "digest": none_if_empty(&digest(status)),
+        "digest": Some(digest(status)).filter(|digest| !digest.is_empty()),
         "ready": status.ready,
         "branches": branches,
         "address": status.address,
@@ -62,16 +58,16 @@ fn as_json(status: &v1::GetStatusResponse) -> String {
         "pid": status.pid,
         "version": status.version,
         "customers": status.customers,
-        "removed": none_if_empty(&status.removed),
+        "removed": status.removed,
         "behind": status.behind,
     });
     format!("{object}\n")
 }
 
-fn as_table(status: &v1::GetStatusResponse) -> String {
+fn as_table(status: &BranchStatus) -> String {
     let leader = match status.leader {
-        0 => "none known".to_owned(),
-        leader => format!("branch {leader}, term {}", status.term),
+        None => "none known".to_owned(),
+        Some(leader) => format!("branch {leader}, term {}", status.term),
     };
     let mut rows = vec![
         (
@@ -83,22 +79,21 @@ fn as_table(status: &v1::GetStatusResponse) -> String {
         ),
         ("data", status.data_directory.clone()),
     ];
-    if status.bank_id.is_empty() {
-        rows.push(("bank", "none yet: found one with `branchd init`".to_owned()));
-    } else {
-        rows.extend([
-            ("bank", status.bank_id.clone()),
+    match status.bank_id {
+        None => rows.push(("bank", "none yet: found one with `branchd init`".to_owned())),
+        Some(bank_id) => rows.extend([
+            ("bank", bank_id.to_string()),
             ("role", role(status).to_owned()),
             ("leader", leader),
             ("position", status.position.to_string()),
             ("digest", digest(status)),
-        ]);
+        ]),
     }
     if status.behind > 0 {
         rows.push(("behind", format!("{} entries, since its start", status.behind)));
     }
-    if !status.removed.is_empty() {
-        rows.push(("removed", format!("{}; it serves no customer", status.removed)));
+    if let Some(removed) = &status.removed {
+        rows.push(("removed", format!("{removed}; it serves no customer")));
     }
     let mut text: String = rows
         .into_iter()
@@ -116,11 +111,11 @@ fn as_table(status: &v1::GetStatusResponse) -> String {
     text
 }
 
-fn joining_json(b: &v1::BranchStatus) -> Option<serde_json::Value> {
+fn joining_json(b: &Member) -> Option<serde_json::Value> {
     let joining = b.joining.as_ref()?;
     Some(json!({
         "to_vote": joining.to_vote,
-        "replaces": (!joining.replaces.is_empty()).then_some(&joining.replaces),
+        "replaces": joining.replaces,
         "entries": joining.entries,
         "entries_of": joining.entries_of,
         "answers": joining.answers,
@@ -129,7 +124,7 @@ fn joining_json(b: &v1::BranchStatus) -> Option<serde_json::Value> {
 }
 
 /// The progress of a join and its next step, as text after "learns" or "votes".
-fn joining_text(joining: &v1::JoinProgress) -> String {
+fn joining_text(joining: &JoinProgress) -> String {
     let mut text = String::new();
     if let (Some(entries), Some(of)) = (joining.entries, joining.entries_of) {
         text.push_str(&format!(", at entry {entries} of {of}"));
@@ -137,12 +132,12 @@ fn joining_text(joining: &v1::JoinProgress) -> String {
     if joining.answers == Some(false) {
         text.push_str(", does not answer the leader");
     }
-    match (joining.exchanging, joining.replaces.as_str(), joining.to_vote) {
+    match (joining.exchanging, &joining.replaces, joining.to_vote) {
         (true, ..) => text.push_str("; the voters are being exchanged"),
-        (_, "", true) => text.push_str("; is to vote"),
-        (_, "", false) => {}
-        (_, replaces, true) => text.push_str(&format!("; is to vote in place of the one at {replaces}")),
-        (_, replaces, false) => text.push_str(&format!("; is to take the place of the one at {replaces}")),
+        (_, None, true) => text.push_str("; is to vote"),
+        (_, None, false) => {}
+        (_, Some(replaces), true) => text.push_str(&format!("; is to vote in place of the one at {replaces}")),
+        (_, Some(replaces), false) => text.push_str(&format!("; is to take the place of the one at {replaces}")),
     }
     text
 }
@@ -153,15 +148,15 @@ mod tests {
 
     #[test]
     fn a_join_is_told_in_words() {
-        let join = v1::JoinProgress {
+        let join = JoinProgress {
             to_vote: true,
-            replaces: "h:3".to_owned(),
+            replaces: Some("h:3".to_owned()),
             entries: Some(812),
             entries_of: Some(1000),
             answers: Some(true),
             exchanging: false,
         };
-        let text = |change: fn(&mut v1::JoinProgress)| {
+        let text = |change: fn(&mut JoinProgress)| {
             let mut join = join.clone();
             change(&mut join);
             joining_text(&join)
@@ -178,9 +173,9 @@ mod tests {
             text(|join| join.exchanging = true),
             ", at entry 812 of 1000; the voters are being exchanged"
         );
-        let at_a_follower = |join: &mut v1::JoinProgress| {
+        let at_a_follower = |join: &mut JoinProgress| {
             (join.entries, join.entries_of, join.answers) = (None, None, None);
-            join.replaces.clear();
+            join.replaces = None;
         };
         assert_eq!(text(at_a_follower), "; is to vote");
     }
