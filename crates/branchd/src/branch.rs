@@ -1,4 +1,4 @@
-//! One branch, from the start of its process to the end: first without a bank, then, for good, with one.
+//! One branch, from the start of its process to its end. It begins without a bank, and keeps the bank that it gets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,18 +30,18 @@ use crate::unjoined;
 use crate::writes::propagation::Propagation;
 use crate::writes::writer::Writer;
 
-/// How long the tasks of a branch may take to end once it is stopping: longer than a batch of writes may.
+/// How long the tasks of a stopping branch may take to end. It is longer than a batch of writes may take.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a branch cannot go on.
 pub(crate) enum Ending {
-    /// The whole of what there is to say, with what to do.
+    /// A complete message for the operator, with what to do now.
     Said(String),
-    /// What the engine or the journal says.
+    /// The error of the engine or the journal.
     Engine(String),
 }
 
-/// The bank at this branch.
+/// The open bank of a branch.
 pub(crate) struct Bank {
     pub(crate) identity: Identity,
     pub(crate) engine: Engine,
@@ -57,20 +57,20 @@ pub(crate) struct Bank {
     pub(crate) agreement: Agreement,
 }
 
-/// What every service of this branch shares.
+/// One branch. Its services share it.
 pub(crate) struct Branch {
     pub(crate) config: Config,
-    /// Where it listens, as bound.
+    /// The address on which the branch listens, as bound.
     pub(crate) address: String,
     pub(crate) directory: Arc<DataDirectory>,
-    /// Of its bank, or of the bank that it is to have.
+    /// The secret of the branch's bank, or of the bank that it will have.
     pub(crate) secret: Secret,
     pub(crate) peers: Peers,
     pub(crate) customers: Customers,
     bank: OnceCell<Bank>,
-    /// Founding and adoption take turns.
+    /// Held during a founding or an adoption, so that these take turns.
     pub(crate) founding: Mutex<()>,
-    /// Why it has to end at once, if it has to.
+    /// Why the branch has to end at once, if it has to.
     pub(crate) stop: Stop,
     /// Cancelled when the branch begins to stop.
     stopping: CancellationToken,
@@ -80,7 +80,7 @@ pub(crate) struct Branch {
 }
 
 impl Branch {
-    /// Takes the data directory, and takes part in its bank if it has one.
+    /// Locks the data directory, and opens the bank if the directory names one.
     ///
     /// # Errors
     /// See [`BranchError`].
@@ -120,7 +120,7 @@ impl Branch {
         Ok(branch)
     }
 
-    /// Who this branch is.
+    /// The number of this branch and its replica id.
     pub(crate) fn myself(&self) -> BranchIdentity {
         BranchIdentity {
             branch: self.config.branch,
@@ -161,7 +161,7 @@ impl Branch {
             if !joined {
                 unjoined::clear(&directory)?;
             }
-            // A branch that has joined has promised things; without its journal it no longer knows which.
+            // A branch that has joined may have acknowledged writes and votes. Without its journal it no longer knows which.
             let options = bank_wal::Options {
                 must_exist: joined,
                 accept_copy,
@@ -190,7 +190,7 @@ impl Branch {
             space: Space::new(Arc::clone(&journal), self.directory.path().to_owned()),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
-        // As long as voters wait for a leader at the most.
+        // As long as a voter waits for a leader, at most.
         let window = self.config.timing.election_timeout_max();
         let members = Members::new(identity, engine.clone(), self.peers.clone(), window);
         let members = Arc::new(members);
@@ -229,7 +229,7 @@ impl Branch {
         })
     }
 
-    /// Runs a task until it is over or the branch stops.
+    /// Runs a task until it ends or the branch stops.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stopping = self.stopping.clone();
         self.tasks
@@ -253,7 +253,7 @@ impl Branch {
         self.bank_if_any().ok_or(BankUnavailable::None { branch })
     }
 
-    /// Says to every stream and task of this branch that it is about to stop.
+    /// Tells all streams and tasks of this branch that it stops.
     pub(crate) fn stop(&self) {
         self.stopping.cancel();
     }
@@ -263,12 +263,12 @@ impl Branch {
         self.stopping.clone().cancelled_owned()
     }
 
-    /// Resolves, with the reason, if this branch cannot go on.
+    /// Resolves with the reason when this branch cannot go on.
     pub(crate) async fn failed(&self) -> Ending {
         tokio::select! {
             said = self.stop.wait() => Ending::Said(said.to_string()),
             reason = self.engine_failed() => match self.stop.reason() {
-                // What stopped the engine says more than the engine.
+                // The reason that stopped the engine says more than the engine's own error.
                 Some(said) => Ending::Said(said.to_string()),
                 None => Ending::Engine(reason),
             },
@@ -283,14 +283,14 @@ impl Branch {
         match self.bank_if_any() {
             Some(bank) => {
                 let reason = bank.engine.failed().await;
-                // The engine knows that its log has failed; the journal knows on which file, and why.
+                // The engine knows that its log has failed. The journal knows the file and the cause.
                 bank.journal.failure().unwrap_or(reason)
             }
             None => futures::future::pending().await,
         }
     }
 
-    /// Makes another branch lead, if this one does and is to hand over.
+    /// Lets another branch lead, if this branch leads and is configured to hand over.
     pub(crate) async fn close_lead(&self) {
         if let Some(bank) = self.bank_if_any()
             && self.config.hand_over
@@ -300,7 +300,7 @@ impl Branch {
         }
     }
 
-    /// Waits for the tasks of a branch that is stopping, ends its part in its bank and closes its files.
+    /// Waits for the tasks of a stopping branch, shuts the engine down and closes the files.
     pub(crate) async fn close(&self) {
         self.tasks.close();
         if tokio::time::timeout(TASKS_TIMEOUT, self.tasks.wait()).await.is_err() {

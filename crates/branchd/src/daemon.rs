@@ -1,4 +1,4 @@
-//! A branch, run: from a config and a listener to the end.
+//! Runs one branch, from a configuration and a listener to its end.
 
 use std::io;
 use std::sync::Arc;
@@ -11,38 +11,38 @@ use crate::branch_error::BranchError;
 use crate::config::Config;
 use crate::server;
 
-/// How long a stopping branch waits for the calls under way, in all.
+/// How long a stopping branch waits for the calls in progress, and then for its files to be closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a branch ended, other than by being told to.
+/// Why a branch ended without being told to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// It could not be opened.
+    /// The branch could not open its files.
     #[error(transparent)]
     Open(#[from] BranchError),
-    /// Its listener is no use.
+    /// The listener cannot be used.
     #[error("the listener cannot be used: {0}")]
     Listener(#[source] io::Error),
-    /// Its server ended by itself.
+    /// The server ended by itself.
     #[error("the server has ended: {0}")]
     Server(#[from] tonic::transport::Error),
-    /// Its books have failed, or are wrong.
+    /// The books failed, or differ from those of the bank.
     #[error("{reason}")]
     Stopped {
-        /// What has happened, to what, and what to do.
+        /// What happened, to what, and what to do now.
         reason: String,
     },
-    /// It can no longer keep its promises; what it acknowledged is on its disk and the others'.
+    /// The branch can no longer keep its promises. All acknowledged writes are on its disk and on those of a quorum.
     #[error("branch {branch} cannot go on: {reason}: see to the cause, then start it again on the same directory")]
     Failed {
-        /// The branch.
+        /// Number of the branch.
         branch: u32,
-        /// What has happened.
+        /// What happened.
         reason: String,
     },
 }
 
-/// Runs a branch on the listener until `shutdown`, then finishes what is under way and closes its files.
+/// Runs a branch on the listener until `shutdown`. Then the branch finishes the calls in progress and closes its files.
 ///
 /// # Errors
 /// See [`DaemonError`].
@@ -70,7 +70,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         return Err(error);
     }
     tracing::info!(branch = number, "stopping");
-    // The lead is handed over while calls are still answered, then the server drains.
+    // The lead is handed over while calls are still answered. Then the server finishes the calls in progress.
     branch.close_lead().await;
     branch.stop();
     if tokio::time::timeout(DRAIN_TIMEOUT, &mut serving).await.is_err() {
@@ -81,14 +81,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         serving.abort();
     }
     if tokio::time::timeout(DRAIN_TIMEOUT, branch.close()).await.is_err() {
-        // What was acknowledged is on the disk already.
+        // All acknowledged writes are on the disk already.
         tracing::warn!(branch = number, "the files were not closed within {DRAIN_TIMEOUT:?}");
     }
     tracing::info!(branch = number, "stopped");
     Ok(())
 }
 
-/// The one line on start: who, where, with what.
+/// Logs that the branch has started: its number, address, data directory and bank.
 fn started(branch: &Branch) {
     let bank = branch
         .directory

@@ -14,18 +14,15 @@ use uuid::Uuid;
 use super::deadline;
 use super::error;
 use super::outcome::Decision;
+use super::statement::{Statement, no_such_account};
 use crate::branch::{Bank, Branch};
 use crate::callers::Quota;
 use crate::callers::waiting_places;
 use crate::clock;
-use crate::file_reads::FileReads;
 use crate::reads::ReadRequirement;
-use crate::store::Reader;
 
 /// How many accounts a page has, at most.
 const PAGE_LEN_MAX: u32 = 1000;
-/// How many entries a message of a statement has, at most.
-const STATEMENT_PAGE_LEN: usize = 256;
 
 /// Serves the calls of customers.
 pub(crate) struct BankApi(pub(crate) Arc<Branch>);
@@ -72,10 +69,6 @@ fn stopping(bank: &Bank) -> Status {
     Status::unavailable(format!(
         "branch {branch} is stopping, at position {at}: ask another branch, or this one after its next start"
     ))
-}
-
-fn no_such_account(name: &AccountName) -> Status {
-    Status::not_found(format!("no such account: {name}"))
 }
 
 /// A read whose state is recent enough.
@@ -325,15 +318,7 @@ impl BankService for BankApi {
         let request = request.into_inner();
         let name = account("account", &request.account)?;
         let ready = self.ready(request.options, connection, deadline).await?;
-        let limit = if request.limit == 0 { u64::MAX } else { request.limit };
-        let statement = Statement {
-            books: ready.bank.books.clone(),
-            file_reads: ready.bank.file_reads.clone(),
-            name,
-            next: None,
-            left: limit,
-            deadline,
-        };
+        let statement = Statement::new(ready.bank, name, request.limit, deadline);
         let (first, rest) = statement.page().await?;
         let stamp = ready.stamp(first.position);
         let first = v1::ReadStatementResponse {
@@ -353,87 +338,5 @@ impl BankService for BankApi {
         });
         let pages = futures::stream::once(async { Ok(first) }).chain(rest.into_stream());
         Ok(Response::new(pages.boxed()))
-    }
-}
-
-/// The part of a statement that is not read yet.
-struct Statement {
-    books: Reader,
-    file_reads: FileReads,
-    name: AccountName,
-    next: Option<u64>,
-    left: u64,
-    deadline: Instant,
-}
-
-struct Page {
-    entries: Vec<v1::Entry>,
-    position: u64,
-}
-
-impl Statement {
-    async fn page(self) -> Result<(Page, Option<Self>), Status> {
-        let Self {
-            books,
-            file_reads,
-            name,
-            next,
-            left,
-            deadline,
-        } = self;
-        let len = usize::try_from(left).map_or(STATEMENT_PAGE_LEN, |left| left.min(STATEMENT_PAGE_LEN));
-        let (reader, account) = (books.clone(), name.clone());
-        let page = file_reads
-            .run(deadline, move || reader.statement(&account, next, len))
-            .await?;
-        if page.account.is_none() {
-            return Err(no_such_account(&name));
-        }
-        let entries: Vec<v1::Entry> = page.entries.iter().map(|entry| statement_entry(entry, &name)).collect();
-        let left = left.saturating_sub(entries.len() as u64);
-        let rest = page.next.filter(|_| left > 0).map(|next| Self {
-            books,
-            file_reads,
-            name,
-            next: Some(next),
-            left,
-            deadline,
-        });
-        Ok((
-            Page {
-                entries,
-                position: page.position,
-            },
-            rest,
-        ))
-    }
-}
-
-/// An entry as the statement of one of its accounts shows it.
-fn statement_entry(entry: &bank_ledger::Entry, of: &AccountName) -> v1::Entry {
-    use v1::EntryKind;
-    let (kind, amount, counter, leg) = match &entry.command.action {
-        Action::Found { opening_balance } => (EntryKind::Open, *opening_balance, None, entry.account),
-        Action::Open { .. } => (EntryKind::Open, 0, None, entry.account),
-        Action::Deposit { amount, .. } => (EntryKind::Deposit, amount.get(), None, entry.account),
-        Action::Withdraw { amount, .. } => (EntryKind::Withdraw, amount.get(), None, entry.account),
-        Action::Transfer { from, to, amount } if from == of => {
-            (EntryKind::TransferOut, amount.get(), Some(to), entry.account)
-        }
-        Action::Transfer { from, amount, .. } => (
-            EntryKind::TransferIn,
-            amount.get(),
-            Some(from),
-            entry.counter_account.unwrap_or(entry.account),
-        ),
-    };
-    v1::Entry {
-        position: entry.position,
-        kind: kind.into(),
-        amount,
-        counter_account: counter.map(ToString::to_string).unwrap_or_default(),
-        balance: leg.balance,
-        request_id: Uuid::from_bytes(entry.command.request_id.0).to_string(),
-        time_us: entry.command.time_us,
     }
 }

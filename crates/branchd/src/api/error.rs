@@ -17,7 +17,7 @@ use crate::replication::engine::ProposeError;
 use crate::store::BooksError;
 use crate::writes::error::WriteError;
 
-/// Says with a status that the write was not, and will not be, applied.
+/// Adds to a status that the write was not applied and will not be.
 pub(crate) fn not_applied(mut status: Status) -> Status {
     status
         .metadata_mut()
@@ -71,7 +71,7 @@ impl From<ReadError> for Status {
     }
 }
 
-/// A read index that the engine did not give.
+/// The engine gave no read index.
 impl From<ProposeError> for Status {
     fn from(error: ProposeError) -> Self {
         Self::unavailable(error.to_string())
@@ -83,7 +83,7 @@ trait StatusCode: ToString {
     fn code(&self) -> Code;
 }
 
-/// An error as the answer to a call.
+/// Implements the conversion of errors to a status with their code and message.
 macro_rules! into_status {
     ($($error:ty),+ $(,)?) => {$(
         impl From<$error> for Status {
@@ -173,7 +173,7 @@ impl StatusCode for BranchCallError {
     }
 }
 
-/// The answer to another branch. The code NOT_FOUND tells it that the bank has no such branch.
+/// The code for another branch. NOT_FOUND tells it that the bank has no such branch.
 impl StatusCode for MembershipChangeError {
     fn code(&self) -> Code {
         match self {
@@ -192,7 +192,7 @@ impl StatusCode for MembershipChangeError {
     }
 }
 
-/// The code of a failed change in the answer to an operator.
+/// The code for an operator, who gets FAILED_PRECONDITION instead of NOT_FOUND.
 fn for_operator(error: &MembershipChangeError) -> Code {
     match error.code() {
         Code::NotFound => Code::FailedPrecondition,

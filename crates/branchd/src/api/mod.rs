@@ -2,7 +2,8 @@
 //! rule about money is here.
 //!
 //! - [`bank`] serves customers, [`operator`] serves operators, [`branch`] serves the other branches
-//! - [`commands`] encodes the commands that a branch has applied, [`outcome`] the result of one write
+//! - [`outcome`] encodes the decision on a write, [`statement`] the entries of an account, [`commands`] all that a branch has
+//!   applied
 //! - [`deadline`] decides how long a call may take
 //! - [`error`] maps errors to gRPC status
 
@@ -13,6 +14,7 @@ mod deadline;
 pub(crate) mod error;
 mod operator;
 mod outcome;
+mod statement;
 
 pub(crate) use bank::BankApi;
 pub(crate) use branch::BranchApi;

@@ -1,4 +1,4 @@
-//! What the ledger decided, as messages to customers.
+//! Converts the decision on a write to the answer to a customer.
 
 use bank_ledger::{Applied, Outcome, Position, Refusal, RequestId};
 use bank_proto::v1;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::peers::Identity;
 use crate::writes::convert::refusal_reason;
 
-/// What was decided of a customer's write.
+/// The decision on a customer's write.
 pub(super) struct Decision {
     /// The branch that answers.
     pub(super) answers: Identity,

@@ -38,6 +38,17 @@ impl CallError {
         }
     }
 
+    /// The branch that was called says that something in the request does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed {
+                code: Code::NotFound,
+                ..
+            }
+        )
+    }
+
     /// Adds the branch that was called.
     pub(crate) fn of(self, to: &BranchAddress) -> BranchCallError {
         let to = to.clone();

@@ -1,4 +1,4 @@
-//! Joins that are cut short at a definite step, on branches in this process. The bank finishes them, whichever branch dies.
+//! Joins that are cut short at each step, on branches in this process. The bank finishes them, whichever branch dies.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -21,11 +21,11 @@ use crate::replication::engine::Replica;
 use crate::replication::membership::{Change, Seats};
 use crate::server;
 
-/// A state that has not come by then never will.
+/// How long a test waits for a state, at most.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Of every bank here.
+/// The secret of every bank in these tests.
 static SECRET: LazyLock<Secret> = LazyLock::new(|| Secret::random().expect("randomness"));
-/// Five branches vote, of whom one is lost: when a leader dies too, three are left.
+/// Five branches vote, and one of them is lost. If a leader dies too, three are left.
 const VOTERS: u32 = 5;
 const LOST: u32 = 5;
 
@@ -62,7 +62,7 @@ impl Running {
         !self.server.is_finished() && self.branch.bank().is_ok_and(|bank| bank.engine.is_leader())
     }
 
-    /// From here on it says nothing to anybody.
+    /// Stops the branch. It answers nothing any more.
     async fn die(&self) {
         self.branch.stop();
         self.server.abort();
@@ -107,8 +107,7 @@ async fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A bank of five, one of whom is lost, and a successor who belongs to the bank and has not been enlisted yet. No leader
-/// carries a join on before it is let to.
+/// A bank of five branches, one of which is lost, and a successor that has adopted the bank and is not enlisted yet.
 struct Cut {
     branches: Vec<Running>,
     successor: Running,
@@ -148,7 +147,7 @@ impl Cut {
         }
     }
 
-    /// While these are held, no leader carries anything on.
+    /// Stops every leader from continuing a join while the guards are held.
     async fn held(&self) -> Vec<MutexGuard<'_, ()>> {
         let locks = self
             .branches
@@ -165,7 +164,7 @@ impl Cut {
         .await
     }
 
-    /// Has the leader record the join, while no leader carries it on.
+    /// Lets the leader record the join, while no leader continues it.
     async fn enlisted(&self) {
         let enlist = MembershipChange::Enlist {
             new: self.new_replica(),
@@ -203,7 +202,7 @@ impl Cut {
         .await;
     }
 
-    /// Begins the exchange of voters, and leaves it there.
+    /// Begins the exchange of voters, and does not finish it.
     async fn exchanging(&self) {
         let engine = &self.leader().await.bank().engine;
         let mut voters = engine.seats().voters;
@@ -212,7 +211,7 @@ impl Cut {
         engine.begin_exchange(voters).await;
     }
 
-    /// The state that every join must end in, however it was cut short.
+    /// Waits for the state in which every join must end, however it was cut short.
     async fn assert_finished(&self) {
         let (new, lost) = (self.new_replica().id, self.lost().branch.directory.replica());
         let seats = until("the end of the join", || {
@@ -247,7 +246,7 @@ fn numbers(seats: &Seats) -> Vec<u32> {
     seats.replicas.iter().map(|replica| replica.branch).collect()
 }
 
-/// Where a join is cut short.
+/// The step at which a join is cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Enlisted,
@@ -259,7 +258,7 @@ enum At {
 async fn a_leader_that_dies_at_any_step_is_followed_by_one_that_goes_on() {
     let rows = [At::Enlisted, At::CaughtUp, At::Exchanging].map(|at| async move {
         let cut = Cut::new().await;
-        // As if each leader died before it did anything.
+        // No leader continues the join, as if each died before it did anything.
         let held = futures::future::join_all(cut.branches.iter().map(|running| running.bank().members.hold_changes()));
         let held = held.await;
         cut.enlisted().await;
@@ -295,20 +294,20 @@ async fn a_joiner_that_dies_at_any_step_never_votes_and_blocks_nobody() {
     futures::future::join_all(rows).await;
 }
 
-/// The joiner is dead: others join, and one with its number takes its part.
+/// After the joiner's death, other branches join, and one of them has the joiner's number.
 async fn superseded(cut: Cut, at: At) {
     let dead = cut.new_replica().id;
     let leader = cut.leader().await;
-    // Meanwhile another branch joins.
+    // Another branch joins meanwhile.
     let further = Running::start(9).await;
     let joined = join(&cut.branches[1].branch, further.place(), Instant::now() + PATIENCE).await;
     assert!(!joined.expect("nobody blocks it").voter);
     let seats = leader.bank().engine.committed_seats();
-    // It had been promoted where voters were being exchanged already. Then it is a lost branch like any other.
+    // If the voters were being exchanged already, the joiner had been promoted. It then is a lost voter like any other.
     let votes = seats.voters.contains(&dead);
     assert_eq!(votes, at == At::Exchanging, "a dead joiner does not vote: {seats:?}");
 
-    // The same number at another address, with an empty directory, takes the dead one's part.
+    // A branch with the same number, another address and an empty directory replaces the dead joiner.
     let cut = Cut {
         branches: cut.branches,
         successor: Running::start(LOST).await,

@@ -1,7 +1,5 @@
 //! Why the members of the bank were not changed.
 
-use tonic::Code;
-
 use super::plan::Refusal;
 use crate::branch_client::CallError;
 
@@ -40,9 +38,7 @@ impl MembershipChangeError {
     pub(crate) fn is_unknown_branch(&self) -> bool {
         match self {
             Self::Refused(Refusal::Unknown { .. }) => true,
-            Self::AtLeader {
-                error: CallError::Failed { code, .. },
-            } => *code == Code::NotFound,
+            Self::AtLeader { error } => error.is_not_found(),
             _ => false,
         }
     }

@@ -56,7 +56,7 @@ fn ids(ids: &[u64]) -> BTreeSet<u64> {
     ids.iter().copied().collect()
 }
 
-/// A step without its text: what is removed, and who votes then.
+/// A step without its text: the replicas that are removed, and the voters afterwards.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     Rest,
@@ -81,7 +81,7 @@ fn stepped(seats: &Seats, progress: &Progress) -> Expected {
 #[test]
 fn every_state_has_its_next_step() {
     use Expected::{Change, HandOver, Rest, Wait};
-    // Branch 3 is lost, and 31 is to take its place.
+    // Branch 3 is lost, and replica 31 will replace it.
     let replacing = three(&[joiner(3, 1, true, Some(30))]);
     let with = |seats: &Seats, change: fn(&mut Seats)| {
         let mut seats = seats.clone();
@@ -135,7 +135,7 @@ fn every_state_has_its_next_step() {
             Wait,
         ),
         ("it is behind and silent", replacing.clone(), silent(31, 812), Wait),
-        // 3: it is promoted in the lost one's place.
+        // 3: it becomes a voter in the place of the lost replica.
         ("it has caught up", replacing.clone(), alive(31, 1000), promoted()),
         (
             "its last entries are on their way",
@@ -143,7 +143,7 @@ fn every_state_has_its_next_step() {
             alive(31, 1000 - LAG_MAX),
             promoted(),
         ),
-        // 4: the lost one is out. A leader that died in between has left the exchange of voters open.
+        // 4: the lost replica is removed. A leader that died in between has left the exchange of voters open.
         (
             "the exchange is not committed",
             with(&exchanging, |seats| seats.committed = false),
@@ -163,7 +163,7 @@ fn every_state_has_its_next_step() {
             Change(ids(&[]), None),
         ),
         ("it is done", replaced, alive(31, 1000), Rest),
-        // The same of learners.
+        // The same for learners.
         (
             "a learner is replaced by one that is behind",
             three(&[replica(4, 0), joiner(4, 1, false, Some(40))]),
@@ -202,7 +202,7 @@ fn every_state_has_its_next_step() {
             alive(31, 1000),
             promoted(),
         ),
-        // The leader itself is to be replaced: it was only thought to be lost.
+        // The leader itself is replaced, because it was wrongly taken for lost.
         (
             "the leader is replaced",
             three(&[joiner(1, 1, true, Some(10))]),
@@ -242,7 +242,7 @@ fn steps_lead_to_the_end_from_wherever_a_leader_left_off() {
             assert_eq!(numbers.len(), voters, "{seats:?}");
             match next_step(&seats, &all, ME) {
                 Step::Rest => break,
-                // As the engine does: first both sets of voters, then the new one, without those who left.
+                // As in the engine: first both sets of voters decide, then only the new set, without the replicas that left.
                 Step::Change { change, .. } => {
                     let before = seats.voters.clone();
                     seats.replicas.retain(|replica| !change.remove.contains(&replica.id));
@@ -521,11 +521,11 @@ fn a_learner_that_answers_is_promoted_while_there_is_room() {
     assert_eq!(promote(&learner(), 4, &silent), Err(Refusal::Silent { branch: 4 }));
     assert!(matches!(promote(&learner(), 9, &alive), Err(Refusal::Unknown { .. })));
 
-    // Three vote, two are to: that makes five.
+    // Three branches vote and two will: that makes five.
     let full = three(&[joiner(5, 0, true, None), joiner(6, 0, true, None), replica(4, 0)]);
     let voters = vec![1, 2, 3, 5, 6];
     assert_eq!(promote(&full, 4, &alive), Err(Refusal::TooManyVoters { voters }));
-    // One of a lost voter's number takes its place: that is no further voter.
+    // A branch with the number of a lost voter replaces it, and is not an additional voter.
     let replacing = three(&[joiner(3, 1, true, Some(30)), joiner(5, 0, true, None), replica(4, 0)]);
     assert!(matches!(promote(&replacing, 4, &alive), Ok(Plan::Change { .. })));
 }
