@@ -22,7 +22,7 @@ pub(crate) struct Members {
     others: MemberClient,
     /// A branch that has not answered the leader for this long counts as silent.
     pub(super) window: Duration,
-    /// QuotaPermit while this branch makes a change, so that its changes do not overtake each other.
+    /// Held while this branch makes a change, so that its changes do not overtake each other.
     pub(super) changing: Mutex<()>,
 }
 

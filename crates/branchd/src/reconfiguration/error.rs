@@ -25,7 +25,7 @@ pub(crate) enum MembershipChangeError {
     NotConfirmed,
     #[error("another change of the members is under way: try again")]
     Busy,
-    /// The error of the leader, which another branch is.
+    /// The leader, which is another branch, answered with this error.
     #[error("{error}")]
     AtLeader { error: CallError },
     /// The deadline passed while the leader was asked again and again. This is the last error.

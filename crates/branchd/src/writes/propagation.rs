@@ -1,12 +1,12 @@
-//! Read-your-writes, the writer's way: the reply waits until every branch has applied the write.
+//! Propagation `all` of a write: the reply waits until every branch has applied the write.
 
 use std::time::Duration;
 
 use bank_ledger::Position;
-use bank_proto::v1;
 use tokio::time::Instant;
 
 use super::error::WriteError;
+use crate::branch_client::MemberClient;
 use crate::callers::{Quota, QuotaPermit};
 use crate::peers::{Identity, Peers};
 use crate::reads::Reads;
@@ -14,11 +14,11 @@ use crate::reconfiguration::plan::is_joining;
 use crate::replication::engine::{Engine, Replica};
 use crate::replication::membership::Seats;
 
-/// How many writes may wait at once until every branch has them. Each has a call to every other branch under way: half of those
-/// that a connection may have, so that the engine's own calls never wait for one of them to end.
+/// How many writes may wait at once until every branch has them. Each write has one call in progress to every other branch.
+/// The limit is half of the calls that a connection may have, so that calls of the engine never wait for these.
 const PROPAGATING_MAX: u32 = 512;
 
-/// How soon a branch that could not be asked is asked again.
+/// The pause before a branch that gave no answer is asked again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits until every branch has applied a write.
@@ -26,7 +26,7 @@ pub(crate) struct Propagation {
     identity: Identity,
     engine: Engine,
     reads: Reads,
-    peers: Peers,
+    others: MemberClient,
     places: Quota,
 }
 
@@ -36,15 +36,15 @@ impl Propagation {
             identity,
             engine,
             reads,
-            peers,
+            others: MemberClient::new(identity, peers),
             places: Quota::new(PROPAGATING_MAX),
         }
     }
 
-    /// A place for a write that is to reach every branch. It is taken before the write is submitted.
+    /// Takes a place for a write that waits for every branch. The caller takes it before the write is submitted.
     ///
     /// # Errors
-    /// [`WriteError::Propagating`] where too many writes have one.
+    /// [`WriteError::Propagating`] if too many writes have a place.
     pub(crate) fn place(&self) -> Result<QuotaPermit, WriteError> {
         self.places.take(1).map_err(|_| WriteError::Propagating {
             branch: self.identity.branch,
@@ -52,10 +52,9 @@ impl Propagation {
         })
     }
 
-    /// Waits until every branch has applied the position. Returns the branches that had not by the deadline.
+    /// Waits until every branch has applied the position. Returns the branches that have not applied it by the deadline.
     pub(crate) async fn everywhere(&self, position: Position, deadline: Instant) -> Vec<u32> {
-        // First this branch itself: which branches the bank has is read only once everything before the write is known here,
-        // one that has just joined included.
+        // This branch first applies everything up to the write. Only then it knows every branch that joined before the write.
         let here = self.reads.wait_position(position, deadline).await.is_ok();
         let seats = self.engine.seats();
         let waits = awaited(&seats).map(|replica| async move {
@@ -69,21 +68,12 @@ impl Propagation {
         futures::future::join_all(waits).await.into_iter().flatten().collect()
     }
 
-    /// Asks a branch until it answers or the time is over: a branch that starts again in time is not missing.
+    /// Asks a branch until it answers or the deadline passes. A branch that starts again in time is not missing.
     async fn applied_at(&self, replica: &Replica, position: Position, deadline: Instant) -> bool {
-        let ask = || async {
-            let mut client = self.peers.client(replica.branch, &replica.address)?;
-            let message = v1::AwaitPositionRequest {
-                peer: Some(self.identity.peer_header(replica.id)),
-                position,
-            };
-            let mut request = tonic::Request::new(message);
-            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
-            client.await_position(request).await
-        };
+        let left = || deadline.saturating_duration_since(Instant::now());
         let confirmed = async {
-            while let Err(status) = ask().await {
-                tracing::debug!(branch = replica.branch, position, %status, "not confirmed yet");
+            while let Err(error) = self.others.await_position(replica, position, left()).await {
+                tracing::debug!(branch = replica.branch, position, %error, "not confirmed yet");
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
         };
