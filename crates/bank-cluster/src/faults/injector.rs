@@ -125,9 +125,10 @@ impl Injector {
             let directions: Vec<_> = degraded
                 .flat_map(|(_, directions)| directions.iter().copied())
                 .collect();
+            let until_us = self.now_us();
             for (from, to) in directions {
                 network.apply(LinkSet::OneWay(from, to), LinkState::Pass);
-                self.overrule(network, LinkSet::OneWay(from, to));
+                self.overrule(network, LinkSet::OneWay(from, to), until_us);
             }
         }
         let mut undone = Ok(());
@@ -153,7 +154,7 @@ impl Injector {
         let network = cluster.network().ok_or(FaultError::NoNetwork)?;
         let from_us = self.now_us();
         network.apply(links, state);
-        self.overrule(network, links);
+        self.overrule(network, links, from_us);
         for (kind, links) in action.network_faults(&cluster.numbers()) {
             let directions: BTreeSet<_> = network.directions(links).collect();
             if directions.is_empty() {
@@ -171,8 +172,7 @@ impl Injector {
     }
 
     /// These ways fare otherwise now; a fault that holds in no direction any more is over.
-    fn overrule(&mut self, network: &Network, links: LinkSet) {
-        let until_us = self.now_us();
+    fn overrule(&mut self, network: &Network, links: LinkSet, until_us: u64) {
         let overruled: BTreeSet<_> = network.directions(links).collect();
         for (place, directions) in &mut self.degraded {
             directions.retain(|direction| !overruled.contains(direction));
