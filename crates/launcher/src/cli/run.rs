@@ -11,7 +11,7 @@ use crate::terminal::stdout;
 use crate::verdict::report::RunReport;
 use crate::verdict::{json, text};
 use bank_client::{Level, Propagation};
-use bank_cluster::{Ports, Programs};
+use bank_cluster::{Ports, Programs, election_timeout};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,6 +95,7 @@ impl RunArgs {
             message: error.to_string(),
         })?;
         Ok(RunPlan {
+            election_timeout: election_timeout(input.branches.len()),
             input,
             input_name,
             flags: command_line(),

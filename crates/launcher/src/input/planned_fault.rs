@@ -23,6 +23,7 @@ impl PlannedFault {
         };
         let ends = match self.ends {
             FaultEnd::After(trigger) => Some(trigger),
+            FaultEnd::Waiting(request) => Some(request.after),
             FaultEnd::Open | FaultEnd::In(_) => None,
         };
         begins.into_iter().chain(ends)
@@ -47,6 +48,19 @@ pub enum FaultEnd {
     In(Duration),
     /// When this event is done, and before its customer begins another.
     After(Trigger),
+    /// When this request is seen to wait at its branch. An input file cannot say this; the lessons of `launcher demo` do.
+    Waiting(WaitingRequest),
+}
+
+/// A request that its branch cannot answer before a fault ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRequest {
+    /// The request is its customer's first after this. For the first event of a visit, `done` is 0.
+    pub after: Trigger,
+    /// The branch that is asked.
+    pub branch: u32,
+    /// The branch applies this position while the request waits: a write's own position. 0 for a read.
+    pub position: u64,
 }
 
 /// An event that a fault begins or ends after. Of two events of one customer, the earlier is the lesser.

@@ -4,7 +4,7 @@
 use crate::date::date_and_time;
 use crate::input::Input;
 use crate::run::customers::{self, CustomerConfig, Visited};
-use crate::run::fault_player::{FaultPlayer, InjectedFault, Played};
+use crate::run::fault_player::{FaultPlayer, InjectedFault, Played, SeenWaiting};
 use crate::run::folder::{INPUT_FILE, OUTPUTS, RunFolder, RunFolderError};
 use crate::run::history::{self, Terms};
 use crate::run::meta::{self, Meta, Platform};
@@ -18,7 +18,7 @@ use bank_cluster::clock::monotonic_us;
 use bank_cluster::command_log::{self, Collected};
 use bank_cluster::network::LinkSet;
 use bank_cluster::network::LinkState;
-use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, Programs, election_timeout};
+use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, Programs};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -57,6 +57,8 @@ pub struct RunPlan {
     pub dir: Option<PathBuf>,
     /// The deadline of each event.
     pub timeout: Duration,
+    /// How long a voter waits for its leader before it stands for election.
+    pub election_timeout: Duration,
     /// What to start.
     pub programs: Programs,
 }
@@ -74,6 +76,8 @@ pub struct Ran {
     pub history: History,
     /// The input's faults that were done, in its order.
     pub injected: Vec<InjectedFault>,
+    /// Requests that were seen to wait, each just before a fault was undone.
+    pub seen_waiting: Vec<SeenWaiting>,
     /// What went wrong in the run that its history cannot show, in words.
     pub failures: Vec<String>,
     /// What was not come to and could not be read, in words.
@@ -168,7 +172,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         } else {
             Lifetime::WithLauncher
         },
-        election_timeout: election_timeout(plan.input.branches.len()),
+        election_timeout: plan.election_timeout,
         branch_args: Vec::new(),
     };
     let mut cluster = match plan.input.needs_relays() {
@@ -215,6 +219,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         bank,
         visited,
         injected: played.injected,
+        seen_waiting: played.seen_waiting,
         failures,
         notes: played.notes.into_iter().chain(collected.missing).collect(),
         branchd_version: collected.version,

@@ -1,13 +1,15 @@
 //! Plays the faults of an input while its customers go about their events: those that hang on an event between that event
 //! and its customer's next, the others by the clock, beside them. Afterwards nothing is left undone.
 
-use crate::input::planned_fault::{FaultEnd, FaultStart, PlannedFault, Trigger};
+use super::waiting::{self, WaitingError};
+use crate::input::planned_fault::{FaultEnd, FaultStart, PlannedFault, Trigger, WaitingRequest};
 use bank_check::history::Fault;
 use bank_cluster::Cluster;
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::faults::{FaultAction, Injector};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
+use std::future::pending;
 use std::ops::Range;
 use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -33,6 +35,9 @@ struct PlayerState {
     timers: BTreeSet<(Instant, TimerEvent)>,
     /// The state of each fault, by its place in the input.
     faults: Vec<FaultState>,
+    /// The request that is about to be made or waits, with the fault that ends once it is seen to wait.
+    awaited: Option<(usize, WaitingRequest)>,
+    seen_waiting: Vec<SeenWaiting>,
     failures: Vec<String>,
 }
 
@@ -63,6 +68,8 @@ pub struct Played {
     pub faults: Vec<Fault>,
     /// Those of the input that were done, in its order.
     pub injected: Vec<InjectedFault>,
+    /// Requests that were seen to wait.
+    pub seen_waiting: Vec<SeenWaiting>,
     /// What could not be done, in words.
     pub failures: Vec<String>,
     /// What was not come to, in words.
@@ -82,6 +89,15 @@ pub struct InjectedFault {
     pub until_us: Option<u64>,
 }
 
+/// A request that was seen to wait at its branch, just before its fault was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenWaiting {
+    /// 1 for the first fault of the input.
+    pub fault: usize,
+    /// Position from which the branch answered another read meanwhile.
+    pub position: u64,
+}
+
 impl<'a> FaultPlayer<'a> {
     /// Nothing has been done yet. Times count from the origin.
     pub fn new(cluster: &'a Cluster, planned: &'a [PlannedFault], origin_us: u64) -> Self {
@@ -98,6 +114,8 @@ impl<'a> FaultPlayer<'a> {
                 origin_us,
                 timers: BTreeSet::new(),
                 faults: vec![FaultState::Due; planned.len()],
+                awaited: None,
+                seen_waiting: Vec::new(),
                 failures: Vec::new(),
             }),
             due: Notify::new(),
@@ -133,6 +151,28 @@ impl<'a> FaultPlayer<'a> {
                 self.begin(place, None, &mut state).await;
             }
         }
+        for (place, fault) in self.planned.iter().enumerate() {
+            if let FaultEnd::Waiting(request) = fault.ends
+                && here(request.after)
+            {
+                self.await_request(place, request, &mut state).await;
+            }
+        }
+    }
+
+    async fn await_request(&self, place: usize, request: WaitingRequest, state: &mut PlayerState) {
+        match waiting::no_customer(self.cluster, request).await {
+            Ok(()) => {
+                state.awaited = Some((place, request));
+                self.due.notify_one();
+            }
+            Err(error) => state.failures.push(self.not_seen(place, &error)),
+        }
+    }
+
+    fn not_seen(&self, place: usize, error: &WaitingError) -> String {
+        let called = called(place, self.planned[place].action);
+        format!("{called}: the request that is to end it was not seen to wait: {error}")
     }
 
     /// Runs the customers, and beside them the clock. What is due at once is done before they begin.
@@ -167,11 +207,20 @@ impl<'a> FaultPlayer<'a> {
     /// What was begun is brought to its end even if the customers are done meanwhile.
     async fn keep_time(&self, mut all_done: oneshot::Receiver<()>) {
         loop {
-            let next = self.state.lock().await.timers.first().copied();
+            let (next, awaited) = {
+                let state = self.state.lock().await;
+                (state.timers.first().copied(), state.awaited)
+            };
             let wait = async {
                 match next {
                     Some((at, _)) => sleep_until(at).await,
-                    None => std::future::pending().await,
+                    None => pending().await,
+                }
+            };
+            let seen = async {
+                match awaited {
+                    Some((place, request)) => (place, waiting::seen(self.cluster, request).await),
+                    None => pending().await,
                 }
             };
             tokio::select! {
@@ -184,6 +233,17 @@ impl<'a> FaultPlayer<'a> {
                         Some((due, TimerEvent::Begin(place))) => self.begin(place, Some(due), &mut state).await,
                         Some((_, TimerEvent::End(place))) => self.end(place, &mut state).await,
                         None => {}
+                    }
+                }
+                (place, seen) = seen => {
+                    let mut state = self.state.lock().await;
+                    state.awaited = None;
+                    match seen {
+                        Ok(position) => {
+                            state.seen_waiting.push(SeenWaiting { fault: place + 1, position });
+                            self.end(place, &mut state).await;
+                        }
+                        Err(error) => state.failures.push(self.not_seen(place, &error)),
                     }
                 }
             }
@@ -241,6 +301,7 @@ impl<'a> FaultPlayer<'a> {
         }
         let mut played = Played {
             faults: state.injector.faults().to_vec(),
+            seen_waiting: state.seen_waiting,
             failures: state.failures,
             ..Played::default()
         };
