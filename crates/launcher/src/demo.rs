@@ -1,10 +1,10 @@
 //! `launcher demo`: an anomaly, on purpose. One input is run twice under the same scripted network, first under a setting
 //! that breaks, then under one that holds; the two are shown side by side, with the witness and with what the wait cost.
 //!
-//! In reading order: [`lesson`] (who asks what, and what has to be seen), [`play`] (how it is played), [`dead_branch`],
-//! `stage` (the bank, its network and its customers), `render` (how it is said), `page` (how it is shown), `folder` (what
-//! is left of it).
+//! In reading order: [`lesson`] (inputs, settings and the expected witnesses), [`play`] (both acts and whether they went as
+//! expected), [`act`] (one run of an input), [`dead_branch`], `render` (text and JSON), `page` (HTML), `folder` (what is kept).
 
+pub mod act;
 pub mod dead_branch;
 mod demonstration;
 mod error;
@@ -13,7 +13,6 @@ pub mod lesson;
 mod page;
 pub mod play;
 mod render;
-mod stage;
 
 use crate::terminal::signals::Interrupts;
 use crate::terminal::stdout;
@@ -21,9 +20,10 @@ use bank_cluster::Programs;
 pub use demonstration::{Demonstration, Kept};
 pub use error::DemoError;
 
+use act::ActContext;
 use folder::Folder;
 use lesson::{Lesson, Name};
-use play::{Performance, play};
+use play::Performance;
 use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -70,9 +70,10 @@ pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError
         source,
     })?;
     let programs = Programs::beside_this_one()?;
-    let folder = Folder::prepare(lesson, args.dir.as_deref(), args.runs, flags)?;
+    let context = ActContext { programs, flags };
+    let folder = Folder::prepare(lesson, args.dir.as_deref(), args.runs)?;
     let demonstration = tokio::select! {
-        done = demonstrate(lesson, args.runs, &programs, &folder) => done?,
+        done = demonstrate(lesson, args.runs, &context, &folder) => done?,
         exit_code = interrupts.next() => return Err(DemoError::Interrupted { exit_code }),
     };
     print(&match args.json {
@@ -85,7 +86,7 @@ pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError
 async fn demonstrate(
     lesson: &'static Lesson,
     runs: u32,
-    programs: &Programs,
+    context: &ActContext,
     folder: &Folder,
 ) -> Result<Demonstration, DemoError> {
     let began = Instant::now();
@@ -93,7 +94,7 @@ async fn demonstrate(
     let mut shown: Option<(bool, Performance, Option<Kept>)> = None;
     for run in 1..=runs {
         let place = folder.of_run(run)?;
-        let performance = play(lesson, programs, place.path()).await?;
+        let performance = Performance::play(context, lesson, place.path()).await?;
         let kept = folder.keep(lesson, &performance, &place)?;
         let (broke, stood) = (performance.broke(lesson).is_ok(), performance.held(lesson).is_ok());
         broken += u32::from(broke);

@@ -1,70 +1,73 @@
-//! What a dead branch costs a write: nothing where it waits for a quorum, its whole deadline where it waits for all. The
-//! branch is killed, and so is its host, as far as the others can tell: nothing answers there, not even with a refusal.
+//! What a dead branch costs a write: nothing if the write waits for a quorum, its whole deadline if it waits for all.
 
-use super::lesson::{Ask, HELD, Setting, Step};
-use super::stage::{Stage, TIMEOUT, Visitor};
+use super::act::{Act, ActContext, took};
+use super::error::DemoError;
+use super::lesson::{DEAD_BRANCH_INPUT, HELD, Lesson, Setting, writes};
 use bank_check::history::{Operation, Outcome};
-use bank_client::{Level, Propagation};
-use bank_cluster::{ClusterError, Programs};
+use bank_client::Propagation;
 use std::path::Path;
 use std::time::Duration;
 
-/// The deadline of the write to all: long for a write, short for whoever watches.
+/// Deadline of the write to all: long for a write, short for a person who watches.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// A branch answers so much before the deadline at the earliest, so that the answer arrives in time.
+/// A branch answers at most this long before the deadline, so that the answer arrives in time.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// Two writes with a branch dead.
+/// Two acts with a dead branch, each with one write.
 #[derive(Debug)]
 pub struct DeadBranch {
-    /// To a quorum.
-    pub quorum: Operation,
-    /// To all.
-    pub all: Operation,
+    quorum: Act,
+    all: Act,
 }
 
 impl DeadBranch {
-    pub(super) async fn play(programs: &Programs, dir: &Path) -> Result<Self, ClusterError> {
-        let stage = Stage::set(programs, dir).await?;
-        stage.hold();
-        stage.kill().await?;
-        let mut visitor = Visitor::default();
-        let mut deposit = async |propagation, deadline| {
-            let step = Step {
-                customer: 1,
-                branch: 1,
-                ask: Ask::Deposit(10),
-                waits: false,
-            };
-            let setting = Setting {
-                level: Level::Eventual,
-                propagation,
-            };
-            stage.perform_within(deadline, &mut visitor, &step, setting).await
+    pub(super) async fn play(context: &ActContext, lesson: &Lesson, dir: &Path) -> Result<Self, DemoError> {
+        let deposit = async |name: &str, setting| {
+            let dir = dir.join(name);
+            context.play(lesson, DEAD_BRANCH_INPUT, setting, &dir).await
         };
-        let quorum = deposit(Propagation::Quorum, TIMEOUT).await?;
-        let all = deposit(Propagation::All, DEADLINE).await?;
-        // One branch is dead, as it had to be: that is no news. The others end with the stage.
-        let _ = stage.clear().await;
-        Ok(DeadBranch { quorum, all })
+        Ok(DeadBranch {
+            quorum: deposit("quorum", writes(Propagation::Quorum)).await?,
+            all: deposit(
+                "all",
+                Setting {
+                    timeout: DEADLINE,
+                    ..writes(Propagation::All)
+                },
+            )
+            .await?,
+        })
     }
 
-    /// The one did not notice; the other came back at its deadline, done, and named the branch.
+    /// The write to a quorum and the write to all, in this order.
+    pub fn writes(&self) -> Option<[&Operation; 2]> {
+        Some([
+            self.quorum.history.operations.first()?,
+            self.all.history.operations.first()?,
+        ])
+    }
+
+    /// The write to a quorum did not notice the dead branch. The write to all came back at its deadline, done, and named the
+    /// branch.
     ///
     /// # Errors
     /// What was seen instead.
     pub fn shown(&self) -> Result<(), String> {
+        self.quorum.went_well()?;
+        self.all.went_well()?;
+        let [quorum, all] = self.writes().ok_or("nobody wrote while a branch was dead")?;
         let told = |operation: &Operation| {
             let missing = operation.missing_branches.clone();
             (operation.outcome, missing, operation.error.clone())
         };
-        let (quorum, all) = (told(&self.quorum), told(&self.all));
-        if quorum != (Outcome::Accepted, vec![], None) || took(&self.quorum) >= took(&self.all) {
+        let times = [quorum, all].map(took);
+        let (quorum, all) = (told(quorum), told(all));
+        if quorum != (Outcome::Accepted, vec![], None) || times[0] >= times[1] {
             return Err(format!(
                 "with branch {HELD} dead, a write to a quorum came back with {quorum:?}"
             ));
         }
-        if all != (Outcome::Accepted, vec![HELD], None) || took(&self.all) < DEADLINE.saturating_sub(MARGIN) {
+        if all != (Outcome::Accepted, vec![HELD], None) || times[1] < DEADLINE.saturating_sub(MARGIN) {
             return Err(format!(
                 "with branch {HELD} dead, a write to all came back with {all:?}"
             ));
@@ -72,13 +75,8 @@ impl DeadBranch {
         Ok(())
     }
 
-    /// The deadline of the write to all.
+    /// Deadline of the write to all.
     pub fn deadline() -> Duration {
         DEADLINE
     }
-}
-
-/// How long it took.
-pub(super) fn took(operation: &Operation) -> Duration {
-    Duration::from_micros(operation.completed_us.saturating_sub(operation.invoked_us))
 }

@@ -1,7 +1,9 @@
 //! Why a demonstration cannot be shown.
 
+use crate::input::InputError;
+use crate::run::execution::RunError;
 use crate::run::folder::RunFolderError;
-use bank_cluster::{ClusterError, ProgramsError};
+use bank_cluster::ProgramsError;
 use std::io;
 use thiserror::Error;
 
@@ -11,9 +13,12 @@ pub enum DemoError {
     /// A program is missing.
     #[error(transparent)]
     Programs(#[from] ProgramsError),
-    /// The branches do not do what they have to.
+    /// The lesson's input is wrong.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Input(#[from] InputError),
+    /// A run did not come to its end.
+    #[error(transparent)]
+    Run(RunError),
     /// What is recorded cannot be kept.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
@@ -34,13 +39,23 @@ pub enum DemoError {
     },
 }
 
+impl From<RunError> for DemoError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Interrupted { exit_code, .. } => DemoError::Interrupted { exit_code },
+            error => DemoError::Run(error),
+        }
+    }
+}
+
 impl DemoError {
     /// 2 where other arguments would help, 1 otherwise; 130 and the like after a signal.
     pub fn exit_code(&self) -> u8 {
         match self {
             DemoError::Interrupted { exit_code } => *exit_code,
             DemoError::Folder(_) => 2,
-            DemoError::Programs(_) | DemoError::Cluster(_) | DemoError::Io { .. } => 1,
+            DemoError::Run(error) => error.exit_code(),
+            DemoError::Programs(_) | DemoError::Input(_) | DemoError::Io { .. } => 1,
         }
     }
 }

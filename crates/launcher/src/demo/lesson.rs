@@ -1,15 +1,26 @@
-//! The lessons, as data: who asks what of which branch, under which weak and which strong setting, and the witness that
-//! the weak one must leave. In all of them the network holds back what is sent to [`HELD`].
+//! The lessons, as data: an input, a weak and a strong setting to run it under, and the witness that the weak run must leave.
+//! In every input the network holds back what is sent to branch [`HELD`].
 
 use bank_check::history::Operation;
 use bank_client::{Level, Propagation};
+use std::time::Duration;
 
-/// The branches of a lesson's bank: the smallest bank that can spare one.
-pub const BRANCHES: [u32; 3] = [1, 2, 3];
-/// The branch that hears nothing of the others. Founding begins at branch 1, which leads: it is not this one.
+/// The branch that hears nothing of the others. It does not lead: founding begins at branch 1, which becomes the leader.
 pub const HELD: u32 = 3;
-/// What the bank opens with, in minor units.
-pub const OPENING: i64 = 100;
+/// Deadline of each event. Nothing in a lesson takes this long, except where a lesson shows it.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A deposit at branch 1, and its customer's query at the held branch.
+const OWN_DEPOSIT: &str = include_str!("inputs/own_deposit.json");
+
+/// A deposit at branch 1, and another customer's queries at branch 1 and at the held branch.
+const SEEN_BALANCE: &str = include_str!("inputs/seen_balance.json");
+
+/// A deposit at branch 1, and another customer's query at the held branch.
+const OTHERS_DEPOSIT: &str = include_str!("inputs/others_deposit.json");
+
+/// A deposit at branch 1 while the held branch and its host are dead: the network there does not even refuse connections.
+pub(super) const DEAD_BRANCH_INPUT: &str = include_str!("inputs/dead_branch.json");
 
 /// The lessons' names on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,84 +38,65 @@ pub enum Name {
 /// One lesson.
 #[derive(Debug)]
 pub struct Lesson {
-    /// As on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What it is about.
+    /// What the lesson asks.
     pub question: &'static str,
-    /// The verdict that tells the two settings apart.
+    /// The guarantee whose verdict tells the two settings apart.
     pub guarantee: &'static str,
-    /// The input. Events are numbered from 1.
-    pub steps: &'static [Step],
-    /// Where it breaks.
+    /// The input file. Event ids count from 1 over all customers.
+    pub input: &'static str,
+    /// The setting under which the guarantee breaks.
     pub weak: Setting,
-    /// Where it holds.
+    /// The setting under which the guarantee holds, because one request waits.
     pub strong: Setting,
-    /// Reads that promised nothing are judged for linearizability too.
+    /// Reads at every level are judged for linearizability.
     pub every_read: bool,
-    /// Then a branch dies: what a write costs that waits for it.
+    /// The lesson also shows what a write costs while a branch is dead.
     pub dead_branch: bool,
-    /// What can be seen, and why.
+    /// Why both runs end as they do.
     pub why: &'static str,
-    /// The one witness that the weak run must leave, from what was done in it.
+    /// The one witness that the weak run must leave, made from the operations of that run.
     pub witness: fn(&[Operation]) -> String,
 }
 
-/// One event of the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// Who asks.
-    pub customer: u64,
-    /// Whom.
-    pub branch: u32,
-    /// What.
-    pub ask: Ask,
-    /// Under the strong setting it cannot be answered before the held branch hears of the others.
-    pub waits: bool,
-}
-
-/// What an event asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// So many minor units into `main`.
-    Deposit(i64),
-    /// The balance of `main`.
-    Query,
-}
-
-/// What the bank is asked to promise.
+/// What a run asks the bank to promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// Of reads.
+    /// Level of all reads.
     pub level: Level,
-    /// Of writes.
+    /// Propagation of all writes.
     pub propagation: Propagation,
+    /// Deadline of each event.
+    pub timeout: Duration,
+    /// Id of the event that waits until the network lets go. `None`: no event waits, and the network lets go after the last.
+    pub waits: Option<u64>,
 }
 
 const fn reads(level: Level) -> Setting {
     Setting {
         level,
         propagation: Propagation::Quorum,
+        timeout: TIMEOUT,
+        waits: None,
     }
 }
 
-const fn writes(propagation: Propagation) -> Setting {
+/// Eventual reads, and writes with this propagation.
+pub(super) const fn writes(propagation: Propagation) -> Setting {
     Setting {
-        level: Level::Eventual,
         propagation,
+        ..reads(Level::Eventual)
     }
 }
 
-const fn step(customer: u64, branch: u32, ask: Ask) -> Step {
-    Step {
-        customer,
-        branch,
-        ask,
-        waits: false,
+impl Setting {
+    const fn waits(self, event: u64) -> Setting {
+        Setting {
+            waits: Some(event),
+            ..self
+        }
     }
-}
-
-const fn waiting(step: Step) -> Step {
-    Step { waits: true, ..step }
 }
 
 impl Name {
@@ -126,9 +118,9 @@ const READ_YOUR_WRITES: Lesson = Lesson {
     name: "read-your-writes",
     question: "a customer pays in at branch 1; does branch 3, which has not heard of it yet, show it?",
     guarantee: "read-your-writes",
-    steps: &[step(1, 1, Ask::Deposit(10)), waiting(step(1, HELD, Ask::Query))],
+    input: OWN_DEPOSIT,
     weak: reads(Level::Eventual),
-    strong: reads(Level::Session),
+    strong: reads(Level::Session).waits(2),
     every_read: false,
     dead_branch: false,
     why: "\
@@ -146,13 +138,9 @@ const MONOTONIC_READS: Lesson = Lesson {
     name: "monotonic-reads",
     question: "a customer has seen the newest balance at branch 1; does time run backwards at branch 3?",
     guarantee: "monotonic-reads",
-    steps: &[
-        step(1, 1, Ask::Deposit(10)),
-        step(2, 1, Ask::Query),
-        waiting(step(2, HELD, Ask::Query)),
-    ],
+    input: SEEN_BALANCE,
     weak: reads(Level::ReadYourWrites),
-    strong: reads(Level::MonotonicReads),
+    strong: reads(Level::MonotonicReads).waits(3),
     every_read: false,
     dead_branch: false,
     why: "\
@@ -170,9 +158,9 @@ const STRONG: Lesson = Lesson {
     name: "strong",
     question: "customer 1 has been told that its deposit is done; does customer 2 see it at branch 3?",
     guarantee: "linearizability",
-    steps: &[step(1, 1, Ask::Deposit(10)), waiting(step(2, HELD, Ask::Query))],
+    input: OTHERS_DEPOSIT,
     weak: reads(Level::Session),
-    strong: reads(Level::Strong),
+    strong: reads(Level::Strong).waits(2),
     every_read: true,
     dead_branch: false,
     why: "\
@@ -200,9 +188,9 @@ const WRITER_WAITS: Lesson = Lesson {
     name: "writer-waits",
     question: "can the deposit wait for every branch, so that no read has to? And what does a dead branch cost then?",
     guarantee: "read-your-writes",
-    steps: &[waiting(step(1, 1, Ask::Deposit(10))), step(1, HELD, Ask::Query)],
+    input: OWN_DEPOSIT,
     weak: writes(Propagation::Quorum),
-    strong: writes(Propagation::All),
+    strong: writes(Propagation::All).waits(1),
     every_read: false,
     dead_branch: true,
     why: "\
@@ -227,12 +215,6 @@ mod tests {
         assert_eq!(found, known);
         for lesson in ALL {
             assert!(Name::from_str(lesson.name, false).is_ok(), "{}", lesson.name);
-            assert_eq!(
-                lesson.steps.iter().filter(|step| step.waits).count(),
-                1,
-                "{}",
-                lesson.name
-            );
         }
     }
 }

@@ -1,14 +1,14 @@
 //! A demonstration as a page: both acts side by side, with what the lesson asks and why it goes as it does.
 
+use super::act::Act;
 use super::lesson::{HELD, Lesson};
-use super::play::{Act, Performance};
+use super::play::Performance;
 use super::render;
-use crate::run::meta::Meta;
 use crate::verdict::html::made;
 use bank_report::{Report, Run};
 
 /// The page's text.
-pub(super) fn html(lesson: &Lesson, performance: &Performance, meta: &Meta) -> String {
+pub(super) fn html(lesson: &Lesson, performance: &Performance) -> String {
     let Performance {
         weak,
         strong,
@@ -18,11 +18,11 @@ pub(super) fn html(lesson: &Lesson, performance: &Performance, meta: &Meta) -> S
         format!("Three branches; the network holds back what is sent to branch {HELD}."),
         lesson.why.replace('\n', " "),
     ];
-    sentences.extend(dead_branch.iter().map(render::dead));
+    sentences.extend(dead_branch.iter().filter_map(render::dead));
     bank_report::render(&Report {
         title: format!("{}: {}", lesson.name, lesson.question),
         sentences,
-        meta: made(meta),
+        meta: made(&weak.meta),
         run: run(lesson, weak),
         beside: Some(run(lesson, strong)),
     })
@@ -33,6 +33,6 @@ fn run(lesson: &Lesson, act: &Act) -> Run {
         name: render::in_words(lesson, act.setting),
         history: act.history.clone(),
         verdicts: act.verdicts.clone(),
-        sentences: act.wait.iter().filter_map(|wait| render::wait(lesson, wait)).collect(),
+        sentences: render::wait(act).into_iter().collect(),
     }
 }

@@ -1,10 +1,11 @@
 //! Says what was seen: for people, the two runs side by side and a few sentences; or as one line of JSON.
 
-use super::dead_branch::{DeadBranch, took};
+use super::act::{Act, Wait, took};
+use super::dead_branch::DeadBranch;
 use super::demonstration::{Demonstration, Kept};
-use super::lesson::{ALL, Ask, HELD, Lesson, Setting, Step};
-use super::play::{Act, STRONG, WEAK, Wait};
-use bank_check::history::{Operation, Outcome as Came};
+use super::lesson::{ALL, HELD, Lesson, Setting};
+use super::play::{STRONG, WEAK};
+use bank_check::history::{Action, Operation, Outcome as Came};
 use bank_check::verdict::Outcome;
 use serde::Serialize;
 use std::time::Duration;
@@ -42,11 +43,11 @@ pub(super) fn text(demonstration: &Demonstration) -> String {
     if let Some(witness) = shown.weak.verdict(lesson).and_then(|verdict| verdict.failures.first()) {
         text += &wrapped(&format!("The witness: {witness}."));
     }
-    if let Some(words) = shown.strong.wait.as_ref().and_then(|seen| wait(lesson, seen)) {
+    if let Some(words) = wait(&shown.strong) {
         text += &wrapped(&words);
     }
-    if let Some(seen) = &shown.dead_branch {
-        text += &wrapped(&dead(seen));
+    if let Some(words) = shown.dead_branch.as_ref().and_then(dead) {
+        text += &wrapped(&words);
     }
     text += &format!("\n{}\n\n", lesson.why);
     text + &conclusion(demonstration)
@@ -62,9 +63,9 @@ const LINE: usize = 118;
 fn table(lesson: &Lesson, weak: &Act, strong: &Act) -> String {
     let heads = [lesson.weak, lesson.strong].map(|setting| in_words(lesson, setting));
     let mut text = row("", &heads[0], &heads[1]);
-    for (index, (step, event)) in lesson.steps.iter().zip(1..).enumerate() {
-        let told = |act: &Act| act.history.operations.get(index).map(told).unwrap_or_default();
-        text += &row(&asked(step, event), &told(weak), &told(strong));
+    for (index, operation) in weak.history.operations.iter().enumerate() {
+        let strong = strong.history.operations.get(index).map(told).unwrap_or_default();
+        text += &row(&asked(operation), &told(operation), &strong);
     }
     let judged = |act: &Act| {
         let verdict = act.verdict(lesson);
@@ -105,12 +106,16 @@ fn wrapped(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn asked(step: &Step, event: i64) -> String {
-    let ask = match step.ask {
-        Ask::Deposit(amount) => format!("deposits {amount}"),
-        Ask::Query => "queries".to_owned(),
+fn asked(operation: &Operation) -> String {
+    let ask = match &operation.action {
+        Action::Deposit { amount, .. } => format!("deposits {amount}"),
+        _ => "queries".to_owned(),
     };
-    format!("{event}. customer {} {ask} at branch {}", step.customer, step.branch)
+    let event = operation.event.unwrap_or_default();
+    format!(
+        "{event}. customer {} {ask} at branch {}",
+        operation.customer, operation.branch
+    )
 }
 
 fn told(operation: &Operation) -> String {
@@ -129,15 +134,16 @@ fn told(operation: &Operation) -> String {
     )
 }
 
-/// What was seen of the wait, in one sentence.
-pub(super) fn wait(lesson: &Lesson, wait: &Wait) -> Option<String> {
-    let index = usize::try_from(wait.event - 1).ok()?;
-    let step = lesson.steps.get(index)?;
+/// The wait of an act, in one sentence.
+pub(super) fn wait(act: &Act) -> Option<String> {
+    let wait = act.wait?;
+    let mut operations = act.history.operations.iter();
+    let operation = operations.find(|operation| operation.event == Some(wait.event))?;
     Some(format!(
         "The wait: while event {} had no answer, branch {} answered another read, from position {}; then the network let \
          go, and the answer came {} after that, {} after the question.",
         wait.event,
-        step.branch,
+        operation.branch,
         wait.meanwhile_position,
         ms(Duration::from_micros(wait.after_release_us)),
         ms(Duration::from_micros(wait.took_us))
@@ -145,16 +151,17 @@ pub(super) fn wait(lesson: &Lesson, wait: &Wait) -> Option<String> {
 }
 
 /// What a dead branch cost, in one sentence.
-pub(super) fn dead(dead: &DeadBranch) -> String {
-    let missing: Vec<String> = dead.all.missing_branches.iter().map(u32::to_string).collect();
-    format!(
+pub(super) fn dead(dead: &DeadBranch) -> Option<String> {
+    let [quorum, all] = dead.writes()?;
+    let missing: Vec<String> = all.missing_branches.iter().map(u32::to_string).collect();
+    Some(format!(
         "With branch {HELD} and its host dead: a deposit to a quorum is done in {}; one to all, with a deadline of {}, is \
          done too, but comes back after {}, and says that branch {} has not confirmed it.",
-        ms(took(&dead.quorum)),
+        ms(took(quorum)),
         ms(DeadBranch::deadline()),
-        ms(took(&dead.all)),
+        ms(took(all)),
         missing.join(", ")
-    )
+    ))
 }
 
 fn conclusion(demonstration: &Demonstration) -> String {
@@ -251,7 +258,8 @@ pub(super) fn json(demonstration: &Demonstration) -> String {
         dead_branch: shown
             .dead_branch
             .as_ref()
-            .map(|DeadBranch { quorum, all }| JsonDeadBranch { quorum, all }),
+            .and_then(DeadBranch::writes)
+            .map(|[quorum, all]| JsonDeadBranch { quorum, all }),
         instead: instead.collect(),
     })
 }
