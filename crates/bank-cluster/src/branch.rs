@@ -1,4 +1,4 @@
-//! One branch as a process: started, its announcement read, its log kept.
+//! One branch as a process. Starts it, reads the address that it announces, and keeps its log.
 
 use crate::config::{ClusterConfig, Lifetime};
 use crate::error::ClusterError;
@@ -17,17 +17,17 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::ChildStdout;
 
-/// An announcement is one short line.
+/// Bound on the length of an announcement, which is one short line.
 const ANNOUNCEMENT_BYTES_MAX: u64 = 4096;
 
-/// One branch, running or ended.
+/// One branch, whose process runs or has ended.
 #[derive(Debug)]
 pub(crate) struct BranchProcess {
     pub(crate) number: u32,
-    /// Where it listens; with port 0 until it has announced a better one.
+    /// The address at which the branch listens. The port may be 0 until the branch announces its address.
     pub(crate) address: SocketAddr,
     dir: PathBuf,
-    /// The newest of its processes. Whoever waits for an older one goes on waiting for that.
+    /// The newest process of the branch. A task that waits for an older process keeps that one.
     started: Mutex<Arc<Started>>,
 }
 
@@ -35,9 +35,9 @@ pub(crate) struct BranchProcess {
 #[derive(Debug)]
 struct Started {
     process: Process,
-    /// The branch stops when it is closed. None for one that can be kept.
+    /// The branch stops when this pipe is closed. `None` for a branch that can outlive the launcher.
     stdin: Mutex<Option<ChildStdin>>,
-    /// Held open, so that the branch can print.
+    /// Kept open, so that the branch can print.
     stdout: tokio::sync::Mutex<Option<BufReader<ChildStdout>>>,
 }
 
@@ -49,7 +49,7 @@ struct Announcement {
 }
 
 impl BranchProcess {
-    /// `via`: where it has to reach other branches, if not where they listen.
+    /// Starts a branch. `via` holds the relay for each other branch, if the branches reach each other through relays.
     pub(crate) fn spawn(
         config: &ClusterConfig,
         number: u32,
@@ -66,7 +66,7 @@ impl BranchProcess {
         })
     }
 
-    /// Starts it again, where it listened before.
+    /// Starts a process for a branch whose process has ended, at the same address.
     pub(crate) fn respawn(
         &self,
         config: &ClusterConfig,
@@ -80,7 +80,7 @@ impl BranchProcess {
         Ok(())
     }
 
-    /// Waits for the announcement; the address from it.
+    /// Waits for the announcement, and returns the address in it.
     pub(crate) async fn announced(&self, within: Duration) -> Result<SocketAddr, ClusterError> {
         let started = self.started();
         let mut line = String::new();
@@ -99,7 +99,7 @@ impl BranchProcess {
         }
         match serde_json::from_str::<Announcement>(&line) {
             Ok(announcement) if announcement.branch == self.number => Ok(announcement.address),
-            // It closed its stdout, so it is ending.
+            // The branch closed its stdout, so its process is ending.
             _ if line.is_empty() => Err(self.ended_error(started.process.ended().await)),
             _ => Err(ClusterError::Announcement {
                 branch: self.number,
@@ -126,13 +126,13 @@ impl BranchProcess {
         }
     }
 
-    /// The error that it has ended, if it has.
+    /// The error for a process that has ended. `None` while it runs.
     pub(crate) fn failed(&self) -> Option<ClusterError> {
         self.started().process.status().map(|status| self.ended_error(status))
     }
 
-    /// The error that it ended otherwise than it was told to, if it did. One that had only just been started may not
-    /// have listened to SIGTERM yet.
+    /// The error for a process that failed when it was told to stop. Death by SIGTERM is no failure: a process that has
+    /// just been started may not handle the signal yet.
     pub(crate) fn ended_badly(&self, status: ExitStatus) -> Option<ClusterError> {
         let as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
         (!as_told).then(|| self.ended_error(status))
@@ -159,7 +159,7 @@ impl BranchProcess {
         })
     }
 
-    /// SIGTERM, and SIGCONT for one that was paused.
+    /// Sends SIGTERM, and SIGCONT in case the process is paused.
     pub(crate) fn ask_to_stop(&self) {
         let started = self.started();
         let _ = started.process.signal(Signal::TERM);
@@ -178,7 +178,7 @@ impl BranchProcess {
         self.started().process.wait_until(deadline);
     }
 
-    /// Lets it run on; its process's number, if it runs.
+    /// Lets the process outlive this value. Returns its pid if it runs.
     pub(crate) fn leave(self) -> Option<u32> {
         let pid = self.pid();
         self.started().process.leave();

@@ -1,8 +1,8 @@
-//! The host's monotonic clock, by which the launcher, customers and branches record.
+//! The host's monotonic clock. The launcher, the customers and the branches record times by it.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Microseconds of the host's monotonic clock.
+/// The current time of the host's monotonic clock, in microseconds.
 pub fn monotonic_us() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (

@@ -1,9 +1,8 @@
-//! A bank of real branch processes on this host: start, found, wait, kill, pause, restart, stop. The launcher runs
-//! inputs on it; end-to-end tests use it as it is.
+//! A bank of real branch processes on this host.
 //!
-//! No child survives its cluster. A branch ends when its stdin does, so a launcher that is killed takes its branches
-//! along (a paused one once it is resumed); a cluster that is dropped stops them politely, then kills. Kept branches
-//! ([`Lifetime::Kept`]) are the exception, once [`Cluster::leave`] has been called.
+//! No process outlives its cluster. A branch stops when its stdin is closed, so the branches stop even if this process
+//! is killed; a paused branch stops once it is resumed. A cluster that is dropped asks its branches to stop, and kills
+//! those that do not. The exception is a cluster of [`Lifetime::Kept`]: its branches run on after [`Cluster::leave`].
 
 pub(crate) mod founding;
 pub(crate) mod positions;
@@ -22,28 +21,29 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-/// A branch that has not said where it listens by then is stuck.
+/// Bound on the time until a branch announces its address.
 pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Branches that drain longer than this are killed.
+/// Bound on the time in which a branch drains and stops. After that it is killed.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Whoever waits for a stop longer than this is told for which branches.
+/// After this time, [`Cluster::end_all`] reports the branches that still run.
 const STOP_UNNAMED: Duration = Duration::from_secs(1);
-/// The same where nobody awaits the stop: on drop.
+/// Bound on the time in which branches stop when their cluster is dropped. It is short because dropping blocks the
+/// thread.
 const DROP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The branches of one bank, as processes.
+/// The branch processes of one bank.
 #[derive(Debug)]
 pub struct Cluster {
     config: ClusterConfig,
-    /// In the order of the config, once started.
+    /// In the order of the config. Empty before the start and after the stop.
     branches: Vec<BranchProcess>,
     bank: Option<BankFile>,
-    /// What the branches reach each other through, where that is not themselves.
+    /// The relays between the branches. `None` if the branches reach each other directly.
     network: Option<Network>,
 }
 
 impl Cluster {
-    /// Nothing runs yet.
+    /// A cluster whose branches reach each other directly. No process runs yet.
     pub fn new(config: ClusterConfig) -> Self {
         Cluster {
             config,
@@ -53,14 +53,14 @@ impl Cluster {
         }
     }
 
-    /// The same, but its branches reach each other through a [`Network`] that can be bent, and are a little more patient with
-    /// their leader: a slow network must not look like a lost one.
+    /// A cluster whose branches reach each other through a [`Network`] that can be degraded. The election timeout is at
+    /// least 1 s, so that a slow network does not look like a lost leader. No process runs yet.
     ///
     /// # Errors
-    /// There are not enough ports or file descriptors for it, or a branch's port is taken.
+    /// There are not enough ports or file descriptors for the relays, or a branch's port is taken.
     pub async fn relayed(mut config: ClusterConfig) -> Result<Self, ClusterError> {
         config.election_timeout = config.election_timeout.max(ELECTION_TIMEOUT_RELAYED);
-        // Or else a relay might be given the port of a branch.
+        // A relay must not get the port of a branch.
         let _held = config.ports.held(&config.branches)?;
         let network = Network::between(&config.branches)
             .await
@@ -70,12 +70,13 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts every branch, all at once, and waits until each listens; `listens` is called for each. They have no bank yet, or
-    /// the one of before, for [`Cluster::recognise`].
+    /// Starts all branches at once, and waits until each of them listens. Calls `listens` for each branch that does.
+    /// After that, [`Cluster::found`] founds a bank, or [`Cluster::recognise`] names the bank that the branches already
+    /// have.
     ///
     /// # Errors
-    /// A port is taken or impossible, before anything is started; a program that cannot be started, or ends. Those
-    /// that were started are stopped when the cluster is dropped.
+    /// A port is taken or out of range: then no branch is started. Or a branch cannot be started, or ends: then those
+    /// that run are stopped when the cluster is dropped.
     pub async fn start(&mut self, listens: impl Fn()) -> Result<(), ClusterError> {
         let addresses = self.config.ports.addresses(&self.config.branches)?;
         fs::create_dir_all(&self.config.dir).map_err(ClusterError::Directory)?;
@@ -109,27 +110,27 @@ impl Cluster {
         self.config.branches.clone()
     }
 
-    /// The bank, once founded.
+    /// The bank. `None` before it is founded.
     pub fn bank(&self) -> Option<&BankFile> {
         self.bank.as_ref()
     }
 
-    /// What its branches reach each other through, if it is [`Cluster::relayed`].
+    /// The relays between the branches. `None` if the cluster is not [`Cluster::relayed`].
     pub fn network(&self) -> Option<&Network> {
         self.network.as_ref()
     }
 
-    /// Where [`Cluster::found`] writes the bank file.
+    /// The path of the bank file, which [`Cluster::found`] writes.
     pub fn bank_path(&self) -> PathBuf {
         self.config.dir.join("bank.json")
     }
 
-    /// The programs that it starts.
+    /// The programs that the cluster starts.
     pub fn programs(&self) -> &Programs {
         &self.config.programs
     }
 
-    /// Where a branch listens.
+    /// The address at which a branch listens.
     ///
     /// # Errors
     /// There is no such branch.
@@ -137,7 +138,7 @@ impl Cluster {
         Ok(self.find(branch)?.address)
     }
 
-    /// A branch's process, by its number in this host; none while it does not run.
+    /// The pid of a branch. `None` while it does not run.
     ///
     /// # Errors
     /// There is no such branch.
@@ -153,7 +154,7 @@ impl Cluster {
         Ok(self.find(branch)?.data_dir())
     }
 
-    /// What a branch has written to stderr, over all its starts.
+    /// The file with all that a branch has written to stderr, over all its starts.
     ///
     /// # Errors
     /// There is no such branch.
@@ -161,7 +162,7 @@ impl Cluster {
         Ok(self.find(branch)?.log_path())
     }
 
-    /// The error that a branch has ended, with its last words, if it has.
+    /// The error for a branch that has ended, with the last line of its log. `None` while it runs.
     ///
     /// # Errors
     /// There is no such branch.
@@ -169,7 +170,7 @@ impl Cluster {
         Ok(self.find(branch)?.failed())
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Kills a branch (SIGKILL), and waits until its process has ended.
     ///
     /// # Errors
     /// There is no such branch, or the operating system refuses.
@@ -180,7 +181,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// SIGSTOP: it keeps its connections and answers nothing.
+    /// Pauses a branch (SIGSTOP): it keeps its connections and answers nothing.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
@@ -188,7 +189,7 @@ impl Cluster {
         self.find(branch)?.signal(Signal::STOP)
     }
 
-    /// SIGCONT.
+    /// Resumes a branch (SIGCONT).
     ///
     /// # Errors
     /// As [`Cluster::kill`].
@@ -196,7 +197,7 @@ impl Cluster {
         self.find(branch)?.signal(Signal::CONT)
     }
 
-    /// SIGTERM, and waits until it has drained and ended.
+    /// Asks a branch to stop (SIGTERM), and waits until it has drained and ended.
     ///
     /// # Errors
     /// As [`Cluster::kill`].
@@ -206,7 +207,7 @@ impl Cluster {
         Ok(branch.ended().await)
     }
 
-    /// Waits until a branch has ended, by itself or not.
+    /// Waits until a branch has ended, for whatever reason.
     ///
     /// # Errors
     /// There is no such branch.
@@ -214,29 +215,30 @@ impl Cluster {
         Ok(self.find(branch)?.ended().await)
     }
 
-    /// Starts a branch that has ended again, on its old data directory and port, and waits until it listens.
+    /// Restarts a branch that has ended, on its data directory and its port, and waits until it listens.
     ///
     /// # Errors
-    /// It still runs, or does not come up; the error bears its last words.
+    /// The branch still runs, or it does not start; the error holds the last line of its log.
     pub async fn restart(&self, branch: u32) -> Result<(), ClusterError> {
         let process = self.find(branch)?;
         process.respawn(&self.config, self.via(branch))?;
         process.announced(ANNOUNCE_TIMEOUT).await.map(|_| ())
     }
 
-    /// Stops every branch, all at once, and waits: first politely, then by killing.
+    /// Asks all branches to stop, waits for them, and kills those that do not stop within [`STOP_TIMEOUT`].
     ///
     /// # Errors
-    /// Names the first branch that had ended before it was told to, that failed while it stopped, or that had to be
-    /// killed. All are gone even so.
+    /// The first branch that had ended before, that failed while it stopped, or that had to be killed. No branch runs
+    /// then, either.
     pub async fn stop(&mut self) -> Result<(), ClusterError> {
         let early = self.branches.iter().find_map(BranchProcess::failed);
         let late = self.end_all(|_, _| ()).await.into_iter().next();
         early.or(late).map_or(Ok(()), Err)
     }
 
-    /// The same of those that run, whatever became of others before. Of each that has not ended after a second, `waits_for`
-    /// is told the number and the process. Answers which failed or had to be killed; all are gone.
+    /// Stops the branches that still run, as [`Cluster::stop`] does. Returns an error for each branch that failed while
+    /// it stopped or had to be killed. Calls `waits_for` with the number and the pid of each branch that still runs
+    /// after a second.
     pub async fn end_all(&mut self, mut waits_for: impl FnMut(u32, u32)) -> Vec<ClusterError> {
         let mut branches = std::mem::take(&mut self.branches);
         branches.retain(|branch| branch.pid().is_some());
@@ -245,7 +247,7 @@ impl Cluster {
             branch.close_stdin();
             match tokio::time::timeout(STOP_TIMEOUT, branch.ended()).await {
                 Ok(status) => branch.ended_badly(status),
-                // It is killed below, by being dropped.
+                // Dropping `branches` kills it.
                 Err(_) => Some(ClusterError::Stuck {
                     branch: branch.number,
                     log: branch.log_path(),
@@ -267,7 +269,7 @@ impl Cluster {
         failed.into_iter().flatten().collect()
     }
 
-    /// Kills every branch at once.
+    /// Kills all branches at once.
     pub fn kill_all(&mut self) {
         for branch in &self.branches {
             let _ = branch.signal(Signal::KILL);
@@ -275,8 +277,8 @@ impl Cluster {
         self.branches.clear();
     }
 
-    /// Lets the branches of a [`Lifetime::Kept`] cluster run on, and says their processes' numbers. Those of another
-    /// cluster end as ever.
+    /// Lets the branches of a [`Lifetime::Kept`] cluster run on, and returns their pids. The branches of another
+    /// cluster are killed.
     pub fn leave(mut self) -> Vec<u32> {
         let branches = std::mem::take(&mut self.branches);
         match self.config.lifetime {
@@ -285,7 +287,7 @@ impl Cluster {
         }
     }
 
-    /// A failure is better explained by a branch that has died, where one has.
+    /// The error for a branch that has ended, if there is one: it explains more than `error`. Otherwise `error`.
     fn blame(&self, error: ClusterError) -> ClusterError {
         self.branches.iter().find_map(BranchProcess::failed).unwrap_or(error)
     }
@@ -304,7 +306,7 @@ impl Drop for Cluster {
         for branch in &self.branches {
             branch.wait_until(deadline);
         }
-        // Those still there are killed by being dropped.
+        // Dropping the branches kills those that still run.
         self.branches.clear();
     }
 }

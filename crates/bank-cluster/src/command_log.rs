@@ -1,5 +1,5 @@
-//! Asks branches for their journals: all that each has decided and applied, over its operator's service. A branch that
-//! does not answer is named, and the others' journals are had all the same.
+//! Reads the command log of each branch: every command that the branch has applied, with its outcome. The logs come
+//! over the operator service, and are called journals in files and messages.
 
 use crate::cluster::Cluster;
 use crate::cluster::positions::Positions;
@@ -16,49 +16,49 @@ use tokio::time::timeout;
 use tonic::Status;
 use tonic::transport::Endpoint;
 
-/// A branch that has not caught up by then is asked for what it has.
+/// Bound on the wait for a branch that is behind. After that, its log is read as it is.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
-/// A branch that has not begun to answer by then is stuck.
+/// Bound on the time until a branch begins to answer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// A million commands take seconds.
+/// Bound on the time for the rest of a log. A million commands take seconds.
 const PAGES_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why there is no journal of a branch.
+/// Why the command log of a branch could not be read.
 #[derive(Debug, Error)]
 pub enum CommandLogError {
-    /// It cannot be reached.
+    /// The branch cannot be reached.
     #[error("cannot be reached: {0}")]
     Unreachable(#[from] tonic::transport::Error),
-    /// It says why.
+    /// The branch refuses, and says why.
     #[error("{}", .0.message())]
     Refused(#[from] Status),
-    /// It took too long.
+    /// The branch does not answer in time.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// What came is no journal.
+    /// The answer is malformed.
     #[error("its answer is no journal: {0}")]
     Malformed(String),
-    /// It has no process.
+    /// The branch has no process.
     #[error("it does not run")]
     Down,
-    /// The cluster does not know it.
+    /// The cluster has no such branch, or no bank.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
 }
 
-/// What could be had of all journals.
+/// The command logs of a cluster.
 #[derive(Debug, Default)]
 pub struct Collected {
-    /// By branch.
-    pub journals: Vec<Journal>,
-    /// "branch 3's journal could not be read: …", one for each that is missing.
+    /// The logs that could be read, ordered by branch.
+    pub command_logs: Vec<Journal>,
+    /// One message for each log that could not be read: "branch 3's journal could not be read: …".
     pub missing: Vec<String>,
-    /// The version that a branch gives as its own.
+    /// The version of `branchd`. `None` if the first branch does not answer.
     pub version: Option<String>,
 }
 
-/// Reads every branch's journal, all at once; that of a branch that has not come to `position` yet once it has. Times count from
-/// `origin_us`.
+/// Reads the command logs of all branches at once. A branch that has not applied `position` gets some time to catch up.
+/// Times in the logs count from `origin_us`.
 pub async fn collect(cluster: &Cluster, position: u64, origin_us: u64) -> Collected {
     let positions = match cluster.positions(CATCH_UP_TIMEOUT) {
         Ok(positions) => positions,
@@ -70,22 +70,22 @@ pub async fn collect(cluster: &Cluster, position: u64, origin_us: u64) -> Collec
         }
     };
     let numbers = cluster.numbers();
-    let journals = join_all(numbers.iter().map(async |&branch| {
-        let journal = one(cluster, &positions, branch, position, origin_us).await;
-        journal.map_err(|error| format!("branch {branch}'s journal could not be read: {error}"))
+    let logs = join_all(numbers.iter().map(async |&branch| {
+        let log = one(cluster, &positions, branch, position, origin_us).await;
+        log.map_err(|error| format!("branch {branch}'s journal could not be read: {error}"))
     }));
-    let (journals, version) = tokio::join!(journals, version(cluster, &numbers));
+    let (logs, version) = tokio::join!(logs, version(cluster, &numbers));
     let mut collected = Collected {
         version,
         ..Collected::default()
     };
-    for journal in journals {
-        match journal {
-            Ok(journal) => collected.journals.push(journal),
-            Err(why) => collected.missing.push(why),
+    for log in logs {
+        match log {
+            Ok(log) => collected.command_logs.push(log),
+            Err(message) => collected.missing.push(message),
         }
     }
-    collected.journals.sort_by_key(|journal| journal.branch);
+    collected.command_logs.sort_by_key(|log| log.branch);
     collected
 }
 
@@ -100,11 +100,11 @@ async fn one(
         return Err(CommandLogError::Down);
     }
     let address = cluster.address(branch)?;
-    let journal = read(address, origin_us).await?;
-    // Nearly always it is far enough: a wait that is not needed costs a connection.
-    if journal.position >= position || positions.reached(&[branch], position).await.is_err() {
-        // One that stays behind has a journal too; that it is behind is for the judge to see.
-        return Ok(journal);
+    let log = read(address, origin_us).await?;
+    // Nearly always the branch has caught up. A wait that is not needed would cost a connection.
+    if log.position >= position || positions.reached(&[branch], position).await.is_err() {
+        // The log of a branch that stays behind is judged, too.
+        return Ok(log);
     }
     read(address, origin_us).await
 }
@@ -115,10 +115,10 @@ async fn version(cluster: &Cluster, branches: &[u32]) -> Option<String> {
     status.ok().map(|status| status.version)
 }
 
-/// Reads one branch's journal.
+/// Reads the command log of the branch at this address.
 ///
 /// # Errors
-/// It cannot be had, or is none.
+/// The branch does not answer, or its answer is malformed.
 pub async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLogError> {
     let begin = async {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);

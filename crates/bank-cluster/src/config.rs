@@ -1,4 +1,4 @@
-//! What a cluster is made of: a plain value.
+//! The configuration of a cluster, as a plain value.
 
 use crate::ports::Ports;
 use crate::programs::{Programs, ProgramsError};
@@ -6,62 +6,64 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Whether branches end with the launcher.
+/// How long the branches of a cluster run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
-    /// However the launcher ends.
+    /// Until this process ends, for whatever reason.
     WithLauncher,
-    /// They can be left running.
+    /// Until they are stopped: [`crate::Cluster::leave`] lets them outlive this process.
     Kept,
 }
 
-/// How long a voter hears nothing of its leader before it stands for election, in a small cluster: some 30 times what a
-/// process on a busy machine waits for its turn, and a leader that was killed is replaced within a second.
+/// Election timeout in a small cluster: how long a voter waits for its leader before it stands for election. It is
+/// about 30 times as long as a process on a busy machine waits for its turn; still, a killed leader is replaced within
+/// a second.
 const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(300);
-/// So many branches take turns on a laptop's few cores without being late with their heartbeats.
+/// Number of branches that share a laptop's few cores without late heartbeats.
 const BRANCHES_AT_EASE: usize = 10;
-/// Every further branch makes the others wait for their turn, and gives the leader one more to send heartbeats to: with
-/// 50 branches they are given about three seconds.
+/// Added to the election timeout for each further branch, which takes processor time and one more heartbeat of the
+/// leader. With 50 branches the timeout is about three seconds.
 const ELECTION_TIMEOUT_PER_BRANCH: Duration = Duration::from_millis(65);
-/// Behind a network that can be bent: a leader goes on leading while its round trips take up to a third of this.
+/// Shortest election timeout with relays. A leader keeps the lead while its round trips take up to a third of this.
 pub(crate) const ELECTION_TIMEOUT_RELAYED: Duration = Duration::from_secs(1);
-/// Nobody waits longer than this for a new leader, however many branches there are.
+/// Longest election timeout, however many branches there are.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
-/// How patient branches are with their leader where so many of them run on one machine: a busy machine must not look
-/// like a lost leader.
+/// The election timeout for this number of branches on one machine. With more branches it is longer, because a busy
+/// machine must not look like a lost leader.
 pub fn election_timeout(branches: usize) -> Duration {
     let further = u32::try_from(branches.saturating_sub(BRANCHES_AT_EASE)).unwrap_or(u32::MAX);
     let patience = ELECTION_TIMEOUT_MIN.saturating_add(ELECTION_TIMEOUT_PER_BRANCH.saturating_mul(further));
     patience.min(ELECTION_TIMEOUT_MAX)
 }
 
-/// The file with the secret of a cluster's bank, in its directory.
+/// Name of the file with the bank's secret, in the directory of the cluster.
 pub const SECRET_FILE: &str = "bank.secret";
 
-/// What a cluster is made of.
+/// The configuration of a cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterConfig {
-    /// What to start.
+    /// The programs to start.
     pub programs: Programs,
-    /// Holds `branch-N/data` and `branch-N/log` for each branch.
+    /// The directory of the cluster. It holds `branch-N/data` and `branch-N/log` for each branch.
     pub dir: PathBuf,
-    /// The file with the secret of the bank, made where it is missing. `None`: `bank.secret` in the cluster's directory.
+    /// The file with the secret of the bank; it is made if it is missing. `None` stands for [`SECRET_FILE`] in `dir`.
     pub secret_file: Option<PathBuf>,
     /// The numbers of the branches.
     pub branches: Vec<u32>,
-    /// Where they listen.
+    /// The ports of the branches.
     pub ports: Ports,
-    /// Whether they end with the launcher.
+    /// How long the branches run.
     pub lifetime: Lifetime,
-    /// How patient branches are with their leader; see [`election_timeout`].
+    /// How long a voter waits for its leader before it stands for election; see [`election_timeout`].
     pub election_timeout: Duration,
     /// Further flags for `branchd start`.
     pub branch_args: Vec<OsString>,
 }
 
 impl ClusterConfig {
-    /// Branches on free ports, with the programs beside this one, that end with the launcher: what tests want.
+    /// The configuration for tests: branches on free ports, which stop when this process ends, with the programs beside
+    /// this one.
     ///
     /// # Errors
     /// A program is missing.

@@ -1,4 +1,4 @@
-//! What can go wrong with branch processes, in words.
+//! Errors of a cluster and its branch processes.
 
 use bank_auth::SecretFileError;
 use bank_client::operator::OperatorError;
@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Why a cluster does not do what it was asked to.
+/// Why an operation on a cluster failed.
 #[derive(Debug, Error)]
 pub enum ClusterError {
     /// The base port is too high for the branch's number.
@@ -17,37 +17,38 @@ pub enum ClusterError {
     PortRange {
         /// The branch.
         branch: u32,
-        /// Base port and number.
+        /// The sum of base port and branch number.
         port: u64,
     },
-    /// Something else listens there.
+    /// Another process uses the port of a branch.
     #[error(
         "port {port}, for branch {branch}, is taken ({reason}){}; use --base-port auto, or another one",
         if *more == 0 { String::new() } else { format!(", and {more} more") }
     )]
     PortTaken {
-        /// The first branch that it concerns.
+        /// The first branch whose port is taken.
         branch: u32,
         /// Its port.
         port: u16,
-        /// How many other branches it concerns.
+        /// Number of further branches whose ports are taken.
         more: usize,
-        /// What the operating system says of the first.
+        /// The operating system's error for the first.
         reason: String,
     },
-    /// The same, of a branch whose address is known to its bank.
+    /// Another process uses the port of a branch whose address stands in its bank.
     #[error(
-        "port {port}, which branch {branch} has in its bank, is taken ({reason}){}; stop what has it, or wait for it, then try again",
+        "port {port}, which branch {branch} has in its bank, is taken ({reason}){}; stop what has it, or \
+         wait for it, then try again",
         if *more == 0 { String::new() } else { format!(", and {more} more") }
     )]
     KeptPortTaken {
-        /// The first branch that it concerns.
+        /// The first branch whose port is taken.
         branch: u32,
         /// Its port.
         port: u16,
-        /// How many other branches it concerns.
+        /// Number of further branches whose ports are taken.
         more: usize,
-        /// What the operating system says of the first.
+        /// The operating system's error for the first.
         reason: String,
     },
     /// The relays between the branches cannot listen.
@@ -56,48 +57,48 @@ pub enum ClusterError {
     /// The directory cannot be made.
     #[error("the cluster's directory cannot be made: {0}")]
     Directory(#[source] io::Error),
-    /// The secret by which the branches know each other cannot be read or made.
+    /// The file with the bank's secret cannot be read or made.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
-    /// The program or its files cannot be made.
+    /// A branch cannot be started, or its files cannot be made.
     #[error("branch {branch} cannot be started: {}: {source}", path.display())]
     Start {
         /// The branch.
         branch: u32,
         /// The program or the file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         #[source]
         source: io::Error,
     },
-    /// A branch ended that was not told to.
+    /// A branch ended, and was not told to.
     #[error("branch {branch} has ended ({status}){}; its log: {}", spoken(last_words), log.display())]
     Ended {
         /// The branch.
         branch: u32,
-        /// How.
+        /// The exit status.
         status: ExitStatus,
         /// The last line of its log.
         last_words: String,
-        /// Its log.
+        /// The log of the branch.
         log: PathBuf,
     },
-    /// A branch prints something else than where it listens.
+    /// A branch printed a line that is not its announcement.
     #[error("branch {branch} announced no address but {line:?}; is branchd of the same version?")]
     Announcement {
         /// The branch.
         branch: u32,
-        /// What it printed.
+        /// The line.
         line: String,
     },
-    /// A branch does not say where it listens.
+    /// A branch did not announce its address in time.
     #[error("branch {branch} did not say where it listens within {within:?}; its log: {}", log.display())]
     Silent {
         /// The branch.
         branch: u32,
         /// The bound.
         within: Duration,
-        /// Its log.
+        /// The log of the branch.
         log: PathBuf,
     },
     /// The bank could not be founded.
@@ -106,50 +107,50 @@ pub enum ClusterError {
     /// The bank file could not be made.
     #[error(transparent)]
     BankFile(#[from] BankFileError),
-    /// A branch has not applied what it had to.
+    /// A branch has not applied a position in time.
     #[error("branch {branch} has not reached position {position}: {source}")]
     Behind {
         /// The branch.
         branch: u32,
-        /// What was waited for.
+        /// The position.
         position: u64,
-        /// What it says.
+        /// The branch's answer.
         #[source]
         source: Box<ReadError>,
     },
-    /// A branch had to be killed.
+    /// A branch did not stop in time and was killed.
     #[error("branch {branch} did not end when it was told to and was killed; its log: {}", log.display())]
     Stuck {
         /// The branch.
         branch: u32,
-        /// Its log.
+        /// The log of the branch.
         log: PathBuf,
     },
-    /// A signal could not be sent.
+    /// A signal could not be sent to a branch.
     #[error("branch {branch} cannot be signalled: {source}")]
     Signal {
         /// The branch.
         branch: u32,
-        /// Why.
+        /// Reason.
         #[source]
         source: io::Error,
     },
-    /// It was to be restarted.
+    /// A branch cannot be restarted while it runs.
     #[error("branch {0} still runs; kill it first")]
     StillRuns(u32),
-    /// Nobody has that number.
+    /// No branch has this number.
     #[error("there is no branch {0}")]
     NoSuchBranch(u32),
-    /// A bank needs one.
+    /// The cluster has no branches, so no bank can be founded.
     #[error("there are no branches")]
     NoBranches,
-    /// [`crate::Cluster::found`] comes first.
+    /// The cluster has no bank: call [`crate::Cluster::found`] first.
     #[error("the bank has not been founded")]
     NotFounded,
 }
 
 impl ClusterError {
-    /// Whether other arguments would help.
+    /// True if other ports would help.
     pub fn is_usage(&self) -> bool {
         matches!(self, ClusterError::PortRange { .. } | ClusterError::PortTaken { .. })
     }

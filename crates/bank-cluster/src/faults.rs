@@ -1,5 +1,5 @@
-//! Faults on purpose: what can be done to a running bank, done to it, and recorded as its history has it: what, from when,
-//! until when.
+//! Fault injection: the actions that can be performed on a running bank, and the record of the faults with their times,
+//! in the form that a history holds.
 
 mod action;
 mod injector;

@@ -1,13 +1,13 @@
-//! The last words of a process, from the file that holds its stderr.
+//! Reads the last line of a log file.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Only the end of a log is read.
+/// Number of bytes at the end of a log that are read.
 const TAIL_BYTES: u64 = 4096;
 
-/// The last line of a log that is not blank, cut to what fits an error message; empty where there is none.
+/// The last line of a log that is not blank, cut to 500 characters. Empty if there is no such line.
 pub fn last_line(log: &Path) -> String {
     let tail = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(log)?;

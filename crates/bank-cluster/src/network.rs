@@ -1,8 +1,8 @@
-//! The network between the branches of a cluster, made of relays so that it can be degraded: one for each branch that opens
-//! connections and each that it opens them to. Customers reach branches directly. Branches know nothing of it but the
-//! addresses at which they reach each other.
+//! The network between the branches of a cluster. It consists of relays, one for each ordered pair of branches, so that
+//! it can be degraded. A branch is told the addresses of its relays as the addresses of the other branches. Customers
+//! reach branches directly.
 //!
-//! It takes a port and a few file descriptors for each direction: it is meant for a handful of branches.
+//! Each relay takes a port and a few file descriptors, so this network is for a small number of branches.
 
 mod link_set;
 mod relay;
@@ -16,31 +16,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 
-/// More branches than this get no network of relays: 16 have 240 directions, each with a port and, while connections are
-/// open, some four file descriptors in this process.
+/// Largest number of branches with relays. 16 branches have 240 directions. Each takes a port and, while connections
+/// are open, about four file descriptors of this process.
 pub const BRANCHES_MAX: usize = 16;
-/// So many files may this process have open for that many branches, where the host lets it. macOS begins with 256, and
-/// takes no more than 10240.
+/// Number of files that this process wants to be allowed to open, enough for [`BRANCHES_MAX`]. macOS allows 256 by
+/// default, and at most 10240.
 const OPEN_FILES: u64 = 4096;
 
-/// All directions between the branches of a cluster. Of what is said about one direction, the last word counts; a branch
+/// All directions between the branches of a cluster. The last state that was applied to a direction counts. A branch
 /// that does not exist has no directions.
 #[derive(Debug)]
 pub struct Network {
-    /// By from and to.
+    /// The key is the sender and the receiver.
     directions: BTreeMap<(u32, u32), Direction>,
 }
 
 #[derive(Debug)]
 struct Direction {
-    /// What goes from one to the other, on whosever connection.
+    /// State of the bytes from the sender to the receiver, on the connections of either.
     link: Link,
-    /// The connections that the one opens to the other.
+    /// Relay for the connections that the sender opens to the receiver.
     relay: Relay,
 }
 
 impl Network {
-    /// Between these branches; everything passes, once it is known where they listen.
+    /// A network between these branches. Connections wait until [`Network::listens`] has named the address of the
+    /// receiver; then everything passes.
     ///
     /// # Errors
     /// There are not enough ports or file descriptors.
@@ -61,13 +62,13 @@ impl Network {
         Ok(Network { directions })
     }
 
-    /// Where a branch has to reach each of the others.
+    /// The relay's address for each branch that this one reaches.
     pub fn via(&self, from: u32) -> impl Iterator<Item = (u32, SocketAddr)> {
         let own = self.directions.iter().filter(move |((other, _), _)| *other == from);
         own.map(|((_, to), direction)| (*to, direction.relay.address()))
     }
 
-    /// A branch listens here.
+    /// Sets the address of a branch: connections to the branch lead there from now on.
     pub fn listens(&self, branch: u32, address: SocketAddr) {
         for ((_, to), direction) in &self.directions {
             if *to == branch {
@@ -76,7 +77,7 @@ impl Network {
         }
     }
 
-    /// Puts these links into a state, from now on.
+    /// Sets the state of these links.
     pub fn apply(&self, links: LinkSet, state: LinkState) {
         for (&(from, to), direction) in &self.directions {
             if links.contains(from, to) {
@@ -85,14 +86,15 @@ impl Network {
         }
     }
 
-    /// The links on which bytes do not simply pass, in as few sets as are true; each direction is in one of them.
+    /// The links that are degraded, with their states, in as few sets as possible. Each direction is in at most one
+    /// set.
     pub fn degraded(&self) -> Vec<(LinkSet, LinkState)> {
         let states = self
             .directions
             .iter()
             .map(|(&pair, direction)| (pair, direction.link.state()));
         let mut left: BTreeMap<_, _> = states.filter(|(_, state)| *state != LinkState::Pass).collect();
-        let mut told = Vec::new();
+        let mut sets = Vec::new();
         for links in self.widest_first() {
             let pairs: Vec<(u32, u32)> = self.directions(links).collect();
             let Some(&state) = pairs.first().and_then(|first| left.get(first)) else {
@@ -100,10 +102,10 @@ impl Network {
             };
             if pairs.iter().all(|pair| left.get(pair) == Some(&state)) {
                 left.retain(|pair, _| !pairs.contains(pair));
-                told.push((links, state));
+                sets.push((links, state));
             }
         }
-        told
+        sets
     }
 
     fn widest_first(&self) -> Vec<LinkSet> {
@@ -121,14 +123,15 @@ impl Network {
             .collect()
     }
 
-    /// The directions that there are, from one branch to another, of these links.
+    /// The directions of these links, as pairs of sender and receiver.
     pub fn directions(&self, links: LinkSet) -> impl Iterator<Item = (u32, u32)> {
         let all = self.directions.keys().copied();
         all.filter(move |&(from, to)| links.contains(from, to))
     }
 }
 
-/// Where it cannot be, there may still be enough; where there are not, whoever needs one more says so.
+/// Raises the limit of open files. A failure is ignored: the present limit may be enough, and opening a relay fails
+/// otherwise.
 fn allow_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_word_concerns_its_directions() {
+    async fn a_state_applies_to_the_directions_of_its_links() {
         let network = Network::between(&[1, 2, 7]).await.expect("ports");
         assert_eq!(network.via(2).map(|(to, _)| to).collect::<Vec<_>>(), [1, 7]);
         let every = vec![(1, 2), (1, 7), (2, 1), (2, 7), (7, 1), (7, 2)];
@@ -175,14 +178,14 @@ mod tests {
             network.apply(links, LinkState::Pass);
             assert_eq!(degraded(&network), []);
         }
-        // The last word counts, for each direction.
+        // For each direction the last state counts.
         network.apply(LinkSet::Around(7), LinkState::Hold);
         network.apply(LinkSet::Between(1, 7), LinkState::Pass);
         assert_eq!(degraded(&network), [(2, 7), (7, 2)]);
     }
 
     #[tokio::test]
-    async fn what_is_degraded_is_told_in_few_sets() {
+    async fn degraded_links_are_reported_in_few_sets() {
         let network = Network::between(&[1, 2, 3, 4]).await.expect("ports");
         assert_eq!(network.degraded(), []);
         let late = LinkState::Delay(std::time::Duration::from_millis(5));
@@ -196,16 +199,16 @@ mod tests {
             network.apply(links, state);
             assert_eq!(network.degraded(), [(links, state)]);
         }
-        // In part healed, in part overruled.
+        // Some links are healed, and one has another state.
         network.apply(LinkSet::All, LinkState::Cut);
         network.apply(LinkSet::Around(4), LinkState::Pass);
         network.apply(LinkSet::OneWay(1, 2), LinkState::Hold);
-        let told = [
+        let expected = [
             (LinkSet::Between(1, 3), LinkState::Cut),
             (LinkSet::Between(2, 3), LinkState::Cut),
             (LinkSet::OneWay(1, 2), LinkState::Hold),
             (LinkSet::OneWay(2, 1), LinkState::Cut),
         ];
-        assert_eq!(network.degraded(), told);
+        assert_eq!(network.degraded(), expected);
     }
 }

@@ -1,35 +1,35 @@
-//! Where branches listen, and whether they can, found out before anything starts.
+//! The ports of branches. They are checked before any branch starts.
 
 use crate::error::ClusterError;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// Where branches listen on the loopback.
+/// The ports at which branches listen on the loopback address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ports {
-    /// Wherever there is room; the branches say where.
+    /// Free ports, which the operating system chooses and the branches announce.
     Auto,
-    /// This and the branch's number.
+    /// The sum of this base port and the branch number.
     Base(u16),
-    /// Where each of the branches has listened before, as its bank knows it; in the branches' order.
+    /// The addresses that the bank has for its branches, in the order of the branches.
     Kept(Vec<SocketAddr>),
 }
 
 impl Ports {
-    /// The address for each branch; port 0 stands for any free one.
+    /// The address for each branch, after a check that it is free. Port 0 stands for any free port.
     ///
     /// # Errors
-    /// A port past 65535, by branch; ports that are taken, each by branch.
+    /// A port is past 65535, or taken.
     pub(crate) fn addresses(&self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
         self.held(branches)?;
         self.chosen(branches)
     }
 
-    /// Keeps the ports of the branches from everybody else, for as long as what it returns lives.
+    /// Reserves the ports of the branches for as long as the returned listeners live.
     ///
     /// # Errors
     /// As [`Ports::addresses`].
     pub(crate) fn held(&self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
-        // All are tried, and all are held until then, so that two branches cannot be promised one port.
+        // All ports are held at the same time, so that two branches cannot get the same port.
         let addresses = self.chosen(branches)?;
         let tried: Vec<_> = addresses.iter().map(TcpListener::bind).collect();
         let more = tried.iter().filter(|tried| tried.is_err()).count().saturating_sub(1);
@@ -60,18 +60,18 @@ impl Ports {
         }
     }
 
-    /// Finds out whether the branches can listen, before anything is made.
+    /// Checks that the branches can listen.
     ///
     /// # Errors
-    /// A port past 65535, or one that is taken, by branch.
+    /// A port is past 65535, or taken.
     pub fn check(&self, branches: &[u32]) -> Result<(), ClusterError> {
         self.addresses(branches).map(|_| ())
     }
 
-    /// The address of each branch, whether or not it is taken; port 0 stands for any free one.
+    /// The address for each branch, without a check that it is free. Port 0 stands for any free port.
     ///
     /// # Errors
-    /// [`ClusterError::PortRange`].
+    /// A port is past 65535.
     pub fn chosen(&self, branches: &[u32]) -> Result<Vec<SocketAddr>, ClusterError> {
         let on_loopback = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         match self {

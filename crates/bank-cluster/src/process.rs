@@ -1,5 +1,5 @@
-//! A child process that never outlives its owner: killed when dropped, unless it is left on purpose. Waiting for it
-//! works with and without a runtime, and takes no polling: a small thread waits for each child's end.
+//! A child process that is killed when its owner is dropped, unless [`Process::leave`] was called. A small thread waits
+//! for the end of each child, so that one can wait with and without an async runtime, and nothing is polled.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::io;
@@ -10,12 +10,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// The waiting thread only waits.
+/// Stack of the waiting thread, which needs very little.
 const WAITER_STACK_BYTES: usize = 64 << 10;
-/// A killed process is gone at once unless it hangs in the kernel; nobody waits longer for that.
+/// Bound on the wait for a killed process, which may hang in the kernel.
 const KILL_WAIT: Duration = Duration::from_secs(2);
 
-/// A running or ended child.
+/// A child process that runs or has ended.
 #[derive(Debug)]
 pub struct Process {
     pid: Pid,
@@ -25,8 +25,8 @@ pub struct Process {
 
 #[derive(Debug)]
 struct Shared {
-    /// Locked while it is signalled and while it is reaped, so that no signal ever reaches another process that was
-    /// given the same pid.
+    /// Locked while the child is signalled and while it is reaped. Otherwise a signal might reach another process that
+    /// got the same pid.
     child: Mutex<Child>,
     ended: Condvar,
     status: watch::Sender<Option<ExitStatus>>,
@@ -38,18 +38,18 @@ impl Shared {
     }
 }
 
-/// The pipes of a child, as far as the command asked for them.
+/// The pipes of a child. A pipe is there if the command asked for it.
 #[derive(Debug)]
 pub struct Pipes {
-    /// Closing it is how a branch is told to stop.
+    /// The child's stdin. A branch stops when it is closed.
     pub stdin: Option<std::process::ChildStdin>,
-    /// What the child prints.
+    /// The child's stdout.
     pub stdout: Option<std::process::ChildStdout>,
 }
 
 impl Process {
-    /// Starts a child in a process group of its own: a Ctrl-C at the shell reaches the launcher alone, which then
-    /// stops its children in its own order.
+    /// Starts a child in a process group of its own. So a Ctrl-C at the shell reaches only this process, which stops
+    /// its children in order.
     ///
     /// # Errors
     /// The program cannot be started.
@@ -85,17 +85,17 @@ impl Process {
         Ok((process, pipes))
     }
 
-    /// Its number in this host.
+    /// The pid.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// How it ended, if it has.
+    /// The exit status. `None` while the child runs.
     pub fn status(&self) -> Option<ExitStatus> {
         *self.shared.status.borrow()
     }
 
-    /// Sends a signal, unless it has ended.
+    /// Sends a signal. Does nothing if the child has ended.
     ///
     /// # Errors
     /// The operating system refuses.
@@ -107,7 +107,7 @@ impl Process {
         }
     }
 
-    /// Answers when it has ended.
+    /// Waits until the child has ended.
     pub async fn ended(&self) -> ExitStatus {
         let mut status = self.shared.status.subscribe();
         match status.wait_for(Option::is_some).await {
@@ -117,7 +117,7 @@ impl Process {
         }
     }
 
-    /// Waits, without a runtime, until it has ended or the time is up.
+    /// Blocks the thread until the child has ended or the deadline has passed.
     pub fn wait_until(&self, deadline: Instant) -> Option<ExitStatus> {
         let child = self.shared.lock();
         let left = deadline.saturating_duration_since(Instant::now());
@@ -129,7 +129,7 @@ impl Process {
         self.status()
     }
 
-    /// Lets it run on after this value is gone.
+    /// Lets the child outlive this value.
     pub fn leave(&self) {
         self.left.store(true, Ordering::Relaxed);
     }
@@ -144,7 +144,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the end without reaping, then reaps under the lock.
+/// Waits for the end of the child without reaping it, then reaps it under the lock.
 fn wait(pid: Pid, shared: &Shared) {
     while let Err(rustix::io::Errno::INTR) =
         rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_told_with_and_without_a_runtime() {
+    async fn one_can_wait_with_and_without_a_runtime() {
         let (process, pipes) = cat();
         assert_eq!(process.status(), None);
         drop(pipes.stdin);
@@ -178,12 +178,12 @@ mod tests {
         );
         process
             .signal(Signal::KILL)
-            .expect("a signal to an ended process goes nowhere");
+            .expect("a signal to an ended process does nothing");
         assert!(process.ended().await.success());
     }
 
     #[test]
-    fn a_dropped_process_is_gone() {
+    fn a_dropped_process_is_killed() {
         let (process, _pipes) = cat();
         let pid = process.pid;
         drop(process);

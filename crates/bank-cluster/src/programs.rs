@@ -1,40 +1,41 @@
-//! Finds the programs that the launcher starts: beside itself. It never links them.
+//! Finds the programs to start. They stand beside this program, and are never linked.
 
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Where the programs are.
+/// The paths of the programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programs {
-    /// The daemon of a branch.
+    /// The daemon of a branch, `branchd`.
     pub branchd: PathBuf,
-    /// The customer's program.
+    /// The customer's program, `customer-cli`.
     pub customer_cli: PathBuf,
 }
 
-/// Why the programs cannot be started.
+/// Why the programs were not found.
 #[derive(Debug, Error)]
 pub enum ProgramsError {
-    /// One is not where it should be.
+    /// A program is missing.
     #[error("{program} is not in {}; build it: cargo build --workspace", dir.display())]
     Missing {
         /// `branchd` or `customer-cli`.
         program: &'static str,
-        /// Where it was looked for.
+        /// The directory that was searched.
         dir: PathBuf,
     },
-    /// The operating system does not say where this program itself is.
+    /// The operating system does not tell the path of this program.
     #[error("cannot find out where this program is: {0}")]
     Self_(#[source] io::Error),
 }
 
 impl Programs {
-    /// Those beside this program; for a test in `target/…/deps` or an example in `target/…/examples`, those one directory up.
+    /// The programs in the directory of this program. For a test in `target/…/deps` and an example in
+    /// `target/…/examples`, the programs one directory up.
     ///
     /// # Errors
-    /// Names what is missing, where, and how to build it.
+    /// A program is missing.
     pub fn beside_this_one() -> Result<Self, ProgramsError> {
         let this = env::current_exe().map_err(ProgramsError::Self_)?;
         let dir = this.parent().unwrap_or(Path::new("."));
@@ -46,10 +47,10 @@ impl Programs {
         Self::in_directory(dir)
     }
 
-    /// Those in this directory.
+    /// The programs in a directory.
     ///
     /// # Errors
-    /// As [`Programs::beside_this_one`].
+    /// A program is missing.
     pub fn in_directory(dir: &Path) -> Result<Self, ProgramsError> {
         let find = |program: &'static str| {
             let path = dir.join(program).with_extension(env::consts::EXE_EXTENSION);
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_program_is_named() {
         let dir = tempfile::tempdir().expect("a directory");
         let missing = || Programs::in_directory(dir.path()).map_err(|error| error.to_string());
         assert!(missing().is_err_and(|error| error.starts_with("branchd is not in") && error.ends_with("--workspace")));

@@ -1,5 +1,5 @@
-//! The library's cluster of real branches: what end-to-end tests stand on. Needs `branchd` beside it:
-//! `cargo build --workspace`.
+//! A cluster of real branches is killed, paused, restarted and dropped. Needs `branchd` beside it: `cargo build
+//! --workspace`.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
 use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};

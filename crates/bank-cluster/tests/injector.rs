@@ -1,4 +1,4 @@
-//! Faults on purpose, and the book of them, on real branches. Needs `branchd` beside it: `cargo build --workspace`.
+//! The injector performs and records faults on real branches. Needs `branchd` beside it: `cargo build --workspace`.
 
 use bank_check::history::{Fault, FaultKind};
 use bank_cluster::faults::{FaultAction, FaultError, Injector};
@@ -20,8 +20,8 @@ async fn cluster_of(dir: &tempfile::TempDir, branches: u32, relayed: bool) -> Cl
     cluster
 }
 
-/// Each fault, and whether it is over.
-fn book(injector: &Injector) -> Vec<(FaultKind, bool)> {
+/// Each recorded fault, and whether it has ended.
+fn recorded(injector: &Injector) -> Vec<(FaultKind, bool)> {
     let entry = |fault: &Fault| {
         assert!(fault.until_us.is_none_or(|until| until >= fault.from_us), "{fault:?}");
         (fault.kind.clone(), fault.until_us.is_some())
@@ -30,7 +30,7 @@ fn book(injector: &Injector) -> Vec<(FaultKind, bool)> {
 }
 
 #[tokio::test]
-async fn each_fault_is_in_the_book_from_when_it_began_until_it_is_undone() {
+async fn each_fault_is_recorded_until_it_is_undone() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut cluster = cluster(&dir, true).await;
     let mut injector = Injector::new(0);
@@ -52,18 +52,18 @@ async fn each_fault_is_in_the_book_from_when_it_began_until_it_is_undone() {
         to: Some(to),
     };
     let expected = [
-        // Overruled by the delay.
+        // Replaced by the delay.
         (FaultKind::Hold { to: 3 }, true),
         (delay(None, 3), true),
         (delay(Some(3), 1), false),
         (delay(Some(3), 2), false),
         (cut(1, 2), false),
         (cut(2, 1), false),
-        // Asked for twice, and ended by the kill.
+        // Performed twice, and ended by the kill.
         (FaultKind::Pause { branch: 2 }, true),
         (FaultKind::Kill { branch: 2 }, false),
     ];
-    assert_eq!(book(&injector), expected);
+    assert_eq!(recorded(&injector), expected);
     assert_eq!(injector.open().count(), 5);
 
     for action in [FaultAction::Restart(2), FaultAction::Heal(LinkSet::All)] {
@@ -74,7 +74,7 @@ async fn each_fault_is_in_the_book_from_when_it_began_until_it_is_undone() {
 }
 
 #[tokio::test]
-async fn where_there_is_only_one_branch_nothing_is_bent() {
+async fn a_bank_of_one_branch_has_no_links_to_degrade() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut cluster = cluster_of(&dir, 1, true).await;
     let mut injector = Injector::new(0);
@@ -87,12 +87,12 @@ async fn where_there_is_only_one_branch_nothing_is_bent() {
     ] {
         injector.perform(&cluster, action).await.expect("done");
     }
-    assert_eq!(book(&injector), []);
+    assert_eq!(recorded(&injector), []);
     cluster.stop().await.expect("all drained");
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_told_and_changes_nothing() {
+async fn an_action_that_is_refused_changes_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut cluster = cluster(&dir, false).await;
     let mut injector = Injector::new(0);
@@ -117,7 +117,7 @@ async fn what_cannot_be_done_is_told_and_changes_nothing() {
         matches!(error, FaultError::Cluster(ClusterError::StillRuns(1))),
         "{error:?}"
     );
-    assert_eq!(book(&injector), []);
+    assert_eq!(recorded(&injector), []);
 
     injector.perform(&cluster, FaultAction::Kill(1)).await.expect("killed");
     for action in [FaultAction::Kill(1), FaultAction::Pause(1), FaultAction::Resume(1)] {
@@ -125,6 +125,6 @@ async fn what_cannot_be_done_is_told_and_changes_nothing() {
         assert!(matches!(error, FaultError::Down(1)), "{error:?}");
     }
     injector.perform(&cluster, FaultAction::Restart(1)).await.expect("back");
-    assert_eq!(book(&injector), [(FaultKind::Kill { branch: 1 }, true)]);
+    assert_eq!(recorded(&injector), [(FaultKind::Kill { branch: 1 }, true)]);
     cluster.stop().await.expect("all drained");
 }

@@ -1,4 +1,5 @@
-//! A bank whose network is bent: real branches behind relays. Needs `branchd` beside it: `cargo build --workspace`.
+//! Real branches behind relays: a degraded network, and what it does to reads and writes. Needs `branchd` beside it:
+//! `cargo build --workspace`.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, ReadError, Session};
 use bank_cluster::network::LinkSet;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 const DELAY: Duration = Duration::from_millis(60);
 
 #[tokio::test]
-async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_healed() {
+async fn a_branch_that_is_cut_off_misses_writes_and_catches_up_once_healed() {
     let dir = tempfile::tempdir().expect("a directory");
     let config = ClusterConfig::new(dir.path(), 1..=3).expect("the programs are built");
     let mut cluster = Cluster::relayed(config).await.expect("ports");
@@ -45,14 +46,14 @@ async fn a_branch_that_is_cut_off_misses_what_is_written_and_catches_up_once_hea
         .await
         .expect("caught up");
 
-    // A write at branch 3 goes to the leader and back, and is slow by what is slow on the way there.
+    // A write at branch 3 goes to the leader and back. The delay applies to the way there.
     network.apply(LinkSet::From(3), LinkState::Delay(DELAY));
     let began = Instant::now();
     let deposited = client.deposit(Some(3), &mut session, Propagation::All, "main", 7).await;
     assert!(deposited.expect("only slow").value.missing_branches.is_empty());
     assert!(began.elapsed() >= DELAY, "{:?}", began.elapsed());
 
-    // Relays outlive the branch that they lead to.
+    // A relay works on after its branch has been killed and restarted.
     cluster.kill(2).await.expect("killed");
     cluster.restart(2).await.expect("back");
     cluster

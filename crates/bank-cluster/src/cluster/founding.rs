@@ -1,4 +1,4 @@
-//! How the branches of a cluster come by their bank: it is founded on them, once, or recognised.
+//! Founds the bank of a cluster, or takes over a bank that was founded before.
 
 use super::Cluster;
 use crate::branch::BranchProcess;
@@ -9,39 +9,40 @@ use bank_client::{Address, BankFile, Branch, Failure};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// A bank that is not founded, or a branch that is not ready by then, is stuck. Many processes on few cores elect slowly.
+/// Bound on founding a bank, and on waiting until a branch is ready. Many processes on few cores elect slowly.
 pub const FOUND_TIMEOUT: Duration = Duration::from_secs(60);
-/// Founding is asked again where it was cut short, as the bank allows: many processes on few cores are slow to answer.
+/// Founding is repeated if a call was cut short, as the protocol allows. Many processes on few cores answer slowly.
 const FOUND_ATTEMPTS_MAX: u32 = 10;
-/// Before it is asked again; meanwhile it is noticed that a branch has ended, which says more than that it does not answer.
+/// Pause before the next attempt. A branch that has ended is noticed meanwhile, and makes a better error.
 const FOUND_AGAIN: Duration = Duration::from_millis(100);
 
 impl Cluster {
-    /// Starts, founds and waits until every branch is ready.
+    /// Makes a cluster and calls [`Cluster::run`] on it.
     ///
     /// # Errors
-    /// Whatever has been started is stopped.
+    /// A branch cannot be started, or the bank cannot be founded. No branch runs then.
     pub async fn running(config: ClusterConfig, opening_balance: i64) -> Result<Self, ClusterError> {
         let mut cluster = Cluster::new(config);
         cluster.run(opening_balance).await?;
         Ok(cluster)
     }
 
-    /// The same of a cluster that is there.
+    /// Starts the branches, founds a bank on them, and waits until each branch is ready.
     ///
     /// # Errors
-    /// Those that were started are stopped when the cluster is dropped.
+    /// A branch cannot be started, or the bank cannot be founded. The branches that run are stopped when the cluster is
+    /// dropped.
     pub async fn run(&mut self, opening_balance: i64) -> Result<(), ClusterError> {
         self.start(|| ()).await?;
         self.found(opening_balance, 0).await?;
         self.await_position(&self.numbers(), 1, FOUND_TIMEOUT).await
     }
 
-    /// Founds the bank on all the branches and writes `bank.json` in the cluster's directory. `voters`: how many of
-    /// them vote; 0: as many as the bank thinks right.
+    /// Founds a bank on all branches, and writes the bank file. `voters` is the number of branches that vote; 0 lets
+    /// the bank choose.
     ///
     /// # Errors
-    /// The bank says why not.
+    /// A branch refuses, or does not answer in time; or the bank file cannot be written.
     pub async fn found(&mut self, opening_balance: i64, voters: u32) -> Result<&BankFile, ClusterError> {
         let branches = self.listening();
         let first = first_of(&branches)?;
@@ -49,8 +50,8 @@ impl Cluster {
         self.keep_bank(founded.bank_id, branches)
     }
 
-    /// Founds the bank on branches on which that may have been begun before, with the same balance and voters: ends what
-    /// was begun, or recognises that it had come to its end unheard.
+    /// Founds a bank on branches on which an earlier attempt, with the same balance and voters, may have been cut
+    /// short. Completes that attempt; or takes over its bank, if the attempt had succeeded.
     ///
     /// # Errors
     /// As [`Cluster::found`].
@@ -69,12 +70,12 @@ impl Cluster {
         }
     }
 
-    /// Its branches are those of this bank, founded before.
+    /// Takes over a bank that was founded on these branches before.
     pub fn recognise(&mut self, bank: BankFile) {
         self.bank = Some(bank);
     }
 
-    /// Where each branch listens, once started.
+    /// The address of each branch. Empty before the start.
     pub fn listening(&self) -> Vec<Branch> {
         let branch = |branch: &BranchProcess| Branch {
             branch: branch.number,
@@ -127,7 +128,7 @@ impl Cluster {
     }
 }
 
-/// Who is asked on behalf of all: always the same one.
+/// The branch with the lowest number. Every attempt asks the same one.
 fn first_of(branches: &[Branch]) -> Result<&Branch, ClusterError> {
     let first = branches.iter().min_by_key(|branch| branch.branch);
     first.ok_or(ClusterError::NoBranches)

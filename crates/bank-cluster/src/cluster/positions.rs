@@ -1,4 +1,4 @@
-//! Waits until branches have applied what they have to, over one set of connections.
+//! Waits until branches have applied a position, over one set of connections.
 
 use super::Cluster;
 use crate::error::ClusterError;
@@ -6,7 +6,8 @@ use bank_client::{Client, ClientOptions, Level, Session};
 use futures::future::try_join_all;
 use std::time::Duration;
 
-/// Waits for branches to have applied what they have to. The branches do the waiting: nothing is polled.
+/// Waits until branches have applied a position. Each wait is a read that the branch answers in time: nothing is
+/// polled.
 #[derive(Debug)]
 pub struct Positions<'a> {
     cluster: &'a Cluster,
@@ -14,15 +15,16 @@ pub struct Positions<'a> {
 }
 
 impl Cluster {
-    /// Answers when each of these branches has applied this many commands; with 1, when it is ready.
+    /// Waits until each of these branches has applied this position. Position 1 is the opening: the branch is ready
+    /// then.
     ///
     /// # Errors
-    /// Names the branch that has not in time, or does not run.
+    /// A branch has not applied the position in time, or does not run.
     pub async fn await_position(&self, branches: &[u32], position: u64, timeout: Duration) -> Result<(), ClusterError> {
         self.positions(timeout)?.reached(branches, position).await
     }
 
-    /// The same for several waits, over the same connections.
+    /// For several waits over the same connections, each with this timeout.
     ///
     /// # Errors
     /// The bank has not been founded.
@@ -40,10 +42,10 @@ impl Cluster {
 }
 
 impl Positions<'_> {
-    /// Answers when each of these branches has applied this many commands.
+    /// Waits until each of these branches has applied this position.
     ///
     /// # Errors
-    /// Names the branch that has not in time, or does not run.
+    /// A branch has not applied the position in time, or does not run.
     pub async fn reached(&self, branches: &[u32], position: u64) -> Result<(), ClusterError> {
         let reached = branches.iter().map(async |&branch| {
             let mut session = Session {

@@ -1,4 +1,4 @@
-//! What can be done to a bank on purpose, and what a history records of it.
+//! The actions of fault injection, and the faults that a history records of them.
 
 use crate::network::LinkSet;
 use bank_check::history::FaultKind;
@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// One thing that is done to a bank on purpose: a fault, or the end of one.
+/// An action on a running bank: it begins a fault, or ends one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultAction {
-    /// What is sent to this branch is kept, in order, until it may pass.
+    /// Holds back all messages to this branch, in order, until the hold ends.
     Hold(u32),
-    /// What goes over these links arrives this much later.
+    /// Delays all messages on these links by this time.
     Delay(LinkSet, Duration),
-    /// Nothing goes over these links.
+    /// Cuts these links: no message passes.
     Cut(LinkSet),
-    /// Everything passes these links again; what was held or delayed goes on at once.
+    /// Lets all messages pass on these links again. Messages that were held or delayed go on at once.
     Heal(LinkSet),
-    /// SIGSTOP: the branch keeps its connections and answers nothing.
+    /// Pauses a branch (SIGSTOP): it keeps its connections and answers nothing.
     Pause(u32),
-    /// SIGCONT.
+    /// Resumes a paused branch (SIGCONT).
     Resume(u32),
-    /// `kill -9`.
+    /// Kills a branch (SIGKILL).
     Kill(u32),
-    /// Starts a branch that has ended, on its own data.
+    /// Restarts a branch that has ended, on its data.
     Restart(u32),
 }
 
 impl FaultAction {
-    /// The branches that it names.
+    /// The branches that the action names.
     pub fn branches(self) -> impl Iterator<Item = u32> {
         let links = match self {
             FaultAction::Delay(links, _) | FaultAction::Cut(links) | FaultAction::Heal(links) => links,
@@ -42,7 +42,7 @@ impl FaultAction {
         links.branches()
     }
 
-    /// Whether it changes links, which only a cluster behind relays has.
+    /// True if the action changes links. Only a relayed cluster has links that can change.
     pub fn needs_relays(self) -> bool {
         matches!(
             self,
@@ -50,7 +50,7 @@ impl FaultAction {
         )
     }
 
-    /// The action that undoes it; `None` for one that ends a fault itself.
+    /// The action that undoes this one. `None` for an action that ends a fault.
     pub fn undone_by(self) -> Option<FaultAction> {
         match self {
             FaultAction::Hold(branch) => Some(FaultAction::Heal(LinkSet::To(branch))),
@@ -61,8 +61,8 @@ impl FaultAction {
         }
     }
 
-    /// The faults of the network that a history records of it, each with its links, in a bank of these branches. A heal is
-    /// recorded as the end of what it heals.
+    /// The network faults that a history records for this action in a bank of these branches, each with its links. A
+    /// heal is recorded as the end of other faults.
     pub(super) fn network_faults(self, branches: &[u32]) -> Vec<(FaultKind, LinkSet)> {
         match self {
             FaultAction::Hold(to) => vec![(FaultKind::Hold { to }, LinkSet::To(to))],
@@ -105,13 +105,13 @@ fn delays(links: LinkSet, by: Duration, branches: &[u32]) -> Vec<(FaultKind, Lin
     let by_us = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
     let delay = |part: LinkSet| match ends(part) {
         (from, Some(to)) => Some((FaultKind::Delay { from, to, by_us }, part)),
-        // There is none: each part above has a `to`.
+        // Each part above has a `to`.
         (_, None) => None,
     };
     parts.into_iter().filter_map(delay).collect()
 }
 
-/// From and to; `None` stands for all others.
+/// The sender and the receiver. `None` stands for all other branches.
 fn ends(part: LinkSet) -> (Option<u32>, Option<u32>) {
     match part {
         LinkSet::OneWay(from, to) => (Some(from), Some(to)),
@@ -121,7 +121,7 @@ fn ends(part: LinkSet) -> (Option<u32>, Option<u32>) {
     }
 }
 
-/// `hold what is sent to branch 2`, `cut branches 1 and 3`.
+/// Writes the action in words: `hold what is sent to branch 2`, `cut branches 1 and 3`.
 impl fmt::Display for FaultAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,5 @@
-//! Performs fault actions on a cluster, one after the other, and records the faults: each is open until it is undone, or
-//! overruled in each of its directions.
+//! Performs fault actions on a cluster, one after the other, and records the faults. A fault is open until it is
+//! undone. A network fault also ends when later actions have replaced it in all of its directions.
 
 use super::action::FaultAction;
 use crate::clock::monotonic_us;
@@ -11,16 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use thiserror::Error;
 
-/// Why something could not be done. Nothing was changed then.
+/// Why an action could not be performed. Nothing was changed then.
 #[derive(Debug, Error)]
 pub enum FaultError {
-    /// There is no such process to be paused, resumed or killed.
+    /// The branch to be paused, resumed or killed does not run.
     #[error("branch {0} does not run; restart it first")]
     Down(u32),
-    /// Its branches reach each other directly.
-    #[error("the network between the branches of this bank cannot be bent: its branches reach each other directly")]
+    /// The cluster has no relays.
+    #[error("the network between the branches of this bank cannot be degraded: its branches reach each other directly")]
     NoNetwork,
-    /// The cluster does not do it.
+    /// The operation on the cluster failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
 }
@@ -28,15 +28,15 @@ pub enum FaultError {
 /// Performs fault actions and records them.
 #[derive(Debug)]
 pub struct Injector {
-    /// Times count from here, in microseconds of the host's monotonic clock.
+    /// Origin of all recorded times, in microseconds of the host's monotonic clock.
     origin_us: u64,
     faults: Vec<Fault>,
-    /// The network's faults that are not over, by place in `faults`, with the directions in which they still hold.
+    /// The open network faults: the index in `faults`, and the directions in which the fault still holds.
     degraded: Vec<(usize, BTreeSet<(u32, u32)>)>,
 }
 
 impl Injector {
-    /// Nothing has been done yet.
+    /// An injector without faults. Recorded times count from `origin_us`.
     pub fn new(origin_us: u64) -> Self {
         Injector {
             origin_us,
@@ -45,22 +45,22 @@ impl Injector {
         }
     }
 
-    /// Everything that was done, in the order in which it began.
+    /// All recorded faults, in the order in which they began.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// Whether a branch has been paused and not resumed.
+    /// True if the branch has been paused and not resumed.
     pub fn is_paused(&self, branch: u32) -> bool {
         self.is_open(&FaultKind::Pause { branch })
     }
 
-    /// Those that are not over.
+    /// The faults that have not ended.
     pub fn open(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter().filter(|fault| fault.until_us.is_none())
     }
 
-    /// Forgets what is over, where nobody will read the book and it must not grow for ever.
+    /// Removes the faults that have ended, so that the record of a bank that runs for a long time does not grow.
     pub fn forget_over(&mut self) {
         let mut places = BTreeMap::new();
         for (place, fault) in std::mem::take(&mut self.faults).into_iter().enumerate() {
@@ -74,10 +74,10 @@ impl Injector {
         }
     }
 
-    /// Does it. What it changes begins or ends in the book with it.
+    /// Performs an action, and records the faults that begin or end with it.
     ///
     /// # Errors
-    /// It cannot be done, and nothing was changed.
+    /// The action cannot be performed. Nothing was changed then.
     pub async fn perform(&mut self, cluster: &Cluster, action: FaultAction) -> Result<(), FaultError> {
         for branch in action.branches() {
             cluster.address(branch)?;
@@ -107,18 +107,18 @@ impl Injector {
             FaultAction::Restart(branch) => {
                 cluster.restart(branch).await?;
                 self.end(&FaultKind::Kill { branch });
-                // One that ended by itself while it was paused is not any more.
+                // The branch may have ended by itself while it was paused.
                 self.end(&FaultKind::Pause { branch });
             }
         }
         Ok(())
     }
 
-    /// Undoes what these faults of the book still do, by their places in it: what others have overruled since stays as those
-    /// left it.
+    /// Undoes the recorded faults with these indexes, as far as they are open. Links that later actions have changed
+    /// stay as they are.
     ///
     /// # Errors
-    /// The first of those that cannot be undone; the others are all the same.
+    /// The first fault that cannot be undone. All others are undone.
     pub async fn undo(&mut self, cluster: &Cluster, places: Range<usize>) -> Result<(), FaultError> {
         if let Some(network) = cluster.network() {
             let degraded = self.degraded.iter().filter(|(place, _)| places.contains(place));
@@ -128,7 +128,7 @@ impl Injector {
             let until_us = self.now_us();
             for (from, to) in directions {
                 network.apply(LinkSet::OneWay(from, to), LinkState::Pass);
-                self.overrule(network, LinkSet::OneWay(from, to), until_us);
+                self.replace(network, LinkSet::OneWay(from, to), until_us);
             }
         }
         let mut undone = Ok(());
@@ -154,11 +154,11 @@ impl Injector {
         let network = cluster.network().ok_or(FaultError::NoNetwork)?;
         let from_us = self.now_us();
         network.apply(links, state);
-        self.overrule(network, links, from_us);
+        self.replace(network, links, from_us);
         for (kind, links) in action.network_faults(&cluster.numbers()) {
             let directions: BTreeSet<_> = network.directions(links).collect();
             if directions.is_empty() {
-                // A bank of one branch: nothing is bent, and nothing would ever end it.
+                // A bank of one branch has no links: no later action would end this fault.
                 continue;
             }
             self.degraded.push((self.faults.len(), directions));
@@ -171,11 +171,11 @@ impl Injector {
         Ok(())
     }
 
-    /// These ways fare otherwise now; a fault that holds in no direction any more is over.
-    fn overrule(&mut self, network: &Network, links: LinkSet, until_us: u64) {
-        let overruled: BTreeSet<_> = network.directions(links).collect();
+    /// Ends the open network faults on these links. A fault ends once it holds in no direction.
+    fn replace(&mut self, network: &Network, links: LinkSet, until_us: u64) {
+        let replaced: BTreeSet<_> = network.directions(links).collect();
         for (place, directions) in &mut self.degraded {
-            directions.retain(|direction| !overruled.contains(direction));
+            directions.retain(|direction| !replaced.contains(direction));
             if let (true, Some(fault)) = (directions.is_empty(), self.faults.get_mut(*place)) {
                 fault.until_us = Some(until_us);
             }

@@ -1,27 +1,27 @@
-//! Names some of the directions between branches, and reads and writes them as people type them.
+//! Sets of directions between branches, with their notation on a command line.
 
 use serde::{Deserialize, Serialize};
 
-/// Some of the directions between branches.
+/// A set of directions between branches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkSet {
-    /// All of them.
+    /// All directions.
     All,
-    /// From and to this branch.
+    /// From this branch and to this branch.
     Around(u32),
     /// To this branch, from all others.
     To(u32),
     /// From this branch, to all others.
     From(u32),
-    /// From the one to the other, and not back.
+    /// From the first branch to the second.
     OneWay(u32, u32),
-    /// Between two branches, both ways.
+    /// Both directions between two branches.
     Between(u32, u32),
 }
 
 impl LinkSet {
-    /// Whether the direction from the one to the other is one of these.
+    /// True if the set contains the direction from `from` to `to`.
     pub fn contains(self, from: u32, to: u32) -> bool {
         match self {
             LinkSet::All => true,
@@ -33,7 +33,7 @@ impl LinkSet {
         }
     }
 
-    /// The branches that are named.
+    /// The branches that the set names.
     pub fn branches(self) -> impl Iterator<Item = u32> {
         let (one, other) = match self {
             LinkSet::All => (None, None),
@@ -43,7 +43,7 @@ impl LinkSet {
         one.into_iter().chain(other)
     }
 
-    /// The word that people type for exactly these links. `None` for all of them: no word means all.
+    /// The notation of this set on a command line. `None` for all directions, which have no notation.
     pub fn typed(self) -> Option<String> {
         match self {
             LinkSet::All => None,
@@ -56,8 +56,9 @@ impl LinkSet {
     }
 }
 
-/// `2`: from and to branch 2; `1-3`: both ways between branches 1 and 3; `1>3`: from 1 to 3 only; `all>3`: from all others to
-/// branch 3; `3>all`: from branch 3 to all others. [`LinkSet::typed`] is the inverse.
+/// Reads the notation of a command line: `2` is from and to branch 2; `1-3` is both directions between branches 1 and
+/// 3; `1>3` is from branch 1 to branch 3; `all>3` is from all others to branch 3; `3>all` is from branch 3 to all
+/// others. [`LinkSet::typed`] is the inverse.
 impl std::str::FromStr for LinkSet {
     type Err = String;
 
@@ -83,12 +84,12 @@ impl std::str::FromStr for LinkSet {
     }
 }
 
-/// Both, where they differ.
+/// Both numbers, if they are different branches.
 fn two(one: Option<u32>, other: Option<u32>) -> Option<(u32, u32)> {
     one.zip(other).filter(|(one, other)| one != other)
 }
 
-/// `branch 2`, `branches 1 and 3`, `branch 1 to branch 3`.
+/// Writes the set in words: `branch 2`, `branches 1 and 3`, `branch 1 to branch 3`.
 impl std::fmt::Display for LinkSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

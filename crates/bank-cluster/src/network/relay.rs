@@ -1,8 +1,8 @@
-//! A TCP relay that can be told to be a bad network: to hold bytes back, to let them through late, to cut. Whoever speaks
-//! through it notices nothing else of it. It carries bytes, and knows nothing of branches and of what they say.
+//! A TCP relay that imitates a bad network: it holds bytes back, delays them, or cuts connections. It forwards bytes,
+//! and knows nothing of branches and their messages.
 //!
-//! A connection has two directions, and each follows a [`Link`] of its own; many relays may follow one link, so that one
-//! word bends everything that goes one way between two places, replies on the other side's connections included.
+//! Each of the two directions of a connection follows a [`Link`]. Several relays may follow one link. So one state
+//! applies to all bytes from one branch to another, including the replies on connections that the other branch opened.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,43 +14,43 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-/// Read at once: a few messages between branches.
+/// Size of a read. It is enough for a few messages between branches.
 const CHUNK_BYTES: usize = 16 * 1024;
-/// Kept for one direction of one connection, 1 MiB in all; past it the sender feels that nobody reads. Enough for 20 ms of
-/// delay at 50 MB/s.
+/// Number of chunks that are buffered for one direction of a connection: 1 MiB in all, which is 20 ms at 50 MB/s. When
+/// the buffer is full, the relay reads no more, and TCP slows the sender down.
 const CHUNKS_MAX: usize = 64;
-/// After an accept that failed, as for want of file descriptors.
+/// Pause after an accept that failed, for example because there is no file descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// What becomes of bytes that go one way.
+/// State of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkState {
-    /// They pass.
+    /// Bytes pass.
     #[default]
     Pass,
-    /// They are kept, in order, until they may pass.
+    /// Bytes are held back, in order, until the state changes.
     Hold,
-    /// They pass this much later, in order.
+    /// Bytes pass this much later, in order.
     Delay(Duration),
-    /// None pass. Connections that were opened this way are closed, and new ones as soon as they are opened; on those that
-    /// were opened the other way, replies are held, as by a real one-way cut.
+    /// No bytes pass. Connections that were opened in this direction are closed, and so are new ones. On connections
+    /// that were opened in the other direction, replies are held back, as in a real one-way cut.
     Cut,
 }
 
-/// One direction between two places. Clones are the same link.
+/// One direction between two branches. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link(watch::Sender<Watched>);
 
-/// What the connections of a link follow.
+/// What the connections of a link watch.
 #[derive(Debug, Clone, Copy, Default)]
 struct Watched {
     state: LinkState,
-    /// How often it has been cut: a cut that is healed at once closes connections too.
+    /// Number of cuts so far. It closes connections even if a cut is healed at once.
     cuts: u64,
 }
 
 impl Link {
-    /// From now on; what was held or delayed goes as it says.
+    /// Sets the state. It applies to bytes that are held back or delayed, too.
     pub(super) fn set(&self, state: LinkState) {
         self.0.send_modify(|watched| {
             watched.state = state;
@@ -58,22 +58,22 @@ impl Link {
         });
     }
 
-    /// How it is now.
+    /// The current state.
     pub(super) fn state(&self) -> LinkState {
         self.0.borrow().state
     }
 
-    /// Answers at the first cut past this many, or where it is cut now.
+    /// Waits until the link is cut, or has been cut more than `cuts` times.
     async fn is_cut(&self, cuts: u64) {
         let mut watched = self.0.subscribe();
-        // The sender lives as long as self: there is no error.
+        // The sender is in `self`, so there is no error.
         let _ = watched
             .wait_for(|watched| watched.state == LinkState::Cut || watched.cuts > cuts)
             .await;
     }
 }
 
-/// Listens on the loopback, and carries what comes to where it leads and back.
+/// Listens on the loopback address, and forwards connections to a target.
 #[derive(Debug)]
 pub(super) struct Relay {
     address: SocketAddr,
@@ -82,16 +82,16 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Listens on a free port. `forward` is followed by what goes to where it leads, `backward` by what comes back.
-    /// Connections wait until it leads somewhere.
+    /// A relay on a free port. Bytes to the target follow `forward`, and bytes from it follow `backward`. Connections
+    /// wait until [`Relay::lead_to`] sets the target.
     ///
     /// # Errors
-    /// There is no port, or no file descriptor.
+    /// There is no free port, or no file descriptor.
     pub(super) async fn open(forward: Link, backward: Link) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let target = watch::Sender::new(None);
-        let way = Way {
+        let route = Route {
             target: target.subscribe(),
             forward,
             backward,
@@ -99,44 +99,44 @@ impl Relay {
         Ok(Relay {
             address,
             target,
-            serving: tokio::spawn(serve(listener, way)),
+            serving: tokio::spawn(serve(listener, route)),
         })
     }
 
-    /// Where it listens.
+    /// The address at which the relay listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Connections lead here from now on.
+    /// Sets the target of connections.
     pub(super) fn lead_to(&self, target: SocketAddr) {
         self.target.send_replace(Some(target));
     }
 }
 
 impl Drop for Relay {
-    /// Its connections close with it.
+    /// Closes all connections.
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-/// What every connection of a relay goes by.
+/// What all connections of a relay share.
 #[derive(Clone)]
-struct Way {
+struct Route {
     target: watch::Receiver<Option<SocketAddr>>,
     forward: Link,
     backward: Link,
 }
 
-async fn serve(listener: TcpListener, way: Way) {
+async fn serve(listener: TcpListener, route: Route) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((near, _)) => {
-                    let cuts = way.forward.0.borrow().cuts;
-                    connections.spawn(carry(near, way.clone(), cuts));
+                    let cuts = route.forward.0.borrow().cuts;
+                    connections.spawn(serve_connection(near, route.clone(), cuts));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
             },
@@ -145,64 +145,64 @@ async fn serve(listener: TcpListener, way: Way) {
     }
 }
 
-/// One connection until it ends or is cut.
-async fn carry(near: TcpStream, way: Way, cuts: u64) {
-    let forward = way.forward.clone();
+/// Serves one connection until it ends or is cut. `cuts` is the number of cuts before it was accepted.
+async fn serve_connection(near: TcpStream, route: Route, cuts: u64) {
+    let forward = route.forward.clone();
     tokio::select! {
         biased;
         () = forward.is_cut(cuts) => {}
-        // An error closes both sides: that is all there is to tell them.
-        _ = converse(near, way) => {}
+        // An error closes both sides. There is nothing else to do about it.
+        _ = relay_both_ways(near, route) => {}
     }
 }
 
-async fn converse(near: TcpStream, mut way: Way) -> io::Result<()> {
-    let target = *way.target.wait_for(Option::is_some).await.map_err(io::Error::other)?;
+async fn relay_both_ways(near: TcpStream, mut route: Route) -> io::Result<()> {
+    let target = *route.target.wait_for(Option::is_some).await.map_err(io::Error::other)?;
     let target = target.ok_or(io::ErrorKind::NotConnected)?;
-    // Where nothing passes, nobody can be reached, nor be found to be gone.
-    may_pass(&mut way.forward.0.subscribe(), Instant::now()).await;
+    // While nothing passes, the target cannot be reached, and it cannot be seen that nobody listens there.
+    wait_to_pass(&mut route.forward.0.subscribe(), Instant::now()).await;
     let far = TcpStream::connect(target).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    // Either side may end what it says, and go on listening.
+    // Each side may close its direction and go on reading.
     tokio::try_join!(
-        pump(near_read, far_write, &way.forward),
-        pump(far_read, near_write, &way.backward)
+        relay_one_way(near_read, far_write, &route.forward),
+        relay_one_way(far_read, near_write, &route.backward)
     )?;
     Ok(())
 }
 
-/// What was read at once, and when; empty: the end.
+/// The bytes of one read. Empty bytes stand for the end of the stream.
 struct Chunk {
-    taken: Instant,
+    read_at: Instant,
     bytes: Vec<u8>,
 }
 
-async fn pump(read: OwnedReadHalf, write: OwnedWriteHalf, link: &Link) -> io::Result<()> {
+async fn relay_one_way(read: OwnedReadHalf, write: OwnedWriteHalf, link: &Link) -> io::Result<()> {
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
-    tokio::try_join!(take_in(read, sender), give_out(receiver, write, link))?;
+    tokio::try_join!(read_chunks(read, sender), write_chunks(receiver, write, link))?;
     Ok(())
 }
 
-async fn take_in(mut read: OwnedReadHalf, chunks: mpsc::Sender<Chunk>) -> io::Result<()> {
+async fn read_chunks(mut read: OwnedReadHalf, chunks: mpsc::Sender<Chunk>) -> io::Result<()> {
     loop {
         let mut bytes = vec![0; CHUNK_BYTES];
         let length = read.read(&mut bytes).await?;
         bytes.truncate(length);
-        let taken = Instant::now();
-        let sent = chunks.send(Chunk { taken, bytes }).await;
+        let read_at = Instant::now();
+        let sent = chunks.send(Chunk { read_at, bytes }).await;
         if length == 0 || sent.is_err() {
             return Ok(());
         }
     }
 }
 
-async fn give_out(mut chunks: mpsc::Receiver<Chunk>, mut write: OwnedWriteHalf, link: &Link) -> io::Result<()> {
+async fn write_chunks(mut chunks: mpsc::Receiver<Chunk>, mut write: OwnedWriteHalf, link: &Link) -> io::Result<()> {
     let mut watched = link.0.subscribe();
     while let Some(chunk) = chunks.recv().await {
-        may_pass(&mut watched, chunk.taken).await;
+        wait_to_pass(&mut watched, chunk.read_at).await;
         if chunk.bytes.is_empty() {
             return write.shutdown().await;
         }
@@ -211,8 +211,8 @@ async fn give_out(mut chunks: mpsc::Receiver<Chunk>, mut write: OwnedWriteHalf, 
     Ok(())
 }
 
-/// Answers when bytes that were taken in then may go on. Each word that the link is given is heeded at once.
-async fn may_pass(watched: &mut watch::Receiver<Watched>, taken: Instant) {
+/// Waits until bytes that were read at `read_at` may pass. A new state of the link applies at once.
+async fn wait_to_pass(watched: &mut watch::Receiver<Watched>, read_at: Instant) {
     loop {
         let state = watched.borrow_and_update().state;
         let changed = match state {
@@ -220,7 +220,7 @@ async fn may_pass(watched: &mut watch::Receiver<Watched>, taken: Instant) {
             LinkState::Hold | LinkState::Cut => watched.changed().await,
             LinkState::Delay(by) => tokio::select! {
                 biased;
-                () = sleep_until(taken + by) => return,
+                () = sleep_until(read_at + by) => return,
                 changed = watched.changed() => changed,
             },
         };

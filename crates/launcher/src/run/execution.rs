@@ -214,7 +214,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     let mut failures = played.failures;
     failures.extend(stop_fault.map(|fault| fault.to_string()));
     Ok(Ran {
-        history: whole_history(plan, &visited, (played.faults, collected.journals), origin_us),
+        history: whole_history(plan, &visited, (played.faults, collected.command_logs), origin_us),
         folder,
         bank,
         visited,

@@ -170,7 +170,7 @@ impl Play {
         assert_eq!(collected.missing, [""; 0]);
         self.cluster.stop().await.expect("all drained");
         fs::create_dir_all(folder.join(JOURNALS_DIR)).expect("made");
-        for journal in &collected.journals {
+        for journal in &collected.command_logs {
             let file = format!("{JOURNALS_DIR}/branch-{}.jsonl", journal.branch);
             fs::write(folder.join(file), journal.lines()).expect("written");
         }

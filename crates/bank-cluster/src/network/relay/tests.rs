@@ -1,10 +1,10 @@
 use super::*;
 use tokio::time::timeout;
 
-/// A state that has not come by then never will.
+/// Bound on each wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Both ends of one connection through a relay.
+/// One connection through a relay, with both of its ends.
 struct Line {
     relay: Relay,
     forward: Link,
@@ -18,7 +18,7 @@ async fn line() -> Line {
     let (forward, backward) = (Link::default(), Link::default());
     let relay = Relay::open(forward.clone(), backward.clone()).await.expect("a port");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    // A connection that came before it was known where to waits.
+    // This connection waits for the target.
     let near = TcpStream::connect(relay.address()).await.expect("accepted");
     relay.lead_to(listener.local_addr().expect("bound"));
     let (far, _) = listener.accept().await.expect("relayed");
@@ -58,13 +58,13 @@ async fn bytes_pass_both_ways_and_one_side_may_end_first() {
 }
 
 #[tokio::test]
-async fn what_is_held_is_released_in_order_with_its_end_and_the_other_way_goes_on() {
+async fn held_bytes_are_released_in_order_with_the_end_and_replies_still_pass() {
     let mut line = line().await;
     line.forward.set(LinkState::Hold);
     line.near.write_all(b"one ").await.expect("written");
     line.near.write_all(b"two").await.expect("written");
     line.near.shutdown().await.expect("shut down");
-    // What goes the other way arrives, and shows that the relay has had its turn.
+    // A reply arrives, so the relay has run meanwhile.
     line.far.write_all(b"back").await.expect("written");
     read(&mut line.near, "back").await;
     let nothing = line.far.try_read(&mut [0; 16]).expect_err("held");
@@ -75,7 +75,7 @@ async fn what_is_held_is_released_in_order_with_its_end_and_the_other_way_goes_o
 }
 
 #[tokio::test]
-async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
+async fn a_sender_into_a_hold_is_slowed_down_and_loses_nothing() {
     let Line {
         relay: _relay,
         forward,
@@ -88,7 +88,7 @@ async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
     let expected = sent.clone();
     let (_keep, mut writer) = near.into_split();
     let mut writing = tokio::spawn(async move { writer.write_all(&sent).await });
-    // 16 MiB are more than the relay and two sockets' buffers hold.
+    // The buffers of the relay and of two sockets hold less than 16 MiB.
     let early = timeout(Duration::from_millis(100), &mut writing).await;
     assert!(early.is_err(), "all of it went somewhere");
     forward.set(LinkState::Pass);
@@ -100,7 +100,7 @@ async fn the_one_who_sends_into_a_hold_is_slowed_down_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_delayed_keeps_its_order_and_a_shorter_delay_overtakes_nothing() {
+async fn delayed_bytes_keep_their_order_even_if_the_delay_becomes_shorter() {
     let mut line = line().await;
     let delay = Duration::from_millis(40);
     line.forward.set(LinkState::Delay(delay));
@@ -116,7 +116,7 @@ async fn what_is_delayed_keeps_its_order_and_a_shorter_delay_overtakes_nothing()
 }
 
 #[tokio::test]
-async fn a_cut_closes_what_is_open_and_what_is_opened_until_it_is_healed() {
+async fn a_cut_closes_open_and_new_connections_until_it_is_healed() {
     let mut line = line().await;
     line.forward.set(LinkState::Cut);
     ended(&mut line.near).await;
@@ -126,7 +126,7 @@ async fn a_cut_closes_what_is_open_and_what_is_opened_until_it_is_healed() {
     line.forward.set(LinkState::Pass);
     let mut again = TcpStream::connect(line.relay.address()).await.expect("accepted");
     let (mut far, _) = line.listener.accept().await.expect("relayed");
-    // Healed before anyone looked: it was a cut all the same.
+    // A cut closes connections even if it is healed at once.
     line.forward.set(LinkState::Cut);
     line.forward.set(LinkState::Pass);
     ended(&mut again).await;
@@ -134,20 +134,20 @@ async fn a_cut_closes_what_is_open_and_what_is_opened_until_it_is_healed() {
 }
 
 #[tokio::test]
-async fn a_cut_the_other_way_keeps_replies_only() {
+async fn a_cut_of_the_other_direction_holds_replies_only() {
     let mut line = line().await;
     line.backward.set(LinkState::Cut);
     line.far.write_all(b"reply").await.expect("written");
     line.near.write_all(b"request").await.expect("written");
     read(&mut line.far, "request").await;
-    let nothing = line.near.try_read(&mut [0; 16]).expect_err("kept");
+    let nothing = line.near.try_read(&mut [0; 16]).expect_err("held");
     assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
     line.backward.set(LinkState::Pass);
     read(&mut line.near, "reply").await;
 }
 
 #[tokio::test]
-async fn nobody_there_closes_the_connection() {
+async fn a_target_that_refuses_closes_the_connection() {
     let Line {
         relay,
         forward,
@@ -158,7 +158,7 @@ async fn nobody_there_closes_the_connection() {
     drop((near, listener));
     let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
     ended(&mut near).await;
-    // But not while nothing passes: a host that is gone does not say so.
+    // The connection stays open while nothing passes: a dead host refuses nothing.
     forward.set(LinkState::Hold);
     let mut near = TcpStream::connect(relay.address()).await.expect("accepted");
     let early = timeout(Duration::from_millis(50), near.read(&mut [0; 16])).await;
