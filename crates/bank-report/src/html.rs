@@ -118,7 +118,6 @@ fn meta(meta: &Meta) -> Markup {
     let mut facts = vec![
         ("input", meta.input.clone()),
         ("run", meta.date.clone()),
-        ("seed", meta.seed.map(|seed| seed.to_string()).unwrap_or_default()),
         ("flags", meta.flags.join(" ")),
     ];
     let versions = meta.versions.iter();

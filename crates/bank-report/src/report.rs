@@ -25,8 +25,6 @@ pub struct Meta {
     pub input: String,
     /// Date and time of the run, as text.
     pub date: String,
-    /// Seed of the run, if it had one.
-    pub seed: Option<u64>,
     /// Command-line flags of the run.
     pub flags: Vec<String>,
     /// Names and versions of the programs.

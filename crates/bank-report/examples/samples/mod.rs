@@ -38,7 +38,6 @@ fn meta(input: &str, flags: &[&str]) -> Meta {
     Meta {
         input: input.to_owned(),
         date: "2026-11-23 10:12:44 UTC".to_owned(),
-        seed: Some(42),
         flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
         versions: vec![("passbook".to_owned(), "0.1.0".to_owned())],
     }

@@ -1,4 +1,4 @@
-//! `report.html` of a run: its history and verdicts as `bank-report` wants them.
+//! The page of a run, `report.html`, made by `bank-report`.
 
 use super::run_verdict::{Conclusion, RunVerdict};
 use crate::run::meta::Meta;
@@ -7,7 +7,7 @@ use bank_check::History;
 use bank_check::verdict::Verdict;
 use bank_report::{Report, Run};
 
-/// The page's text.
+/// The HTML of the page.
 pub fn render(meta: &Meta, history: History, verdict: &RunVerdict) -> String {
     let by_history = verdict.judged.iter().filter(|judged| judged.by == "history");
     bank_report::render(&Report {
@@ -39,7 +39,7 @@ fn sentences(meta: &Meta, verdict: &RunVerdict) -> Vec<String> {
         "Reads were made at level {}; writes waited for {}. The run is {word}.",
         meta.level, meta.propagation
     );
-    let kept_back = match verdict.kept_back {
+    let unanswered = match verdict.kept_back {
         0 => None,
         events => Some(format!(
             "{} not answered while a fault was on.",
@@ -47,15 +47,14 @@ fn sentences(meta: &Meta, verdict: &RunVerdict) -> Vec<String> {
         )),
     };
     let went_wrong = verdict.faults.iter().cloned();
-    [how].into_iter().chain(kept_back).chain(went_wrong).collect()
+    [how].into_iter().chain(unanswered).chain(went_wrong).collect()
 }
 
-/// How a run was made, as the page says it.
+/// The metadata of a run for the page.
 pub(crate) fn made(meta: &Meta) -> bank_report::Meta {
     bank_report::Meta {
         input: meta.input.clone(),
         date: meta.started.clone(),
-        seed: None,
         flags: meta.flags.clone(),
         versions: meta.versions.clone().into_iter().collect(),
     }
