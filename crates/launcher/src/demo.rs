@@ -1,8 +1,14 @@
-//! `launcher demo`: an anomaly, on purpose. One input is run twice under the same scripted network, first under a setting
-//! that breaks, then under one that holds; the two are shown side by side, with the witness and with what the wait cost.
+//! `launcher demo`: shows an anomaly on purpose. It runs one input twice, with the same fault: under a weak setting,
+//! which breaks a guarantee, and under a strong one, which keeps it. It prints both runs side by side, with the witness
+//! of the anomaly and the cost of the wait. In reading order:
 //!
-//! In reading order: [`lesson`] (inputs, settings and the expected witnesses), [`play`] (both acts and whether they went as
-//! expected), [`act`] (one run of an input), [`dead_branch`], `render` (text and JSON), `page` (HTML), `folder` (what is kept).
+//! - [`lesson`]: the inputs, the settings, and the expected witnesses.
+//! - [`act`]: one run of an input.
+//! - [`dead_branch`]: the acts with a dead branch.
+//! - [`play`]: all acts of a lesson, and whether they went as expected.
+//! - `demonstration`: the result, over several performances.
+//! - `render`, `page`: the result as text, as JSON and as a page.
+//! - `folder`: the files that are kept.
 
 pub mod act;
 pub mod dead_branch;
@@ -38,7 +44,7 @@ Examples:
 Exit codes: 0 the weak setting broke as it had to, and the strong one held, every time;
 1 not so, or failed; 2 wrong usage, or a folder that cannot be used.";
 
-/// What to show.
+/// The arguments of `launcher demo`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
@@ -50,15 +56,16 @@ pub struct DemoArgs {
     /// Print what was seen as one line of JSON
     #[arg(long)]
     json: bool,
-    /// Keep a report and a run folder for each setting here, new or empty [default: a fresh one in outputs/; with --runs, none]
+    /// Keep a report and a run folder for each setting here, new or empty [default: a fresh one in outputs/; with
+    /// --runs, none]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-/// Does what was asked; the exit code. `flags`: the command line, for what is kept.
+/// Lists the lessons or plays one, and returns the exit code. `flags` is the command line, for the run folders.
 ///
 /// # Errors
-/// Nothing was shown. No process is left then.
+/// The lesson was not played to its end. No process runs then.
 pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError> {
     let Some(name) = args.lesson else {
         print(&render::list(args.json))?;

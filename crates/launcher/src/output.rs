@@ -1,5 +1,5 @@
-//! The output file: made from what customers were told, in the order of the input, in one of three forms; and read
-//! back for the judge.
+//! The output file. It holds the answers of a run in the order of the input, in one of three formats. It is read back
+//! to be judged.
 
 mod file;
 mod read;
@@ -13,26 +13,26 @@ use bank_types::{CallOutcome, OperationRecord};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// The forms that people expect.
+/// The format of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// One entry for each event: the report's.
+    /// One entry for each event. The course report uses this format.
     #[default]
     Events,
-    /// One entry for each customer, holding all its events: the predecessor's.
+    /// One entry for each customer, with all its events. The predecessor uses this format.
     Customers,
-    /// For each customer the balance of its last query: 2021-22's.
+    /// For each customer, the balance of its last query. The course of 2021-22 uses this format.
     Balances,
 }
 
-/// A customer with what it received.
+/// A customer with the answers that it received.
 #[derive(Serialize)]
 struct Entry {
     id: u64,
     recv: Vec<Received>,
 }
 
-/// One event with its answer: a query has a balance, a write a result.
+/// One event with its answer: the balance of a query, or the result of a write.
 #[derive(Serialize)]
 struct Received {
     interface: &'static str,
@@ -43,14 +43,14 @@ struct Received {
     result: Option<&'static str>,
 }
 
-/// A customer's last balance.
+/// A customer with the balance of its last query.
 #[derive(Serialize)]
 struct LastBalance {
     id: u64,
     balance: i64,
 }
 
-/// The output's text. Events that their customer did not get to are left out.
+/// The text of an output. It leaves out events that their customer did not reach.
 pub fn render(format: Format, script: &Script, visited: &[Visited]) -> String {
     let received = script.visits.iter().zip(visited).flat_map(|(visit, visited)| {
         visit
@@ -89,7 +89,7 @@ pub fn render(format: Format, script: &Script, visited: &[Visited]) -> String {
             serde_json::to_string_pretty(&entries.in_order)
         }
     };
-    // Numbers and plain texts can always be written.
+    // Serializing numbers and strings does not fail.
     text.unwrap_or_default()
 }
 
@@ -108,7 +108,7 @@ fn received(event: &Event, record: &OperationRecord) -> Received {
     }
 }
 
-/// Entries by customer, in the order in which the customers first came.
+/// One entry for each customer, in the order in which the customers first came.
 struct Keyed<T> {
     in_order: Vec<T>,
     places: HashMap<u64, usize>,
@@ -124,7 +124,7 @@ impl<T> Default for Keyed<T> {
 }
 
 impl<T> Keyed<T> {
-    /// Makes the customer's entry, where there is none yet.
+    /// Adds an entry for a customer that has none.
     fn of(&mut self, customer: u64, new: impl FnOnce() -> T) {
         self.places.entry(customer).or_insert_with(|| {
             self.in_order.push(new());

@@ -1,9 +1,10 @@
-//! What `bank-check` makes of a run, and how that is said. In reading order:
+//! The verdict on a run, by `bank-check`, and its output. In reading order:
 //!
-//! - [`run_verdict`]: the verdicts, which of them the run had promised, and the one word.
-//! - [`excused`]: events that a fault kept from an answer.
+//! - [`run_verdict`]: the verdicts on all guarantees, which of them count, and the conclusion.
+//! - [`excused`]: events that have no answer because of a fault.
 //! - [`tally`]: the operations of a run in numbers.
-//! - [`text`], [`json`], [`html`]: the verdict for people, for machines and on a page; [`report`]: a whole run for people.
+//! - [`report`]: judges a run and writes its files.
+//! - [`text`], [`json`], [`html`]: the report as text, as JSON and as a page.
 
 pub mod excused;
 pub mod html;

@@ -47,8 +47,8 @@ impl DeadBranch {
         ])
     }
 
-    /// The write to a quorum did not notice the dead branch. The write to all came back at its deadline, done, and named the
-    /// branch.
+    /// The write to a quorum did not notice the dead branch. The write to all came back at its deadline, done, and
+    /// named the branch.
     ///
     /// # Errors
     /// What was seen instead.

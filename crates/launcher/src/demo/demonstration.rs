@@ -1,40 +1,40 @@
-//! A lesson that was played, and what is left of it.
+//! The result of `launcher demo`.
 
 use super::lesson::Lesson;
 use super::play::Performance;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A lesson, played as often as was asked.
+/// A lesson that was played as often as was asked.
 #[derive(Debug)]
 pub struct Demonstration {
-    /// Which.
+    /// The lesson.
     pub lesson: &'static Lesson,
-    /// How often it was played.
+    /// Number of times that the lesson was played.
     pub runs: u32,
-    /// How often the weak setting broke, with the right witness.
+    /// Number of times that the weak setting broke with the expected witness.
     pub broken: u32,
-    /// How often the strong one held.
+    /// Number of times that the strong setting held.
     pub held: u32,
-    /// The last run, or the first that did not go as it had to.
+    /// The first performance that did not go as expected. If all did, the last one.
     pub shown: Performance,
-    /// What is left of it, if anything is.
+    /// The files of that performance. `None` if no files are kept.
     pub kept: Option<Kept>,
-    /// How long each run took, on average.
+    /// Average duration of a performance.
     pub run_time: Duration,
 }
 
-/// Where to look at a run, and judge it again.
+/// The files that are kept of a performance.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Kept {
-    /// Holds a run folder for each act.
+    /// The folder with a run folder for each act.
     pub dir: PathBuf,
-    /// Both acts on one page.
+    /// The page that shows both acts.
     pub report: PathBuf,
 }
 
 impl Demonstration {
-    /// Every run went as it had to.
+    /// True if every performance went as expected.
     pub fn is_convincing(&self) -> bool {
         self.broken == self.runs && self.held == self.runs
     }

@@ -1,4 +1,4 @@
-//! Why a demonstration cannot be shown.
+//! Errors of `launcher demo`.
 
 use crate::input::InputError;
 use crate::run::execution::RunError;
@@ -7,7 +7,7 @@ use bank_cluster::ProgramsError;
 use std::io;
 use thiserror::Error;
 
-/// Why nothing was shown.
+/// Why a lesson was not played to its end.
 #[derive(Debug, Error)]
 pub enum DemoError {
     /// A program is missing.
@@ -19,19 +19,19 @@ pub enum DemoError {
     /// A run did not come to its end.
     #[error(transparent)]
     Run(RunError),
-    /// What is recorded cannot be kept.
+    /// A folder cannot be made or written.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
-    /// Nothing can be printed, say.
+    /// An operation of the operating system failed, for example printing.
     #[error("{what}: {source}")]
     Io {
-        /// What.
+        /// The object of the operation.
         what: &'static str,
-        /// Why.
+        /// Reason.
         #[source]
         source: io::Error,
     },
-    /// A signal came; everything was stopped.
+    /// A signal ended the run. All processes were stopped.
     #[error("stopped by a signal; no process is left")]
     Interrupted {
         /// 128 and the signal's number.
@@ -49,7 +49,7 @@ impl From<RunError> for DemoError {
 }
 
 impl DemoError {
-    /// 2 where other arguments would help, 1 otherwise; 130 and the like after a signal.
+    /// The exit code: 2 if other arguments would help, 128 and its number after a signal, otherwise 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             DemoError::Interrupted { exit_code } => *exit_code,

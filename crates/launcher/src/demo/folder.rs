@@ -20,8 +20,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The folder `dir`, which is new or empty. Without it, a fresh folder in `outputs/` for one run, and a temporary one for
-    /// more.
+    /// The folder `dir`, which is new or empty. Without it, a fresh folder in `outputs/` for one run, and a temporary
+    /// one for more.
     pub(super) fn prepare(lesson: &Lesson, dir: Option<&Path>, runs: u32) -> Result<Self, DemoError> {
         let (folder, temporary) = match dir {
             Some(dir) => (RunFolder::named(dir)?, None),
@@ -52,8 +52,8 @@ impl Folder {
         }
     }
 
-    /// Writes the page of a run. In a temporary folder it removes the run at once, so that a thousand runs need no more room
-    /// than one.
+    /// Writes the page of a run. In a temporary folder it removes the run at once, so that a thousand runs need no more
+    /// room than one.
     pub(super) fn keep(
         &self,
         lesson: &Lesson,

@@ -1,11 +1,12 @@
-//! The lessons, as data: an input, a weak and a strong setting to run it under, and the witness that the weak run must leave.
-//! In every input the network holds back what is sent to branch [`HELD`].
+//! The lessons, as data: an input, a weak and a strong setting to run it under, and the witness that the weak run must
+//! leave. In every input the network holds back what is sent to branch [`HELD`].
 
 use bank_check::history::Operation;
 use bank_client::{Level, Propagation};
 use std::time::Duration;
 
-/// The branch that hears nothing of the others. It does not lead: founding begins at branch 1, which becomes the leader.
+/// The branch that hears nothing of the others. It does not lead: founding begins at branch 1, which becomes the
+/// leader.
 pub const HELD: u32 = 3;
 /// Deadline of each event. Nothing in a lesson takes this long, except where a lesson shows it.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -19,7 +20,8 @@ const SEEN_BALANCE: &str = include_str!("inputs/seen_balance.json");
 /// A deposit at branch 1, and another customer's query at the held branch.
 const OTHERS_DEPOSIT: &str = include_str!("inputs/others_deposit.json");
 
-/// A deposit at branch 1 while the held branch and its host are dead: the network there does not even refuse connections.
+/// A deposit at branch 1 while the held branch and its host are dead: the network there does not even refuse
+/// connections.
 pub(super) const DEAD_BRANCH_INPUT: &str = include_str!("inputs/dead_branch.json");
 
 /// The lessons' names on the command line.
@@ -69,7 +71,8 @@ pub struct Setting {
     pub propagation: Propagation,
     /// Deadline of each event.
     pub timeout: Duration,
-    /// Id of the event that waits until the network lets go. `None`: no event waits, and the network lets go after the last.
+    /// Id of the event that waits until the network lets go. `None`: no event waits, and the network lets go after the
+    /// last.
     pub waits: Option<u64>,
 }
 
@@ -111,7 +114,7 @@ impl Name {
     }
 }
 
-/// All of them, in the order in which to learn.
+/// All lessons, in the order in which to learn them.
 pub const ALL: [&Lesson; 4] = [&READ_YOUR_WRITES, &MONOTONIC_READS, &STRONG, &WRITER_WAITS];
 
 const READ_YOUR_WRITES: Lesson = Lesson {

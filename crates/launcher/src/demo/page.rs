@@ -1,4 +1,4 @@
-//! A demonstration as a page: both acts side by side, with what the lesson asks and why it goes as it does.
+//! The page of a performance: both acts side by side, with the question of the lesson and the explanation.
 
 use super::act::Act;
 use super::lesson::{HELD, Lesson};
@@ -7,7 +7,7 @@ use super::render;
 use crate::verdict::html::made;
 use bank_report::{Report, Run};
 
-/// The page's text.
+/// The HTML of the page.
 pub(super) fn html(lesson: &Lesson, performance: &Performance) -> String {
     let Performance {
         weak,

@@ -1,6 +1,6 @@
-//! Plays a lesson: its input once under the weak setting and once under the strong one, on a fresh bank each time. Nothing is
-//! left to chance: the held branch cannot know what it has not been sent, and the network lets go only after the request that
-//! waits was seen to wait.
+//! Plays a lesson: its input once under the weak setting and once under the strong one, on a fresh bank each time.
+//! Nothing is left to chance: the held branch cannot know what it has not been sent, and the network lets go only after
+//! the request that waits was seen to wait.
 
 use super::act::{Act, ActContext};
 use super::dead_branch::DeadBranch;

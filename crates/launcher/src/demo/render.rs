@@ -1,4 +1,4 @@
-//! Says what was seen: for people, the two runs side by side and a few sentences; or as one line of JSON.
+//! The output of `launcher demo`: text with both acts side by side and a few sentences, or one line of JSON.
 
 use super::act::{Act, Wait, took};
 use super::dead_branch::DeadBranch;
@@ -10,7 +10,7 @@ use bank_check::verdict::Outcome;
 use serde::Serialize;
 use std::time::Duration;
 
-/// The lessons that there are.
+/// The list of lessons, as text or as one line of JSON.
 pub(super) fn list(json: bool) -> String {
     if json {
         let names: Vec<_> = ALL.iter().map(|lesson| lesson.name).collect();
@@ -31,7 +31,7 @@ pub(super) fn list(json: bool) -> String {
     text + "\n--runs N plays one N times and counts; --json prints it for machines.\n"
 }
 
-/// A demonstration for people.
+/// A demonstration as text.
 pub(super) fn text(demonstration: &Demonstration) -> String {
     let Demonstration { lesson, shown, .. } = demonstration;
     let mut text = format!(
@@ -53,11 +53,11 @@ pub(super) fn text(demonstration: &Demonstration) -> String {
     text + &conclusion(demonstration)
 }
 
-/// How wide a column is: an answer with its position and its time.
+/// Width of the columns with the answers.
 const COLUMN: usize = 42;
-/// The same for what is asked.
+/// Width of the column with the events.
 const FIRST_COLUMN: usize = 40;
-/// The same for sentences.
+/// Width of the sentences.
 const LINE: usize = 118;
 
 fn table(lesson: &Lesson, weak: &Act, strong: &Act) -> String {
@@ -84,7 +84,7 @@ fn row(first: &str, weak: &str, strong: &str) -> String {
     line.trim_end().to_owned() + "\n"
 }
 
-/// The part of a setting that the lesson is about.
+/// The part of a setting in which the settings of the lesson differ.
 pub(super) fn in_words(lesson: &Lesson, setting: Setting) -> String {
     if lesson.weak.propagation == lesson.strong.propagation {
         format!("reads: {}", setting.level)
@@ -93,7 +93,7 @@ pub(super) fn in_words(lesson: &Lesson, setting: Setting) -> String {
     }
 }
 
-/// In lines that fit a terminal.
+/// The text in lines of at most [`LINE`] characters.
 fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -150,7 +150,7 @@ pub(super) fn wait(act: &Act) -> Option<String> {
     ))
 }
 
-/// What a dead branch cost, in one sentence.
+/// The cost of a dead branch, in one sentence.
 pub(super) fn dead(dead: &DeadBranch) -> Option<String> {
     let [quorum, all] = dead.writes()?;
     let missing: Vec<String> = all.missing_branches.iter().map(u32::to_string).collect();
@@ -215,7 +215,7 @@ struct JsonDemonstration<'a> {
     strong: JsonAct<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dead_branch: Option<JsonDeadBranch<'a>>,
-    /// What was seen instead of what had to be.
+    /// What was seen instead of what was expected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     instead: Vec<String>,
 }
@@ -277,6 +277,6 @@ fn json_act<'a>(lesson: &Lesson, act: &'a Act) -> JsonAct<'a> {
 }
 
 fn line(value: &impl Serialize) -> String {
-    // Fails for a path that is not UTF-8 alone.
+    // This fails only for a path that is not UTF-8.
     serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
 }

@@ -1,4 +1,5 @@
-//! Where the output goes. Whether it can be written is found out before anything starts; it is then there whole, or as it was.
+//! Writes the output file. The path is checked before a run starts. The file is then replaced as a whole, or stays as
+//! it was.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use thiserror::Error;
 /// A path that an output can be written to.
 #[derive(Debug)]
 pub struct OutputFile {
-    /// With symbolic links followed, so that the file is replaced and not the link.
+    /// The path with symbolic links resolved, so that the file is replaced and not the link.
     target: PathBuf,
 }
 
@@ -23,10 +24,10 @@ pub struct OutputFileError {
 }
 
 impl OutputFile {
-    /// Finds out whether the path can be written. Makes its directory, and leaves nothing else there.
+    /// Checks that the path can be written. Makes the directory, and leaves nothing else there.
     ///
     /// # Errors
-    /// It is a directory or a device, or its directory cannot be made or written in.
+    /// The path is a directory or a device, or its directory cannot be made or written.
     pub fn prepare(path: &Path) -> Result<Self, OutputFileError> {
         let failed = |source| OutputFileError {
             path: path.to_owned(),
@@ -66,10 +67,10 @@ impl OutputFile {
             .tempfile_in(self.dir())
     }
 
-    /// Writes it, whole or not at all.
+    /// Replaces the file as a whole.
     ///
     /// # Errors
-    /// The disk is full, say. What was there before is still there then.
+    /// The file cannot be written, for example because the disk is full. The file is as it was before.
     pub fn write(&self, text: &str) -> Result<(), OutputFileError> {
         let write = || -> io::Result<()> {
             let mut file = self.temporary()?;
@@ -85,7 +86,7 @@ impl OutputFile {
     }
 }
 
-/// What the system says, without the name of a temporary file that nobody has heard of.
+/// The error of the operating system, without the path of the temporary file.
 fn without_path(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.source());
     let by_system = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_written_is_found_early() {
+    fn a_path_that_cannot_be_written_is_refused_early() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("file"), "old").expect("written");
         for (path, expected) in [
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_replaced_whole_through_links() {
+    fn a_file_is_replaced_through_a_link() {
         let dir = tempfile::tempdir().expect("a directory");
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::write(&real, "old").expect("written");

@@ -1,5 +1,5 @@
-//! Reads an output for the judge: this program's forms, and those that other solutions write. It is lenient where
-//! that cannot hide anything: fields that it does not know are passed over.
+//! Reads an output to be judged, in the formats of this program and of other solutions. Unknown fields are ignored:
+//! they cannot hide an error.
 
 use crate::input::json::{self, Node, Value};
 use crate::input::{FileError, InputError, Wrong, read_text};
@@ -7,21 +7,21 @@ use bank_check::output::{Answer, Output, Reported};
 use std::path::Path;
 use thiserror::Error;
 
-/// Why an output cannot be judged.
+/// Why an output cannot be read.
 #[derive(Debug, Error)]
 pub enum OutputError {
-    /// Its text cannot be had.
+    /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is not an output: file, line, column, what.
+    /// The text is no output. The error names file, line and column.
     #[error("{0}")]
     Content(InputError),
 }
 
-/// Reads an output file in any of its forms.
+/// Reads an output file in any of its formats.
 ///
 /// # Errors
-/// Names the file, and the line where there is one.
+/// The file cannot be read, or is no output.
 pub fn load(path: &Path) -> Result<Output, OutputError> {
     let text = read_text(path)?;
     parse(&text).map_err(|wrong| OutputError::Content(wrong.in_file(path, &text)))
@@ -37,7 +37,7 @@ fn wrong(at: usize, what: impl Into<String>) -> Wrong {
     }
 }
 
-/// An output's text.
+/// Parses the text of an output.
 pub(super) fn parse(text: &str) -> Parsed<Output> {
     let root = json::read(text).map_err(|error| wrong(error.at, error.what))?;
     let Value::Array(entries) = &root.value else {
@@ -81,7 +81,7 @@ fn event(customer: u64, node: &Node<'_>) -> Parsed<Reported> {
         .or(get(node, "dest"))
         .map(number::<u32>)
         .transpose()?;
-    // The predecessor says "money" for a query's balance.
+    // The predecessor writes the balance of a query as "money".
     let balance = get(node, "balance")
         .or(get(node, "money"))
         .filter(|_| interface == "query");

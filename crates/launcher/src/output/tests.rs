@@ -43,7 +43,7 @@ fn compact(format: Format, visited: &[Visited]) -> String {
 }
 
 #[test]
-fn three_forms_in_the_order_of_the_input() {
+fn three_formats_in_the_order_of_the_input() {
     assert_eq!(
         compact(Format::Events, &right()),
         r#"[{"id": 7,"recv": [{"interface": "query","branch": 1,"balance": 5}]},{"id": 7,"recv": [{"interface": "deposit","branch": 2,"result": "success"}]},{"id": 3,"recv": [{"interface": "withdraw","branch": 1,"result": "fail"}]},{"id": 7,"recv": [{"interface": "query","branch": 2,"balance": 9}]}]"#
@@ -56,7 +56,7 @@ fn three_forms_in_the_order_of_the_input() {
 }
 
 #[test]
-fn what_has_no_answer_has_no_balance() {
+fn an_event_without_an_answer_has_no_balance() {
     let lost = [
         visited(&[(CallOutcome::Failed, None), (CallOutcome::Unknown, None)]),
         visited(&[]),
@@ -70,7 +70,7 @@ fn what_has_no_answer_has_no_balance() {
 }
 
 #[test]
-fn each_form_is_read_back_and_judged() {
+fn each_format_is_read_back_and_judged() {
     for format in [Format::Events, Format::Customers, Format::Balances] {
         let outcome = |visited: &[Visited]| {
             let output = parse(&render(format, &script(), visited)).expect("an output");
@@ -89,7 +89,7 @@ fn each_form_is_read_back_and_judged() {
 }
 
 #[test]
-fn the_reports_output_is_judged_right_and_its_sevens_wrong() {
+fn the_course_reports_output_is_right_and_with_wrong_balances_it_is_wrong() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let input = Input::load(&data.join("../../../../inputs/input_big.json")).expect("the report's input");
     let expected = data.join("expected_output_big.json");
@@ -120,7 +120,7 @@ fn the_reports_output_is_judged_right_and_its_sevens_wrong() {
 }
 
 #[test]
-fn other_peoples_outputs() {
+fn outputs_of_other_solutions() {
     let predecessor = r#"[{"id":7,"recv":[{"interface":"query","result":"success","money":5},
         {"interface":"deposit","result":"success"},{"interface":"query","result":"success","money":9}]},
         {"id":3,"recv":[{"interface":"withdraw","result":"failure"}]}]"#;

@@ -1,5 +1,5 @@
-//! One run from start to end: folder, branches, bank, customers, command logs, stop. However it ends, its processes end
-//! with it, except branches that it was asked to keep.
+//! One run from start to end: it makes the run folder, starts the branches, founds the bank, runs the customers, reads
+//! the command logs, and stops the branches. All processes end with the run, except branches that are to be kept.
 
 use crate::date::date_and_time;
 use crate::input::Input;
@@ -24,105 +24,105 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 
-/// Customers' sessions and logs, in the run folder.
+/// The folder of the customers' sessions and logs, in the run folder.
 const CUSTOMERS_DIR: &str = "customers";
-/// So long branches are waited for before a customer comes, in a run with faults: a branch that hears of the others has
-/// caught up within milliseconds, and one that a fault reaches meanwhile must not keep the customer from its place.
+/// Bound on the wait for branches before a visit, in a run with faults. A healthy branch catches up within
+/// milliseconds. A fault that begins meanwhile must not delay the customer for long.
 const CATCH_UP_UNDER_FAULTS: Duration = Duration::from_secs(1);
 
-/// Everything that a run is asked to be.
+/// Everything that determines a run.
 #[derive(Debug, Clone)]
 pub struct RunPlan {
     /// The checked input.
     pub input: Input,
-    /// Its name.
+    /// The name of the input.
     pub input_name: String,
     /// The command line, for the run folder.
     pub flags: Vec<String>,
-    /// Its text, for the run folder.
+    /// The text of the input, for the run folder.
     pub input_text: String,
-    /// Where branches listen.
+    /// The ports of the branches.
     pub ports: Ports,
-    /// All customers at once, or one after the other.
+    /// Whether customers run one after the other or at once.
     pub mode: Mode,
-    /// What reads promise.
+    /// The level of all reads.
     pub level: Level,
-    /// What writes wait for.
+    /// The propagation of all writes.
     pub propagation: Propagation,
-    /// How many branches vote; 0: as many as the bank thinks right.
+    /// Number of branches that vote. 0 lets the bank choose.
     pub voters: u32,
-    /// Leave the branches running.
+    /// Whether the branches run on after the run.
     pub keep: bool,
-    /// The run folder; none: a fresh one.
+    /// The run folder, new or empty. `None` stands for a fresh one.
     pub dir: Option<PathBuf>,
     /// The deadline of each event.
     pub timeout: Duration,
     /// How long a voter waits for its leader before it stands for election.
     pub election_timeout: Duration,
-    /// What to start.
+    /// The programs to start.
     pub programs: Programs,
 }
 
-/// A run that has ended: what happened, before it is judged.
+/// A run that has ended and is not judged yet.
 #[derive(Debug)]
 pub struct Ran {
-    /// The run folder, which holds the input and the processes' files so far.
+    /// The run folder. It holds the input and the files of the processes so far.
     pub folder: RunFolder,
     /// The bank file.
     pub bank: PathBuf,
-    /// What customers were told, in the order of the input's visits.
+    /// The results of the visits, in the order of the input.
     pub visited: Vec<Visited>,
     /// Operations, faults and command logs.
     pub history: History,
-    /// The input's faults that were done, in its order.
+    /// The faults of the input that were injected, in the order of the input.
     pub injected: Vec<InjectedFault>,
     /// Requests that were seen to wait, each just before a fault was undone.
     pub seen_waiting: Vec<SeenWaiting>,
-    /// What went wrong in the run that its history cannot show, in words.
+    /// Messages about failures that the history cannot show.
     pub failures: Vec<String>,
-    /// What was not come to and could not be read, in words.
+    /// Messages about faults that did not begin and command logs that could not be read.
     pub notes: Vec<String>,
-    /// The version that a branch gives as its own.
+    /// The version of `branchd`, if a branch told it.
     pub branchd_version: Option<String>,
-    /// The processes of the branches that were left running.
+    /// The pids of the branches that run on.
     pub kept: Vec<u32>,
-    /// Where the time went so far.
+    /// Durations of the phases so far.
     pub timings: Timings,
-    /// When the run began, by the calendar.
+    /// Date and time of the start.
     pub started: SystemTime,
-    /// When the run began.
+    /// The start, for durations.
     pub began: Instant,
 }
 
-/// Where the time went, in microseconds.
+/// Durations of the phases of a run, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Timings {
-    /// Until every branch listens.
+    /// Starting the branches, until each of them listens.
     pub start_us: u64,
-    /// Until the bank is founded, has a leader, and every branch is ready.
+    /// Founding the bank, until it has a leader and each branch is ready.
     pub founding_us: u64,
-    /// The customers' events.
+    /// Running the customers' events.
     pub events_us: u64,
-    /// Until every branch's journal is read.
+    /// Reading the command logs.
     pub journals_us: u64,
-    /// Until every branch has ended.
+    /// Stopping the branches.
     pub stop_us: u64,
-    /// Until the run is judged and its files are written.
+    /// Judging the run and writing its files.
     pub report_us: u64,
-    /// All of it.
+    /// The whole run.
     pub total_us: u64,
 }
 
-/// Why a run cannot be judged.
+/// Why a run did not come to its end.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The run folder cannot be made.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
-    /// The branches do not do what they have to.
+    /// A branch failed, or the bank could not be founded.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A signal came; everything was stopped.
+    /// A signal ended the run. All processes were stopped.
     #[error("stopped by a signal before the end: no output was written, and no process is left; the run's logs and books are in {}", dir.display())]
     Interrupted {
         /// The run folder.
@@ -136,7 +136,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// 2 where other arguments would help, 1 otherwise; 130 and the like after a signal.
+    /// The exit code: 2 if other arguments would help, 128 and its number after a signal, otherwise 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             RunError::Interrupted { exit_code, .. } => *exit_code,
@@ -150,7 +150,7 @@ impl RunError {
 /// Runs an input.
 ///
 /// # Errors
-/// The run did not come to its end. No process is left then.
+/// The run did not come to its end. No process runs then.
 pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     let (began, started) = (Instant::now(), SystemTime::now());
     let origin_us = monotonic_us();
@@ -186,7 +186,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     };
     progress.end();
     if let Some(network) = cluster.network() {
-        // Branches that cannot hear each other drain slowly.
+        // Branches drain slowly while they cannot reach each other.
         network.apply(LinkSet::All, LinkState::Pass);
     }
     let stopping = Instant::now();
@@ -236,7 +236,7 @@ fn fresh_folder(now: SystemTime) -> Result<RunFolder, RunFolderError> {
     Ok(folder)
 }
 
-/// What happened, whole.
+/// The history of the run.
 fn whole_history(
     plan: &RunPlan,
     visited: &[Visited],
@@ -259,7 +259,7 @@ fn whole_history(
 }
 
 impl Ran {
-    /// How the run was made. `faults`: what went wrong in it that its history cannot show, in words.
+    /// The metadata of the run. `faults` are messages about failures that the history cannot show.
     pub fn meta(&self, plan: &RunPlan, faults: Vec<String>) -> Meta {
         Meta {
             input: plan.input_name.clone(),
@@ -279,14 +279,14 @@ impl Ran {
     }
 }
 
-/// What customers were told, what befell the bank, and what branches have.
+/// The results of the customers, of the faults and of the branches.
 struct Driven {
     visited: Vec<Visited>,
     played: Played,
     collected: Collected,
 }
 
-/// From nothing running to every event done and every journal read.
+/// Starts the branches, runs all events, and reads the command logs.
 async fn drive(
     plan: &RunPlan,
     customers: &RunFolder,
@@ -331,7 +331,7 @@ async fn drive(
     })
 }
 
-/// The customers' events, and the faults between and beside them.
+/// Runs the customers' events, and plays the faults.
 async fn attend(
     plan: &RunPlan,
     config: &CustomerConfig,
@@ -361,7 +361,7 @@ async fn attend(
     Ok((visited, player.finish().await))
 }
 
-/// The time since then, in microseconds.
+/// The time since an instant, in microseconds.
 pub(crate) fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,5 @@
-//! Plays the faults of an input while its customers go about their events: those that hang on an event between that event
-//! and its customer's next, the others by the clock, beside them. Afterwards nothing is left undone.
+//! Plays the faults of an input while its customers run. A fault with an event as its trigger begins or ends before the
+//! customer's next event. A fault with a time begins or ends by the clock. At the end all faults are undone.
 
 use super::waiting::{self, WaitingError};
 use crate::input::planned_fault::{FaultEnd, FaultStart, PlannedFault, Trigger, WaitingRequest};
@@ -19,29 +19,30 @@ use tokio::time::{Instant, sleep_until};
 pub struct FaultPlayer<'a> {
     cluster: &'a Cluster,
     planned: &'a [PlannedFault],
-    /// Of each visit on which something hangs: after how many of its events.
+    /// For each visit with triggers: the numbers of events after which its customer stops.
     stops: HashMap<usize, BTreeSet<usize>>,
     state: Mutex<PlayerState>,
-    /// There is a new timer.
-    due: Notify,
+    /// Notified when there is a new timer or a new awaited request.
+    changed: Notify,
 }
 
-/// How far the faults of a run have come.
+/// The progress of the faults of a run.
 #[derive(Debug)]
 struct PlayerState {
     injector: Injector,
     origin_us: u64,
-    /// What is to be done by the clock, the earliest first.
+    /// The timers, ordered by time.
     timers: BTreeSet<(Instant, TimerEvent)>,
-    /// The state of each fault, by its place in the input.
+    /// The state of each fault, in the order of the input.
     faults: Vec<FaultState>,
-    /// The request that is about to be made or waits, with the fault that ends once it is seen to wait.
+    /// A request that is about to be made, and the index of the fault that ends once the request is seen to wait.
     awaited: Option<(usize, WaitingRequest)>,
     seen_waiting: Vec<SeenWaiting>,
     failures: Vec<String>,
 }
 
-/// What a timer does to a fault, by the fault's place. Of two timers at one moment, the one that ends a fault comes first.
+/// What a timer does to the fault with this index. Of two timers at the same time, the one that ends a fault comes
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TimerEvent {
     End(usize),
@@ -51,41 +52,41 @@ enum TimerEvent {
 /// The state of one fault of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum FaultState {
-    /// It has not begun.
+    /// The fault has not begun.
     Due,
-    /// The event that ends it came first, so it never begins.
+    /// The event that ends the fault came first, so the fault never begins.
     Missed,
-    /// It could not be done.
+    /// The action failed.
     Failed,
-    /// It was done then, and that is in the injector's book.
-    Done { at_us: u64, book: Range<usize> },
+    /// The action was performed at this time. The injector has recorded these faults.
+    Done { at_us: u64, recorded: Range<usize> },
 }
 
-/// What was played.
+/// The result of playing the faults of an input.
 #[derive(Debug, Default)]
 pub struct Played {
-    /// The faults as a history has them.
+    /// The faults in the form of a history.
     pub faults: Vec<Fault>,
-    /// Those of the input that were done, in its order.
+    /// The faults of the input that were injected, in the order of the input.
     pub injected: Vec<InjectedFault>,
     /// Requests that were seen to wait.
     pub seen_waiting: Vec<SeenWaiting>,
-    /// What could not be done, in words.
+    /// Messages about faults that could not be played or undone.
     pub failures: Vec<String>,
-    /// What was not come to, in words.
+    /// Messages about faults that did not begin.
     pub notes: Vec<String>,
 }
 
-/// One fault of an input, done. Times are microseconds from the run's origin.
+/// A fault of an input that was injected. Times are microseconds from the origin of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InjectedFault {
     /// 1 for the first fault of the input.
     pub fault: usize,
-    /// What was done, in words.
+    /// The action in words.
     pub what: String,
-    /// When.
+    /// Time of the action.
     pub from_us: u64,
-    /// When it was undone, if there was anything to undo.
+    /// Time at which the fault was undone. `None` if there was nothing to undo.
     pub until_us: Option<u64>,
 }
 
@@ -99,7 +100,7 @@ pub struct SeenWaiting {
 }
 
 impl<'a> FaultPlayer<'a> {
-    /// Nothing has been done yet. Times count from the origin.
+    /// A player for the planned faults, none of which has begun. Times count from `origin_us`.
     pub fn new(cluster: &'a Cluster, planned: &'a [PlannedFault], origin_us: u64) -> Self {
         let mut stops: HashMap<usize, BTreeSet<usize>> = HashMap::new();
         for trigger in planned.iter().flat_map(PlannedFault::triggers) {
@@ -118,26 +119,26 @@ impl<'a> FaultPlayer<'a> {
                 seen_waiting: Vec::new(),
                 failures: Vec::new(),
             }),
-            due: Notify::new(),
+            changed: Notify::new(),
         }
     }
 
-    /// Whether there is anything to play.
+    /// True if there are no faults to play.
     pub fn is_idle(&self) -> bool {
         self.planned.is_empty()
     }
 
-    /// Whether something is out of order right now.
+    /// True if a fault is open.
     pub async fn is_on(&self) -> bool {
         self.state.lock().await.injector.open().next().is_some()
     }
 
-    /// After how many of a visit's events its customer has to wait for [`FaultPlayer::reached`].
+    /// The numbers of events of a visit after which its customer waits for [`FaultPlayer::reached`].
     pub fn stops(&self, visit: usize) -> BTreeSet<usize> {
         self.stops.get(&visit).cloned().unwrap_or_default()
     }
 
-    /// So many of a visit's events are done: answers when all that hangs on the last of them is done too.
+    /// Plays the faults that begin or end after `done` events of a visit.
     pub async fn reached(&self, visit: usize, done: usize) {
         let here = |trigger: Trigger| (trigger.visit, trigger.done) == (visit, done);
         let mut state = self.state.lock().await;
@@ -164,7 +165,7 @@ impl<'a> FaultPlayer<'a> {
         match waiting::no_customer(self.cluster, request).await {
             Ok(()) => {
                 state.awaited = Some((place, request));
-                self.due.notify_one();
+                self.changed.notify_one();
             }
             Err(error) => state.failures.push(self.not_seen(place, &error)),
         }
@@ -175,7 +176,7 @@ impl<'a> FaultPlayer<'a> {
         format!("{called}: the request that is to end it was not seen to wait: {error}")
     }
 
-    /// Runs the customers, and beside them the clock. What is due at once is done before they begin.
+    /// Runs the customers, and plays the timed faults meanwhile. Faults at time zero begin before the customers do.
     pub async fn beside<T>(&self, customers: impl Future<Output = T>) -> T {
         self.set_clock().await;
         let (done, all_done) = oneshot::channel::<()>();
@@ -204,7 +205,7 @@ impl<'a> FaultPlayer<'a> {
         }
     }
 
-    /// What was begun is brought to its end even if the customers are done meanwhile.
+    /// Plays timers and awaited requests until the customers are done. An action that has begun is completed.
     async fn keep_time(&self, mut all_done: oneshot::Receiver<()>) {
         loop {
             let (next, awaited) = {
@@ -226,7 +227,7 @@ impl<'a> FaultPlayer<'a> {
             tokio::select! {
                 biased;
                 _ = &mut all_done => return,
-                () = self.due.notified() => {}
+                () = self.changed.notified() => {}
                 () = wait => {
                     let mut state = self.state.lock().await;
                     match state.timers.pop_first() {
@@ -250,8 +251,9 @@ impl<'a> FaultPlayer<'a> {
         }
     }
 
-    /// `due`: when the clock says that it begins. Its end is counted from there, so that what begins at that very moment finds
-    /// it undone; where an event says when, from when it has been done.
+    /// Begins a fault. `due` is the planned time of a timed fault: the end counts from there, so that the fault has
+    /// ended when another begins at that very time. The end of any other fault counts from when its action was
+    /// performed.
     async fn begin(&self, place: usize, due: Option<Instant>, state: &mut PlayerState) {
         if state.faults[place] != FaultState::Due {
             return;
@@ -265,32 +267,31 @@ impl<'a> FaultPlayer<'a> {
             state.faults[place] = FaultState::Failed;
             return;
         }
-        let book = known..state.injector.faults().len();
-        state.faults[place] = FaultState::Done { at_us, book };
+        let recorded = known..state.injector.faults().len();
+        state.faults[place] = FaultState::Done { at_us, recorded };
         if let FaultEnd::In(time) = ends {
             let begun = due.unwrap_or_else(Instant::now);
             state.timers.insert((begun + time, TimerEvent::End(place)));
-            self.due.notify_one();
+            self.changed.notify_one();
         }
     }
 
     async fn end(&self, place: usize, state: &mut PlayerState) {
-        let book = match &state.faults[place] {
-            FaultState::Done { book, .. } => book.clone(),
+        let recorded = match &state.faults[place] {
+            FaultState::Done { recorded, .. } => recorded.clone(),
             FaultState::Due => {
                 state.faults[place] = FaultState::Missed;
                 return;
             }
             FaultState::Missed | FaultState::Failed => return,
         };
-        if let Err(error) = state.injector.undo(self.cluster, book).await {
+        if let Err(error) = state.injector.undo(self.cluster, recorded).await {
             let called = called(place, self.planned[place].action);
             state.failures.push(format!("{called} could not be undone: {error}"));
         }
     }
 
-    /// Undoes all that is left: branches go on, and the killed ones are started again, so that all can be asked for their
-    /// journals.
+    /// Undoes all open faults, so that all branches run and can be asked for their command logs.
     pub async fn finish(self) -> Played {
         let mut state = self.state.into_inner();
         let all = 0..state.injector.faults().len();
@@ -307,8 +308,8 @@ impl<'a> FaultPlayer<'a> {
         };
         for (place, (fault, state)) in self.planned.iter().zip(&state.faults).enumerate() {
             let why = match state {
-                FaultState::Done { at_us, book } => {
-                    let ends = played.faults[book.clone()].iter().map(|fault| fault.until_us);
+                FaultState::Done { at_us, recorded } => {
+                    let ends = played.faults[recorded.clone()].iter().map(|fault| fault.until_us);
                     played.injected.push(InjectedFault {
                         fault: place + 1,
                         what: fault.action.to_string(),
@@ -333,7 +334,7 @@ impl<'a> FaultPlayer<'a> {
     }
 }
 
-/// `fault no. 2 (kill branch 1)`
+/// Names a fault in a message: `fault no. 2 (kill branch 1)`.
 fn called(place: usize, action: FaultAction) -> String {
     format!("fault no. {} ({action})", place + 1)
 }

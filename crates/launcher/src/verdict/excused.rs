@@ -1,24 +1,25 @@
-//! Which events without an answer are excused: those that a fault of the input kept from it. They break no promise: a bank
-//! that is cut off, paused or killed need not answer, only never answer wrongly.
+//! Finds the events that have no answer because of a fault of the input. They are excused: a branch that is cut off,
+//! paused or killed need not answer, but it must never answer wrongly.
 
 use crate::input::Script;
 use bank_check::history::{Fault, History, Operation, Outcome};
 use std::collections::{BTreeSet, HashMap};
 
-/// Only so many get a note each.
+/// Number of events that get a note of their own.
 const NOTES_MAX: usize = 10;
 
-/// The events without an answer that faults excuse.
+/// The events without an answer that are excused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Excused {
-    /// By their places in [`Script::steps`].
+    /// Indexes of the events in [`Script::steps`].
     pub places: BTreeSet<usize>,
     /// One note for each of the first events, and one with the number of the others.
     pub notes: Vec<String>,
 }
 
 impl Excused {
-    /// Finds them in a history: events during which a fault was on, and those that their customer did not send after such an event.
+    /// Finds the excused events of a history: those during which a fault was on, and those that their customer did not
+    /// send after such an event.
     pub fn by_faults(script: &Script, history: &History) -> Self {
         let mut excused = Excused::default();
         if history.faults.is_empty() {
@@ -26,20 +27,20 @@ impl Excused {
         }
         let operations = history.operations.iter();
         let operations: HashMap<_, _> = operations.map(|one| ((one.customer, one.sequence), one)).collect();
-        // Of each customer: whether its last event was one of them.
-        let mut at_a_loss: HashMap<u64, bool> = HashMap::new();
+        // For each customer, whether its last event was excused.
+        let mut last_excused: HashMap<u64, bool> = HashMap::new();
         for (place, step) in script.steps().iter().enumerate() {
             let Some(operation) = operations.get(&(step.customer, step.ordinal as u64)) else {
                 continue;
             };
-            let after_one = at_a_loss.entry(step.customer).or_default();
+            let excuse = last_excused.entry(step.customer).or_default();
             let never_sent = operation.attempts == 0;
-            *after_one = is_without_answer(operation)
+            *excuse = is_without_answer(operation)
                 && match never_sent {
-                    true => *after_one,
+                    true => *excuse,
                     false => history.faults.iter().any(|fault| was_on(fault, operation)),
                 };
-            if !*after_one {
+            if !*excuse {
                 continue;
             }
             excused.places.insert(place);
@@ -94,8 +95,8 @@ mod tests {
         Input::parse(Path::new("in.json"), &text).expect("an input").script
     }
 
-    /// An event that takes from 10 times its number to 5 later.
-    fn told(seq: usize, outcome: &str, attempts: u32) -> OperationRecord {
+    /// The record of an event that took from 10 times its number to 5 later.
+    fn record(seq: usize, outcome: &str, attempts: u32) -> OperationRecord {
         let (invoked, completed) = (10 * (seq + 1), 10 * (seq + 1) + 5);
         let line = format!(
             r#"{{"seq":{seq},"interface":"query","branch":1,"account":"main","outcome":"{outcome}","attempts":{attempts},"level":"session","waited_us":0,
@@ -104,12 +105,12 @@ mod tests {
         serde_json::from_str(&line).expect("a record")
     }
 
-    /// What is explained of one customer's events, where faults were on from and until then.
-    fn explained(events: [(&str, u32); 4], faults: &[(u64, Option<u64>)]) -> Vec<usize> {
+    /// Which of one customer's four events are excused, if faults were on at these times.
+    fn excused(events: [(&str, u32); 4], faults: &[(u64, Option<u64>)]) -> Vec<usize> {
         let visited = |events: [(&str, u32); 4]| Visited {
             records: (0..)
                 .zip(events)
-                .map(|(seq, (outcome, attempts))| told(seq, outcome, attempts))
+                .map(|(seq, (outcome, attempts))| record(seq, outcome, attempts))
                 .collect(),
             failure: None,
             cut_off: None,
@@ -136,12 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_fault_was_on_with_is_explained() {
+    fn only_events_during_a_fault_are_excused() {
         let failed = ("failed", 1);
         let answered = ("answered", 1);
         let never_sent = ("not-applied", 0);
         let table = [
-            // Nothing befell the bank.
+            // There was no fault.
             ([failed; 4], vec![], vec![]),
             // Before, in, around, and after events 2 and 3 (20 to 25 and 30 to 35).
             ([failed; 4], vec![(16, Some(19))], vec![]),
@@ -150,14 +151,14 @@ mod tests {
             ([failed; 4], vec![(25, Some(30))], vec![1, 2]),
             ([failed; 4], vec![(26, Some(29)), (36, Some(39))], vec![]),
             ([failed; 4], vec![(36, None)], vec![3]),
-            // What was answered needs no explanation.
+            // An event with an answer needs no excuse.
             ([answered; 4], vec![(0, None)], vec![]),
             (
                 [answered, ("unknown", 3), answered, failed],
                 vec![(0, Some(25))],
                 vec![1],
             ),
-            // What was not sent any more follows from what was.
+            // An event that was not sent is excused if the event before it is.
             (
                 [answered, ("unknown", 3), never_sent, never_sent],
                 vec![(20, Some(22))],
@@ -171,7 +172,7 @@ mod tests {
             ([never_sent, failed, answered, never_sent], vec![(0, None)], vec![1]),
         ];
         for (events, faults, expected) in table {
-            assert_eq!(explained(events, &faults), expected, "{events:?} {faults:?}");
+            assert_eq!(excused(events, &faults), expected, "{events:?} {faults:?}");
         }
     }
 }

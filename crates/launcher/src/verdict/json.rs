@@ -1,4 +1,4 @@
-//! What was found as one line of JSON, for machines.
+//! The report of a run, or a verdict, as one line of JSON.
 
 use super::report::RunReport;
 use super::run_verdict::{Conclusion, Judged, RunVerdict};
@@ -8,7 +8,7 @@ use crate::run::fault_player::InjectedFault;
 use serde::Serialize;
 use std::path::Path;
 
-/// A verdict as JSON has it.
+/// The verdict on one guarantee.
 #[derive(Serialize)]
 struct JsonVerdict<'a> {
     guarantee: &'a str,
@@ -29,11 +29,11 @@ struct JsonRunVerdict<'a> {
     verdicts: Vec<JsonVerdict<'a>>,
     faults: &'a [String],
     notes: &'a [String],
-    /// How many events faults of the input kept from an answer.
+    /// Number of events that have no answer because of a fault.
     kept_back: usize,
     #[serde(flatten)]
     tally: Option<Tally>,
-    /// The assignment's own line.
+    /// The line of the assignment's own checker.
     #[serde(skip_serializing_if = "Option::is_none")]
     cross_branch: Option<String>,
 }
@@ -47,7 +47,7 @@ struct JsonRun<'a> {
     bank: &'a Path,
     report: &'a Path,
     timings: Timings,
-    /// The input's faults that were played.
+    /// The faults of the input that were injected.
     #[serde(rename = "befell")]
     injected: &'a [InjectedFault],
     kept: &'a [u32],
@@ -81,7 +81,7 @@ fn json_run_verdict(verdict: &RunVerdict) -> JsonRunVerdict<'_> {
     }
 }
 
-/// A run's report as one line of JSON.
+/// The report of a run as one line of JSON.
 pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
     line(&JsonRun {
         branches: plan.input.branches.len(),
@@ -97,12 +97,12 @@ pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
     })
 }
 
-/// The verdict as one line of JSON.
+/// A verdict as one line of JSON.
 pub fn verdict_json(verdict: &RunVerdict) -> String {
     line(&json_run_verdict(verdict))
 }
 
 fn line(value: &impl Serialize) -> String {
-    // Fails for a path that is not UTF-8 alone.
+    // This fails only for a path that is not UTF-8.
     serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
 }

@@ -1,4 +1,4 @@
-//! A run's report: the run is judged, and its output, its record and its page are written.
+//! The report of a run: judges the run, and writes its output, its history and its page.
 
 use super::html;
 use super::run_verdict::RunVerdict;
@@ -10,22 +10,22 @@ use std::path::PathBuf;
 use std::time::Instant;
 use thiserror::Error;
 
-/// What a run came to.
+/// The report of a run.
 #[derive(Debug)]
 pub struct RunReport {
     /// The verdict.
     pub verdict: RunVerdict,
-    /// The input's faults that were played.
+    /// The faults of the input that were injected.
     pub injected: Vec<InjectedFault>,
-    /// Where the time went.
+    /// Durations of the phases.
     pub timings: Timings,
     /// The run folder.
     pub dir: PathBuf,
     /// The bank file.
     pub bank: PathBuf,
-    /// The page that shows the run.
+    /// The page of the run.
     pub page: PathBuf,
-    /// The processes of the branches that were left running.
+    /// The pids of the branches that run on.
     pub kept: Vec<u32>,
 }
 
@@ -35,13 +35,13 @@ pub enum ReportError {
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputFileError),
-    /// The run folder cannot be written in.
+    /// The run folder cannot be written.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
 }
 
 impl RunReport {
-    /// Judges a run. Writes the output in this form, and the record and the page of the run into its folder.
+    /// Judges a run. Writes the output in this format, and the history and the page of the run into its folder.
     ///
     /// # Errors
     /// A file cannot be written.

@@ -1,4 +1,5 @@
-//! The verdict on a run, its folder or an output: what `bank-check` found, which of it the run had promised, and the one word.
+//! The verdict on a run, a run folder or an output: the verdicts of `bank-check`, which of them count, and the
+//! conclusion.
 
 use super::excused::Excused;
 use super::tally::Tally;
@@ -7,58 +8,58 @@ use crate::run::customers::Visited;
 use crate::run::recorded::Recorded;
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
 use bank_check::verdict::{Outcome, Verdict};
-use bank_check::{History, Options};
+use bank_check::{History, Options, overall};
 use bank_types::{CallOutcome, OperationRecord};
 use serde::Serialize;
 
-/// One judge's verdict and its weight.
+/// The verdict on one guarantee.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// What was looked at: `output` or `history`.
+    /// What was judged: `output` or `history`.
     pub by: &'static str,
-    /// Whether the run was asked to keep it; what was not promised does not make a run inconsistent.
+    /// Whether the run promised the guarantee. A guarantee that was not promised makes no run inconsistent.
     pub promised: bool,
-    /// What was found.
+    /// The verdict of `bank-check`.
     pub verdict: Verdict,
 }
 
-/// Everything that was found about a run, its folder or an output.
+/// The verdict on a run, a run folder or an output.
 #[derive(Debug, Clone, Default)]
 pub struct RunVerdict {
-    /// Each guarantee.
+    /// The verdicts on the guarantees.
     pub judged: Vec<Judged>,
-    /// What went wrong apart from them: events without an answer, customers that died.
+    /// Failures that no guarantee covers: events without an answer, customers that died.
     pub faults: Vec<String>,
-    /// What could not be looked at, and why. It decides nothing.
+    /// What could not be judged, and why. Notes do not change the conclusion.
     pub notes: Vec<String>,
-    /// How many events faults kept from an answer. It decides nothing.
+    /// Number of events that have no answer because of a fault. It does not change the conclusion.
     pub kept_back: usize,
-    /// The operations in numbers, where there is a history.
+    /// The operations in numbers. `None` without a history.
     pub tally: Option<Tally>,
-    /// The assignment's own checker.
+    /// The result of the assignment's own checker. `None` without an output.
     pub pairs: Option<Pairs>,
 }
 
-/// The one word.
+/// The conclusion of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conclusion {
-    /// Something was judged, and nothing was wrong.
+    /// Something was judged, and nothing is wrong.
     Consistent,
-    /// Something was wrong.
+    /// A promised guarantee is broken, or there was another failure.
     Inconsistent,
     /// There was nothing to judge.
     Unknown,
 }
 
 impl RunVerdict {
-    /// The verdict on an output file. It does not show what a fault kept from an answer.
+    /// The verdict on an output file. No event is excused, because an output does not show the faults.
     pub fn on_output(input: &Input, output: &Output, mode: Mode) -> Self {
         Self::on_answers(input, output, mode, Excused::default())
     }
 
     fn on_answers(input: &Input, output: &Output, mode: Mode, excused: Excused) -> Self {
-        // Where there are faults, nobody waits until a branch has what the customers before did.
+        // With faults, a run does not wait until a branch has the writes of earlier customers.
         let mode = if input.faults.is_empty() {
             mode
         } else {
@@ -83,7 +84,7 @@ impl RunVerdict {
         }
     }
 
-    /// The verdict on a run: on its output, on its history, and what went wrong apart from those.
+    /// The verdict on a run, by its output and its history.
     pub fn on_run(input: &Input, visited: &[Visited], mode: Mode, history: &History) -> Self {
         let script = &input.script;
         let excused = Excused::by_faults(script, history);
@@ -99,7 +100,7 @@ impl RunVerdict {
         verdict
     }
 
-    /// The verdict on a folder that a run has left; `output`: what is in its output file, where it has an input too.
+    /// The verdict on a run folder. `output` is the content of its output file, if there is one with an input.
     pub fn on_recorded(recorded: &Recorded, output: Option<&Output>) -> Self {
         let mode = match &recorded.meta {
             Some(meta) if meta.concurrent => Mode::Concurrent,
@@ -133,24 +134,18 @@ impl RunVerdict {
         self.tally = Some(Tally::of(&history.operations));
     }
 
-    /// Consistent, not, or unknown.
+    /// The conclusion from all promised guarantees and all failures.
     pub fn conclusion(&self) -> Conclusion {
-        let promised = || {
-            self.judged
-                .iter()
-                .filter(|judged| judged.promised)
-                .map(|judged| judged.verdict.outcome())
-        };
-        if !self.faults.is_empty() || promised().any(|outcome| outcome == Outcome::Fail) {
-            Conclusion::Inconsistent
-        } else if promised().any(|outcome| outcome == Outcome::Pass) {
-            Conclusion::Consistent
-        } else {
-            Conclusion::Unknown
+        let promised = self.judged.iter().filter(|judged| judged.promised);
+        match overall(promised.map(|judged| &judged.verdict)) {
+            _ if !self.faults.is_empty() => Conclusion::Inconsistent,
+            Outcome::Fail => Conclusion::Inconsistent,
+            Outcome::Pass => Conclusion::Consistent,
+            Outcome::Unknown => Conclusion::Unknown,
         }
     }
 
-    /// How a program exits with this verdict: 0 unless something was wrong.
+    /// The exit code for this verdict: 1 if it is inconsistent, otherwise 0.
     pub fn exit_code(&self) -> u8 {
         match self.conclusion() {
             Conclusion::Consistent | Conclusion::Unknown => 0,
@@ -159,13 +154,13 @@ impl RunVerdict {
     }
 }
 
-/// Read-your-writes is what this bank is for, so it counts at every level.
+/// True if the guarantee counts. Read-your-writes is the purpose of this bank, so it counts at every level.
 fn is_promised(verdict: &Verdict) -> bool {
     verdict.promised || verdict.guarantee == "read-your-writes"
 }
 
-/// Each visit with its records; the events that were not got to have none.
-fn told<'a>(
+/// Each visit with a record for each event. The record is `None` for an event that the customer did not reach.
+fn records<'a>(
     script: &'a Script,
     visited: &'a [Visited],
 ) -> impl Iterator<Item = (&'a Visit, impl Iterator<Item = Option<&'a OperationRecord>>)> {
@@ -177,7 +172,7 @@ fn told<'a>(
 
 fn reported(script: &Script, visited: &[Visited]) -> Vec<Reported> {
     let mut reported = Vec::new();
-    for (visit, records) in told(script, visited) {
+    for (visit, records) in records(script, visited) {
         reported.extend(visit.events.iter().zip(records).map(|(event, record)| Reported {
             customer: visit.customer,
             interface: event.action.interface().to_owned(),
@@ -200,7 +195,7 @@ fn answer(record: &OperationRecord) -> Answer {
 
 fn faults(script: &Script, visited: &[Visited], excused: &Excused) -> Vec<String> {
     let mut faults: Vec<String> = visited.iter().filter_map(|visited| visited.failure.clone()).collect();
-    let records = told(script, visited).flat_map(|(_, records)| records);
+    let records = records(script, visited).flat_map(|(_, records)| records);
     let steps = script.steps().into_iter().zip(records).enumerate();
     for (_, (step, record)) in steps.filter(|(place, _)| !excused.places.contains(place)) {
         if let Some(OperationRecord { error: Some(error), .. }) =

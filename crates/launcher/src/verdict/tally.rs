@@ -1,34 +1,34 @@
-//! A run's operations in a few numbers.
+//! The operations of a run in a few numbers.
 
 use bank_check::history::{Operation, Outcome};
 use serde::Serialize;
 
-/// How many operations there were, and how reads waited.
+/// Numbers of operations, and the waits of reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// All that were begun.
+    /// Number of operations that were begun.
     pub operations: usize,
-    /// Writes that the bank decided against.
+    /// Number of writes that the bank refused.
     pub refused: usize,
-    /// Those without an outcome: not applied, unknown or failed.
+    /// Number of operations without an outcome: not applied, unknown or failed.
     pub undone: usize,
-    /// Reads for which a branch had to catch up first.
+    /// Waits of the reads for which a branch had to catch up first.
     pub waits: Waits,
 }
 
-/// How long those reads waited at the branch, in microseconds.
+/// Waits of reads at their branches, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Waits {
-    /// How many there were.
+    /// Number of reads that waited.
     pub count: usize,
-    /// Half of them waited no longer.
+    /// Median of the waits.
     pub p50_us: u64,
-    /// 99 of 100 waited no longer.
+    /// 99th percentile of the waits.
     pub p99_us: u64,
 }
 
 impl Tally {
-    /// Counts.
+    /// Counts operations.
     pub fn of(operations: &[Operation]) -> Self {
         let count = |is: fn(&Outcome) -> bool| operations.iter().filter(|one| is(&one.outcome)).count();
         let mut waited: Vec<u64> = operations.iter().map(Operation::wait_us).filter(|us| *us > 0).collect();
@@ -46,7 +46,7 @@ impl Tally {
     }
 }
 
-/// The nearest rank; 0 of none.
+/// The percentile by the nearest-rank method. 0 of an empty list.
 fn percentile(sorted: &[u64], percent: usize) -> u64 {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)

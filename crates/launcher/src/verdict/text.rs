@@ -1,5 +1,5 @@
-//! A run's report and a verdict, for people. The table that ends a run or a check has each verdict with what was judged, the
-//! failures, the operations in numbers, and the one word.
+//! The report of a run, and a verdict, as text. A verdict is a table of guarantees with the failures below each, the
+//! operations in numbers, and the conclusion.
 
 use super::report::RunReport;
 use super::run_verdict::{Conclusion, Judged, RunVerdict};
@@ -11,10 +11,10 @@ use crate::terminal::format::{count, ms, shell_word};
 use bank_check::verdict::{Outcome, Verdict};
 use std::path::Path;
 
-/// More failures of one guarantee than this are only counted.
+/// Number of failures of one guarantee that are listed. Further failures are counted.
 const FAILURES_SHOWN_MAX: usize = 10;
 
-/// A run's report for people.
+/// The report of a run as text.
 pub fn run_text(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
     let counts = [
         count(plan.input.branches.len(), "branch", "branches"),
@@ -54,7 +54,7 @@ fn timings_line(timings: &Timings) -> String {
     )
 }
 
-/// What befell the bank, in the order of the input.
+/// The injected faults, in the order of the input.
 fn injected_text(injected: &[InjectedFault]) -> String {
     if injected.is_empty() {
         return String::new();
@@ -80,7 +80,7 @@ fn kept_text(plan: &RunPlan, report: &RunReport) -> String {
     )
 }
 
-/// A verdict for people; every pair of adjacent queries too, where `verbose`.
+/// A verdict as text. If `verbose`, it lists every pair of adjacent queries.
 pub fn verdict_text(verdict: &RunVerdict, verbose: bool) -> String {
     let mut text = judged_text(&verdict.judged);
     text += &listed(&verdict.faults, verdict.faults.len());
@@ -142,7 +142,7 @@ fn judged_text(judged: &[Judged]) -> String {
     text
 }
 
-/// `19 reads`, `2 of 19 reads`, `none`.
+/// The number of cases: `19 reads`, `2 of 19 reads`, `none`.
 fn cases(verdict: &Verdict) -> String {
     let unit = if verdict.judged == 1 && !verdict.unit.contains(' ') {
         singular(verdict.unit)
@@ -156,7 +156,7 @@ fn cases(verdict: &Verdict) -> String {
     }
 }
 
-/// Of a word for cases: `read`, `entry`.
+/// The singular of a unit: `read`, `entry`.
 fn singular(unit: &str) -> String {
     match unit.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
@@ -196,7 +196,7 @@ fn tally_line(tally: &Tally) -> String {
     )
 }
 
-/// How many reads were judged for read-your-writes: by the output, or else by the history.
+/// Number of reads that were judged for read-your-writes: by the output, or by the history if there is no output.
 fn reads(verdict: &RunVerdict) -> usize {
     let by = |by| {
         let judged = verdict.judged.iter().filter(move |judged| judged.by == by);
@@ -209,7 +209,7 @@ fn reads(verdict: &RunVerdict) -> usize {
     }
 }
 
-/// The first of `total` failures, of which not all may have been kept.
+/// A list of failures, one a line. `total` is the number of all failures.
 fn listed(failures: &[String], total: usize) -> String {
     let shown = failures.len().min(FAILURES_SHOWN_MAX);
     let lines = failures[..shown].iter().map(|failure| format!("    {failure}\n"));
@@ -220,7 +220,7 @@ fn listed(failures: &[String], total: usize) -> String {
     text
 }
 
-/// The word for an outcome, in its colour.
+/// The word for an outcome, in a colour.
 fn painted(outcome: Outcome) -> String {
     let colour = match outcome {
         Outcome::Pass => Colour::Green,
