@@ -1,10 +1,11 @@
-//! What a branch that is away costs its leader: `cargo run --release -p launcher --example away_cost [BOOKS_MIB] [DISK_MIB]`,
-//! after `cargo build --release --workspace --bins`. Prints a line for each thing that is measured. Linux only: it reads
-//! `/proc`. With DISK_MIB each branch has a disk of that size, which only root can mount; the branch that is away has a
-//! larger one once it is back.
+//! Measures what an absent branch costs the leader. Run `cargo build --release --workspace --bins`, then `cargo run
+//! --release -p launcher --example away_cost [BOOKS_MIB] [DISK_MIB]`. It prints a line for each measurement, and needs
+//! Linux because it reads `/proc`. With DISK_MIB each branch has a disk of that size, which only root can mount; the
+//! absent branch gets a larger one before it comes back.
 //!
-//! A branch of three is killed. Its leader's books are enlarged, and written to until the journal no longer reaches back to it.
-//! Then nobody writes for some seconds; then a customer deposits; then the branch comes back.
+//! One of three branches is killed. The leader's books are enlarged, and written until the journal no longer reaches
+//! back to the absent branch. Then nobody writes for some seconds, then a customer deposits, then the branch comes
+//! back.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
 use bank_cluster::{Cluster, ClusterConfig};
@@ -17,11 +18,11 @@ use std::time::{Duration, Instant};
 const BOOKS_MIB: u32 = 90;
 const IDLE: Duration = Duration::from_secs(10);
 const DEPOSITS: usize = 500;
-/// The disk of the branch that is back: room for two copies.
+/// Size of the disk of the branch that comes back. It holds two copies of the books.
 const ROOM_MIB: u32 = 1024;
-/// Between two looks at files that come and go.
+/// Pause between two looks at a directory.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// Of processor times in `/proc`, on every Linux in use.
+/// Unit of processor times in `/proc`, on every Linux in use.
 const TICKS_PER_SECOND: f64 = 100.0;
 const BACK_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -50,7 +51,7 @@ async fn main() -> Result<(), Failed> {
     let data = cluster.data_dir(leader)?;
     enlarge(&data.join("ledger.db"), mib)?;
     deposits(&cluster, leader).await?;
-    // What the deposits were the reason for is over.
+    // Wait until the work that the deposits caused is done.
     tokio::time::sleep(Duration::from_secs(1)).await;
     idle(&cluster, leader, &data).await?;
     println!("deposits with one away: {}", deposits(&cluster, leader).await?);
@@ -64,7 +65,7 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The branch that leads after a deposit: its journal is the one that the others follow.
+/// The branch that leads after a deposit.
 async fn leads(cluster: &Cluster) -> Result<u32, Failed> {
     for number in cluster.numbers() {
         let mut status = Command::new(&cluster.programs().branchd);
@@ -77,7 +78,7 @@ async fn leads(cluster: &Cluster) -> Result<u32, Failed> {
     Err("no branch leads".into())
 }
 
-/// Deposits at one branch, one after the other; how long one took.
+/// Deposits at one branch, one after the other, and returns the durations as text.
 async fn deposits(cluster: &Cluster, branch: u32) -> Result<String, Failed> {
     let bank = cluster.bank().ok_or("the bank was not founded")?;
     let client = Client::of_bank(bank, ClientOptions::default());
@@ -99,12 +100,12 @@ async fn deposits(cluster: &Cluster, branch: u32) -> Result<String, Failed> {
     ))
 }
 
-/// As anyone at a shell can.
+/// Adds this many MiB to the books, as a person at a shell can.
 fn enlarge(books: &Path, mib: u32) -> Result<(), Failed> {
     let books = rusqlite::Connection::open(books)?;
     books.busy_timeout(Duration::from_secs(10))?;
     books.execute_batch("CREATE TABLE padding (bytes BLOB)")?;
-    // One by one, so that the write-ahead log is used again and again.
+    // One transaction for each MiB, so that the write-ahead log stays small.
     for _ in 0..mib {
         books.execute_batch("INSERT INTO padding VALUES (zeroblob(1048576))")?;
     }
@@ -155,7 +156,7 @@ async fn back(cluster: &mut Cluster, leader: u32, away: u32) -> Result<(), Faile
     Ok(())
 }
 
-/// What there is of copies on their way.
+/// The files of snapshots that are being received.
 fn copies(data: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(data)
         .into_iter()
@@ -170,7 +171,7 @@ fn copies(data: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What a process has cost so far.
+/// The resources that a process has used so far.
 struct Cost {
     written_bytes: u64,
     processor: Duration,
@@ -214,7 +215,7 @@ impl Cost {
     }
 }
 
-/// A file system in memory, until it is dropped.
+/// A file system in memory. It is unmounted when it is dropped.
 struct Disk(PathBuf);
 
 impl Disk {
@@ -241,7 +242,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: a branch that is being stopped may still have a file open.
+        // A lazy unmount, because a branch that is stopping may still have a file open.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }

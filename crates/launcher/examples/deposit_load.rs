@@ -1,7 +1,8 @@
-//! Deposits from many clients at once: `cargo run --release -p launcher --example deposit_load [CLIENTS] [SECONDS]`, after
-//! `cargo build --release --workspace --bins`. Prints one line: how many a second, and how long one took.
+//! Measures deposits from many clients at once. Run `cargo build --release --workspace --bins`, then `cargo run
+//! --release -p launcher --example deposit_load [CLIENTS] [SECONDS]`. It prints one line: the deposits per second, and
+//! their durations.
 //!
-//! The bank has three branches. Each client has a connection of its own to one of them, and deposits again as soon as its
+//! The bank has three branches. Each client has its own connection to one of them, and deposits again as soon as its
 //! last deposit is acknowledged.
 
 use bank_client::{Client, ClientOptions, Propagation, Session};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 const BRANCHES: u32 = 3;
 const CLIENTS: u32 = 64;
 const SECONDS: u64 = 10;
-/// Before anything is counted: connections are opened, caches filled.
+/// Time before the first deposit that counts, for connections to open and caches to fill.
 const WARM_UP: Duration = Duration::from_secs(1);
 
 type Failed = Box<dyn Error>;
@@ -43,7 +44,7 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Deposits at one branch until the end, and answers how long each took.
+/// Deposits at one branch until `until`, and returns the durations.
 async fn deposits(cluster: &Cluster, branch: u32, from: Instant, until: Instant) -> Result<Vec<Duration>, Failed> {
     let bank = cluster.bank().ok_or("the bank was not founded")?;
     let client = Client::of_bank(bank, ClientOptions::default());

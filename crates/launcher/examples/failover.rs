@@ -1,10 +1,11 @@
-//! How long a bank of three branches takes no write after its leader is lost:
-//! `cargo run --release -p launcher --example failover [ROUNDS] [kill|pause]`, after
-//! `cargo build --release --workspace --bins`. Prints the median, the 90th of a hundred, the worst and the distribution.
+//! Measures for how long a bank of three branches acknowledges no write after it has lost its leader. Run `cargo build
+//! --release --workspace --bins`, then `cargo run --release -p launcher --example failover [ROUNDS] [kill|pause]`. It
+//! prints the median, the 90th percentile, the maximum and the distribution.
 //!
-//! Each round ends the leader (`kill -9`; `pause`: SIGSTOP) and deposits at once at another branch, with one request id
-//! for all attempts. The time runs from before the signal to the acknowledgement. Then the branch comes back, and the next
-//! round begins when every branch has applied the deposit. The branches have the launcher's default timeouts.
+//! Each round kills the leader (SIGKILL) or pauses it (SIGSTOP), and deposits at once at another branch, with one
+//! request id for all attempts. The time runs from before the signal to the acknowledgement. Then the branch comes
+//! back. The next round begins when every branch has applied the deposit. The branches have the launcher's default
+//! timeouts.
 
 use bank_client::{Client, ClientOptions, Level, Operator, Propagation, Session};
 use bank_cluster::{Cluster, ClusterConfig};
@@ -13,11 +14,11 @@ use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 100;
 const BRANCHES: u32 = 3;
-/// A branch that does not say how it is, or does not catch up, by then is stuck.
+/// Bound on each wait for a branch.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks for a leader.
+/// Pause between two looks for a leader.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// The width of a bar of the distribution.
+/// Width of a bar of the distribution.
 const BAR: Duration = Duration::from_millis(50);
 
 type Failed = Box<dyn Error>;
@@ -49,10 +50,10 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// One round: how long it was until the next write was acknowledged.
+/// Plays one round, and returns the time until the next write was acknowledged.
 async fn lose_leader(cluster: &Cluster, loss: Loss, round: usize) -> Result<Duration, Failed> {
     let leader = leader(cluster).await?;
-    // Either of the others, in turn.
+    // The two other branches take turns.
     let other = (leader + u32::from(round.is_multiple_of(2))) % BRANCHES + 1;
     let options = ClientOptions {
         timeout: PATIENCE,
@@ -60,7 +61,7 @@ async fn lose_leader(cluster: &Cluster, loss: Loss, round: usize) -> Result<Dura
     };
     let client = Client::of_bank(cluster.bank().ok_or("the bank was not founded")?, options);
     let mut session = Session::default();
-    // The connection is there before the leader goes.
+    // The connection is open before the leader is lost.
     client.query(Some(other), &mut session, Level::Eventual, "main").await?;
     let begun = Instant::now();
     match loss {
@@ -81,7 +82,7 @@ async fn lose_leader(cluster: &Cluster, loss: Loss, round: usize) -> Result<Dura
     Ok(stall)
 }
 
-/// The branch that leads, once all branches name the same.
+/// Waits until all branches name the same leader, and returns it.
 async fn leader(cluster: &Cluster) -> Result<u32, Failed> {
     let begun = Instant::now();
     loop {

@@ -1,9 +1,9 @@
-//! What each guarantee costs: `cargo run --release -p launcher --example guarantee_costs [ROUNDS]`, after
-//! `cargo build --release --workspace --bins`. Prints the table of `docs/CONSISTENCY.md`.
+//! Measures the cost of each guarantee. Run `cargo build --release --workspace --bins`, then
+//! `cargo run --release -p launcher --example guarantee_costs [ROUNDS]`. It prints the table of `docs/CONSISTENCY.md`.
 //!
-//! A customer deposits at one branch, reads there, then reads at the next branch; every round begins one branch further.
-//! The deposit and the last read are timed. All combinations take turns within a round, each with a session of its own, so
-//! that whatever else the machine does is shared by all of them.
+//! A customer deposits at one branch, reads there, then reads at the next branch. Each round begins one branch further.
+//! The deposit and the last read are timed. All combinations take turns within a round, each with its own session, so
+//! that other load on the machine affects all of them.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
 use bank_cluster::network::LinkSet;
@@ -12,24 +12,24 @@ use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// One way, between branches.
+/// Delay of each message between branches, in one direction.
 const DELAY: Duration = Duration::from_millis(20);
-/// Many times the delay's round trip: a slow network must not look like a lost leader.
+/// Many times the round trip, so that a slow network does not look like a lost leader.
 const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 50;
 
-/// A bank to measure on.
+/// A bank to measure.
 struct Setup {
     branches: u32,
     delay: Option<Duration>,
 }
 
-/// What one combination of level and propagation came to on one bank.
+/// The measurements of one combination of level and propagation at one bank.
 #[derive(Default)]
 struct Measured {
     writes: Vec<Duration>,
     reads: Vec<Duration>,
-    /// Reads that did not show the customer's own deposit.
+    /// Number of reads that did not show the customer's own deposit.
     past: usize,
 }
 
@@ -70,7 +70,7 @@ async fn measure(setup: &Setup, rounds: usize) -> Result<Vec<Measured>, Failed> 
         ..ClientOptions::default()
     };
     let client = Client::of_bank(cluster.bank().ok_or("the bank was not founded")?, options);
-    // Connections are opened before anything is timed.
+    // Open the connections before anything is timed.
     for branch in 1..=setup.branches {
         let at = Some(branch);
         client
@@ -105,7 +105,8 @@ impl Setup {
 }
 
 impl Measured {
-    /// `1.2 / 0.3 to 20.4`: the median write, the median read and the 95th of a hundred; and how many reads saw the past.
+    /// The cell of the table, such as `1.2 / 0.3 to 20.4`: the median write, the median read and its 95th percentile;
+    /// and the number of reads that saw the past.
     fn cell(&self) -> String {
         let past = match self.past {
             0 => String::new(),
@@ -116,7 +117,7 @@ impl Measured {
     }
 }
 
-/// In milliseconds, by the nearest rank.
+/// The percentile in milliseconds, by the nearest-rank method.
 fn percentile(durations: &[Duration], percent: usize) -> String {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();

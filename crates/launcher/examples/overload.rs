@@ -1,11 +1,13 @@
-//! What customers who ask for too much cost a bank: `cargo run --release -p launcher --example overload ATTACK [N]`, after
-//! `cargo build --release --workspace --bins`. Each attack runs on a new bank of three branches, and prints its figures.
+//! Measures what overload by customers costs a bank. Run `cargo build --release --workspace --bins`, then `cargo run
+//! --release -p launcher --example overload ATTACK [N]`. Each attack runs on a new bank of three branches, and prints
+//! its measurements.
 //!
-//! - `waits [N]`: N reads that wait at the leader; its memory, and how long a deposit takes
-//! - `unfinished [N]`: N requests of 0.9 MB on one connection to the leader, then of 60 kB, none of them ever finished
-//! - `votes [N]`: N votes of 15 MB on one connection to the leader, as a branch with the bank's secret sends them
-//! - `unread [N]`: N pages of accounts on one connection that takes no answer
-//! - `idle [N]`: N idle connections to each branch, then the leader killed: how long until the next deposit is acknowledged
+//! - `waits [N]`: N reads wait at the leader. Measures its memory and the duration of deposits.
+//! - `unfinished [N]`: N unfinished requests of 0.9 MB, then of 60 kB, on one connection to the leader.
+//! - `votes [N]`: N votes of 15 MB on one connection to the leader, as a branch with the bank's secret sends them.
+//! - `unread [N]`: N pages of accounts on one connection whose answers are not read.
+//! - `idle [N]`: N idle connections to each branch, and the leader is killed. Measures the time until the next deposit
+//!   is acknowledged.
 
 #[path = "../tests/support/attack.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -26,11 +28,11 @@ const BRANCHES: u32 = 3;
 const USAGE: &str = "say which attack: waits, unfinished, votes, unread or idle";
 const CALLS_PER_LINE: usize = 512;
 const DEPOSITS: usize = 300;
-/// How long memory is looked at after an attack, and after its connections are closed.
+/// Duration of the measurement of memory after an attack, and after its connections are closed.
 const LOOK: Duration = Duration::from_secs(8);
 const ROUNDS: usize = 10;
 
-/// How many calls ended with which code; -1: without one.
+/// Number of calls by gRPC code. -1 stands for a call without a code.
 type Codes = Arc<Mutex<BTreeMap<i32, usize>>>;
 
 struct Attacked {
@@ -95,7 +97,7 @@ impl Attacked {
         resident(self.pid).unwrap_or_default() >> 20
     }
 
-    /// The most that the leader's memory comes to in a while, and what it is at the end.
+    /// Prints the maximum of the leader's memory over [`LOOK`], and its memory at the end.
     async fn watch(&self, what: &str) {
         let (began, mut most) = (Instant::now(), 0);
         while began.elapsed() < LOOK {
@@ -120,7 +122,7 @@ impl Attacked {
         Line::over(connector.dial().await?).await
     }
 
-    /// How long deposits take at the leader, one after the other.
+    /// Deposits at the leader, one after the other, and prints the durations.
     async fn deposits(&self, what: &str) -> Result<(), Failed> {
         let client = self.client(false)?;
         let (mut session, mut taken) = (Session::default(), Vec::new());
@@ -168,13 +170,13 @@ async fn waits(bank: &Attacked, calls: usize) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Begins requests that are never finished.
+/// Begins requests, and finishes none of them.
 async fn begun(bank: &Attacked, mut line: Line, path: &str, calls: usize, len: usize) -> Result<(), Failed> {
     let codes = Codes::default();
     let sending = async {
         for _ in 0..calls {
             let mut call = line.call(path).await?;
-            // A call that is refused takes no more.
+            // A refused call reads no more bytes, so the send may time out.
             let _ = tokio::time::timeout(LOOK, call.send(unfinished(len, len - 1), false)).await;
             count(&codes, call);
         }
@@ -245,7 +247,7 @@ async fn idle(bank: &mut Attacked, connections: usize) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Counts how a call ends.
+/// Counts the gRPC code with which a call ends.
 fn count(codes: &Codes, call: Call) {
     let codes = Arc::clone(codes);
     tokio::spawn(async move {

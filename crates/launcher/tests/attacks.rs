@@ -1,5 +1,5 @@
-//! What a client without the bank's secret can do to a bank as a branch or an operator: nothing, call by call. And what a
-//! branch with the secret cannot do in another's name.
+//! A client without the bank's secret makes each call that only branches and operators may make. All are refused. A
+//! branch with the secret cannot act in the name of another branch.
 
 mod support;
 

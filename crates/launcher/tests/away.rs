@@ -1,5 +1,5 @@
-//! Branches that are away until the journal no longer reaches back to them: they cost the leader nothing meanwhile, and are
-//! sent the whole books once they are back.
+//! Branches that are absent until the journal no longer reaches back to them. Meanwhile they cost the leader nothing.
+//! When they come back they receive a snapshot of the books.
 
 mod support;
 
@@ -135,7 +135,8 @@ async fn branches_that_are_away_cost_their_leader_nothing_and_are_sent_the_books
     bank.stop().await;
 }
 
-/// How much the books are enlarged by: receiving and installing them takes many times longer than finding that it goes on.
+/// How much the books are enlarged by: receiving and installing them takes many times longer than finding that it goes
+/// on.
 const LARGE: u64 = 16 << 20;
 
 #[tokio::test]

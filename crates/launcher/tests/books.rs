@@ -1,5 +1,5 @@
-//! Books that are damaged on the disk while their branch is stopped: no money is told from them, the branch ends and says
-//! why, and the others serve on.
+//! Books that are damaged on the disk while their branch is stopped. The branch never answers from them: it ends and
+//! reports the reason. The other branches go on.
 
 mod support;
 

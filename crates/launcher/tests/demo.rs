@@ -1,5 +1,5 @@
-//! `launcher demo`: each lesson breaks where it has to, with its witness, and holds where it has to. Needs `branchd` beside
-//! it: `cargo build --workspace`.
+//! `launcher demo`: each lesson breaks its guarantee under the weak setting, with the expected witness, and keeps it
+//! under the strong one. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
 use bank_check::History;
 use serde_json::Value;
@@ -17,13 +17,13 @@ fn launch(dir: &Path, args: &[&str]) -> Said {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// In a directory of its own, which is gone afterwards.
+/// Runs `launcher demo` in a temporary directory.
 fn demo(args: &[&str]) -> Said {
     let dir = tempfile::tempdir().expect("a directory");
     launch(dir.path(), &[&["demo"], args].concat())
 }
 
-/// What a lesson says as JSON, once it is known to be convincing.
+/// The JSON output of a lesson, after a check that it is convincing.
 fn convincing(args: &[&str]) -> Value {
     let dir = tempfile::tempdir().expect("a directory");
     convincing_in(dir.path(), args)
@@ -43,7 +43,7 @@ fn convincing_in(dir: &Path, args: &[&str]) -> Value {
         (&told["weak"]["outcome"], &told["strong"]["outcome"]),
         (&"fail".into(), &"pass".into())
     );
-    // The same input.
+    // Both acts have the same input.
     let asked = |act: &Value| {
         let operations = act["operations"].as_array().expect("operations").iter();
         let asked = operations.map(|op| (op["customer"].clone(), op["branch"].clone(), op["action"].clone()));
@@ -90,7 +90,7 @@ fn monotonic_reads_breaks_and_holds() {
 }
 
 #[test]
-fn only_a_strong_read_sees_what_another_customer_was_told() {
+fn only_a_strong_read_sees_the_acknowledged_write_of_another_customer() {
     let told = convincing(&["strong"]);
     assert_eq!(
         (&told["weak"]["level"], &told["strong"]["level"]),
@@ -100,7 +100,7 @@ fn only_a_strong_read_sees_what_another_customer_was_told() {
 }
 
 #[test]
-fn a_writer_that_waits_for_all_is_stopped_by_a_dead_branch() {
+fn a_write_to_all_waits_for_a_dead_branch_until_its_deadline() {
     let told = convincing(&["writer-waits"]);
     assert_eq!(
         (&told["weak"]["propagation"], &told["strong"]["propagation"]),
@@ -114,14 +114,14 @@ fn a_writer_that_waits_for_all_is_stopped_by_a_dead_branch() {
     assert_eq!(dead["all"]["outcome"], "accepted");
 }
 
-/// The run folder of an act, judged again: the exit code, and what was said.
+/// Judges the run folder of an act. Returns the exit code and the output.
 fn check(dir: &Path, act: &str) -> (Option<i32>, String) {
     let folder = dir.join(act);
     let (code, text, errors) = launch(dir, &["check", folder.to_str().expect("UTF-8")]);
     (code, text + &errors)
 }
 
-/// An act's history with its journals, as it was kept.
+/// The history in the run folder of an act.
 fn recorded(dir: &Path, act: &str) -> History {
     let recorded = launcher::run::recorded::Recorded::load(&dir.join(act)).expect("a run folder");
     let meta = recorded.meta.expect("a meta.json");
@@ -129,7 +129,7 @@ fn recorded(dir: &Path, act: &str) -> History {
     recorded.history
 }
 
-/// When a branch applied a position.
+/// The time at which a branch applied a position.
 fn applied_us(history: &History, branch: u32, position: u64) -> u64 {
     let journal = history.journals.iter().find(|journal| journal.branch == branch);
     let applied = journal.and_then(|journal| journal.applied.iter().find(|applied| applied.position == position));
@@ -137,7 +137,7 @@ fn applied_us(history: &History, branch: u32, position: u64) -> u64 {
 }
 
 #[test]
-fn what_is_kept_can_be_looked_at_and_judged_again() {
+fn kept_run_folders_can_be_judged_again() {
     let dir = tempfile::tempdir().expect("a directory");
     let told = convincing_in(dir.path(), &["read-your-writes"]);
     let kept = dir.path().join(told["dir"].as_str().expect("a folder"));
@@ -157,7 +157,7 @@ fn what_is_kept_can_be_looked_at_and_judged_again() {
         let released_us = history.faults[0].until_us.expect("released");
         let arrived_us = applied_us(&history, 3, 2);
         assert!(applied_us(&history, 1, 2) < read.invoked_us, "{act}: one clock");
-        assert!(released_us <= arrived_us, "{act}: held back until then");
+        assert!(released_us <= arrived_us, "{act}: the network held it back");
         assert_eq!(arrived_us < read.completed_us, act == "strong", "{act}");
     }
     let page = fs::read_to_string(dir.path().join(told["report"].as_str().expect("a page"))).expect("a page");
@@ -169,7 +169,7 @@ fn what_is_kept_can_be_looked_at_and_judged_again() {
 }
 
 #[test]
-fn what_was_not_promised_is_found_again_but_does_not_count() {
+fn a_break_that_was_not_promised_is_found_and_does_not_count() {
     for (lesson, seen) in [
         ("monotonic-reads", "monotonic-reads broken"),
         ("strong", "linearizability broken"),
@@ -186,7 +186,7 @@ fn what_was_not_promised_is_found_again_but_does_not_count() {
 }
 
 #[test]
-fn a_folder_is_used_once_and_many_runs_keep_none_unasked() {
+fn a_folder_is_used_once_and_many_runs_keep_none_by_default() {
     let dir = tempfile::tempdir().expect("a directory");
     let told = convincing_in(dir.path(), &["read-your-writes", "--runs", "2"]);
     assert_eq!((&told["dir"], &told["report"]), (&Value::Null, &Value::Null));
@@ -214,7 +214,7 @@ fn a_folder_is_used_once_and_many_runs_keep_none_unasked() {
 }
 
 #[test]
-fn lessons_are_listed_and_told() {
+fn lessons_are_listed_and_printed() {
     let (code, text, _) = demo(&[]);
     assert_eq!(code, Some(0));
     for name in ["read-your-writes", "monotonic-reads", "strong", "writer-waits"] {

@@ -1,5 +1,5 @@
-//! However a run ends, no process is left, and what was done before is not lost. Finds processes by the run folder in
-//! their arguments, in /proc.
+//! A run that ends early, for any reason, leaves no process, and keeps what was done before. The tests find processes
+//! in /proc, by the run folder in their arguments.
 #![cfg(target_os = "linux")]
 
 mod support;

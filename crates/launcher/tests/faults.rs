@@ -1,4 +1,5 @@
-//! Paused, lost and concurrent: what each fault leaves of what was acknowledged, and what its customers are told.
+//! Paused branches, lost branches and concurrent requests: what stays of acknowledged writes, and what customers are
+//! told.
 
 mod support;
 

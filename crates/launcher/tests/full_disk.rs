@@ -1,5 +1,5 @@
-//! Full disks: writes are refused before they are proposed, no branch ends, and all serve on once there is room. Needs small
-//! file systems, which only root can mount, on Linux: elsewhere the tests say so and pass.
+//! Full disks: writes are refused before they are proposed, no branch ends, and all branches go on once there is room.
+//! The tests need small file systems, which only root can mount, on Linux. Elsewhere they say so and pass.
 
 mod support;
 

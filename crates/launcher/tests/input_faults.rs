@@ -1,5 +1,5 @@
-//! Faults in an input, as `launcher run` plays them on real branches: what customers are told meanwhile, what the history
-//! says of it, and that nothing is left undone. Needs `branchd` and `customer-cli` beside it: `cargo build --workspace`.
+//! `launcher run` plays the faults of an input on real branches: the answers of customers, the history, and that all
+//! faults are undone at the end. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! `docs/input.schema.json` says what the launcher takes: whatever the launcher takes is valid, and whatever it refuses is
-//! not, but for what a schema cannot say.
+//! `docs/input.schema.json` agrees with the launcher: an input that the launcher accepts is valid, and an input that it
+//! refuses is invalid, except for rules that a schema cannot express.
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use launcher::input::Input;
@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the launcher says of inputs that a schema cannot tell from good ones: names that name nothing, or the same thing.
+/// What the launcher says of inputs that a schema cannot tell from good ones: names that name nothing, or the same
+/// thing.
 const BEYOND_A_SCHEMA: [&str; 11] = [
     "there is no branch ",
     "is listed twice; give each branch its own number",

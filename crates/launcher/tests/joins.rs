@@ -1,5 +1,5 @@
-//! Branches that join, are promoted, removed and replaced, as operators see it: cut short by the death of each party, and
-//! finished by running the command again.
+//! Operators join, promote, remove and replace branches. Each operation is cut short by the death of each party, and is
+//! completed by running the command again.
 
 mod support;
 
@@ -68,8 +68,8 @@ fn members(at: &str) -> Vec<(u64, String, bool)> {
         .collect()
 }
 
-/// Branch 3 is dead, and a successor for it is enlisted that can do nothing yet, since it is paused; the command that waits
-/// for it runs. Branch 1 and 2 are alive.
+/// Branch 3 is dead, and a successor for it is enlisted that can do nothing yet, since it is paused; the command that
+/// waits for it runs. Branch 1 and 2 are alive.
 async fn half_joined(bank: &Bank, successor: &Fresh) -> std::process::Child {
     bank.kill(3).await;
     let leader = bank.leader(&[1, 2]);

@@ -1,5 +1,5 @@
-//! `kill -9` of the launcher: nobody is left to stop its branches and customers, so they find out by themselves, whatever
-//! they wait for. They are found by what they record in the run folder.
+//! The launcher is killed (SIGKILL). Its branches and customers notice this by themselves and stop, whatever they wait
+//! for. The tests find the processes by the files in the run folder.
 
 mod support;
 

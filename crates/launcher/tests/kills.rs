@@ -1,4 +1,5 @@
-//! `kill -9` of followers, of the leader, of everyone: what was acknowledged is there, once, and the bank goes on.
+//! Followers, the leader and all branches are killed (SIGKILL). Each acknowledged write is there exactly once, and the
+//! bank goes on.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A live bank of real processes: brought up, looked at, broken and mended from other shells, stopped, found again. Needs
-//! `branchd` and `customer-cli` beside it: `cargo build --workspace`.
+//! A live bank of real processes: started, inspected, broken and repaired from other shells, stopped, and started
+//! again. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A leader that is gone, is not heard, hears nobody or has no room: the bank goes on under another one, nothing is lost or
-//! doubled, and a branch that reaches no leader says so.
+//! The leader is dead, cut off in one or both directions, or out of disk space. The bank goes on under another leader,
+//! no write is lost or applied twice, and a branch that reaches no leader says so.
 
 mod support;
 

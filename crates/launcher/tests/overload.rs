@@ -1,5 +1,5 @@
-//! Customers who ask for more than a branch has: reads that wait, requests that are never finished, connections without end.
-//! What is over a bound is refused, memory stays bounded, and the others are served.
+//! Customers that ask for more than a branch has: waiting reads, unfinished requests, too many connections. Requests
+//! over a bound are refused, memory stays bounded, and other customers are served.
 
 mod support;
 

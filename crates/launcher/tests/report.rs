@@ -1,6 +1,6 @@
-//! `report.html` of real demos and of a real run in a real browser, headless: it draws without a word on the console, and what
-//! there is to learn from it is to be seen. Runs where a Chromium is found (`CHROMIUM`, or one of the usual names in `PATH`),
-//! and says so where none is. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
+//! `report.html` of real demos and of a real run, in a real headless browser: the page draws without an error on the
+//! console, and shows what it has to show. The tests need a Chromium (`CHROMIUM`, or one of the usual names in `PATH`),
+//! and say so if there is none. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
 #[path = "../../bank-report/tests/browser/mod.rs"]
 mod browser;

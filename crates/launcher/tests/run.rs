@@ -1,5 +1,5 @@
-//! `launcher run` and `launcher check` as people type them, on real branches and customers. Needs `branchd` and
-//! `customer-cli` beside it: `cargo build --workspace`.
+//! `launcher run` and `launcher check` on the command line, with real branches and customers. Needs `branchd` and
+//! `customer-cli` beside the launcher: `cargo build --workspace`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -170,7 +170,8 @@ fn every_level_propagation_and_form() {
     );
 }
 
-/// Each of `customers` deposits 3 and withdraws 1 at every branch in turn, and queries after each; the last one comes back.
+/// Each of `customers` deposits 3 and withdraws 1 at every branch in turn, and queries after each; the last one comes
+/// back.
 fn crowd(customers: u32, branches: u32) -> String {
     let branch = |n| format!(r#"{{"id":{n},"type":"branch","balance":50}}"#);
     let events = |customer: u32| {

@@ -1,5 +1,6 @@
-//! What a run leaves in its folder, and `launcher check` on it: passed as it is, failed by name once anything is changed.
-//! Needs `branchd` and `customer-cli` beside it: `cargo build --workspace`.
+//! The files of a run folder, and `launcher check` on it: the folder passes as it is, and after a change it fails with
+//! the name of the broken guarantee or of the wrong file. Needs `branchd` and `customer-cli` beside the launcher:
+//! `cargo build --workspace`.
 
 use bank_check::history::Journal;
 use std::fs;

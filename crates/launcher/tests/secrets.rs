@@ -1,4 +1,4 @@
-//! How a branch comes by the secret of its bank, and what it says when it has none: as typed at a shell.
+//! How a branch gets the secret of its bank, and its messages if it has none, on the command line.
 
 mod support;
 

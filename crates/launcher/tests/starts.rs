@@ -1,4 +1,4 @@
-//! Branches that must not start: each says in one line why not and what to do, and changes nothing.
+//! Branches that must not start: each names the reason and the remedy in one line, and changes nothing.
 
 mod support;
 

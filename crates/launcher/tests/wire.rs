@@ -1,5 +1,5 @@
-//! What no client of ours sends: bytes that are no gRPC, messages that are no requests, sessions that cannot be. The branch
-//! survives each, says what is wrong where somebody can hear it, and serves on.
+//! Input that the bank's own clients never send: bytes that are not gRPC, messages that are not requests, impossible
+//! sessions. The branch survives each, reports the error where the protocol allows it, and goes on.
 
 mod support;
 

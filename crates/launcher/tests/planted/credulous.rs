@@ -1,5 +1,5 @@
-//! Customers that believe whatever a branch tells them. They ask for what their session needs, as `bank-client` does, but
-//! check nothing of a reply: so whatever a branch does wrong gets into the history, and is left to the judge.
+//! Customers that check no reply. They send the positions of their session, as `bank-client` does. So each wrong answer
+//! of a branch gets into the history, and must be found by the judge.
 
 use crate::support::PATIENCE;
 use bank_check::history::{Action, Level, Operation, Outcome, Propagation, RefusalReason};

@@ -1,5 +1,5 @@
-//! A disk whose syncs of the books fail below SQLite, in a real process: the branch ends within a moment, with one line that
-//! names the files; nothing is tried again, and the others serve on.
+//! A disk whose syncs of the books fail below SQLite, in a real process. The branch ends within a moment, with one line
+//! that names the files. It repeats nothing, and the other branches go on.
 
 use crate::planted;
 use crate::support::PATIENCE;

@@ -1,5 +1,5 @@
-//! Bugs, planted in the branches: one workload on real processes, once with each bug and once with none. `launcher check`
-//! catches each by the names of the guarantees that it breaks, and of no other; without a bug every guarantee holds.
+//! Planted bugs: one workload on real processes, once with each bug and once with none. `launcher check` finds each
+//! bug: it reports exactly the guarantees that the bug breaks. Without a bug every guarantee holds.
 //!
 //! Needs `branchd-planted` beside the other programs:
 //! `cargo build --workspace --bin branchd-planted --features branchd/planted-bugs`.

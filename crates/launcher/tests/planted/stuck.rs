@@ -1,4 +1,4 @@
-//! Books that are stuck do not stall the bank: a leader whose disk is dying gives the lead to a branch whose disk is not.
+//! Stuck books do not stall the bank: a leader whose disk fails hands the lead to a branch whose disk works.
 
 use super::planted;
 use crate::support::PATIENCE;

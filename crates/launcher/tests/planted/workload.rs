@@ -1,5 +1,5 @@
-//! One workload on a bank of three real branches, that puts every guarantee of the judge to the test, and what it leaves in a
-//! run folder. Nothing in it depends on a race: what a bug needs is made to happen.
+//! A workload on a bank of three real branches that tests every guarantee of the judge, and the run folder that it
+//! leaves. Nothing in it depends on a race.
 
 use crate::credulous::{Counters, Customer};
 use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
@@ -24,7 +24,7 @@ const TILL: &str = "till";
 /// Branch 1, where the founding begins, leads to the end, however busy the machine is.
 const ELECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Branches 1 to 3 in this directory, with this bug, behind a network that can be bent.
+/// Branches 1 to 3 in this directory, with this bug, behind relays.
 pub(crate) async fn bank(dir: &Path, programs: Programs, bug: Option<&str>) -> Cluster {
     let mut config = ClusterConfig::new(dir, 1..=3).expect("the programs are built");
     config.programs = programs;
@@ -92,8 +92,8 @@ impl Play {
         });
     }
 
-    /// The network goes on once there is an answer; or without one, once the branch has answered what it was asked after
-    /// that, so that it is known to wait.
+    /// The network goes on once there is an answer; or without one, once the branch has answered what it was asked
+    /// after that, so that it is known to wait.
     async fn query_while_held(&self, ann: &mut Customer) -> Operation {
         let mut onlooker = Customer::new(0);
         let mut asked = pin!(self.counters.query(ann, AFFECTED, Level::Session, MAIN));

@@ -1,4 +1,4 @@
-//! A client that misbehaves: it speaks HTTP/2 by hand, so that it can leave requests unfinished and answers unread.
+//! A client that misbehaves. It speaks HTTP/2 by hand, so that it can leave requests unfinished and answers unread.
 
 use bank_proto::v1;
 use bytes::Bytes;

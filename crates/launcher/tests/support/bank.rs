@@ -1,4 +1,4 @@
-//! A bank as people have it: branches started as programs, founded and asked by programs too.
+//! A bank as users have it: its branches are started, founded and asked by running the programs.
 
 use super::wait_for;
 use bank_cluster::{Cluster, ClusterConfig, Programs};
@@ -212,7 +212,8 @@ impl Bank {
         assert_agree(&self.addresses());
     }
 
-    /// The request ids of the entries of `main`, oldest first, without the opening's, and the balance that the last one left.
+    /// The request ids of the entries of `main`, oldest first, without the opening's, and the balance that the last one
+    /// left.
     pub fn entries(&self, branch: u32) -> (Vec<String>, i64) {
         let statement = self.at(branch, "statement --level strong");
         assert_eq!(statement.code, Some(0), "{statement:?}");

@@ -1,4 +1,4 @@
-//! Which branch leads, and making one lead.
+//! Finds the leader, and makes a branch the leader.
 
 use super::bank::status;
 use super::{PATIENCE, wait_for};
@@ -20,8 +20,8 @@ pub fn leader(cluster: &Cluster, branches: &[u32]) -> u32 {
 /// So many hand-overs bring the lead to any of three branches many times over.
 const HAND_OVERS_MAX: u32 = 30;
 
-/// Makes a branch lead: while another one does, that one ends, and is started again. One that stops hands over to the highest
-/// of those with the most entries, after one that is killed the lowest leads: both are needed to come to each.
+/// Makes a branch lead: while another one does, that one ends, and is started again. One that stops hands over to the
+/// highest of those with the most entries, after one that is killed the lowest leads: both are needed to come to each.
 pub async fn make_lead(cluster: &Cluster, wanted: u32) {
     let all = cluster.numbers();
     for round in 1..=HAND_OVERS_MAX {

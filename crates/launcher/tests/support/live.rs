@@ -1,4 +1,4 @@
-//! A live bank as people have it: `launcher up` in one process, the other verbs in others.
+//! A live bank as users have it: `launcher up` in one process, the other commands in others.
 
 use super::bank::{Ran, customer_in};
 use super::{Recorded, wait_for};
@@ -29,8 +29,8 @@ pub fn three() -> String {
     format!("--branches 3 --balance 100 --base-port {}", free_base())
 }
 
-/// A base port for a few branches that are to find their ports free later on too: below those from which systems take the
-/// ports of outgoing connections.
+/// A base port for a few branches that are to find their ports free later on too: below those from which systems take
+/// the ports of outgoing connections.
 pub fn free_base() -> u16 {
     const FIRST: u16 = 12_000;
     const BASES: u32 = 2_000;

@@ -1,5 +1,5 @@
-//! What tests on real processes share: waiting for a state, and finding a run's processes by what they record in its
-//! folder.
+//! Shared parts of the tests on real processes: waiting for a state, and finding the processes of a run by the files in
+//! its folder.
 
 #![allow(dead_code, unreachable_pub)]
 
