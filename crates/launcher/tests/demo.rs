@@ -2,6 +2,7 @@
 //! under the strong one. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
 use bank_check::History;
+use insta::assert_snapshot;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -217,9 +218,20 @@ fn a_folder_is_used_once_and_many_runs_keep_none_by_default() {
 fn lessons_are_listed_and_printed() {
     let (code, text, _) = demo(&[]);
     assert_eq!(code, Some(0));
-    for name in ["read-your-writes", "monotonic-reads", "strong", "writer-waits"] {
-        assert!(text.contains(&format!("launcher demo {name} ")), "{text}");
-    }
+    assert_snapshot!(text, @"
+    Each lesson runs one input twice while the network holds a branch back: once it breaks, once it holds.
+
+      launcher demo read-your-writes  reads: eventual, against reads: session
+        a customer pays in at branch 1; does branch 3, which has not heard of it yet, show it?
+      launcher demo monotonic-reads   reads: read-your-writes, against reads: monotonic-reads
+        a customer has seen the newest balance at branch 1; does time run backwards at branch 3?
+      launcher demo strong            reads: session, against reads: strong
+        customer 1 has been told that its deposit is done; does customer 2 see it at branch 3?
+      launcher demo writer-waits      writes: quorum, against writes: all
+        can the deposit wait for every branch, so that no read has to? And what does a dead branch cost then?
+
+    --runs N plays one N times and counts; --json prints it for machines.
+    ");
     assert_eq!(demo(&["colours"]).0, Some(2));
     let (_, text, _) = demo(&["read-your-writes"]);
     for words in [

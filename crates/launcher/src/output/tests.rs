@@ -4,6 +4,7 @@ use crate::input::Input;
 use bank_check::output::{Answer, Mode, Output, judge};
 use bank_check::verdict::{Outcome as Judged, overall};
 use bank_types::{AccountName, Interface, Level};
+use insta::assert_snapshot;
 use std::path::Path;
 
 const INPUT: &str = r#"[{"id":1,"type":"branch","balance":5},{"id":2,"type":"branch","balance":5},
@@ -37,22 +38,56 @@ fn right() -> Vec<Visited> {
     ]
 }
 
-fn compact(format: Format, visited: &[Visited]) -> String {
+/// The text of an output, with one entry a line.
+fn by_entry(format: Format, visited: &[Visited]) -> String {
     let text = render(format, &script(), visited);
-    text.lines().map(str::trim_start).collect()
+    let line: String = text.lines().map(str::trim_start).collect();
+    line.replace(r#"},{"id""#, "},\n{\"id\"")
 }
 
 #[test]
 fn three_formats_in_the_order_of_the_input() {
-    assert_eq!(
-        compact(Format::Events, &right()),
-        r#"[{"id": 7,"recv": [{"interface": "query","branch": 1,"balance": 5}]},{"id": 7,"recv": [{"interface": "deposit","branch": 2,"result": "success"}]},{"id": 3,"recv": [{"interface": "withdraw","branch": 1,"result": "fail"}]},{"id": 7,"recv": [{"interface": "query","branch": 2,"balance": 9}]}]"#
-    );
-    assert_eq!(
-        compact(Format::Customers, &right()),
-        r#"[{"id": 7,"recv": [{"interface": "query","branch": 1,"balance": 5},{"interface": "deposit","branch": 2,"result": "success"},{"interface": "query","branch": 2,"balance": 9}]},{"id": 3,"recv": [{"interface": "withdraw","branch": 1,"result": "fail"}]}]"#
-    );
-    assert_eq!(compact(Format::Balances, &right()), r#"[{"id": 7,"balance": 9}]"#);
+    assert_snapshot!(by_entry(Format::Events, &right()), @r#"
+    [{"id": 7,"recv": [{"interface": "query","branch": 1,"balance": 5}]},
+    {"id": 7,"recv": [{"interface": "deposit","branch": 2,"result": "success"}]},
+    {"id": 3,"recv": [{"interface": "withdraw","branch": 1,"result": "fail"}]},
+    {"id": 7,"recv": [{"interface": "query","branch": 2,"balance": 9}]}]
+    "#);
+    assert_snapshot!(render(Format::Customers, &script(), &right()), @r#"
+    [
+      {
+        "id": 7,
+        "recv": [
+          {
+            "interface": "query",
+            "branch": 1,
+            "balance": 5
+          },
+          {
+            "interface": "deposit",
+            "branch": 2,
+            "result": "success"
+          },
+          {
+            "interface": "query",
+            "branch": 2,
+            "balance": 9
+          }
+        ]
+      },
+      {
+        "id": 3,
+        "recv": [
+          {
+            "interface": "withdraw",
+            "branch": 1,
+            "result": "fail"
+          }
+        ]
+      }
+    ]
+    "#);
+    assert_snapshot!(by_entry(Format::Balances, &right()), @r#"[{"id": 7,"balance": 9}]"#);
 }
 
 #[test]
@@ -62,11 +97,11 @@ fn an_event_without_an_answer_has_no_balance() {
         visited(&[]),
         visited(&[]),
     ];
-    assert_eq!(
-        compact(Format::Events, &lost),
-        r#"[{"id": 7,"recv": [{"interface": "query","branch": 1,"result": "fail"}]},{"id": 7,"recv": [{"interface": "deposit","branch": 2,"result": "unknown"}]}]"#
-    );
-    assert_eq!(compact(Format::Balances, &lost), "[]");
+    assert_snapshot!(by_entry(Format::Events, &lost), @r#"
+    [{"id": 7,"recv": [{"interface": "query","branch": 1,"result": "fail"}]},
+    {"id": 7,"recv": [{"interface": "deposit","branch": 2,"result": "unknown"}]}]
+    "#);
+    assert_snapshot!(by_entry(Format::Balances, &lost), @"[]");
 }
 
 #[test]

@@ -229,3 +229,65 @@ fn painted(outcome: Outcome) -> String {
     };
     colour.paint(&format!("{:<7}", outcome.word()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Input;
+    use bank_check::output::{Answer, Mode, Output, Reported};
+    use insta::assert_snapshot;
+
+    const INPUT: &str = r#"[{"id":1,"type":"branch","balance":5},{"id":2,"type":"branch","balance":5},
+        {"id":7,"type":"customer","events":[{"interface":"deposit","money":4,"branch":1},{"interface":"query","branch":2}]}]"#;
+
+    /// The verdict on an output in which the deposit succeeded, and the query got this answer.
+    fn verdict(query: Answer) -> String {
+        let input = Input::parse(Path::new("in.json"), INPUT).expect("an input");
+        let reported = |interface: &str, branch, answer| Reported {
+            customer: 7,
+            interface: interface.to_owned(),
+            branch: Some(branch),
+            answer,
+        };
+        let output = Output::Events(vec![
+            reported("deposit", 1, Answer::Success),
+            reported("query", 2, query),
+        ]);
+        let verdict = RunVerdict::on_output(&input, &output, Mode::Sequential);
+        anstream::adapter::strip_str(&verdict_text(&verdict, true)).to_string()
+    }
+
+    #[test]
+    fn a_verdict_is_a_table_and_a_conclusion() {
+        assert_snapshot!(verdict(Answer::Balance(9)), @"
+          guarantee         verdict  judged    by
+          complete          pass     2 events  output
+          read-your-writes  pass     1 read    output
+          write results     pass     1 write   output
+        0 out of 0 cross-branch query events are correct.
+        consistent: read-your-writes held in 1 read
+        ");
+    }
+
+    #[test]
+    fn a_failure_stands_below_its_guarantee() {
+        assert_snapshot!(verdict(Answer::Balance(5)), @"
+          guarantee         verdict  judged       by
+          complete          pass     2 events     output
+          read-your-writes  fail     1 of 1 read  output
+            customer 7's query at branch 2 (its event no. 2) answered 5; it had to be 9, and to include the deposit of 4 at branch 1 (its event no. 1): read-your-writes broken
+          write results     pass     1 write      output
+        0 out of 0 cross-branch query events are correct.
+        NOT consistent: see above
+        ");
+        assert_snapshot!(verdict(Answer::Unknown), @"
+          guarantee         verdict  judged         by
+          complete          fail     1 of 2 events  output
+            customer 7's query at branch 2 (its event no. 2) was not answered
+          read-your-writes  unknown  none           output
+          write results     pass     1 write        output
+        0 out of 0 cross-branch query events are correct.
+        NOT consistent: see above
+        ");
+    }
+}
