@@ -20,6 +20,7 @@ mod page;
 pub mod play;
 mod render;
 
+use crate::run::execution::micros;
 use crate::terminal::signals::Interrupts;
 use crate::terminal::stdout;
 use bank_cluster::Programs;
@@ -30,7 +31,6 @@ use act::ActContext;
 use folder::Folder;
 use lesson::{Lesson, Name};
 use play::Performance;
-use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -90,6 +90,7 @@ pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError
     Ok(u8::from(!demonstration.is_convincing()))
 }
 
+/// Plays a lesson `runs` times, at least once.
 async fn demonstrate(
     lesson: &'static Lesson,
     runs: u32,
@@ -97,33 +98,43 @@ async fn demonstrate(
     folder: &Folder,
 ) -> Result<Demonstration, DemoError> {
     let began = Instant::now();
-    let (mut broken, mut held) = (0, 0);
-    let mut shown: Option<(bool, Performance, Option<Kept>)> = None;
-    for run in 1..=runs {
-        let place = folder.of_run(run)?;
-        let performance = Performance::play(context, lesson, place.path()).await?;
-        let kept = folder.keep(lesson, &performance, &place)?;
-        let (broke, stood) = (performance.broke(lesson).is_ok(), performance.held(lesson).is_ok());
-        broken += u32::from(broke);
-        held += u32::from(stood);
-        let good_so_far = (broken, held) == (run, run);
-        if good_so_far || shown.as_ref().is_none_or(|(good, _, _)| *good) {
-            shown = Some((good_so_far, performance, kept));
+    let mut shown = perform(lesson, 1, context, folder).await?;
+    let (mut broken, mut held) = (u32::from(shown.broke), u32::from(shown.held));
+    for run in 2..=runs {
+        let next = perform(lesson, run, context, folder).await?;
+        broken += u32::from(next.broke);
+        held += u32::from(next.held);
+        if shown.broke && shown.held {
+            shown = next;
         }
     }
-    let nothing = || DemoError::Io {
-        what: "--runs",
-        source: io::ErrorKind::InvalidInput.into(),
-    };
-    let (_, shown, kept) = shown.ok_or_else(nothing)?;
     Ok(Demonstration {
         lesson,
         runs,
         broken,
         held,
-        shown,
-        kept,
-        run_time: began.elapsed() / runs,
+        shown: shown.performance,
+        kept: shown.kept,
+        run_time_us: micros(began) / u64::from(runs),
+    })
+}
+
+/// A performance with its files.
+struct Performed {
+    performance: Performance,
+    kept: Option<Kept>,
+    broke: bool,
+    held: bool,
+}
+
+async fn perform(lesson: &Lesson, run: u32, context: &ActContext, folder: &Folder) -> Result<Performed, DemoError> {
+    let place = folder.of_run(run)?;
+    let performance = Performance::play(context, lesson, place.path()).await?;
+    Ok(Performed {
+        kept: folder.keep(lesson, &performance, &place)?,
+        broke: performance.broke(lesson).is_ok(),
+        held: performance.held(lesson).is_ok(),
+        performance,
     })
 }
 

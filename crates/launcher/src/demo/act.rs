@@ -29,11 +29,11 @@ pub struct ActContext {
 /// An input that was run once under one setting.
 #[derive(Debug)]
 pub struct Act {
-    /// What was promised.
+    /// The setting of the run.
     pub setting: Setting,
-    /// How the run was made. Its faults are all that went wrong in the run, in words.
+    /// How the run was made. `faults` holds a message for each failure of the run.
     pub meta: Meta,
-    /// What customers did, which faults there were, and what each branch applied.
+    /// The operations of customers, the injected faults, and the commands that each branch applied.
     pub history: History,
     /// The judge's verdicts on the history.
     pub verdicts: Vec<Verdict>,
@@ -90,7 +90,7 @@ impl ActContext {
         let ran = execution::run(&plan, &Progress::hidden()).await?;
         let meta = Meta {
             every_read: lesson.every_read,
-            ..ran.meta(&plan, went_wrong(&ran))
+            ..ran.meta(&plan, failures(&ran))
         };
         ran.folder.record(&ran.history, &meta)?;
         let options = Options {
@@ -108,8 +108,8 @@ impl ActContext {
     }
 }
 
-/// Everything that went wrong apart from what a judge finds: in the run, with a customer, or with an event.
-fn went_wrong(ran: &Ran) -> Vec<String> {
+/// The failures that no verdict covers: of the run, of a customer or of an event.
+fn failures(ran: &Ran) -> Vec<String> {
     let customers = ran.visited.iter().filter_map(|visited| visited.failure.as_ref());
     let events = ran.history.operations.iter();
     let events = events.filter_map(|operation| operation.error.as_ref());
@@ -117,9 +117,9 @@ fn went_wrong(ran: &Ran) -> Vec<String> {
     run.chain(customers).chain(events).cloned().collect()
 }
 
-/// The request of an event, as one that waits. `None` if the script has no such event.
+/// The request that the event with this id makes. `None` if the script has no such event.
 fn waiting_request(script: &Script, event: u64) -> Option<WaitingRequest> {
-    // The opening of the account.
+    // The position of the opening.
     let mut position = 1;
     for (visit, Visit { customer, events }) in script.visits.iter().enumerate() {
         for (done, one) in events.iter().enumerate() {
@@ -146,14 +146,14 @@ fn wait(event: u64, ran: &Ran) -> Option<Wait> {
     Some(Wait {
         event,
         meanwhile_position: seen.position,
-        took_us: operation.completed_us.saturating_sub(operation.invoked_us),
+        took_us: took_us(operation),
         after_release_us: operation.completed_us.checked_sub(released_us)?,
     })
 }
 
-/// How long an operation took.
-pub(super) fn took(operation: &Operation) -> Duration {
-    Duration::from_micros(operation.completed_us.saturating_sub(operation.invoked_us))
+/// Duration of an operation, in microseconds.
+pub(super) fn took_us(operation: &Operation) -> u64 {
+    operation.completed_us.saturating_sub(operation.invoked_us)
 }
 
 impl Act {
@@ -164,11 +164,11 @@ impl Act {
             .find(|verdict| verdict.guarantee == lesson.guarantee)
     }
 
-    /// Nothing went wrong, and no verdict fails where something had been promised.
+    /// The run had no failure, and broke no guarantee that was promised.
     ///
     /// # Errors
     /// What was seen instead.
-    pub(super) fn went_well(&self) -> Result<(), String> {
+    pub(super) fn kept_its_promises(&self) -> Result<(), String> {
         if let Some(error) = self.meta.faults.first() {
             return Err(error.clone());
         }

@@ -1,6 +1,6 @@
 //! What a dead branch costs a write: nothing if the write waits for a quorum, its whole deadline if it waits for all.
 
-use super::act::{Act, ActContext, took};
+use super::act::{Act, ActContext, took_us};
 use super::error::DemoError;
 use super::lesson::{DEAD_BRANCH_INPUT, HELD, Lesson, Setting, writes};
 use bank_check::history::{Operation, Outcome};
@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Deadline of the write to all: long for a write, short for a person who watches.
-const DEADLINE: Duration = Duration::from_secs(1);
+const DEADLINE_MS: u64 = 1000;
 /// A branch answers at most this long before the deadline, so that the answer arrives in time.
-const MARGIN: Duration = Duration::from_millis(100);
+const MARGIN_US: u64 = 100_000;
 
 /// Two acts with a dead branch, each with one write.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl DeadBranch {
             all: deposit(
                 "all",
                 Setting {
-                    timeout: DEADLINE,
+                    timeout: Duration::from_millis(DEADLINE_MS),
                     ..writes(Propagation::All)
                 },
             )
@@ -53,21 +53,21 @@ impl DeadBranch {
     /// # Errors
     /// What was seen instead.
     pub fn shown(&self) -> Result<(), String> {
-        self.quorum.went_well()?;
-        self.all.went_well()?;
+        self.quorum.kept_its_promises()?;
+        self.all.kept_its_promises()?;
         let [quorum, all] = self.writes().ok_or("nobody wrote while a branch was dead")?;
         let told = |operation: &Operation| {
             let missing = operation.missing_branches.clone();
             (operation.outcome, missing, operation.error.clone())
         };
-        let times = [quorum, all].map(took);
+        let times_us = [quorum, all].map(took_us);
         let (quorum, all) = (told(quorum), told(all));
-        if quorum != (Outcome::Accepted, vec![], None) || times[0] >= times[1] {
+        if quorum != (Outcome::Accepted, vec![], None) || times_us[0] >= times_us[1] {
             return Err(format!(
                 "with branch {HELD} dead, a write to a quorum came back with {quorum:?}"
             ));
         }
-        if all != (Outcome::Accepted, vec![HELD], None) || times[1] < DEADLINE.saturating_sub(MARGIN) {
+        if all != (Outcome::Accepted, vec![HELD], None) || times_us[1] < Self::deadline_us() - MARGIN_US {
             return Err(format!(
                 "with branch {HELD} dead, a write to all came back with {all:?}"
             ));
@@ -75,8 +75,8 @@ impl DeadBranch {
         Ok(())
     }
 
-    /// Deadline of the write to all.
-    pub fn deadline() -> Duration {
-        DEADLINE
+    /// Deadline of the write to all, in microseconds.
+    pub fn deadline_us() -> u64 {
+        DEADLINE_MS * 1000
     }
 }

@@ -3,7 +3,6 @@
 use super::lesson::Lesson;
 use super::play::Performance;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// A lesson that was played as often as was asked.
 #[derive(Debug)]
@@ -20,8 +19,8 @@ pub struct Demonstration {
     pub shown: Performance,
     /// The files of that performance. `None` if no files are kept.
     pub kept: Option<Kept>,
-    /// Average duration of a performance.
-    pub run_time: Duration,
+    /// Average duration of a performance, in microseconds.
+    pub run_time_us: u64,
 }
 
 /// The files that are kept of a performance.

@@ -49,7 +49,7 @@ impl Performance {
     /// # Errors
     /// What was seen instead.
     pub fn broke(&self, lesson: &Lesson) -> Result<(), String> {
-        self.weak.went_well()?;
+        self.weak.kept_its_promises()?;
         let verdict = self.weak.verdict(lesson).ok_or("there is no such verdict")?;
         let expected = (lesson.witness)(&self.weak.history.operations);
         match verdict.failures.as_slice() {
@@ -64,7 +64,7 @@ impl Performance {
     /// # Errors
     /// What was seen instead.
     pub fn held(&self, lesson: &Lesson) -> Result<(), String> {
-        self.strong.went_well()?;
+        self.strong.kept_its_promises()?;
         let verdict = self.strong.verdict(lesson).ok_or("there is no such verdict")?;
         match (verdict.outcome(), self.strong.wait) {
             (Outcome::Pass, Some(_)) => {}

@@ -1,14 +1,15 @@
 //! The output of `launcher demo`: text with both acts side by side and a few sentences, or one line of JSON.
 
-use super::act::{Act, Wait, took};
+use super::act::{Act, Wait, took_us};
 use super::dead_branch::DeadBranch;
 use super::demonstration::{Demonstration, Kept};
 use super::lesson::{ALL, HELD, Lesson, Setting};
 use super::play::{STRONG, WEAK};
+use crate::terminal::format::ms;
+use crate::verdict::json::line;
 use bank_check::history::{Action, Operation, Outcome as Came};
 use bank_check::verdict::Outcome;
 use serde::Serialize;
-use std::time::Duration;
 
 /// The list of lessons, as text or as one line of JSON.
 pub(super) fn list(json: bool) -> String {
@@ -130,7 +131,7 @@ fn told(operation: &Operation) -> String {
         "{word} {}, position {}, {}",
         operation.balance.unwrap_or_default(),
         operation.position.unwrap_or_default(),
-        ms(took(operation))
+        ms(took_us(operation))
     )
 }
 
@@ -145,8 +146,8 @@ pub(super) fn wait(act: &Act) -> Option<String> {
         wait.event,
         operation.branch,
         wait.meanwhile_position,
-        ms(Duration::from_micros(wait.after_release_us)),
-        ms(Duration::from_micros(wait.took_us))
+        ms(wait.after_release_us),
+        ms(wait.took_us)
     ))
 }
 
@@ -157,9 +158,9 @@ pub(super) fn dead(dead: &DeadBranch) -> Option<String> {
     Some(format!(
         "With branch {HELD} and its host dead: a deposit to a quorum is done in {}; one to all, with a deadline of {}, is \
          done too, but comes back after {}, and says that branch {} has not confirmed it.",
-        ms(took(quorum)),
-        ms(DeadBranch::deadline()),
-        ms(took(all)),
+        ms(took_us(quorum)),
+        ms(DeadBranch::deadline_us()),
+        ms(took_us(all)),
         missing.join(", ")
     ))
 }
@@ -172,13 +173,13 @@ fn conclusion(demonstration: &Demonstration) -> String {
         held,
         shown,
         kept,
-        run_time,
+        run_time_us,
     } = demonstration;
     let mut text = format!(
         "{broken} of {runs} broken ({}), with the witness expected; {held} of {runs} held ({}); {} a run\n",
         in_words(lesson, lesson.weak),
         in_words(lesson, lesson.strong),
-        ms(*run_time)
+        ms(*run_time_us)
     );
     for (what, seen) in [("break", shown.broke(lesson)), ("hold", shown.held(lesson))] {
         if let Err(instead) = seen {
@@ -194,10 +195,6 @@ fn conclusion(demonstration: &Demonstration) -> String {
         );
     }
     text
-}
-
-fn ms(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
 #[derive(Serialize)]
@@ -251,7 +248,7 @@ pub(super) fn json(demonstration: &Demonstration) -> String {
         broken: demonstration.broken,
         held: demonstration.held,
         convincing: demonstration.is_convincing(),
-        run_time_us: u64::try_from(demonstration.run_time.as_micros()).unwrap_or(u64::MAX),
+        run_time_us: demonstration.run_time_us,
         kept: demonstration.kept.as_ref(),
         weak: act(&shown.weak),
         strong: act(&shown.strong),
@@ -274,9 +271,4 @@ fn json_act<'a>(lesson: &Lesson, act: &'a Act) -> JsonAct<'a> {
         operations: &act.history.operations,
         wait: act.wait,
     }
-}
-
-fn line(value: &impl Serialize) -> String {
-    // This fails only for a path that is not UTF-8.
-    serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
 }

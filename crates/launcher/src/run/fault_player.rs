@@ -161,6 +161,7 @@ impl<'a> FaultPlayer<'a> {
         }
     }
 
+    /// Watches for a request that is about to be made.
     async fn await_request(&self, place: usize, request: WaitingRequest, state: &mut PlayerState) {
         match waiting::no_customer(self.cluster, request).await {
             Ok(()) => {
@@ -171,6 +172,7 @@ impl<'a> FaultPlayer<'a> {
         }
     }
 
+    /// The failure of a request that was not seen to wait.
     fn not_seen(&self, place: usize, error: &WaitingError) -> String {
         let called = called(place, self.planned[place].action);
         format!("{called}: the request that is to end it was not seen to wait: {error}")
@@ -178,18 +180,19 @@ impl<'a> FaultPlayer<'a> {
 
     /// Runs the customers, and plays the timed faults meanwhile. Faults at time zero begin before the customers do.
     pub async fn beside<T>(&self, customers: impl Future<Output = T>) -> T {
-        self.set_clock().await;
+        self.start_timers().await;
         let (done, all_done) = oneshot::channel::<()>();
         let customers = async {
             let visited = customers.await;
             drop(done);
             visited
         };
-        let (visited, ()) = tokio::join!(customers, self.keep_time(all_done));
+        let (visited, ()) = tokio::join!(customers, self.play_timers(all_done));
         visited
     }
 
-    async fn set_clock(&self) {
+    /// Begins the faults at time zero, and sets a timer for each later one.
+    async fn start_timers(&self) {
         let mut state = self.state.lock().await;
         for (place, fault) in self.planned.iter().enumerate() {
             if matches!(fault.begins, FaultStart::At(at) if at.is_zero()) {
@@ -206,7 +209,7 @@ impl<'a> FaultPlayer<'a> {
     }
 
     /// Plays timers and awaited requests until the customers are done. An action that has begun is completed.
-    async fn keep_time(&self, mut all_done: oneshot::Receiver<()>) {
+    async fn play_timers(&self, mut all_done: oneshot::Receiver<()>) {
         loop {
             let (next, awaited) = {
                 let state = self.state.lock().await;
@@ -276,6 +279,7 @@ impl<'a> FaultPlayer<'a> {
         }
     }
 
+    /// Ends a fault. A fault that has not begun never begins.
     async fn end(&self, place: usize, state: &mut PlayerState) {
         let recorded = match &state.faults[place] {
             FaultState::Done { recorded, .. } => recorded.clone(),

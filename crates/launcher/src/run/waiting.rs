@@ -51,9 +51,9 @@ pub(super) async fn no_customer(cluster: &Cluster, request: WaitingRequest) -> R
     customers(cluster, request.branch, |customers| customers == 0).await
 }
 
-/// Waits until the request has reached the branch; then reads there. Returns the position of that read.
+/// Waits until the request has reached the branch. Then reads at the branch, and returns the position of that read.
 ///
-/// The request has no answer if its customer is told of none before this returns: the caller compares the times.
+/// This does not prove that the request waits: the caller checks in the history that its answer came later.
 pub(super) async fn seen(cluster: &Cluster, request: WaitingRequest) -> Result<u64, WaitingError> {
     let WaitingRequest { branch, position, .. } = request;
     customers(cluster, branch, |customers| customers > 0).await?;
@@ -73,7 +73,7 @@ pub(super) async fn seen(cluster: &Cluster, request: WaitingRequest) -> Result<u
     Ok(reply.position)
 }
 
-/// Waits until the branch has so many customers' connections. A connection counts from its first request on.
+/// Waits until the number of customers at the branch is `enough`. A customer counts from its first request on.
 async fn customers(cluster: &Cluster, branch: u32, enough: impl Fn(u32) -> bool) -> Result<(), WaitingError> {
     let operator = Operator::at(cluster.address(branch)?.into(), TIMEOUT);
     let deadline = Instant::now() + TIMEOUT;

@@ -102,7 +102,8 @@ pub fn verdict_json(verdict: &RunVerdict) -> String {
     line(&json_run_verdict(verdict))
 }
 
-fn line(value: &impl Serialize) -> String {
+/// A value as one line of JSON.
+pub(crate) fn line(value: &impl Serialize) -> String {
     // This fails only for a path that is not UTF-8.
     serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n"
 }
