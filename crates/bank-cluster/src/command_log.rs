@@ -4,40 +4,37 @@
 use crate::cluster::Cluster;
 use crate::cluster::positions::Positions;
 use crate::error::ClusterError;
-use bank_check::history::{Action, Applied, Journal, Outcome, RefusalReason};
-use bank_client::Operator;
-use bank_proto::v1;
-use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use bank_check::history::{Action, Applied, Journal, Outcome};
+use bank_client::operator::{AppliedAction, AppliedCommand};
+use bank_client::{Failure, Operator, OperatorError, WriteOutcome};
 use futures::future::join_all;
 use std::net::SocketAddr;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
-use tonic::Status;
-use tonic::transport::Endpoint;
 
 /// Bound on the wait for a branch that is behind. After that, its log is read as it is.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bound on the time until a branch begins to answer.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bound on the time for the rest of a log. A million commands take seconds.
-const PAGES_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bound on the time until a branch begins to answer, and on the time between two of its messages.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bound on the time for a whole log. A million commands take seconds.
+const LOG_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why the command log of a branch could not be read.
 #[derive(Debug, Error)]
-pub enum CommandLogError {
-    /// The branch cannot be reached.
-    #[error("cannot be reached: {0}")]
-    Unreachable(#[from] tonic::transport::Error),
-    /// The branch refuses, and says why.
-    #[error("{}", .0.message())]
-    Refused(#[from] Status),
-    /// The branch does not answer in time.
-    #[error("no answer within {} s", .0.as_secs())]
-    TimedOut(Duration),
-    /// The answer is malformed.
-    #[error("its answer is no journal: {0}")]
-    Malformed(String),
+enum CommandLogError {
+    /// The branch cannot be reached, or refuses.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// The answer broke off, or is malformed.
+    #[error(transparent)]
+    BrokenOff(#[from] Failure),
+    /// The whole log did not come in time.
+    #[error("its journal did not come within {} s", LOG_TIMEOUT.as_secs())]
+    TimedOut,
+    /// A command was refused for a reason that this program does not know.
+    #[error("the command at position {0} has no known reason")]
+    UnknownReason(u64),
     /// The branch has no process.
     #[error("it does not run")]
     Down,
@@ -111,84 +108,52 @@ async fn one(
 
 async fn version(cluster: &Cluster, branches: &[u32]) -> Option<String> {
     let address = cluster.address(*branches.first()?).ok()?;
-    let status = Operator::at(address.into(), HEAD_TIMEOUT).status().await;
+    let status = Operator::at(address.into(), ANSWER_TIMEOUT).status().await;
     status.ok().map(|status| status.version)
 }
 
 /// Reads the command log of the branch at this address.
-///
-/// # Errors
-/// The branch does not answer, or its answer is malformed.
-pub async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLogError> {
-    let begin = async {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
-        let mut client = OperatorServiceClient::new(endpoint.connect().await?);
-        let request = v1::ReadJournalRequest { after_position: 0 };
-        let mut pages = client.read_journal(request).await?.into_inner();
-        let first = pages.message().await?.unwrap_or_default();
-        Ok::<_, CommandLogError>((first, pages))
-    };
-    let begun = timeout(HEAD_TIMEOUT, begin).await;
-    let (first, mut pages) = begun.map_err(|_| CommandLogError::TimedOut(HEAD_TIMEOUT))??;
-    let head = first
-        .head
-        .ok_or_else(|| CommandLogError::Malformed("it has no head".to_owned()))?;
-    let mut journal = Journal {
-        branch: head.branch,
-        position: head.position,
-        digest: head.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLogError> {
+    let mut commands = Operator::at(address.into(), ANSWER_TIMEOUT).export(0).await?;
+    let mut log = Journal {
+        branch: commands.head.branch,
+        position: commands.head.position,
+        digest: commands.head.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         applied: Vec::new(),
     };
-    let mut take = |commands: Vec<v1::AppliedCommand>| -> Result<(), CommandLogError> {
-        for command in commands {
-            journal.applied.push(applied(command, origin_us)?);
-        }
-        Ok(())
-    };
     let rest = async {
-        take(first.applied)?;
-        while let Some(page) = pages.message().await? {
-            take(page.applied)?;
+        while let Some(command) = commands.next().await? {
+            log.applied.push(applied(command, origin_us)?);
         }
         Ok::<_, CommandLogError>(())
     };
-    let read = timeout(PAGES_TIMEOUT, rest).await;
-    read.map_err(|_| CommandLogError::TimedOut(PAGES_TIMEOUT))??;
-    Ok(journal)
+    timeout(LOG_TIMEOUT, rest)
+        .await
+        .map_err(|_| CommandLogError::TimedOut)??;
+    Ok(log)
 }
 
-fn applied(command: v1::AppliedCommand, origin_us: u64) -> Result<Applied, CommandLogError> {
+fn applied(command: AppliedCommand, origin_us: u64) -> Result<Applied, CommandLogError> {
     let position = command.position;
-    let malformed =
-        |what: &str| CommandLogError::Malformed(format!("the command at position {position} has no {what}"));
-    let (outcome, balance) = match &command.outcome {
-        Some(v1::applied_command::Outcome::Accepted(accepted)) => (Outcome::Accepted, accepted.balance),
-        Some(v1::applied_command::Outcome::Refused(refused)) => {
-            let reason = RefusalReason::try_from(refused.reason()).map_err(|_| malformed("known reason"))?;
-            (Outcome::Refused(reason), refused.balance)
+    let (outcome, balance) = match command.outcome {
+        WriteOutcome::Accepted { balance } => (Outcome::Accepted, balance),
+        WriteOutcome::Refused { reason, balance, .. } => {
+            let reason = reason.ok_or(CommandLogError::UnknownReason(position))?;
+            (Outcome::Refused(reason), balance)
         }
-        None => return Err(malformed("outcome")),
     };
-    let (kind, account, amount) = (command.action(), command.account, command.amount);
-    let action = match kind {
-        v1::AppliedAction::Unspecified => return Err(malformed("known action")),
-        v1::AppliedAction::Open => Action::Open { account, amount },
-        v1::AppliedAction::Deposit => Action::Deposit { account, amount },
-        v1::AppliedAction::Withdraw => Action::Withdraw { account, amount },
-        v1::AppliedAction::Transfer => Action::Transfer {
-            account,
-            to: command.to_account,
-            amount,
-        },
-    };
-    let known_us = Some(command.applied_us).filter(|us| *us > 0);
     Ok(Applied {
         position,
         request_id: command.request_id,
-        action,
+        action: match command.action {
+            AppliedAction::Open { account, amount } => Action::Open { account, amount },
+            AppliedAction::Deposit { account, amount } => Action::Deposit { account, amount },
+            AppliedAction::Withdraw { account, amount } => Action::Withdraw { account, amount },
+            AppliedAction::Transfer { account, to, amount } => Action::Transfer { account, to, amount },
+        },
         outcome,
         balance,
         to_balance: command.to_balance,
-        applied_us: known_us.and_then(|us| us.checked_sub(origin_us)),
+        applied_us: command.applied_us.and_then(|us| us.checked_sub(origin_us)),
     })
 }
