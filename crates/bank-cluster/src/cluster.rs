@@ -184,7 +184,7 @@ impl Cluster {
     /// Pauses a branch (SIGSTOP): it keeps its connections and answers nothing.
     ///
     /// # Errors
-    /// As [`Cluster::kill`].
+    /// There is no such branch, or the operating system refuses.
     pub fn pause(&self, branch: u32) -> Result<(), ClusterError> {
         self.find(branch)?.signal(Signal::STOP)
     }
@@ -192,7 +192,7 @@ impl Cluster {
     /// Resumes a branch (SIGCONT).
     ///
     /// # Errors
-    /// As [`Cluster::kill`].
+    /// There is no such branch, or the operating system refuses.
     pub fn resume(&self, branch: u32) -> Result<(), ClusterError> {
         self.find(branch)?.signal(Signal::CONT)
     }
@@ -200,7 +200,7 @@ impl Cluster {
     /// Asks a branch to stop (SIGTERM), and waits until it has drained and ended.
     ///
     /// # Errors
-    /// As [`Cluster::kill`].
+    /// There is no such branch, or the operating system refuses.
     pub async fn stop_branch(&self, branch: u32) -> Result<ExitStatus, ClusterError> {
         let branch = self.find(branch)?;
         branch.signal(Signal::TERM)?;

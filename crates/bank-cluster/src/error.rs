@@ -78,7 +78,7 @@ pub enum ClusterError {
         branch: u32,
         /// The exit status.
         status: ExitStatus,
-        /// The last line of its log.
+        /// The last line of the branch's log.
         last_words: String,
         /// The log of the branch.
         log: PathBuf,
@@ -96,7 +96,7 @@ pub enum ClusterError {
     Silent {
         /// The branch.
         branch: u32,
-        /// The bound.
+        /// Bound on the wait.
         within: Duration,
         /// The log of the branch.
         log: PathBuf,

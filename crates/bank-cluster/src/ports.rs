@@ -27,7 +27,7 @@ impl Ports {
     /// Reserves the ports of the branches for as long as the returned listeners live.
     ///
     /// # Errors
-    /// As [`Ports::addresses`].
+    /// A port is past 65535, or taken.
     pub(crate) fn held(&self, branches: &[u32]) -> Result<Vec<TcpListener>, ClusterError> {
         // All ports are held at the same time, so that two branches cannot get the same port.
         let addresses = self.chosen(branches)?;

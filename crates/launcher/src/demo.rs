@@ -41,19 +41,19 @@ Examples:
   launcher demo read-your-writes --runs 50
   launcher demo strong --json --dir strong-demo
 
-Exit codes: 0 the weak setting broke as it had to, and the strong one held, every time;
-1 not so, or failed; 2 wrong usage, or a folder that cannot be used.";
+Exit codes: 0 the weak setting broke and the strong one held, every time; 1 otherwise, or after
+a failure; 2 wrong usage, or a folder that cannot be used.";
 
 /// The arguments of `launcher demo`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
-    /// Which lesson; none: list them
+    /// The lesson to play; without it, the lessons are listed
     lesson: Option<Name>,
-    /// Play it so many times, and count
+    /// Play the lesson N times, and count
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: u32,
-    /// Print what was seen as one line of JSON
+    /// Print the result as one line of JSON
     #[arg(long)]
     json: bool,
     /// Keep a report and a run folder for each setting here, new or empty [default: a fresh one in outputs/; with

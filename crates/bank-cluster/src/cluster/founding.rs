@@ -54,7 +54,7 @@ impl Cluster {
     /// short. Completes that attempt; or takes over its bank, if the attempt had succeeded.
     ///
     /// # Errors
-    /// As [`Cluster::found`].
+    /// A branch refuses, or does not answer in time; or the bank file cannot be written.
     pub async fn found_again(&mut self, opening_balance: i64, voters: u32) -> Result<(), ClusterError> {
         let Err(refused) = self.found(opening_balance, voters).await else {
             return Ok(());

@@ -55,7 +55,7 @@ impl DeadBranch {
     pub fn shown(&self) -> Result<(), String> {
         self.quorum.kept_its_promises()?;
         self.all.kept_its_promises()?;
-        let [quorum, all] = self.writes().ok_or("nobody wrote while a branch was dead")?;
+        let [quorum, all] = self.writes().ok_or("no write was made while a branch was dead")?;
         let told = |operation: &Operation| {
             let missing = operation.missing_branches.clone();
             (operation.outcome, missing, operation.error.clone())

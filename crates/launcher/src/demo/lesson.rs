@@ -20,11 +20,11 @@ const SEEN_BALANCE: &str = include_str!("inputs/seen_balance.json");
 /// A deposit at branch 1, and another customer's query at the held branch.
 const OTHERS_DEPOSIT: &str = include_str!("inputs/others_deposit.json");
 
-/// A deposit at branch 1 while the held branch and its host are dead: the network there does not even refuse
-/// connections.
+/// A deposit at branch 1 while the held branch is dead. Its host is dead, too: connections to it are not refused, they
+/// get no answer.
 pub(super) const DEAD_BRANCH_INPUT: &str = include_str!("inputs/dead_branch.json");
 
-/// The lessons' names on the command line.
+/// The names of the lessons on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Name {
     /// A customer's own deposit, at another branch

@@ -183,7 +183,7 @@ fn conclusion(demonstration: &Demonstration) -> String {
     );
     for (what, seen) in [("break", shown.broke(lesson)), ("hold", shown.held(lesson))] {
         if let Err(instead) = seen {
-            text += &format!("  it did not {what} as it had to: {instead}\n");
+            text += &format!("  it did not {what} as expected: {instead}\n");
         }
     }
     if let Some(Kept { dir, report }) = kept {
