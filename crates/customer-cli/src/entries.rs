@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use bank_client::{Entry, Reply};
 use bank_types::{CallOutcome, Position};
+use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -77,26 +78,13 @@ pub fn print<W: Write, T>(
     out.line(line.trim_end())
 }
 
-/// Microseconds since 1970 as `2026-11-23T03:12:32Z`, by the proleptic Gregorian calendar.
+/// Formats microseconds since 1970 as `2026-11-23T03:12:32Z`. A time outside of the calendar's years -9999 to 9999 stays a
+/// number.
 fn utc(time_us: i64) -> String {
-    let seconds = time_us.div_euclid(1_000_000);
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years are counted from March, in eras of 400 years with 146,097 days, so that the leap day comes last.
-    let since = days + 719_468;
-    let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month, carry) = (
-        day - (153 * month + 2) / 5 + 1,
-        (month + 2) % 12 + 1,
-        i64::from(month >= 10),
-    );
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!(
-        "{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z",
-        era * 400 + year + carry
-    )
+    match Timestamp::from_microsecond(time_us) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Err(_) => format!("{time_us} us"),
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +100,7 @@ mod tests {
             (951_868_799_999_999, "2000-02-29T23:59:59Z"),
             (1_795_403_552_000_000, "2026-11-23T03:12:32Z"),
             (4_107_542_400_000_000, "2100-03-01T00:00:00Z"),
+            (i64::MAX, "9223372036854775807 us"),
         ];
         for (time_us, expected) in table {
             assert_eq!(utc(time_us), expected);
