@@ -1,26 +1,26 @@
-//! What `launcher up` shows: on a terminal, a table that is drawn anew in its place, with what happens said above it; and
-//! elsewhere, as in a file, what happens alone.
+//! What `launcher up` shows on stdout. On a terminal: events, and below them the table of the branches, which is drawn again
+//! in its place. Elsewhere, as in a file: events only.
+//!
+//! The table is drawn here and not by indicatif: docs/decisions/0009-live-screen.md.
 
 use anstream::ColorChoice;
 use anstream::adapter::strip_str;
-use rustix::termios::{tcgetpgrp, tcgetwinsize};
+use console::{Term, measure_text_width, truncate_str};
+use rustix::termios::tcgetpgrp;
 use std::io::{self, IsTerminal, Write};
 
-/// Where nothing is known of the terminal.
-const SIZE_ASSUMED: Size = Size { columns: 80, rows: 24 };
-
-/// Stdout, and what stands on it.
+/// Stdout of `launcher up`, with the table that stands on it.
 #[derive(Debug)]
 pub(super) struct Screen {
     is_terminal: bool,
     colours: bool,
     /// The table.
     lines: Vec<String>,
-    /// The widths of its lines as they were drawn, top first; empty where they are not on the screen.
+    /// Widths of the table's lines as they were last drawn, top first. Empty while the table is not on the screen.
     drawn: Vec<usize>,
 }
 
-/// Of a terminal, in characters.
+/// Size of a terminal, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size {
     columns: usize,
@@ -28,7 +28,7 @@ struct Size {
 }
 
 impl Screen {
-    /// Of this process's stdout.
+    /// A screen on this process's stdout, without a table.
     pub(super) fn on_stdout() -> Self {
         let stdout = io::stdout();
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -40,12 +40,12 @@ impl Screen {
         }
     }
 
-    /// Whether a table is drawn anew in its place.
+    /// Whether the table is drawn again in its place.
     pub(super) fn refreshes(&self) -> bool {
         self.is_terminal
     }
 
-    /// Says something, above the table.
+    /// Prints a text above the table.
     pub(super) fn say(&mut self, text: &str) {
         let size = size();
         let mut output = erasure(&self.drawn, size);
@@ -58,7 +58,7 @@ impl Screen {
         self.write(&output);
     }
 
-    /// Shows this table from now on, where it can be drawn anew.
+    /// Replaces the table. It is drawn only on a terminal.
     pub(super) fn show(&mut self, lines: Vec<String>) {
         let unchanged = lines == self.lines && !self.drawn.is_empty();
         self.lines = lines;
@@ -70,7 +70,7 @@ impl Screen {
         self.write(&output);
     }
 
-    /// Takes the table off the screen.
+    /// Removes the table from the screen.
     pub(super) fn clear(&mut self) {
         let output = erasure(&self.drawn, size());
         self.drawn.clear();
@@ -78,15 +78,15 @@ impl Screen {
         self.write(&output);
     }
 
-    /// A process in the background does not write over what the one in front shows.
+    /// Whether the table may be drawn. A background process must not write over the foreground process's output.
     fn may_draw(&self) -> bool {
         self.is_terminal && tcgetpgrp(io::stdout()).is_ok_and(|group| group == rustix::process::getpgrp())
     }
 
-    /// The table as text, which is on the screen once that is written.
+    /// Formats the table for this size, and notes it as drawn. The caller writes the result.
     fn drawing(&mut self, size: Size) -> String {
         let shown = fitting(&self.lines, size);
-        self.drawn = shown.iter().map(|line| width(line)).collect();
+        self.drawn = shown.iter().map(|line| measure_text_width(line)).collect();
         let text: String = shown.into_iter().map(|line| line + "\n").collect();
         self.coloured(&text)
     }
@@ -99,7 +99,7 @@ impl Screen {
         }
     }
 
-    /// Whoever closes stdout, or fills the disk that it goes to, does not stop a bank.
+    /// Writes to stdout. An error is ignored: a closed pipe or a full disk must not stop the bank.
     fn write(&self, text: &str) {
         if text.is_empty() {
             return;
@@ -109,18 +109,17 @@ impl Screen {
     }
 }
 
+/// Size of the terminal, or 80 by 24 if it is not known.
 fn size() -> Size {
-    match tcgetwinsize(io::stdout()) {
-        Ok(found) if found.ws_col > 0 && found.ws_row > 0 => Size {
-            columns: found.ws_col.into(),
-            rows: found.ws_row.into(),
-        },
-        _ => SIZE_ASSUMED,
+    let (rows, columns) = Term::stdout().size();
+    Size {
+        columns: columns.into(),
+        rows: rows.into(),
     }
 }
 
-/// Takes lines of these widths, above the cursor, off the screen. Where it has become narrower since, a line takes several
-/// rows.
+/// Escape sequence that removes lines of these widths above the cursor. A line takes several rows if the terminal has become
+/// narrower since the line was drawn.
 fn erasure(drawn: &[usize], size: Size) -> String {
     let rows: usize = drawn.iter().map(|width| width.div_ceil(size.columns).max(1)).sum();
     match rows {
@@ -129,48 +128,17 @@ fn erasure(drawn: &[usize], size: Size) -> String {
     }
 }
 
-/// As much of the lines as there is room for. The last column stays free, and so does the last row: the cursor is there.
+/// Cuts the lines to the size of the terminal. The last column stays free, and so does the last row, where the cursor is.
 fn fitting(lines: &[String], size: Size) -> Vec<String> {
     let (columns, rows) = (size.columns.max(2) - 1, size.rows.max(3) - 1);
-    let mut shown: Vec<String> = lines.iter().take(rows).map(|line| cut(line, columns)).collect();
+    let cut = |line: &str| truncate_str(line, columns, "…").into_owned();
+    let mut shown: Vec<String> = lines.iter().take(rows).map(|line| cut(line)).collect();
     if lines.len() > rows {
         let last = format!("… and {} lines more than there is room for", lines.len() - rows + 1);
         shown.pop();
-        shown.push(cut(&last, columns));
+        shown.push(cut(&last));
     }
     shown
-}
-
-/// The line's first characters; colours do not count, and end with it.
-fn cut(line: &str, columns: usize) -> String {
-    if width(line) <= columns {
-        return line.to_owned();
-    }
-    let mut text = String::new();
-    let mut room = columns.saturating_sub(1);
-    for (character, counts) in visible(line) {
-        if counts && room == 0 {
-            break;
-        }
-        room -= usize::from(counts);
-        text.push(character);
-    }
-    text + "…\u{1b}[0m"
-}
-
-fn width(line: &str) -> usize {
-    visible(line).filter(|(_, counts)| *counts).count()
-}
-
-/// The line's characters, and whether each is seen: those of a colour, from ESC to `m`, are not.
-fn visible(line: &str) -> impl Iterator<Item = (char, bool)> {
-    let mut hidden = false;
-    line.chars().map(move |character| {
-        hidden |= character == '\u{1b}';
-        let counts = !hidden;
-        hidden &= character != 'm';
-        (character, counts)
-    })
 }
 
 #[cfg(test)]
@@ -185,7 +153,7 @@ mod tests {
         let fit = |count, columns, rows| fitting(&lines(count), Size { columns, rows });
         assert_eq!(fit(2, 80, 24), lines(2));
         assert_eq!(fit(1, 13, 24), lines(1));
-        assert_eq!(fit(1, 12, 24), [format!("{RED} and o…\u{1b}[0m")]);
+        assert_eq!(fit(1, 12, 24), [format!("{RED} and o…")]);
         assert_eq!(fit(1, 4, 24), ["\u{1b}[31mdo…\u{1b}[0m"]);
         assert_eq!(
             fit(5, 80, 5),
@@ -197,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_is_taken_away_however_the_terminal_has_changed() {
+    fn the_table_is_erased_after_the_terminal_became_narrower() {
         let size = |columns| Size { columns, rows: 24 };
         assert_eq!(erasure(&[], size(80)), "");
         assert_eq!(erasure(&[79, 0, 20], size(80)), "\r\u{1b}[3A\u{1b}[J");
