@@ -3,7 +3,7 @@
 //!
 //! In reading order: `args` (what was typed, checked), `bank_dir` (the bank's directory, and what is in it), `start` (how the
 //! bank comes up, by what was asked for and what is there), `up` (from nothing running to everything stopped again), `ready`
-//! (what is printed once the bank is up), `supervisor` (what goes on while it runs), `ask`, `control_message` and `control` (what
+//! (what is printed once the bank is up), `supervisor` (what goes on while it runs), `ask` and `control` (what
 //! other shells ask, and the wire that it goes over), `status` (how the bank is), `table` and `describe` (how that is said),
 //! `screen` (the terminal).
 
@@ -11,7 +11,6 @@ mod args;
 mod ask;
 mod bank_dir;
 mod control;
-mod control_message;
 mod describe;
 mod error;
 mod ready;

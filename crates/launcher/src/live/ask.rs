@@ -1,20 +1,20 @@
-//! The short-lived verbs: each asks the launcher that has a live bank, and says what it answers.
+//! The short verbs of a live bank, such as `launcher status` and `launcher kill`: each sends one request to the launcher that runs
+//! the bank, and prints the response.
 
 use super::args::AskCommand;
 use super::bank_dir::command;
-use super::control;
-use super::control_message::{ControlRequest, ControlResponse};
+use super::control::{self, ControlRequest};
 use super::error::LiveError;
 use super::{describe, table};
 use crate::terminal::stdout;
 use bank_cluster::faults::FaultAction;
 use bank_cluster::network::LinkSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Asks the launcher that has the bank, and says what it answers; the exit code.
+/// Executes a verb; returns the exit code.
 ///
 /// # Errors
-/// It was not done.
+/// The bank does not run, refuses the request, or does not answer.
 pub(super) async fn execute(command: AskCommand) -> Result<u8, LiveError> {
     let (action, dir) = match command {
         AskCommand::Status(args) => return status(&args.dir.dir, args.json).await,
@@ -28,7 +28,7 @@ pub(super) async fn execute(command: AskCommand) -> Result<u8, LiveError> {
         AskCommand::Delay(args) => (FaultAction::Delay(args.links, args.by), args.dir),
         AskCommand::Heal(args) => (FaultAction::Heal(args.links.unwrap_or(LinkSet::All)), args.dir),
     };
-    done(action, dir.dir).await
+    inject(action, &dir.dir).await
 }
 
 fn no_links() -> LiveError {
@@ -37,21 +37,17 @@ fn no_links() -> LiveError {
     LiveError::Usage(format!("cut what? {how}"))
 }
 
-async fn done(action: FaultAction, dir: PathBuf) -> Result<u8, LiveError> {
-    let ControlResponse::Done(text) = ask(&dir, ControlRequest::Do(action)).await? else {
-        return Err(other_answer());
-    };
+async fn inject(action: FaultAction, dir: &Path) -> Result<u8, LiveError> {
+    let done = control::perform(dir, ControlRequest::Do(action)).await?;
     let hint = match describe::undo_hint(action) {
-        Some((verb, words)) => format!("; {verb} with: {}", command(&words, &dir)),
+        Some((verb, words)) => format!("; {verb} with: {}", command(&words, dir)),
         None => String::new(),
     };
-    print(&format!("{text}{hint}\n"))
+    print(&format!("{done}{hint}\n"))
 }
 
 async fn status(dir: &Path, json: bool) -> Result<u8, LiveError> {
-    let ControlResponse::Status(status) = ask(dir, ControlRequest::Status).await? else {
-        return Err(other_answer());
-    };
+    let status = control::bank_status(dir).await?;
     if json {
         // Numbers and texts can always be written.
         return print(&format!("{}\n", serde_json::to_string(&status).unwrap_or_default()));
@@ -61,23 +57,9 @@ async fn status(dir: &Path, json: bool) -> Result<u8, LiveError> {
 }
 
 async fn down(dir: &Path) -> Result<u8, LiveError> {
-    let ControlResponse::Done(text) = ask(dir, ControlRequest::Down).await? else {
-        return Err(other_answer());
-    };
+    let done = control::perform(dir, ControlRequest::Down).await?;
     let again = command("up", dir);
-    print(&format!("{text}; its books stay, start it again with: {again}\n"))
-}
-
-async fn ask(dir: &Path, request: ControlRequest) -> Result<ControlResponse, LiveError> {
-    match control::ask(dir, request).await? {
-        ControlResponse::Refused { exit_code: 2, message } => Err(LiveError::Usage(message)),
-        ControlResponse::Refused { message, .. } => Err(LiveError::Failed(message)),
-        answer => Ok(answer),
-    }
-}
-
-fn other_answer() -> LiveError {
-    LiveError::Failed("the bank's launcher answers something else than it was asked; is it of the same version?".into())
+    print(&format!("{done}; its books stay, start it again with: {again}\n"))
 }
 
 fn print(text: &str) -> Result<u8, LiveError> {

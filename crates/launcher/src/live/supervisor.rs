@@ -1,8 +1,7 @@
 //! What goes on while a live bank runs: other shells' orders are carried out, one after the other; branches that end by
 //! themselves are named at once, and stay down; the table is kept true.
 
-use super::control::{Call, Control};
-use super::control_message::{ControlRequest, ControlResponse};
+use super::control::{Call, Control, ControlRequest, ControlResponse};
 use super::screen::Screen;
 use super::status::{BankStatus, Known, Life};
 use super::{describe, table};

@@ -2,8 +2,7 @@
 
 use super::args::UpPlan;
 use super::bank_dir::{self, BankDir, Founding, command};
-use super::control::Control;
-use super::control_message::{ControlRequest, ControlResponse};
+use super::control::{Control, ControlRequest, ControlResponse};
 use super::error::LiveError;
 use super::ready;
 use super::screen::Screen;
