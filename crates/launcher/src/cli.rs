@@ -1,5 +1,5 @@
-//! The command line: raw arguments, then checked ones, then what they ask for. Exit codes: 0 consistent, 1 not or
-//! failed, 2 wrong input or usage, 128 and its number after a signal.
+//! The command line of `launcher`: parses and checks the arguments, executes the command, and returns the exit code. Exit codes: 0
+//! consistent, 1 not consistent or failed, 2 wrong input or usage, 128 plus the number of the signal after a signal.
 
 mod args;
 mod check;
@@ -27,7 +27,7 @@ Examples:
 
 Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 130 after Ctrl-C.";
 
-/// Runs an input file on a bank of real branch processes, and judges what its customers saw.
+/// Runs an input file on a bank of real branch processes, and judges the replies that its customers got.
 #[derive(Debug, Parser)]
 #[command(name = "launcher", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -37,25 +37,25 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the input's branches, run its customers, write the output, judge it, stop everything
+    /// Run an input: start its branches, run its customers, write and judge the output, stop everything
     #[command(after_help = EXAMPLES)]
     Run(RunArgs),
     /// Judge a run folder, or an output file by its input
     ///
-    /// A run folder, this machine's or another's, is judged by its history and the branches' journals: exits 0 where all
-    /// that was promised held, 1 where it did not, 2 where there was nothing to judge or a file is wrong.
+    /// A run folder is judged by its history and the journals of its branches. It may come from another machine. Exit codes: 0
+    /// if all promised guarantees held, 1 if one did not, 2 if there was nothing to judge or a file is malformed.
     ///
-    /// An output file needs --input.
-    /// Customers are taken to have run one after the other, in the input's order, as `launcher run` does: then each balance
-    /// is known exactly. Say --concurrent where they ran at once: then each read must be explained by its own customer's
-    /// earlier writes and some of the others'. An input with faults is always judged so; which events they kept from an
-    /// answer, an output does not show. Exits 1 when anything is wrong.
+    /// An output file needs --input. It is judged as a run of the customers one after the other, in the order of the input:
+    /// then each balance is known exactly. With --concurrent it is judged as a run of all customers at once: then each balance
+    /// has to include the customer's own earlier writes, and may include writes of others. An input with faults is always
+    /// judged in the second way. An output does not show which events got no answer because of a fault. Exit code 1 if a
+    /// result is wrong.
     Check(CheckArgs),
-    /// See an anomaly happen under a weak setting, and not under a strong one
+    /// Show an anomaly that happens under a weak setting and not under a strong one
     ///
-    /// One input is run twice on a bank of three branches, while the network holds back what is sent to one of them. Played
-    /// once, it leaves a folder with report.html, which shows both, and a run folder for each, for `launcher check`. Without
-    /// a lesson, lists the lessons.
+    /// One input is run twice on a bank of three branches, under the weak setting and under the strong one, while the network
+    /// delays what is sent to one branch. The result is a folder with report.html, which shows both runs, and a run folder of
+    /// each for `launcher check`. Without a lesson, the lessons are listed.
     Demo(DemoArgs),
     #[command(flatten)]
     Live(LiveCommand),
@@ -66,7 +66,7 @@ enum Command {
     },
 }
 
-/// Does what was asked; the exit code.
+/// Executes the command; returns the exit code.
 pub async fn execute(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Run(args) => run::run(args).await,
@@ -76,7 +76,7 @@ pub async fn execute(cli: Cli) -> u8 {
         Command::Completions { shell } => completions(shell),
     };
     done.unwrap_or_else(|failure| {
-        // A stderr that cannot be written leaves the exit code to speak.
+        // If stderr cannot be written, the exit code alone shows the failure.
         let _ = std::io::Write::write_all(
             &mut anstream::stderr(),
             format!("launcher: {}\n", failure.message).as_bytes(),

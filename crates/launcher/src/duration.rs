@@ -1,24 +1,24 @@
-//! Durations as people write them on a command line: `500ms`, `10s`, `1m`.
+//! Durations of at most a minute on command lines and in inputs: `500ms`, `10s`, `1m`.
 
 use bank_types::parse_duration;
 use std::time::Duration;
 
-/// A branch waits no longer, and a customer's process takes no longer deadline.
+/// Longest duration. Branches and `customer-cli` accept no longer deadline.
 const DURATION_MAX: Duration = Duration::from_secs(60);
 
-/// A duration from 1 ms to a minute.
+/// Reads a duration from 1 ms to a minute.
 ///
 /// # Errors
-/// Says how to write one.
+/// The text is something else. The error says what to write.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let duration = read(text).filter(|duration| !duration.is_zero());
     duration.ok_or_else(|| "write a duration from 1ms to 60s, such as 500ms or 10s".to_owned())
 }
 
-/// The same from 0 ms: a moment, counted from another.
+/// Reads the time from one moment to another, from 0 ms to a minute.
 ///
 /// # Errors
-/// Says how to write one.
+/// The text is something else. The error says what to write.
 pub fn parse_moment(text: &str) -> Result<Duration, String> {
     read(text).ok_or_else(|| "write a duration from 0ms to 60s, such as 500ms or 10s".to_owned())
 }

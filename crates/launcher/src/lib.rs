@@ -1,14 +1,14 @@
 //! Runs an input file on a bank of real processes. In reading order, each room importing only from those after it:
 //!
-//! - [`cli`]: what was asked on the command line, and the exit code.
+//! - [`cli`]: the command line, and the exit codes.
 //! - [`demo`]: an anomaly on purpose: the same input under a weak setting and under a strong one.
-//! - [`live`]: a bank that stays, looked at and broken from other shells.
+//! - [`live`]: a bank that keeps running, with commands from other shells to show it, to inject faults and to stop it.
 //! - [`verdict`]: what `bank-check` makes of a run, and how that is said: as text, JSON and HTML.
 //! - [`output`]: the output file, made and read back.
 //! - [`run`]: one run from start to end: customers, faults, history, and the run folder.
-//! - [`input`]: the input file, checked whole before anything starts.
-//! - [`terminal`]: a progress bar, signals, stdout.
-//! - [`date`], [`duration`]: times as people write them.
+//! - [`input`]: the input file, which is checked as a whole before any process starts.
+//! - [`terminal`]: progress bar, signals, stdout, colours.
+//! - [`date`], [`duration`]: dates and durations in the form that people write and read.
 //!
 //! The branches themselves are a `bank_cluster`. The launcher starts `branchd` and `customer-cli` as programs and never links them.
 

@@ -1,11 +1,10 @@
-//! A live bank: `launcher up` starts one, or finds it again, and stays; from another shell its branches are looked at,
-//! killed, paused, cut off and healed, and it is stopped.
+//! Live banks. `launcher up` starts a bank, or an existing one again, and runs until it is stopped. Commands from other shells show
+//! the bank, kill, pause or cut off its branches, undo that, and stop the bank.
 //!
-//! In reading order: `args` (what was typed, checked), `bank_dir` (the bank's directory, and what is in it), `start` (how the
-//! bank comes up, by what was asked for and what is there), `up` (from nothing running to everything stopped again), `ready`
-//! (what is printed once the bank is up), `supervisor` (what goes on while it runs), `ask` and `control` (what
-//! other shells ask, and the wire that it goes over), `status` (how the bank is), `table` and `describe` (how that is said),
-//! `screen` (the terminal).
+//! In reading order: `args` checks the arguments, `bank_dir` is the directory of a bank, `start` decides how the bank comes up, `up` is
+//! the whole life of the bank, `ready` is the text once it is up, `supervisor` carries out requests while it runs, `ask` and
+//! `control` connect other shells, `status` collects the state of the bank, `table` and `describe` put it into words, and
+//! `screen` shows it.
 
 mod args;
 mod ask;
@@ -24,10 +23,10 @@ mod up;
 pub use args::LiveCommand;
 pub use error::LiveError;
 
-/// Does what was asked; the exit code.
+/// Executes a command; returns the exit code.
 ///
 /// # Errors
-/// It was not done.
+/// The command was not carried out.
 pub async fn execute(command: LiveCommand) -> Result<u8, LiveError> {
     match command {
         LiveCommand::Up(args) => up::up(args.plan()?).await,

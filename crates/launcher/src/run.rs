@@ -1,10 +1,11 @@
-//! One run from start to end, and what is left of it. In reading order:
+//! Runs one input from start to end, and records the run in a folder. In reading order:
 //!
-//! - [`execution`]: folder, branches, bank, customers, stop.
-//! - [`customers`]: customer processes and what they were told.
+//! - [`execution`]: the steps of a run: folder, branches, bank, customers, stop.
+//! - [`customers`]: the customers' processes and the replies that they got.
 //! - [`fault_player`]: plays the faults of an input on the cluster.
-//! - `waiting`: sees that a branch has a customer's request and does not answer it yet.
-//! - [`history`], [`meta`]: what is recorded of a run; [`recorded`]: the same, read back.
+//! - `waiting`: finds out that a branch holds a request of a customer and does not answer it yet.
+//! - [`history`], [`meta`]: the records of a run.
+//! - [`recorded`]: reads the records of a run back.
 //! - [`folder`]: the folder of a run and the names of its files.
 
 pub mod customers;

@@ -1,4 +1,4 @@
-//! What the launcher's commands share on a terminal: a progress bar, signals, stdout, colours, and how numbers, times and paths are written.
+//! Output on a terminal and signals from it, for all commands of the launcher.
 
 pub mod colours;
 pub mod format;

@@ -334,6 +334,6 @@ fn what_leaves_no_bank_behind_is_refused() {
     let entries = r#"{"type":"fault","at":"0ms","hold":{"to":3}}"#;
     let run = Run::with(entries, &["--keep"]);
     assert_eq!(run.code, Some(2));
-    run.said("--keep: the input bends the network");
+    run.said("--keep: the input has faults of the network");
     assert!(!run.dir.path().join("run").exists());
 }

@@ -1,4 +1,4 @@
-//! `launcher check`: its arguments, and the judgement that they ask for.
+//! `launcher check`: judges a run folder or an output file.
 
 use super::args::mode;
 use super::failure::Failure;
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 /// The arguments of `launcher check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// A run folder; or an output, in any of the three forms
+    /// A run folder, or an output file in any of the three forms
     #[arg(value_name = "RUN|OUTPUT")]
     path: PathBuf,
-    /// The input that the output answers
+    /// The input of the output file
     #[arg(long)]
     input: Option<PathBuf>,
-    /// The customers ran all at once; a run folder says so itself
+    /// The customers ran at once. A run folder has this information itself
     #[arg(long, requires = "input")]
     concurrent: bool,
     /// Also print each pair of adjacent queries, as the assignment's checker does
@@ -31,7 +31,7 @@ pub(super) struct CheckArgs {
     json: bool,
 }
 
-/// Judges what is named; the exit code.
+/// Judges the run folder or the output; returns the exit code.
 pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     match &args.input {
         Some(input) => check_output(args, input),

@@ -1,6 +1,6 @@
-//! How a command fails: with an exit code and a line on stderr.
+//! The failure of a command: an exit code and a line on stderr.
 
-/// How a command ends that has no verdict.
+/// The end of a command that failed before it had a result.
 pub(super) struct Failure {
     /// The exit code.
     pub(super) exit_code: u8,
@@ -9,7 +9,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Wrong input or usage.
+    /// A failure because of wrong input or usage.
     pub(super) fn usage(error: impl ToString) -> Self {
         Failure {
             exit_code: 2,

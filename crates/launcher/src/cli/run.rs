@@ -1,4 +1,4 @@
-//! `launcher run`: its arguments, checked, and what they ask for.
+//! `launcher run`: runs an input, writes its output and report, and judges it.
 
 use super::args::{command_line, mode};
 use super::failure::Failure;
@@ -19,37 +19,37 @@ use std::time::Duration;
 /// The arguments of `launcher run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Customers, branches and faults, as JSON (docs/INPUT.md)
+    /// Input file: branches, customers and faults in JSON (docs/INPUT.md)
     input: PathBuf,
-    /// Where the output goes
+    /// File for the output
     #[arg(long, value_name = "FILE", default_value = "outputs/output.json")]
     output: PathBuf,
-    /// The output's form: an entry for each event, for each customer, or each customer's last balance
+    /// Form of the output: an entry for each event, an entry for each customer, or the last balance of each customer
     #[arg(long, value_enum, default_value_t = Format::Events)]
     output_format: Format,
-    /// Branch N listens on this port and N; auto: on any free one
-    #[arg(long, value_name = "N|auto", default_value = "50000")]
+    /// Branch N listens on port BASE + N; auto: on any free port
+    #[arg(long, value_name = "BASE|auto", default_value = "50000")]
     base_port: Ports,
-    /// Run all customers at once instead of one after the other in the input's order
+    /// Run all customers at once, instead of one after the other in the order of the input
     #[arg(long)]
     concurrent: bool,
-    /// What reads promise: eventual, read-your-writes, monotonic-reads, session or strong
+    /// Consistency level of reads: eventual, read-your-writes, monotonic-reads, session or strong
     #[arg(long, default_value = "session", value_parser = clap::builder::PossibleValuesParser::new(Level::ALL.map(Level::as_str)))]
     level: String,
-    /// What writes wait for: a quorum, or all branches
+    /// Branches that a write waits for: a quorum, or all
     #[arg(long, default_value = "quorum", value_parser = clap::builder::PossibleValuesParser::new(Propagation::ALL.map(Propagation::as_str)))]
     propagation: String,
-    /// How many branches vote, 1 to 5 [default: as many as the bank thinks right]
+    /// Number of branches that vote, 1 to 5 [default: the bank decides]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
     voters: Option<u32>,
-    /// Leave the branches running, and say how to reach and stop them
+    /// Leave the branches running, and print how to reach and stop them
     #[arg(long)]
     keep: bool,
-    /// The run folder, new or empty [default: a fresh one in outputs/]
+    /// Run folder, new or empty [default: a new one in outputs/]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// The deadline of each event, such as 10s or 500ms
-    #[arg(long, value_name = "D", default_value = "10s", value_parser = duration::parse)]
+    /// Deadline of each event, such as 10s or 500ms
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     timeout: Duration,
     /// Print the report as one line of JSON
     #[arg(long)]
@@ -66,15 +66,15 @@ impl From<RunError> for Failure {
 }
 
 impl RunArgs {
-    /// Reads the input and checks all that can be checked before anything is made.
+    /// Reads the input, and checks everything that can be checked before a file or a process is created.
     fn plan(self) -> Result<RunPlan, Failure> {
         let input_text = input::read_text(&self.input).map_err(Failure::usage)?;
         let input = Input::parse(&self.input, &input_text).map_err(Failure::usage)?;
         self.base_port.chosen(&input.branches).map_err(Failure::usage)?;
         if self.keep && input.needs_relays() {
             return Err(Failure::usage(
-                "--keep: the input bends the network between the branches, which is a part of this program and ends with it; \
-                 run it without --keep, or without its hold, delay, cut and heal",
+                "--keep: the input has faults of the network, whose relays between the branches end with this program; run it \
+                 without --keep, or without its hold, delay, cut and heal",
             ));
         }
         let voters = self.voters.unwrap_or(0);
@@ -113,7 +113,7 @@ impl RunArgs {
     }
 }
 
-/// Runs the input, writes the output and the report, and prints the report; the exit code.
+/// Runs the input, writes the output and the report, and prints the report. Returns the exit code.
 pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     let (as_json, format, output) = (args.json, args.output_format, args.output.clone());
     let plan = args.plan()?;
@@ -122,7 +122,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     } else {
         Progress::on_stderr()
     };
-    // All that can be wrong is found before a folder is made or a process started.
+    // Checked before a folder is created or a process is started.
     plan.ports.check(&plan.input.branches).map_err(RunError::from)?;
     let file = OutputFile::prepare(&output).map_err(Failure::usage)?;
     let ran = execution::run(&plan, &progress).await?;

@@ -1,20 +1,20 @@
-//! The branches of an input: each is checked and known by its number.
+//! Checks the branches of an input.
 
 use super::entry::{Checked, Entry, integer, written};
 use super::json::Node;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-/// More branches than this are refused: each is a process of its own.
+/// Most branches of an input. Each branch is a process.
 pub const BRANCHES_MAX: usize = 512;
 
-/// The branches of an input.
+/// The branches of an input that have been checked so far.
 #[derive(Default)]
 pub(super) struct Branches {
-    /// As the file lists them.
+    /// Numbers in the order of the file.
     pub(super) in_order: Vec<u32>,
-    /// Where each was listed, for the error that it is listed twice.
-    known: BTreeMap<u32, String>,
-    /// What every one of them opens with; `None` while there is no branch.
+    /// The same numbers, sorted.
+    known: BTreeSet<u32>,
+    /// Opening balance, which is the same for all branches. `None` while there is no branch.
     pub(super) opening_balance: Option<i64>,
 }
 
@@ -28,7 +28,7 @@ impl Branches {
             return Err(entry.wrong(balance.at, format!("\"balance\" is {}; {rule}", written(balance))));
         };
         let opening = opening as i64;
-        if self.known.insert(number, entry.name.clone()).is_some() {
+        if !self.known.insert(number) {
             let what = format!("branch {number} is listed twice; give each branch its own number");
             return Err(entry.wrong(entry.at, what));
         }
@@ -52,13 +52,13 @@ impl Branches {
 
     /// Whether the input lists this branch.
     pub(super) fn contains(&self, number: u32) -> bool {
-        self.known.contains_key(&number)
+        self.known.contains(&number)
     }
 
-    /// The first of the branches' numbers, for errors.
+    /// The first numbers in sorted order, for error messages.
     pub(super) fn listed(&self) -> String {
         const SHOWN_MAX: usize = 12;
-        let mut numbers: Vec<String> = self.known.keys().take(SHOWN_MAX).map(u32::to_string).collect();
+        let mut numbers: Vec<String> = self.known.iter().take(SHOWN_MAX).map(u32::to_string).collect();
         if self.known.len() > SHOWN_MAX {
             numbers.push("…".to_owned());
         }
@@ -78,7 +78,7 @@ fn branch_number(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>) -> Checked<u
         })
 }
 
-/// A branch that there is.
+/// Reads the number of a branch that the input has.
 pub(super) fn known_branch(entry: &Entry<'_, '_>, key: &str, node: &Node<'_>, branches: &Branches) -> Checked<u32> {
     let number = branch_number(entry, key, node)?;
     if branches.contains(number) {

@@ -1,26 +1,25 @@
-//! An entry of an input, or a part of one: an object whose fields are known, each missed or refused by name. Knows JSON and
-//! how an error names its place; what entries mean is for others.
+//! Access to the fields of a JSON object by name. An error names the object, the field and the place.
 
 use super::error::Wrong;
 use super::json::{self, Member, Node, Value, shown};
 
-/// What a check gives.
+/// Result of a check: a value, or what is wrong and where.
 pub(super) type Checked<T> = Result<T, Wrong>;
 
-/// The rule for the numbers of customers and events.
+/// Remedy for a wrong number of a customer or an event.
 pub(super) const NUMBER_RULE: &str = "write a whole number, in digits alone";
 
-/// An object of the file.
+/// A JSON object of the input.
 pub(super) struct Entry<'n, 'a> {
-    /// Where it starts.
+    /// Byte offset of the object.
     pub(super) at: usize,
-    /// "customer 1"
+    /// Name of the object in error messages, such as "customer 1".
     pub(super) name: String,
     members: &'n [Member<'a>],
 }
 
 impl<'n, 'a> Entry<'n, 'a> {
-    /// An object by the name that errors give it. None: it is no object.
+    /// Takes a value as an object with this name. `None` if the value is not an object.
     pub(super) fn of(node: &'n Node<'a>, name: impl FnOnce(&'n [Member<'a>]) -> String) -> Option<Self> {
         let Value::Object(members) = &node.value else {
             return None;
@@ -32,7 +31,7 @@ impl<'n, 'a> Entry<'n, 'a> {
         })
     }
 
-    /// The same object by a better name.
+    /// Renames the object.
     pub(super) fn named(self, name: impl FnOnce(&'n [Member<'a>]) -> String) -> Self {
         Entry {
             name: name(self.members),
@@ -40,19 +39,23 @@ impl<'n, 'a> Entry<'n, 'a> {
         }
     }
 
+    /// The field with its key, if the object has it.
     pub(super) fn member(&self, key: &str) -> Option<&'n Member<'a>> {
         self.members.iter().find(|member| member.key == key)
     }
 
+    /// The value of a field, if the object has it.
     pub(super) fn get(&self, key: &str) -> Option<&'n Node<'a>> {
         self.member(key).map(|member| &member.value)
     }
 
+    /// The value of a field that the object must have.
     pub(super) fn need(&self, key: &str) -> Checked<&'n Node<'a>> {
         self.get(key)
             .ok_or_else(|| self.wrong(self.at, format!("\"{key}\" is missing; add it")))
     }
 
+    /// Refuses fields that are not in this list.
     pub(super) fn only(&self, known: &[&str]) -> Checked<()> {
         match self.members.iter().find(|member| !known.contains(&member.key.as_str())) {
             None => Ok(()),
@@ -67,13 +70,13 @@ impl<'n, 'a> Entry<'n, 'a> {
         }
     }
 
-    /// Something in it is wrong.
+    /// An error in this object.
     pub(super) fn wrong(&self, at: usize, what: impl Into<String>) -> Wrong {
         wrong(at, &self.name, what)
     }
 }
 
-/// Something is wrong; `whose` names what it is part of, or is empty.
+/// An error at this place. `whose` names the object that has the error, or is empty.
 pub(super) fn wrong(at: usize, whose: &str, what: impl Into<String>) -> Wrong {
     let whose = if whose.is_empty() {
         String::new()
@@ -87,7 +90,7 @@ pub(super) fn wrong(at: usize, whose: &str, what: impl Into<String>) -> Wrong {
     }
 }
 
-/// "event 4", or "event no. 2" (from 1) where it has no number.
+/// Names an object by its id, as in "event 4", or by its place counted from 1, as in "event no. 2".
 pub(super) fn name(what: &str, members: &[Member<'_>], index: usize) -> String {
     match members
         .iter()
@@ -99,7 +102,7 @@ pub(super) fn name(what: &str, members: &[Member<'_>], index: usize) -> String {
     }
 }
 
-/// A value as an error shows it.
+/// Formats a value for an error message.
 pub(super) fn written(node: &Node<'_>) -> String {
     match &node.value {
         Value::Number(digits) => json::cut(digits),
@@ -109,7 +112,7 @@ pub(super) fn written(node: &Node<'_>) -> String {
     }
 }
 
-/// A whole number in digits alone, in range.
+/// Reads a whole number in digits alone, within this range.
 pub(super) fn integer(node: &Node<'_>, least: u64, most: u64) -> Option<u64> {
     match node.value {
         Value::Number(digits) => digits.parse().ok().filter(|number| (least..=most).contains(number)),

@@ -1,4 +1,4 @@
-//! What is wrong with an input, and where.
+//! Errors of an input, with their place.
 
 use super::file::{FileError, position};
 use std::path::{Path, PathBuf};
@@ -7,26 +7,26 @@ use thiserror::Error;
 /// Why an input cannot be run.
 #[derive(Debug, Error)]
 pub enum InputError {
-    /// Its text cannot be had.
+    /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Something in it is wrong.
+    /// The content is wrong.
     #[error("{}:{line}:{column}: {whose}{what}", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// From 1.
+        /// Line, from 1.
         line: usize,
-        /// From 1, in characters.
+        /// Column in characters, from 1.
         column: usize,
-        /// Such as "customer 1, event 4: " or "fault no. 2: "; empty where it is nobody's.
+        /// The part of the input that is wrong, such as "customer 1, event 4: " or "fault no. 2: ". Empty for the file as a whole.
         whose: String,
-        /// What is wrong, and what to do.
+        /// What is wrong, and what to write instead.
         what: String,
     },
 }
 
-/// Something wrong in a text, before it has a file and a line.
+/// An error in a text. Its place is a byte offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) at: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    /// With the file, the line and the column.
+    /// Adds the file, the line and the column.
     pub(crate) fn in_file(self, path: &Path, text: &str) -> InputError {
         let (line, column) = position(text, self.at);
         InputError::Content {

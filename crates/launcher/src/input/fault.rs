@@ -1,5 +1,5 @@
-//! The faults of an input: what is done to the bank, when, and until when. Whether it can be done at that moment is for the
-//! run to see.
+//! Checks the faults of an input: what is done to the bank, when it begins, and when it ends. Whether a fault can be done at
+//! that moment is found out during the run.
 
 use super::branches::{Branches, known_branch};
 use super::entry::{Checked, Entry, NUMBER_RULE, integer, written};
@@ -13,16 +13,16 @@ use bank_cluster::network::{self, LinkSet};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// More faults than this are refused: a picture of the run would show none of them.
+/// Most faults of an input. The picture of a run could not show more.
 const FAULTS_MAX: usize = 1000;
 
-/// What a fault may have.
+/// Fields of a fault.
 pub(super) const FIELDS: [&str; 13] = [
     "type", "at", "after", "hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart", "for", "until",
 ];
-/// Those of them that say what is done.
+/// Fields of a fault that name an action. A fault has exactly one.
 const ACTIONS: [&str; 8] = ["hold", "delay", "cut", "heal", "pause", "resume", "kill", "restart"];
-/// The fields of what has ways.
+/// Fields that name links between branches, of the actions `delay`, `cut` and `heal`.
 const LINKS: [&str; 4] = ["branch", "between", "from", "to"];
 
 /// Checks every fault of an input.
@@ -64,12 +64,12 @@ fn fault(entry: &Entry<'_, '_>, branches: &Branches, events: &Events) -> Checked
     Ok(PlannedFault { action, begins, ends })
 }
 
-/// The one of these fields that it has; it is an error to have two.
+/// The field of this list that the object has. It is an error if the object has two of them.
 fn one_of<'n, 'a>(entry: &Entry<'n, 'a>, keys: &[&str]) -> Checked<Option<&'n Member<'a>>> {
     let mut found = keys.iter().filter_map(|key| entry.member(key));
     match (found.next(), found.next()) {
         (Some(one), Some(other)) => {
-            // In the order of the file, as people see them.
+            // In the order of the file, in which people read them.
             let (one, other) = if one.key_at < other.key_at {
                 (one, other)
             } else {
@@ -82,7 +82,7 @@ fn one_of<'n, 'a>(entry: &Entry<'n, 'a>, keys: &[&str]) -> Checked<Option<&'n Me
     }
 }
 
-/// The object that is a field's value; errors in it name the field too.
+/// Takes the value of a field as an object. Errors in the object name the field too.
 fn object<'n, 'a>(entry: &Entry<'_, '_>, member: &'n Member<'a>, example: &str) -> Checked<Entry<'n, 'a>> {
     let named = |_: &_| format!("{}, \"{}\"", entry.name, member.key);
     Entry::of(&member.value, named).ok_or_else(|| {
@@ -256,11 +256,11 @@ fn trigger(entry: &Entry<'_, '_>, member: &Member<'_>, events: &Events) -> Check
     Err(object.wrong(object.at, what))
 }
 
-/// The events that can be named.
+/// The events of an input, by the names that a fault may use.
 #[derive(Default)]
 struct Events {
     customers: HashSet<u64>,
-    /// By customer and id; none: there is more than one.
+    /// Events by customer and id. `None` if a customer has several events with that id.
     by_label: HashMap<(u64, u64), Option<Trigger>>,
 }
 

@@ -1,55 +1,55 @@
-//! Reads a file that someone named: bounded, and only if it is a regular file, so that no pipe, device or directory
-//! can make the launcher wait or fill its memory.
+//! Reads a text file that a user named. The size is bounded and the file must be a regular one, because a pipe or a device
+//! could make the launcher wait or fill its memory.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Larger files are refused. The largest input that the issue asks for has about 2 MB.
+/// Largest size of a file. The largest input in use has about 2 MB.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// Why a file's text cannot be had.
+/// Why a text file cannot be read.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// It is not there.
+    /// There is no such file.
     #[error("{}: there is no such file", .0.display())]
     Missing(PathBuf),
-    /// It is a directory, a pipe, a device …
+    /// The path leads to a directory, a pipe, a device or a socket.
     #[error("{}: it is {what}, not a regular file", path.display())]
     NotRegular {
         /// The file.
         path: PathBuf,
-        /// "a directory" …
+        /// What the path leads to, such as "a directory".
         what: &'static str,
     },
-    /// It is larger than [`FILE_BYTES_MAX`].
+    /// The file is larger than [`FILE_BYTES_MAX`].
     #[error("{}: it has more than {} MiB; that is no input of this program", .0.display(), FILE_BYTES_MAX >> 20)]
     TooLarge(PathBuf),
-    /// It is not UTF-8.
+    /// The file is not UTF-8.
     #[error("{}:{line}:{column}: {what}", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
-        /// From 1.
+        /// Line, from 1.
         line: usize,
-        /// From 1, in characters.
+        /// Column in characters, from 1.
         column: usize,
-        /// What, and what to do.
+        /// What is wrong, and what to do.
         what: &'static str,
     },
-    /// The operating system refuses.
+    /// The operating system reports an error.
     #[error("{}: it cannot be read: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         #[source]
         source: io::Error,
     },
 }
 
-/// The text of a file, without a byte order mark.
+/// Reads a file as text. A byte order mark is removed.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => FileError::Missing(path.to_owned()),
@@ -58,7 +58,7 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
             source,
         },
     };
-    // Before opening: to open a pipe that nobody writes to would wait for ever.
+    // Checked before the file is opened: opening a pipe waits for a writer.
     check_regular(path, &std::fs::metadata(path).map_err(unreadable)?)?;
     let file = File::open(path).map_err(unreadable)?;
     check_regular(path, &file.metadata().map_err(unreadable)?)?;
@@ -112,7 +112,7 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
     Ok(text)
 }
 
-/// The line and the column, from 1 and in characters, of a byte offset; past the end, those of the end.
+/// Line and column of a byte offset, both from 1, the column in characters. An offset past the end counts as the end.
 pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

@@ -1,14 +1,15 @@
-//! A JSON reader that knows where everything stands, so that an error names line, column, customer and event. Strict:
-//! a key that comes twice, a comma too many or text after the end is an error. Numbers stay as they were written.
+//! A JSON parser that keeps the place of each value, so that an error can name line, column, customer and event. It is strict: a
+//! duplicate key, a comma too many or text after the end is an error. Numbers keep their spelling. serde_json was tried and
+//! passed over: docs/decisions/0008-input-reader.md.
 
 use std::collections::HashSet;
 
-/// Deeper nesting than this is refused: it bounds the reader's stack.
+/// Deepest nesting. It bounds the stack of the parser.
 const DEPTH_MAX: usize = 128;
-/// More values than this are refused: it bounds memory. A file of the largest size with one event a line has fewer.
+/// Most values in a text. It bounds memory. The largest file with one event a line has fewer.
 const VALUES_MAX: usize = 5_000_000;
 
-/// A value and the byte at which it starts.
+/// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node<'a> {
     /// Offset in bytes from the start of the text.
@@ -24,29 +25,29 @@ pub(crate) enum Value<'a> {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// As written.
+    /// A number, as it is written in the text.
     Number(&'a str),
-    /// Without quotes and escapes.
+    /// A string, without its quotes and with its escapes resolved.
     String(String),
     /// `[…]`
     Array(Vec<Node<'a>>),
-    /// `{…}`, in the order of the text; no key twice.
+    /// `{…}`, in the order of the text. Keys are unique.
     Object(Vec<Member<'a>>),
 }
 
 /// One `"key": value` of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Member<'a> {
-    /// The key, without quotes and escapes.
+    /// The key, without its quotes and with its escapes resolved.
     pub(crate) key: String,
-    /// Where the key starts.
+    /// Offset of the key in bytes from the start of the text.
     pub(crate) key_at: usize,
     /// The value.
     pub(crate) value: Node<'a>,
 }
 
 impl Value<'_> {
-    /// "an object", "a number" …
+    /// Kind of the value in words, such as "an object".
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
@@ -59,27 +60,27 @@ impl Value<'_> {
     }
 }
 
-/// A text that is not JSON.
+/// A text is not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SyntaxError<'a> {
-    /// Where, in bytes.
+    /// Offset of the error in bytes from the start of the text.
     pub(crate) at: usize,
-    /// What, and what to do.
+    /// What is wrong, and what to do.
     pub(crate) what: String,
-    /// What it is inside of, the innermost first.
+    /// Arrays and objects around the error, innermost first.
     pub(crate) trail: Vec<Inside<'a>>,
 }
 
-/// Something that was begun and not ended where an error came.
+/// An array or object that was not complete where an error was found.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Inside<'a> {
-    /// An array, at the element with this index.
+    /// An array, and the index of the element that was being read.
     Array(usize),
     /// An object with the members read so far, and the key whose value was being read.
     Object(Vec<Member<'a>>, Option<String>),
 }
 
-/// Reads one value and nothing after it.
+/// Parses a text that holds exactly one value.
 pub(crate) fn read(text: &str) -> Result<Node<'_>, SyntaxError<'_>> {
     let mut reader = Reader { text, at: 0, values: 0 };
     reader.skip_space();
@@ -116,11 +117,7 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, what: impl Into<String>) -> SyntaxError<'a> {
-        SyntaxError {
-            at: self.at,
-            what: what.into(),
-            trail: Vec::new(),
-        }
+        syntax_error(self.at, what)
     }
 
     fn value(&mut self, depth: usize) -> Read<'a, Node<'a>> {
@@ -198,14 +195,7 @@ impl<'a> Reader<'a> {
         let key = self.string().map_err(|error| (error, None))?;
         if !keys.insert(key.clone()) {
             let what = format!("the key {} comes twice; keep one", shown(&key));
-            return Err((
-                SyntaxError {
-                    at: key_at,
-                    what,
-                    trail: Vec::new(),
-                },
-                None,
-            ));
+            return Err((syntax_error(key_at, what), None));
         }
         self.skip_space();
         if !self.take(':') {
@@ -217,7 +207,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// After an element: true at the end, false after a comma that something follows.
+    /// Reads what follows an element: true at the end of the array or object, false after a comma.
     fn end_or_comma(&mut self, end: char) -> Read<'a, bool> {
         self.skip_space();
         if self.take(end) {
@@ -230,21 +220,19 @@ impl<'a> Reader<'a> {
         self.skip_space();
         if matches!(self.peek(), Some(']' | '}')) {
             let what = format!("there is a comma before the {end}; remove it");
-            return Err(SyntaxError {
-                at: comma,
-                what,
-                trail: Vec::new(),
-            });
+            return Err(syntax_error(comma, what));
         }
         Ok(false)
     }
 
+    /// Skips this character if it is the next one; returns whether it was.
     fn take(&mut self, wanted: char) -> bool {
         let found = self.peek() == Some(wanted);
         self.at += if found { wanted.len_utf8() } else { 0 };
         found
     }
 
+    /// The error for the next character, where something else has to stand.
     fn unexpected(&self, wanted: &str) -> SyntaxError<'a> {
         self.error(match self.peek() {
             None => format!("the file ends where {wanted} should be; is it whole?"),
@@ -258,7 +246,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A number, `true`, `false` or `null`.
+    /// Reads a number, `true`, `false` or `null`.
     fn word(&mut self) -> Read<'a, Value<'a>> {
         let rest = self.rest();
         let end = rest
@@ -344,12 +332,21 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn syntax_error<'a>(at: usize, what: impl Into<String>) -> SyntaxError<'a> {
+    SyntaxError {
+        at,
+        what: what.into(),
+        trail: Vec::new(),
+    }
+}
+
+/// Adds an array or object around an error.
 fn inside<'a>(mut error: SyntaxError<'a>, what: Inside<'a>) -> SyntaxError<'a> {
     error.trail.push(what);
     error
 }
 
-/// Whether JSON writes numbers so: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
+/// Whether a word is a number in JSON: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
 fn is_number(word: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (mantissa, exponent) = match word.split_once(['e', 'E']) {
@@ -365,12 +362,12 @@ fn is_number(word: &str) -> bool {
     digits(whole) && no_leading_zero && fraction.is_none_or(digits) && exponent.is_none_or(digits)
 }
 
-/// A text from a file, in quotes, short and harmless on a terminal.
+/// Formats a text from a file for a message: in quotes, cut to 40 characters, with control characters escaped.
 pub(crate) fn shown(text: &str) -> String {
     format!("\"{}\"", cut(text))
 }
 
-/// The same without quotes.
+/// Formats a text from a file as [`shown`] does, without quotes.
 pub(crate) fn cut(text: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 40;
     let harmless = |c: char| {

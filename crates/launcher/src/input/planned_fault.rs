@@ -1,21 +1,21 @@
-//! A fault before it happens: what, when, and until when.
+//! A fault of an input: what is done, when it begins, and when it ends.
 
 use bank_cluster::faults::FaultAction;
 use std::time::Duration;
 
-/// A fault that is to happen in a run.
+/// A fault that a run is to play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedFault {
-    /// What is done.
+    /// What is done to the bank.
     pub action: FaultAction,
-    /// When.
+    /// When it is done.
     pub begins: FaultStart,
-    /// Until when.
+    /// When it is undone.
     pub ends: FaultEnd,
 }
 
 impl PlannedFault {
-    /// The events that it waits for: to begin, and to end.
+    /// The events that the fault waits for: to begin, and to end.
     pub fn triggers(&self) -> impl Iterator<Item = Trigger> {
         let begins = match self.begins {
             FaultStart::After(trigger) => Some(trigger),
@@ -33,20 +33,20 @@ impl PlannedFault {
 /// When a fault begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultStart {
-    /// So long after customers have begun; at zero, before the first event.
+    /// This long after the customers begin. At zero: before the first event.
     At(Duration),
-    /// When this event is done, and before its customer begins another.
+    /// After this event, and before its customer begins another.
     After(Trigger),
 }
 
 /// When a fault is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultEnd {
-    /// By another fault, or when all customers are done.
+    /// Another fault undoes it, or the end of the last customer.
     Open,
-    /// So long after it has begun.
+    /// This long after it has begun.
     In(Duration),
-    /// When this event is done, and before its customer begins another.
+    /// After this event, and before its customer begins another.
     After(Trigger),
     /// When this request is seen to wait at its branch. An input file cannot say this; the lessons of `launcher demo` do.
     Waiting(WaitingRequest),
@@ -63,13 +63,13 @@ pub struct WaitingRequest {
     pub position: u64,
 }
 
-/// An event that a fault begins or ends after. Of two events of one customer, the earlier is the lesser.
+/// An event after which a fault begins or ends. Triggers of one customer are ordered by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trigger {
-    /// The visit, by its place in the input.
+    /// Place of the visit in the input, from 0.
     pub visit: usize,
-    /// How many of the visit's events are done then.
+    /// Number of the visit's events that are done after this event.
     pub done: usize,
-    /// Whose visit it is.
+    /// Number of the customer.
     pub customer: u64,
 }

@@ -21,7 +21,7 @@ fn visit(customer: u64, events: &[(Option<u64>, u32, Action)]) -> Visit {
 }
 
 #[test]
-fn every_form_that_people_have() {
+fn every_form_is_accepted() {
     use Action::{Deposit, Query};
     let report = r#"[{"id":1,"type":"customer","events":[{"id":1,"interface":"deposit","money":400,"branch":1},
         {"id":2,"interface":"query","branch":1}]},{"id":1,"type":"branch","balance":0}]"#;
@@ -79,7 +79,7 @@ fn every_form_that_people_have() {
 }
 
 #[test]
-fn amounts() {
+fn wrong_amounts() {
     for amount in [
         "0",
         "-1",
@@ -280,7 +280,7 @@ fn wrong_files() {
 }
 
 #[test]
-fn files_that_are_none() {
+fn unreadable_files() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = |name: &str| dir.path().join(name);
     std::fs::write(path("latin1"), b"[{\"id\":1,\n\"\xe9\"").expect("written");
@@ -313,7 +313,7 @@ mod json_reading {
     use crate::input::json::{Value, read};
     use proptest::prelude::*;
 
-    /// The same value by serde_json, unless this reader is stricter by design.
+    /// Whether serde_json reads the same value.
     fn same(ours: &Value<'_>, theirs: &serde_json::Value) -> bool {
         match (ours, theirs) {
             (Value::Null, serde_json::Value::Null) => true,

@@ -1,4 +1,4 @@
-//! From JSON to a checked [`Input`]. The first thing that is wrong ends it, by name.
+//! Turns JSON into a checked [`Input`]. The check stops at the first error.
 
 use super::branches::{Branches, known_branch};
 use super::entry::{Checked, Entry, NUMBER_RULE, integer, name, written, wrong};
@@ -15,11 +15,11 @@ const AMOUNT_RULE: &str = "an amount is a whole number from 1 to 922337203685477
 /// A checked input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// The branches' numbers in the order of the file, each once, each at least 1.
+    /// Numbers of the branches in the order of the file. Each is unique and at least 1.
     pub branches: Vec<u32>,
-    /// The opening balance and the customers; every event's branch is one of the above.
+    /// Opening balance and customers. The branch of each event is one of `branches`.
     pub script: Script,
-    /// In the order of the file; their branches and events are some of the above.
+    /// Faults in the order of the file. Their branches and events exist in this input.
     pub faults: Vec<PlannedFault>,
 }
 
@@ -27,12 +27,12 @@ impl Input {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// Each names the file and, where there is one, line, column, customer and event.
+    /// An error names the file and, if it is in the content, line, column, customer and event.
     pub fn load(path: &Path) -> Result<Self, InputError> {
         Self::parse(path, &read_text(path)?)
     }
 
-    /// Checks a text; `path` is for the errors.
+    /// Checks a text. `path` is named in errors.
     ///
     /// # Errors
     /// As [`Input::load`].
@@ -40,18 +40,18 @@ impl Input {
         validate(text).map_err(|wrong| wrong.in_file(path, text))
     }
 
-    /// How many events the customers have in all.
+    /// Number of events of all customers.
     pub fn event_count(&self) -> usize {
         self.script.visits.iter().map(|visit| visit.events.len()).sum()
     }
 
-    /// Whether some fault takes a network that can be bent.
+    /// Whether a fault affects the network, so that the branches have to be connected through relays.
     pub fn needs_relays(&self) -> bool {
         self.faults.iter().any(|fault| fault.action.needs_relays())
     }
 }
 
-/// Checks a whole input.
+/// Checks the text of an input.
 fn validate(text: &str) -> Checked<Input> {
     let root = json::read(text).map_err(syntax)?;
     let mut branches = Branches::default();
@@ -82,7 +82,7 @@ fn validate(text: &str) -> Checked<Input> {
     })
 }
 
-/// Names the customer and the event that a syntax error stands in.
+/// Names the customer and the event that contain a syntax error.
 fn syntax(error: SyntaxError<'_>) -> Wrong {
     let mut names = Vec::new();
     let mut outer_first = error.trail.iter().rev();
@@ -137,7 +137,8 @@ enum Kind {
     Fault,
 }
 
-/// A customer, a branch or a fault with the fields that it may have; `faults`: how many stand before it.
+/// Takes an element of the file as a customer, a branch or a fault, and refuses unknown fields. `faults` is the number of faults
+/// before it.
 fn entry<'n, 'a>(index: usize, faults: usize, node: &'n Node<'a>) -> Checked<(Kind, Entry<'n, 'a>)> {
     let Some(entry) = Entry::of(node, |members| name("entry", members, index)) else {
         let what = format!(
@@ -260,7 +261,7 @@ fn amount(entry: &Entry<'_, '_>) -> Checked<i64> {
     }
 }
 
-/// The predecessor's form: customer N uses branch N.
+/// The branch of an event that names none: customer N uses branch N. An older form of the input is written so.
 fn own_branch(entry: &Entry<'_, '_>, customer: u64, branches: &Branches) -> Checked<u32> {
     let own = u32::try_from(customer).ok().filter(|number| branches.contains(*number));
     own.ok_or_else(|| {

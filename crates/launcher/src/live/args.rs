@@ -1,4 +1,4 @@
-//! What was typed, and what it asks for once it is checked.
+//! The arguments of the commands for live banks, and the checked plan of `launcher up`.
 
 use super::bank_dir::DEFAULT_DIR;
 use super::error::LiveError;
@@ -14,10 +14,10 @@ const UP_EXAMPLES: &str = "\
 Examples:
   launcher up --branches 3 --balance 100
   launcher up inputs/three_customers.json --base-port auto
-  launcher up                                  # the same bank again, with its books
+  launcher up                                  # start the same bank again, with its books
 
-It stays in the foreground. Ctrl-C, or `launcher down` from another shell, stops it; a second Ctrl-C does so at once.
-Exit codes: 0 stopped as told, 1 failed, 2 wrong input or usage, 130 after a second Ctrl-C.";
+It runs in the foreground. Ctrl-C, or `launcher down` from another shell, stops it; a second Ctrl-C stops it at once.
+Exit codes: 0 stopped on request, 1 failed, 2 wrong input or usage, 130 after a second Ctrl-C.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -38,9 +38,9 @@ Examples:
 Exit codes: 0 done, 1 cannot be done now, 2 there is no such branch.";
 
 const WAYS_EXAMPLES: &str = "\
-Ways between branches: 2 (all that goes to and from branch 2), 1-3 (both ways between two), '1>3' (from 1 to 3 only),
-'all>3' (from all others to 3), '3>all' (from 3 to all others). Those with > need their quotes: without them the shell
-takes what follows for the name of a file to write to.
+WAYS between branches: 2 (to and from branch 2), 1-3 (both ways between 1 and 3), '1>3' (from 1 to 3 only),
+'all>3' (from all others to 3), '3>all' (from 3 to all others). Write the quotes where there is a >. Without them the
+shell redirects the output into a file.
 
 Examples:
   launcher cut 2
@@ -48,9 +48,9 @@ Examples:
   launcher cut '1>3'
   launcher delay 3 50ms
   launcher heal '1>3'
-  launcher heal                                # everything
+  launcher heal                                # all ways
 
-Of what is said about one way, the last word counts. Customers reach every branch all the same.
+A later command about a way replaces an earlier one. Connections of customers are not affected.
 Exit codes: 0 done, 1 cannot be done now, 2 there is no such branch.";
 
 const DOWN_EXAMPLES: &str = "\
@@ -58,81 +58,81 @@ Examples:
   launcher down
   launcher down --dir outputs/other
 
-Exit codes: 0 stopped as told, 1 no bank runs, or a branch had to be killed.";
+Exit codes: 0 stopped, 1 no bank runs, or a branch had to be killed.";
 
-/// What there is to do with a live bank.
+/// Commands for live banks.
 #[derive(Debug, Subcommand)]
 pub enum LiveCommand {
-    /// Start a bank that stays, or find the one in --dir again; show how it is until it is stopped
+    /// Start a bank, or the one in --dir again, and show its status until it is stopped
     #[command(after_help = UP_EXAMPLES)]
     Up(UpArgs),
-    /// What other shells ask
+    /// A request to a running bank
     #[command(flatten)]
     Ask(AskCommand),
 }
 
-/// What is asked of one that runs, from another shell.
+/// Commands that ask a running bank from another shell.
 #[derive(Debug, Subcommand)]
 pub enum AskCommand {
-    /// Show how the live bank is: each branch's process, role, position, customers and address
+    /// Show the status of the live bank: process, role, position, customers and address of each branch
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Kill a branch of the live bank, as kill -9 does
     #[command(after_help = BRANCH_EXAMPLES)]
     Kill(BranchArgs),
-    /// Start a branch of the live bank that has ended, on its own data
+    /// Start a branch of the live bank again that has ended, with its data
     #[command(after_help = BRANCH_EXAMPLES)]
     Restart(BranchArgs),
-    /// Stop a branch's process in its tracks: it keeps its connections and answers nothing
+    /// Pause the process of a branch: it keeps its connections and does not answer
     #[command(after_help = BRANCH_EXAMPLES)]
     Pause(BranchArgs),
-    /// Let a paused branch go on
+    /// Resume a paused branch
     #[command(after_help = BRANCH_EXAMPLES)]
     Resume(BranchArgs),
-    /// Keep back what branches send to this one, until it is healed
+    /// Hold what other branches send to this branch, until heal
     #[command(after_help = BRANCH_EXAMPLES)]
     Hold(BranchArgs),
-    /// Let nothing pass between branches: around one, between two, or one way
+    /// Cut connections between branches: of one branch, between two, or one way
     #[command(after_help = WAYS_EXAMPLES)]
     Cut(CutArgs),
-    /// Let what goes between branches arrive later
+    /// Delay what branches send to each other
     #[command(after_help = WAYS_EXAMPLES)]
     Delay(DelayArgs),
-    /// Let everything pass again what was cut, delayed or held
+    /// End cut, delay and hold
     #[command(after_help = WAYS_EXAMPLES)]
     Heal(HealArgs),
-    /// Stop the live bank, and wait until that is done; its books and logs stay
+    /// Stop the live bank and wait until it is down; its books and logs stay
     #[command(after_help = DOWN_EXAMPLES)]
     Down(DownArgs),
 }
 
-/// Of `up`.
+/// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// Take branches and balance from this input; its customers and faults are not run
+    /// Take branches and opening balance from this input file; its customers and faults are not run
     input: Option<PathBuf>,
     /// Start a new bank of branches 1 to N
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..=BRANCHES_MAX as i64))]
     branches: Option<u32>,
-    /// What the account `main` of a new bank opens with [default: 0]
+    /// Opening balance of the account `main` of a new bank [default: 0]
     #[arg(long, value_name = "M", conflicts_with = "input", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     balance: Option<i64>,
-    /// Branch N of a new bank listens on this port and N; auto: on any free one [default: 50000]
-    #[arg(long, value_name = "N|auto")]
+    /// Branch N of a new bank listens on port BASE + N; auto: on any free port [default: 50000]
+    #[arg(long, value_name = "BASE|auto")]
     base_port: Option<Ports>,
     #[command(flatten)]
     dir: Dir,
 }
 
-/// Which bank.
+/// Argument that names the bank.
 #[derive(Debug, Args)]
 pub(super) struct Dir {
-    /// The bank's directory
+    /// Directory of the bank
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
     pub(super) dir: PathBuf,
 }
 
-/// Of `status`.
+/// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Print one line of JSON
@@ -142,10 +142,10 @@ pub struct StatusArgs {
     pub(super) dir: Dir,
 }
 
-/// Of a verb that names a branch.
+/// Arguments of a command for one branch.
 #[derive(Debug, Args)]
 pub struct BranchArgs {
-    /// The branch's number
+    /// Number of the branch
     #[arg(value_name = "BRANCH", value_parser = branch_number)]
     pub(super) branch: u32,
     #[command(flatten)]
@@ -157,75 +157,75 @@ fn branch_number(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| "write the number of a branch, such as 2".to_owned())
 }
 
-/// Of `cut`.
+/// Arguments of `cut`.
 #[derive(Debug, Args)]
 pub struct CutArgs {
-    /// Which ways: 2, 1-3 or, in quotes, '1>3'
-    // Optional, so that its absence is explained in `ask`: unquoted, 1>3 is no argument but a redirection.
+    /// Ways between branches: 2, 1-3 or, in quotes, '1>3'
+    // Optional, so that `ask` can explain what is missing: the shell takes an unquoted 1>3 as a redirection.
     #[arg(value_name = "WAYS")]
     pub(super) links: Option<LinkSet>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
 
-/// Of `delay`.
+/// Arguments of `delay`.
 #[derive(Debug, Args)]
 pub struct DelayArgs {
-    /// Which ways: 2, 1-3 or, in quotes, '1>3'
+    /// Ways between branches: 2, 1-3 or, in quotes, '1>3'
     #[arg(value_name = "WAYS")]
     pub(super) links: LinkSet,
-    /// By how much, 1ms to 60s
+    /// Delay, 1ms to 60s
     #[arg(value_name = "DURATION", value_parser = duration::parse)]
     pub(super) by: Duration,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
 
-/// Of `heal`.
+/// Arguments of `heal`.
 #[derive(Debug, Args)]
 pub struct HealArgs {
-    /// Which ways: 2, 1-3 or, in quotes, '1>3' [default: all]
+    /// Ways between branches: 2, 1-3 or, in quotes, '1>3' [default: all]
     #[arg(value_name = "WAYS")]
     pub(super) links: Option<LinkSet>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
 
-/// Of `down`.
+/// Arguments of `down`.
 #[derive(Debug, Args)]
 pub struct DownArgs {
     #[command(flatten)]
     pub(super) dir: Dir,
 }
 
-/// Everything that a live bank is asked to be.
+/// Checked arguments of `launcher up`.
 #[derive(Debug)]
 pub(super) struct UpPlan {
-    /// Where it keeps its files.
+    /// Directory of the bank.
     pub(super) dir: PathBuf,
-    /// What was asked for; a bank that is there has to be that.
+    /// The requested bank. An existing bank has to match it.
     pub(super) wanted: Wanted,
-    /// What to start.
+    /// The programs to start.
     pub(super) programs: Programs,
 }
 
-/// What was asked for, and in which words.
+/// The requested bank. `None` means that the user did not say.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    /// The input that asks for branches and balance. None: flags do.
+    /// Input file that names branches and balance. `None` if flags name them.
     pub(super) input: Option<PathBuf>,
-    /// The branches' numbers.
+    /// Numbers of the branches.
     pub(super) branches: Option<Vec<u32>>,
-    /// What `main` opens with.
+    /// Opening balance of `main`.
     pub(super) opening_balance: Option<i64>,
-    /// Where branches listen.
+    /// Ports of the branches.
     pub(super) ports: Option<Ports>,
-    /// The input has customers, who are not run.
+    /// Whether the input has customers, which `launcher up` does not run.
     pub(super) has_customers: bool,
 }
 
 impl Wanted {
-    /// What asks for this, as it was typed: the flag, or the input.
+    /// The argument that requests a property, for messages: the path of the input, or else this flag.
     pub(super) fn by(&self, flag: &str) -> String {
         let input = self.input.as_ref().map(|path| path.display().to_string());
         input.unwrap_or_else(|| flag.to_owned())
@@ -233,7 +233,7 @@ impl Wanted {
 }
 
 impl UpArgs {
-    /// Reads the input and checks all that can be checked before anything is made.
+    /// Reads the input, and checks everything that can be checked before a file or a process is created.
     pub(super) fn plan(self) -> Result<UpPlan, LiveError> {
         let wanted = match self.input {
             Some(path) => {

@@ -1,12 +1,12 @@
-//! The directory of a live bank: that one launcher uses it, and what is in it. What a crash may leave there is told apart:
-//! nothing, a founding that was begun, a bank.
+//! The directory of a live bank. One launcher at a time uses it. After a crash it holds nothing, a founding that was begun, or a
+//! bank; [`look`] tells which.
 //!
 //! ```text
-//! LOCK            held while `launcher up` or a branch of it runs; has the launcher's process id in it
-//! founding.json   where the branches listen and what the bank opens with: written before it is founded, and kept
-//! bank.json       the bank, once founded: for customers
-//! bank.secret     the secret by which the branches know each other
-//! control.json    how other shells reach the launcher, while it runs
+//! LOCK            locked while the launcher or one of its branches runs; holds the launcher's process id
+//! founding.json   addresses of the branches and opening balance; written before the bank is founded, and kept
+//! bank.json       the bank, for customers; written when the bank is founded
+//! bank.secret     secret by which the branches authenticate each other
+//! control.json    port and token of the launcher, for other shells, while it runs
 //! branch-N/       data and log of branch N
 //! ```
 
@@ -24,53 +24,55 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Where the bank is that no `--dir` names.
+/// Directory of the bank if there is no `--dir`.
 pub(super) const DEFAULT_DIR: &str = "outputs/bank";
 const LOCK_FILE: &str = "LOCK";
 const FOUNDING_FILE: &str = "founding.json";
-/// A founding of 1,000 branches fits many times.
+/// Largest size of `founding.json`. A founding of 1,000 branches takes less than a tenth of it.
 const FOUNDING_BYTES_MAX: u64 = 1 << 20;
-/// Branches whose launcher was killed notice it at once, and drain for 5 s at the most; see `branchd`'s `DRAIN_TIMEOUT`.
+/// Time until the branches of a killed launcher have ended. They notice at once, and drain for at most 5 s (`DRAIN_TIMEOUT` of
+/// `branchd`).
 const LEFT_BEHIND_TIMEOUT: Duration = Duration::from_secs(8);
-/// A launcher that was killed has a process for a moment longer, until its parent has taken note.
+/// Time for which a killed launcher may still have a process id, until its parent has waited for it.
 const DYING: Duration = Duration::from_secs(1);
-/// Between two looks whether they are gone.
+/// Pause between two attempts to take the lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The directory, which this process has to itself.
+/// The directory, locked by this process.
 #[derive(Debug)]
 pub(super) struct BankDir {
     dir: PathBuf,
     _lock: File,
 }
 
-/// What is in it.
+/// Content of a bank's directory.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// No bank. Branches may have been started, and nothing more.
+    /// No bank. Branches may have been started, but no founding was begun.
     Nothing,
-    /// A founding that was begun.
+    /// A founding that was begun and may not be complete.
     Begun(Founding),
-    /// A bank, and how it was founded, if that was done here.
+    /// A bank, and its founding if `launcher up` founded it.
     Bank(BankFile, Option<Founding>),
 }
 
-/// How a bank is founded.
+/// The parameters of a founding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Founding {
-    /// What `main` opens with.
+    /// Opening balance of `main`.
     pub(super) opening_balance: i64,
-    /// Where each branch listens.
+    /// Address of each branch.
     pub(super) branches: BTreeMap<u32, SocketAddr>,
 }
 
 impl BankDir {
-    /// Takes the directory; makes it where there is none. The branches of a launcher that was killed hold it on, until they
-    /// have noticed: they are waited for.
+    /// Locks the directory, and creates it if needed. Branches of a killed launcher keep the lock until they end, so this waits
+    /// for them.
     ///
     /// # Errors
-    /// Another launcher has it, or a branch without one does not end, by its process; or it cannot be used.
+    /// Another launcher uses the directory, a branch of a killed launcher does not end, or the file system reports an error. The message
+    /// names the process.
     pub(super) async fn take(dir: &Path) -> Result<Self, LiveError> {
         fs::create_dir_all(dir).map_err(LiveError::io(dir.display()))?;
         let path = dir.join(LOCK_FILE);
@@ -93,7 +95,7 @@ impl BankDir {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        // Branches are to hold it too, so that none of them is ever overlooked.
+        // Branches inherit the lock, so that it is held until the last of them has ended.
         let held = fcntl_setfd(&lock, FdFlags::empty()).map_err(io::Error::from);
         let written = held
             .and_then(|()| lock.set_len(0))
@@ -106,15 +108,15 @@ impl BankDir {
         })
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub(super) fn path(&self) -> &Path {
         &self.dir
     }
 
-    /// Writes down how the bank is founded, before it is: with what, on which branches.
+    /// Writes `founding.json`. This has to happen before the bank is founded, so that a founding that was cut short can be completed.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub(super) fn begin(&self, opening_balance: i64, branches: &[Branch]) -> Result<(), LiveError> {
         let founding = Founding {
             opening_balance,
@@ -129,10 +131,10 @@ impl BankDir {
     }
 }
 
-/// What is in a directory; nothing, where there is none.
+/// Looks at the content of a bank's directory. A directory that does not exist holds nothing.
 ///
 /// # Errors
-/// A file in it is damaged, or it is a directory of something else.
+/// A file in it is damaged, or the directory holds something that is not a bank.
 pub(super) fn look(dir: &Path) -> Result<Found, LiveError> {
     let founding = founding(dir)?;
     let bank = dir.join("bank.json");
@@ -165,7 +167,7 @@ fn founding(dir: &Path) -> Result<Option<Founding>, LiveError> {
         .map_err(|error| LiveError::io(path.display())(error.into()))
 }
 
-/// Something in it that no `up` leaves there before it founds a bank. Books are such a thing: they come with a bank.
+/// Finds a file that `launcher up` does not write before it founds a bank. Books count as such a file: they belong to a bank.
 fn stranger(dir: &Path) -> Result<Option<String>, LiveError> {
     let failed = |source| LiveError::io(dir.display())(source);
     let entries = match fs::read_dir(dir) {
@@ -177,7 +179,7 @@ fn stranger(dir: &Path) -> Result<Option<String>, LiveError> {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
-        // What is hidden may be an operating system's.
+        // Hidden files may belong to the operating system.
         if !branch && name != LOCK_FILE && name != SECRET_FILE && !name.starts_with('.') {
             return Ok(Some(name));
         }
@@ -185,10 +187,10 @@ fn stranger(dir: &Path) -> Result<Option<String>, LiveError> {
     Ok(None)
 }
 
-/// Where each branch listens on this host.
+/// Lists the addresses of the branches.
 ///
 /// # Errors
-/// One of them is not here.
+/// A branch is not on this host's loopback interface.
 pub(super) fn addresses(branches: &[Branch]) -> Result<BTreeMap<u32, SocketAddr>, LiveError> {
     let here = |one: &Branch| {
         let address = one.address.as_str().parse::<SocketAddr>().ok();
@@ -203,7 +205,7 @@ pub(super) fn addresses(branches: &[Branch]) -> Result<BTreeMap<u32, SocketAddr>
     branches.iter().map(here).collect()
 }
 
-/// What to type to ask something of the bank in this directory.
+/// The command line of a `launcher` command for the bank in this directory.
 pub(super) fn command(words: &str, dir: &Path) -> String {
     if dir == Path::new(DEFAULT_DIR) {
         format!("launcher {words}")
@@ -221,7 +223,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// The process that has written its number there, once it has.
+/// Reads the process id in a lock file. `None` if it is not written yet.
 fn holder(lock: &mut File) -> Option<Pid> {
     let mut text = String::new();
     lock.rewind().ok()?;
@@ -244,7 +246,7 @@ fn runs_already(dir: &Path, launcher: Option<Pid>) -> LiveError {
     ))
 }
 
-/// Names the branch that does not end, if it can be found.
+/// The error for a branch that outlives its launcher. It names the branch if it can be found.
 fn left_behind(dir: &Path) -> LiveError {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let held = entries.filter_map(|entry| {
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_launcher_has_it_and_what_is_in_it_is_told_apart() {
+    async fn one_launcher_locks_it_and_its_content_is_recognised() {
         let dir = tempfile::tempdir().expect("a directory");
         let bank_dir = BankDir::take(dir.path()).await.expect("free");
         let refused = BankDir::take(dir.path()).await.expect_err("taken").to_string();
@@ -291,7 +293,7 @@ mod tests {
             refused.contains(&pid) && refused.contains("launcher status --dir"),
             "{refused}"
         );
-        // As a start that was cut short leaves it.
+        // A start that was cut short leaves this.
         fs::create_dir_all(dir.path().join("branch-1/data")).expect("made");
         assert!(matches!(look(dir.path()), Ok(Found::Nothing)));
         let branch = |branch: u32, address: &str| Branch {
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bank_is_left_alone() {
+    fn a_directory_of_something_else_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("thesis.txt"), "x").expect("written");
         let refused = look(dir.path()).expect_err("something else");
@@ -332,7 +334,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let lock = open_lock(&dir.path().join(LOCK_FILE)).expect("made");
         lock.lock().expect("locked");
-        // Of a launcher that has ended, and that nobody knows any more.
+        // The process id of a launcher that has ended.
         let mut launcher = std::process::Command::new("true").spawn().expect("true runs");
         fs::write(dir.path().join(LOCK_FILE), launcher.id().to_string()).expect("written");
         launcher.wait().expect("ended");
@@ -341,7 +343,7 @@ mod tests {
             drop(lock);
         });
         let _bank_dir = bank_dir.expect("gone");
-        // The next one is told of this launcher, not of that.
+        // The next error names this launcher, not the old one.
         let refused = BankDir::take(dir.path()).await.expect_err("taken").to_string();
         assert!(
             refused.contains(&format!("process {}", std::process::id())),

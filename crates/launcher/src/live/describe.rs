@@ -1,4 +1,4 @@
-//! Describes what is done to a live bank: once it is done, and for as long as it lasts.
+//! Describes the actions on a live bank and the state of its links in words.
 
 use bank_cluster::faults::FaultAction;
 use bank_cluster::network::{LinkSet, LinkState};

@@ -1,47 +1,47 @@
-//! Why a live bank does not do what it was asked to.
+//! Errors of the commands for live banks.
 
 use crate::input::InputError;
 use bank_cluster::{ClusterError, ProgramsError};
 use std::io;
 use thiserror::Error;
 
-/// Why a live bank does not do what it was asked to.
+/// Why a command for a live bank failed.
 #[derive(Debug, Error)]
 pub enum LiveError {
-    /// The input will not do.
+    /// The input is malformed.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// What was asked makes no sense, or does not fit the bank that is there.
+    /// The arguments are wrong, or do not match the existing bank.
     #[error("{0}")]
     Usage(String),
-    /// It cannot be done now.
+    /// The request cannot be carried out now.
     #[error("{0}")]
     Failed(String),
-    /// A program is missing.
+    /// A program to start is missing.
     #[error(transparent)]
     Programs(#[from] ProgramsError),
-    /// The branches do not do what they have to.
+    /// A branch failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A file or a stream cannot be used.
+    /// A file or a stream reports an error.
     #[error("{what}: {source}")]
     Io {
-        /// Which.
+        /// The file or stream.
         what: String,
-        /// Why.
+        /// The error.
         #[source]
         source: io::Error,
     },
-    /// A signal came before the bank was up; everything was stopped.
+    /// A signal came before the bank was up. All processes were stopped.
     #[error("stopped by a signal before the bank was up; no process is left, and the next `up` goes on from there")]
     Interrupted {
-        /// 128 and the signal's number.
+        /// 128 plus the number of the signal.
         exit_code: u8,
     },
 }
 
 impl LiveError {
-    /// 2 where other arguments would help, 1 otherwise; 130 and the like after a signal.
+    /// Exit code: 2 if other arguments would help, 128 plus the number of the signal after a signal, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
             LiveError::Interrupted { exit_code } => *exit_code,
@@ -51,7 +51,7 @@ impl LiveError {
         }
     }
 
-    /// Names what cannot be used.
+    /// Adds the name of a file or stream to its error.
     pub(super) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |source| LiveError::Io {
             what: what.to_string(),

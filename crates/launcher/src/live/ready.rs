@@ -1,4 +1,4 @@
-//! What `launcher up` says once the bank is up: what there is, and the lines to copy into another shell.
+//! The text of `launcher up` once the bank is up, with commands to copy into another shell.
 
 use super::args::UpPlan;
 use super::bank_dir::command;
@@ -7,7 +7,7 @@ use crate::terminal::format::shell_word;
 use bank_cluster::Cluster;
 use std::path::{Path, PathBuf};
 
-/// All of it, line by line.
+/// The text, without a line break at its end.
 pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
     let branches = cluster.numbers();
     let (first, last) = (
@@ -43,7 +43,7 @@ pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
     text + "Ctrl-C stops it."
 }
 
-/// A program's path, as short as it can be typed in this directory.
+/// Shortens the path of a program so that it can be typed in the current directory.
 fn typed(program: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     match here.and_then(|here| program.strip_prefix(here).ok().map(Path::to_owned)) {

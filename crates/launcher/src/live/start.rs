@@ -1,4 +1,4 @@
-//! How a bank is brought up: what was asked for, held against what is there.
+//! Decides how a bank comes up, from the requested bank and from what its directory holds.
 
 use super::args::Wanted;
 use super::bank_dir::{Found, Founding, addresses, command};
@@ -9,21 +9,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// The ports of a new bank that asks for none.
+/// Ports of a new bank if `--base-port` is not given.
 const DEFAULT_PORTS: Ports = Ports::Base(50_000);
 
-/// How it is brought up.
+/// How a bank comes up.
 #[derive(Debug)]
 pub(super) enum Start {
-    /// Nothing is there.
+    /// A new bank is founded.
     New {
         branches: Vec<u32>,
         ports: Ports,
         opening_balance: i64,
     },
-    /// A founding was begun and is to be ended.
+    /// A founding that was begun is completed.
     Begun(Founding),
-    /// A bank is there.
+    /// An existing bank is started again.
     Again {
         bank: BankFile,
         addresses: BTreeMap<u32, SocketAddr>,
@@ -31,7 +31,7 @@ pub(super) enum Start {
 }
 
 impl Start {
-    /// The branches that it starts.
+    /// Numbers of the branches to start.
     pub(super) fn branches(&self) -> Vec<u32> {
         match self {
             Start::New { branches, .. } => branches.clone(),
@@ -41,10 +41,10 @@ impl Start {
     }
 }
 
-/// How what was asked for comes up in this directory.
+/// Decides how the requested bank comes up. `found` is the content of `dir`. No file is changed.
 ///
 /// # Errors
-/// Nothing is there, and nothing was asked for; or another bank is there than was asked for. Nothing was changed.
+/// There is no bank and no new one is requested, or the existing bank differs from the requested one.
 pub(super) fn decide(found: Found, wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
     match found {
         Found::Nothing => new(wanted, dir),
@@ -83,7 +83,7 @@ fn new(wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
     })
 }
 
-/// Whether what was asked for is what is there.
+/// Checks that an existing bank is the requested one.
 fn agrees(
     wanted: &Wanted,
     there: &BTreeMap<u32, SocketAddr>,
@@ -144,7 +144,7 @@ fn all_have_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<()
     Ok(())
 }
 
-/// `branches 1 to 3`, `branches 1, 3, 7`.
+/// Lists branches in words: `branches 1 to 3`, or `branches 1, 3, 7`.
 fn numbers(branches: &BTreeSet<u32>) -> String {
     let (first, last) = (branches.first(), branches.last());
     match (first, last) {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_of_nothing() {
+    fn a_new_bank_has_to_be_requested() {
         let none = decide(Found::Nothing, &Wanted::default(), Path::new(DIR)).expect_err("nothing asked");
         assert!(
             none.to_string().ends_with("start one with: launcher up --branches 3"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_found_again_and_nothing_else() {
+    fn an_existing_bank_comes_up_only_as_itself() {
         let three = || Some(vec![3, 2, 1]);
         for (branches, balance, ports, refusal) in [
             (None, None, None, ""),

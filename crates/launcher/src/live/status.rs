@@ -1,5 +1,5 @@
-//! How a live bank is: what each branch says of itself, and what its launcher knows of it. All branches are asked at once,
-//! and none is waited for long: one that stands still must not hide how the others are.
+//! The status of a live bank, from what each branch reports and what its launcher knows. All branches are asked at once, with a short
+//! deadline: a branch that does not answer must not delay the status of the others.
 
 use super::describe;
 use crate::date::date_and_time;
@@ -14,110 +14,119 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
-/// A branch on this host that has not said by then how it is stands still.
+/// Deadline for the status of a branch. A branch on this host that takes longer counts as silent.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A live bank at one moment.
+/// Status of a live bank at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BankStatus {
-    /// The bank.
+    /// Id of the bank.
     pub(super) bank_id: Uuid,
-    /// For `customer-cli --bank`.
+    /// Path of the bank file, for `customer-cli --bank`.
     pub(super) bank_file: PathBuf,
-    /// Its launcher's process.
+    /// Process id of the launcher.
     pub(super) launcher_pid: u32,
-    /// The newest position that any branch has said.
+    /// Newest position that a branch has reported.
     pub(super) position: u64,
-    /// In the order in which they were started.
+    /// Branches in the order of their start.
     pub(super) branches: Vec<BranchRow>,
-    /// Whether links between branches can be degraded: whether they lead through relays.
+    /// Whether the branches are connected through relays, so that their links can be degraded.
     #[serde(rename = "can_be_bent")]
     pub(super) has_relays: bool,
-    /// The links on which bytes do not simply pass.
+    /// Links that are cut, delayed or held.
     #[serde(rename = "bent")]
     pub(super) degraded: Vec<DegradedLinks>,
 }
 
-/// A branch of it.
+/// Status of one branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BranchRow {
+    /// Number of the branch.
     pub(super) branch: u32,
-    /// None while it is down.
+    /// Process id. `None` while the branch is down.
     pub(super) pid: Option<u32>,
+    /// Role or state.
     pub(super) state: State,
-    /// What it has applied, as it last said.
+    /// Position of the branch. `None` if the branch does not answer.
     pub(super) position: Option<u64>,
-    /// How many commands it has not applied that another branch has.
+    /// Number of commands that another branch has applied and this one has not. `None` if the branch does not answer.
     pub(super) behind: Option<u64>,
-    /// Customers' connections. None where it does not say.
+    /// Number of open connections of customers. `None` if the branch does not answer.
     pub(super) customers: Option<u32>,
+    /// Address of the branch.
     pub(super) address: SocketAddr,
-    /// When its process was started, in UTC. None while it is down.
+    /// Start of the process in UTC. `None` while the branch is down.
     pub(super) up_since: Option<String>,
-    /// How long ago that was, in seconds.
+    /// Age of the process in seconds. `None` while the branch is down.
     pub(super) up_s: Option<u64>,
-    /// How it ended, where it did so by itself.
+    /// How the process ended, if it was not killed on request.
     pub(super) ended: Option<String>,
+    /// Path of the log.
     pub(super) log: PathBuf,
 }
 
-/// What a branch does.
+/// Role of a branch, or the reason why it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum State {
+    /// The branch leads.
     Leader,
+    /// The branch votes and follows the leader.
     Follower,
+    /// The branch asks to be elected.
     Candidate,
-    /// It does not vote.
+    /// The branch follows the leader and does not vote.
     Learner,
-    /// It is about to end, or has not begun.
+    /// The branch starts or stops.
     Other,
-    /// On purpose.
+    /// The process is paused on request.
     Paused,
-    /// It runs, and does not answer.
+    /// The process runs and does not answer.
     Silent,
-    /// It does not run.
+    /// There is no process.
     Down,
 }
 
-/// Some links that are in one state.
+/// Links between branches that are in one state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DegradedLinks {
-    /// In words.
+    /// Description in words.
     pub(super) says: String,
-    /// Each from one branch to another.
+    /// Each link as its sender and its receiver.
     pub(super) directions: Vec<(u32, u32)>,
-    /// `held`, `delayed` or `cut`.
+    /// State of the links: `held`, `delayed` or `cut`.
     #[serde(rename = "passage")]
     pub(super) state: String,
-    /// Of what is delayed.
+    /// Delay in milliseconds, if the links are delayed.
     pub(super) by_ms: Option<u64>,
-    /// The words that undo it, after `launcher`.
+    /// Arguments of `launcher` that heal the links.
     pub(super) heal: String,
 }
 
-/// What is known of the branches beside what they say.
+/// What the launcher knows of the branches.
 #[derive(Debug)]
 pub(super) struct Known<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) injector: &'a Injector,
-    /// When each branch's process was started, and how it ended by itself.
+    /// The newest process of each branch.
     pub(super) lives: &'a [Life],
-    /// The newest position of all looks before this one.
+    /// Newest position in all earlier statuses.
     pub(super) position: u64,
 }
 
 /// The newest process of a branch.
 #[derive(Debug)]
 pub(super) struct Life {
+    /// Number of the branch.
     pub(super) branch: u32,
+    /// Start of the process.
     pub(super) began: SystemTime,
-    /// How it ended, where it did so by itself.
+    /// How the process ended, if it was not killed on request.
     pub(super) ended: Option<String>,
 }
 
 impl State {
-    /// The word for it.
+    /// The word for the state in the table.
     pub(super) fn word(self) -> &'static str {
         match self {
             State::Leader => "leader",
@@ -145,7 +154,7 @@ impl From<Role> for State {
 }
 
 impl Known<'_> {
-    /// Asks every branch.
+    /// Asks every branch for its status.
     pub(super) async fn look(self) -> BankStatus {
         let now = SystemTime::now();
         let rows = join_all(self.lives.iter().map(|life| self.row(life, now))).await;
@@ -167,7 +176,7 @@ impl Known<'_> {
         }
     }
 
-    /// None of a branch that there is not.
+    /// Status of one branch, without `behind`. `None` if the cluster has no such branch.
     async fn row(&self, life: &Life, now: SystemTime) -> Option<BranchRow> {
         let branch = life.branch;
         let (address, pid) = (self.cluster.address(branch).ok()?, self.cluster.pid(branch).ok()?);

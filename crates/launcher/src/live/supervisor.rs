@@ -1,5 +1,5 @@
-//! What goes on while a live bank runs: other shells' orders are carried out, one after the other; branches that end by
-//! themselves are named at once, and stay down; the table is kept true.
+//! Supervises a running bank: carries out the requests of other shells one after the other, reports branches that end by themselves,
+//! and refreshes the table. A branch that has ended stays down until a request restarts it.
 
 use super::control::{Call, Control, ControlRequest, ControlResponse};
 use super::screen::Screen;
@@ -16,31 +16,32 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tokio::time::MissedTickBehavior;
 
-/// Between two looks at the branches.
+/// Period of the table.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Has the bank while it runs.
+/// Supervises a bank while it runs.
 pub(super) struct Supervisor<'a> {
     cluster: &'a Cluster,
     dir: &'a Path,
     screen: &'a mut Screen,
     injector: Injector,
     lives: Vec<Life>,
-    /// Answers, with its number, when a process of a branch has ended.
+    /// One future for each process of a branch. It yields the branch's number when the process has ended.
     ends: FuturesUnordered<LocalBoxFuture<'a, u32>>,
+    /// The newest status.
     last: Option<BankStatus>,
 }
 
-/// Why the bank is to be stopped.
+/// Why the bank has to stop.
 pub(super) enum End {
     /// A signal came.
     Signal,
-    /// Another shell said so, and waits.
+    /// Another shell asked for it, and waits for the response.
     Down(Call),
 }
 
 impl<'a> Supervisor<'a> {
-    /// Of branches that have all just been started.
+    /// Supervises branches that have just been started.
     pub(super) fn new(cluster: &'a Cluster, dir: &'a Path, screen: &'a mut Screen) -> Self {
         let began = SystemTime::now();
         let life = |branch| Life {
@@ -60,7 +61,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// How the bank is.
+    /// Collects the status of the bank.
     pub(super) async fn look(&self) -> BankStatus {
         let known = Known {
             cluster: self.cluster,
@@ -71,7 +72,7 @@ impl<'a> Supervisor<'a> {
         known.look().await
     }
 
-    /// Says that the bank is up, and how it is.
+    /// Prints that the bank is up, and its status.
     pub(super) async fn announce(&mut self, text: &str) {
         self.screen.say(text);
         let status = self.look().await;
@@ -82,7 +83,7 @@ impl<'a> Supervisor<'a> {
         self.last = Some(status);
     }
 
-    /// Until it is to be stopped.
+    /// Runs until the bank has to stop.
     pub(super) async fn supervise(mut self, control: &mut Control, interrupts: &mut Interrupts) -> End {
         let mut refresh = tokio::time::interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,7 +96,7 @@ impl<'a> Supervisor<'a> {
                     ControlRequest::Do(action) => {
                         tokio::select! {
                             answer = self.carry_out(action) => call.answer(answer),
-                            // Whoever asked finds out that the bank ends.
+                            // The call is dropped, which tells the shell that the bank stops.
                             _ = interrupts.next() => return End::Signal,
                         }
                     }
@@ -106,6 +107,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    /// Collects the status and shows it.
     async fn refresh(&mut self) -> BankStatus {
         let status = self.look().await;
         if self.screen.refreshes() {
@@ -145,7 +147,7 @@ impl<'a> Supervisor<'a> {
         answer
     }
 
-    /// A process was started, if it was, and lives on, if it does.
+    /// Notes the new process of a branch, if the restart started one.
     fn restarted(&mut self, branch: u32, done: &Result<(), FaultError>) {
         let still_ran = matches!(done, Err(FaultError::Cluster(ClusterError::StillRuns(_))));
         let Some(life) = self.lives.iter_mut().find(|life| life.branch == branch) else {
@@ -162,14 +164,14 @@ impl<'a> Supervisor<'a> {
     fn explained(&self, error: &FaultError) -> String {
         match error {
             FaultError::NoNetwork => format!(
-                "the network of this bank cannot be bent: it has more than {} branches, which reach each other directly",
+                "this bank takes no faults of the network: it has more than {} branches, which reach each other directly",
                 network::BRANCHES_MAX
             ),
             error => error.to_string(),
         }
     }
 
-    /// Says so of one that was not killed on purpose, once.
+    /// Reports the end of a process, unless it was killed on request or reported before.
     async fn has_ended(&mut self, branch: u32) {
         let Some(life) = self.lives.iter_mut().find(|life| life.branch == branch) else {
             return;
@@ -189,10 +191,10 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-/// Answers when the branch's process of now has ended.
+/// Waits until the current process of a branch has ended.
 fn end(cluster: &Cluster, branch: u32) -> LocalBoxFuture<'_, u32> {
     async move {
-        // There is such a branch.
+        // Fails only for a branch that does not exist.
         let _ = cluster.branch_ended(branch).await;
         branch
     }

@@ -1,11 +1,11 @@
-//! How a live bank is, as a table for people, and what is wrong with it, line by line, each with what to type.
+//! The status of a live bank as text: a table of the branches, and a line for each problem with the command that solves it.
 
 use super::bank_dir::command;
 use super::status::{BankStatus, BranchRow, State};
 use crate::terminal::colours::Colour;
 use std::path::Path;
 
-/// The table and the lines below it. Lines have colours, which whoever prints them may have to drop.
+/// The lines of the table and of the problems. They contain colours.
 pub(super) fn lines(status: &BankStatus, dir: &Path) -> Vec<String> {
     let mut lines = table(status);
     let mut troubles: Vec<String> = status.branches.iter().filter_map(|row| trouble(row, dir)).collect();
@@ -52,7 +52,7 @@ fn shown(number: Option<impl ToString>) -> String {
     number.map_or("-".to_owned(), |number| number.to_string())
 }
 
-/// Numbers to the right, words to the left; the role in its colour.
+/// Formats a line. Numbers are aligned to the right, words to the left, and the role has its colour.
 fn line(cells: &[String; 8], widths: &[usize], role: Option<Colour>) -> String {
     let mut text = String::new();
     for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
@@ -85,7 +85,7 @@ fn trouble(row: &BranchRow, dir: &Path) -> Option<String> {
         (State::Paused, _) => Some(format!("branch {branch} is paused ({})", typed("resume"))),
         (State::Down, None) => Some(format!("branch {branch} was killed ({})", typed("restart"))),
         (State::Down, Some(ended)) => {
-            // What to type comes first: the rest may be long.
+            // The command comes first, because the rest may be long.
             let ended = ended.strip_prefix(&format!("branch {branch} ")).unwrap_or(ended);
             Some(format!("branch {branch} is down ({}): it {ended}", typed("restart")))
         }
@@ -97,7 +97,7 @@ fn trouble(row: &BranchRow, dir: &Path) -> Option<String> {
     }
 }
 
-/// `12s`, `3m 05s`, `2h 05m`, `3d 04h`.
+/// Formats an age: `12s`, `3m 05s`, `2h 05m` or `3d 04h`.
 fn age(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (minutes, hours, days) {
@@ -108,8 +108,8 @@ fn age(seconds: u64) -> String {
     }
 }
 
-/// What has happened between two looks that nobody was told of: another branch leads, one has fallen silent or speaks
-/// again.
+/// Lists changes between two statuses that no request caused: another branch leads, or a branch has stopped or started to
+/// answer.
 pub(super) fn news(before: &BankStatus, now: &BankStatus) -> Vec<String> {
     let pairs = before.branches.iter().zip(&now.branches);
     let news = pairs.filter_map(|(before, now)| match (before.state, now.state) {
@@ -203,7 +203,7 @@ mod tests {
                 "nothing goes to and from branch 2 (launcher heal 2)",
             ]
         );
-        // Another directory is named in what there is to type.
+        // The commands name a directory that is not the default.
         let lines = super::lines(&bank(vec![row(4, State::Down, None)]), Path::new("b b"));
         assert_eq!(lines[3], "branch 4 was killed (launcher restart 4 --dir 'b b')");
     }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn news_are_what_nobody_was_told_of() {
+    fn news_are_changes_without_a_request() {
         let bank = |one, two, three| {
             let states = [(1, one), (2, two), (3, three)];
             bank(states.map(|(branch, state)| row(branch, state, None)).into())

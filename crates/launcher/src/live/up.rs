@@ -1,4 +1,4 @@
-//! `launcher up`, from nothing running to everything stopped again.
+//! `launcher up`: brings a bank up, supervises it, and stops it.
 
 use super::args::UpPlan;
 use super::bank_dir::{self, BankDir, Founding, command};
@@ -14,13 +14,14 @@ use bank_cluster::network::LinkState;
 use bank_cluster::network::{self, LinkSet};
 use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
 
-/// Brings a bank up, keeps it until it is to be stopped, and stops it; the exit code.
+/// Brings a bank up, runs it until it has to stop, and stops it. Returns the exit code.
 ///
 /// # Errors
-/// It did not come up. No process is left then.
+/// The bank did not come up. All processes were stopped.
 pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
-    // Nothing is made for what cannot be. What counts is what is there once nobody else can change it.
+    // Decided before the directory is created, so that a refused request leaves no directory; and again under the lock, when
+    // no other launcher can change the directory.
     start::decide(bank_dir::look(&plan.dir)?, &plan.wanted, &plan.dir)?;
     let bank_dir = BankDir::take(&plan.dir).await?;
     let start = start::decide(bank_dir::look(bank_dir.path())?, &plan.wanted, bank_dir.path())?;
@@ -39,7 +40,7 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut control = match opened {
         Ok(control) => control,
         Err(error) => {
-            // What they fail with on the way is known already, or follows from it.
+            // Further errors of the branches are consequences of this one.
             cluster.end_all(|_, _| ()).await;
             return Err(error);
         }
@@ -100,7 +101,7 @@ async fn bring_up(
     Ok(cluster.await_position(&cluster.numbers(), 1, FOUND_TIMEOUT).await?)
 }
 
-/// Stops everything, politely unless a signal comes meanwhile, and says so; the exit code.
+/// Stops the bank, and kills its branches if a second signal comes. Returns the exit code.
 async fn stop(
     mut cluster: Cluster,
     bank_dir: BankDir,
@@ -127,7 +128,7 @@ async fn stop(
                 exit_code = interrupts.next() => break Err(exit_code),
                 call = control.next() => match call.request {
                     ControlRequest::Down => told.push(call),
-                    // Answered by being dropped: the bank has stopped.
+                    // A dropped call is answered: the bank has stopped.
                     ControlRequest::Status | ControlRequest::Do(_) => drop(call),
                 },
             }
@@ -145,7 +146,7 @@ async fn stop(
     };
     let dir = bank_dir.path().to_owned();
     control.withdraw();
-    // From here on another launcher may have the directory.
+    // From here on another launcher can use the directory.
     drop((cluster, bank_dir));
     if !trouble.is_empty() {
         screen.say(&trouble);

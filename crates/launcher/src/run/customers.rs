@@ -1,6 +1,6 @@
-//! Customers as processes: each listing of the input is one `customer-cli replay`, which is given events on stdin and
-//! answers a line each; where the input has a fault between two events, it is one up to there and one from there. A customer
-//! that dies loses only its own results.
+//! Runs the customers of an input as processes. Each visit is one `customer-cli replay`, which reads the events on stdin and
+//! prints a line for each. A fault between two events splits the visit into two processes. A customer that dies loses only its
+//! own results.
 
 mod config;
 mod replay;
@@ -14,13 +14,14 @@ use bank_cluster::Positions;
 use futures::StreamExt;
 use std::collections::{BTreeSet, HashMap};
 
-/// More customer processes than this never run at once; the others wait for their turn. Each has a few MB.
+/// Most customer processes at once. Each takes a few MB; further customers wait.
 pub const AT_ONCE_MAX: usize = 64;
 
-/// Runs the visits one after the other. Before each, the branches that it queries are waited for until they have
-/// all that the visits before it did: a session speaks for its own customer alone, and the order is the input's. Where
-/// there are faults to play, nobody is waited for while one is on, and not for long otherwise: a customer has to be able to
-/// see what a branch that is cut off shows.
+/// Runs the visits one after the other.
+///
+/// Before each visit, the branches that it queries have to reach the position of the last write before it. A session covers its own
+/// customer only, and without this wait a visit could miss the writes of the visits before it. In a run with faults the wait is
+/// short, and there is no wait while a fault is active: a customer has to see what a branch shows that is cut off.
 pub async fn run_in_order(
     config: &CustomerConfig,
     positions: &Positions<'_>,
@@ -28,7 +29,7 @@ pub async fn run_in_order(
     player: &FaultPlayer<'_>,
     event_done: &impl Fn(),
 ) -> Vec<Visited> {
-    // The opening of the account.
+    // Position of the opening of the account.
     let mut position = 1;
     let mut visited = Vec::with_capacity(visits.len());
     for (place, visit) in visits.iter().enumerate() {
@@ -51,7 +52,7 @@ pub async fn run_in_order(
     visited
 }
 
-/// Runs all customers at once, each one's visits in order. The results are in the order of the visits.
+/// Runs all customers at once. The visits of one customer run in order. The results are in the order of `visits`.
 pub async fn run_at_once(
     config: &CustomerConfig,
     visits: &[Visit],
@@ -89,7 +90,7 @@ async fn one(
     replay::visit(config, visit, &player.stops(place), stopped, event_done).await
 }
 
-/// The branches that a visit queries.
+/// Branches that a visit queries, each once.
 fn queried(visit: &Visit) -> Vec<u32> {
     let queries = visit.events.iter().filter(|event| event.action == Action::Query);
     let branches: BTreeSet<u32> = queries.map(|event| event.branch).collect();

@@ -1,4 +1,4 @@
-//! The folder of one run: what `docs/RUN_FOLDER.md` describes.
+//! The folder of one run and the names of its files, as docs/RUN_FOLDER.md describes them.
 
 use crate::date::stamp;
 use crate::run::meta::Meta;
@@ -9,51 +9,51 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use thiserror::Error;
 
-/// Where fresh folders and the default output go, in the current directory.
+/// Directory for new run folders and for the default output, in the current directory.
 pub const OUTPUTS: &str = "outputs";
-/// Leads to the newest of the fresh folders of runs.
+/// Symbolic link to the newest run folder that `launcher run` named itself.
 pub const LATEST: &str = "latest";
-/// The page that shows a run, in its folder.
+/// Page that shows the run.
 pub const PAGE_FILE: &str = "report.html";
-/// The files of a run folder that a run is judged by.
+/// Operations and faults of the run.
 pub const HISTORY_FILE: &str = "history.jsonl";
-/// Holds a file for each branch whose journal could be had.
+/// Directory with one file for each branch whose journal was read.
 pub const JOURNALS_DIR: &str = "journals";
-/// How the run was made.
+/// Settings and circumstances of the run.
 pub const META_FILE: &str = "meta.json";
-/// What was asked.
+/// Input of the run.
 pub const INPUT_FILE: &str = "input.json";
-/// What was answered.
+/// Output of the run.
 pub const OUTPUT_FILE: &str = "output.json";
 
-/// A run's own folder, new and empty.
+/// The folder of a run.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
 }
 
-/// Why there is no folder for a run.
+/// Why a run folder cannot be used.
 #[derive(Debug, Error)]
 pub enum RunFolderError {
-    /// Something is in it already.
+    /// The folder holds files already.
     #[error("the run folder {} is not empty; name a new one with --dir, or leave --dir away", .0.display())]
     NotEmpty(PathBuf),
-    /// It cannot be made or written in.
+    /// The folder or a file in it cannot be created.
     #[error("the run folder {} cannot be made: {source}; name another one with --dir", path.display())]
     Io {
-        /// The folder.
+        /// The folder or the file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         #[source]
         source: io::Error,
     },
 }
 
 impl RunFolder {
-    /// This folder, which must be new or empty.
+    /// Uses this folder, which must be new or empty.
     ///
     /// # Errors
-    /// It is neither, or cannot be made.
+    /// The folder is not empty, or it cannot be created.
     pub fn named(path: &Path) -> Result<Self, RunFolderError> {
         let failed = |source| RunFolderError::Io {
             path: path.to_owned(),
@@ -69,11 +69,11 @@ impl RunFolder {
         Ok(RunFolder { path: path.to_owned() })
     }
 
-    /// A new folder in `parent`, such as `run-20261123-030512-1` for the name `run`: with the time (UTC), and numbered
-    /// where several begin in one second.
+    /// Creates a folder in `parent`. Its name has the time in UTC and a number, which is 1 unless several folders are created in
+    /// one second: for example `run-20261123-030512-1` for the name `run`.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be created.
     pub fn fresh(parent: &Path, name: &str, now: SystemTime) -> Result<Self, RunFolderError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -92,8 +92,8 @@ impl RunFolder {
         Err(failed(parent)(io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// Lets `latest` beside this folder lead to it: a relative link, replaced in one step. Where there can be none (a file
-    /// system without links, something else of that name), people find the folder by its name.
+    /// Makes the relative link `latest` beside this folder lead to it, in one step. An error is ignored, for example on a file system
+    /// without links: the folder can be found by its name.
     pub fn link_latest(&self) {
         let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else {
             return;
@@ -106,10 +106,10 @@ impl RunFolder {
         }
     }
 
-    /// A folder in it, made where there is none.
+    /// Creates a folder in this one, unless it exists.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be created.
     pub fn inside(&self, name: &str) -> Result<Self, RunFolderError> {
         let path = self.path.join(name);
         match fs::create_dir_all(&path) {
@@ -118,10 +118,10 @@ impl RunFolder {
         }
     }
 
-    /// Writes what a run is judged by.
+    /// Writes the history, the journals and `meta.json`, by which a run is judged.
     ///
     /// # Errors
-    /// The disk is full, say.
+    /// A file cannot be written.
     pub fn record(&self, history: &History, meta: &Meta) -> Result<(), RunFolderError> {
         self.write(HISTORY_FILE, &history.lines())?;
         for journal in &history.journals {
@@ -133,10 +133,10 @@ impl RunFolder {
         self.write(META_FILE, &(text + "\n"))
     }
 
-    /// Writes one of its files, whose directory is made where there is none.
+    /// Writes a file of this folder, and creates the file's directory if needed.
     ///
     /// # Errors
-    /// The disk is full, say.
+    /// The file cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Result<(), RunFolderError> {
         let path = self.path.join(name);
         let write = || {
@@ -146,7 +146,7 @@ impl RunFolder {
         write().map_err(|source| RunFolderError::Io { path, source })
     }
 
-    /// The folder itself.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -155,6 +155,7 @@ impl RunFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn folders_are_fresh() {
         let dir = tempfile::tempdir().expect("a directory");

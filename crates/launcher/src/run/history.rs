@@ -1,5 +1,4 @@
-//! What customers did and were told, as the history of a run has it: each event that was begun, with its times from the
-//! run's origin.
+//! Turns the records of the customers into the operations of a history. Times count from the start of the run.
 
 use crate::input::{Action, Event, Script};
 use crate::run::customers::{CutOff, Visited};
@@ -7,22 +6,22 @@ use bank_check::history::{self, Operation};
 use bank_types::{Level, Propagation};
 use std::collections::HashMap;
 
-/// The one account of an input.
+/// The account that all events of an input use.
 const MAIN: &str = "main";
 
-/// What all operations of a run have in common.
+/// Settings that all operations of a run share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// What reads promise.
+    /// Consistency level of reads.
     pub level: Level,
-    /// What writes wait for.
+    /// Branches that a write waits for.
     pub propagation: Propagation,
-    /// Times count from here, in microseconds of the host's monotonic clock.
+    /// Start of the run, in microseconds of the host's monotonic clock.
     pub origin_us: u64,
 }
 
-/// Every operation that was begun, in the order of the input. A customer has one session over all its visits, and an
-/// operation's number in it counts the events that were not begun too.
+/// Lists the operations that were begun, in the order of the input. All visits of a customer are one session. The number of an
+/// operation in its session also counts events that were not begun.
 pub fn operations(script: &Script, visited: &[Visited], terms: Terms) -> Vec<Operation> {
     let mut sequences: HashMap<u64, u64> = HashMap::new();
     let mut operations = Vec::new();
@@ -43,7 +42,7 @@ pub fn operations(script: &Script, visited: &[Visited], terms: Terms) -> Vec<Ope
 }
 
 impl Terms {
-    /// As it was asked; nothing has come of it yet.
+    /// An operation without a reply.
     fn begun(&self, customer: u64, sequence: u64, event: &Event) -> Operation {
         let account = || MAIN.to_owned();
         let action = match event.action {
@@ -69,6 +68,7 @@ impl Terms {
         }
     }
 
+    /// Completes an operation whose customer died.
     fn cut_off(&self, begun: Operation, cut_off: &CutOff, error: Option<String>) -> Operation {
         Operation {
             request_id: cut_off.request_id.clone(),
@@ -79,6 +79,7 @@ impl Terms {
         }
     }
 
+    /// Converts a time of the monotonic clock to a time of the run.
     fn since(&self, us: u64) -> u64 {
         us.saturating_sub(self.origin_us)
     }
@@ -146,7 +147,7 @@ mod tests {
                 (1, Some(4), history::Outcome::Answered, 10, 20),
                 (2, None, refused, 30, 40),
                 (3, None, history::Outcome::Unknown, 40, 50),
-                // The fourth was not begun.
+                // The fourth event was not begun.
                 (5, None, history::Outcome::Answered, 60, 70),
             ]
         );

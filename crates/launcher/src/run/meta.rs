@@ -1,54 +1,54 @@
-//! `meta.json` of a run folder: how the run was made, by what, where and when, and what was recorded of it.
+//! `meta.json` of a run folder: the settings of the run, its time, the programs' versions and the host.
 
 use bank_client::{Level, Propagation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How a run was made. Fields that this program does not know are passed over.
+/// Settings and circumstances of a run. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
-    /// The name of the input.
+    /// File name of the input.
     pub input: String,
-    /// When it began, in UTC: `2026-11-23T03:05:12Z`.
+    /// Start of the run in UTC, such as `2026-11-23T03:05:12Z`.
     pub started: String,
-    /// The command line that it was started with, without the program.
+    /// Command line of the run, without the program.
     pub flags: Vec<String>,
-    /// What reads promised.
+    /// Consistency level of reads.
     pub level: Level,
-    /// What writes waited for.
+    /// Branches that a write waited for.
     pub propagation: Propagation,
-    /// All customers ran at once.
+    /// Whether all customers ran at once.
     pub concurrent: bool,
-    /// What the bank was founded with, in minor units.
+    /// Opening balance of the account `main`, in minor units.
     pub opening_balance: i64,
-    /// Reads that promised less are judged for linearizability too.
+    /// Whether reads below the level `strong` are judged for linearizability too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub every_read: bool,
-    /// Every branch of the bank.
+    /// Numbers of all branches of the bank.
     pub branches: Vec<u32>,
-    /// The branches whose journals are in the folder.
+    /// Numbers of the branches whose journals are in the folder.
     pub journals: Vec<u32>,
-    /// What went wrong in the run that its history cannot show, in words.
+    /// Problems of the run that its history does not show, one sentence each.
     #[serde(default)]
     pub faults: Vec<String>,
-    /// Programs and their versions.
+    /// Version of each program.
     pub versions: BTreeMap<String, String>,
-    /// The host.
+    /// The host of the run.
     pub platform: Platform,
 }
 
-/// A host, as far as a reader of its measurements wants to know.
+/// A host, described for readers of its measurements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
-    /// Such as `linux`.
+    /// Operating system, such as `linux`.
     pub os: String,
-    /// Such as `x86_64`.
+    /// Processor architecture, such as `x86_64`.
     pub arch: String,
-    /// How many threads can run at once.
+    /// Number of threads that can run at once.
     pub processors: usize,
 }
 
-/// This program's version, and that which a branch gives as its own.
+/// Versions of this program and of `branchd`, if a branch has reported it.
 pub fn versions(branchd: Option<String>) -> BTreeMap<String, String> {
     let launcher = ("launcher".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let branchd = branchd.map(|version| ("branchd".to_owned(), version));
@@ -56,7 +56,7 @@ pub fn versions(branchd: Option<String>) -> BTreeMap<String, String> {
 }
 
 impl Platform {
-    /// This host.
+    /// Describes this host.
     pub fn this() -> Self {
         Platform {
             os: std::env::consts::OS.to_owned(),

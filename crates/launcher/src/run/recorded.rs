@@ -1,5 +1,5 @@
-//! The folder of a finished run, read back: this host's or another's, this launcher's or somebody's by hand. What is not
-//! there is noted, and what is there is understood or refused by file and line.
+//! Reads the folder of a finished run. The folder may come from another host, and people may have edited it. A missing file
+//! becomes a note. A malformed file is refused by its name and line.
 
 use crate::input::{Input, InputError};
 use crate::run::folder::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE};
@@ -11,62 +11,62 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// A finished run.
+/// A finished run, as its folder describes it.
 #[derive(Debug)]
 pub struct Recorded {
-    /// How it was made, where the folder says.
+    /// Settings of the run, if the folder has `meta.json`.
     pub meta: Option<Meta>,
-    /// What happened.
+    /// Operations, faults and journals.
     pub history: History,
-    /// The input, and the file with the output that answers it, where both files are there.
+    /// The input and the path of the output, if the folder has both files.
     pub answered: Option<(Input, PathBuf)>,
-    /// What is not there, and what that means.
+    /// What is missing in the folder, and the consequence, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Why a folder cannot be judged.
+/// Why a run folder cannot be read.
 #[derive(Debug, Error)]
 pub enum RecordedError {
     /// A file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         #[source]
         source: io::Error,
     },
-    /// It has no history.
+    /// The folder has no history.
     #[error("{} is no run folder: it has no {HISTORY_FILE}", .0.display())]
     NoHistory(PathBuf),
-    /// A line is wrong.
+    /// A line of the history or of a journal is malformed.
     #[error("{}/{source}", dir.display())]
     Line {
         /// The folder.
         dir: PathBuf,
-        /// The file in it, the line, and what is wrong.
+        /// The file, the line, and what is wrong.
         #[source]
         source: ParseError,
     },
-    /// `meta.json` is wrong.
+    /// `meta.json` is malformed.
     #[error("{}: {source}", path.display())]
     Meta {
-        /// Where.
+        /// The file.
         path: PathBuf,
-        /// What.
+        /// The error, with its place.
         #[source]
         source: serde_json::Error,
     },
-    /// The input is wrong.
+    /// The input is malformed.
     #[error(transparent)]
     Input(#[from] InputError),
 }
 
 impl Recorded {
-    /// Reads a folder.
+    /// Reads a run folder.
     ///
     /// # Errors
-    /// It has no history, or one of its files cannot be understood; names the file, and the line where there is one.
+    /// The folder has no history, or a file is malformed. The error names the file and the line.
     pub fn load(dir: &Path) -> Result<Self, RecordedError> {
         let history = text(&dir.join(HISTORY_FILE))?.ok_or_else(|| RecordedError::NoHistory(dir.to_owned()))?;
         let journals = journals(dir)?;
@@ -110,7 +110,7 @@ impl Recorded {
         })
     }
 
-    /// What the bank was founded with, in minor units, as far as the folder says.
+    /// Opening balance in minor units, if the folder has it in `meta.json` or in the input.
     pub fn opening(&self) -> Option<i64> {
         let by_input = || self.answered.as_ref().map(|(input, _)| input.script.opening_balance);
         self.meta.as_ref().map(|meta| meta.opening_balance).or_else(by_input)
@@ -122,7 +122,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> RecordedError {
     move |source| RecordedError::Io { path, source }
 }
 
-/// A file's text; none where there is no such file.
+/// Reads a file as text. `None` if there is no such file.
 fn text(path: &Path) -> Result<Option<String>, RecordedError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -131,7 +131,7 @@ fn text(path: &Path) -> Result<Option<String>, RecordedError> {
     }
 }
 
-/// Name and text of each journal, by name.
+/// Reads the journals: name and text, sorted by name.
 fn journals(dir: &Path) -> Result<Vec<(String, String)>, RecordedError> {
     let path = dir.join(JOURNALS_DIR);
     let entries = match fs::read_dir(&path) {

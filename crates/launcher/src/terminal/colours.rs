@@ -1,6 +1,6 @@
-//! Colours of words on a terminal. What prints them drops them where they have no place.
+//! Colours for words on a terminal. `stdout` and the screen of `launcher up` remove them where the output is not a terminal.
 
-/// A colour, by its number in ANSI escape sequences.
+/// A colour. Its value is the number in ANSI escape sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     Red = 31,
@@ -9,7 +9,7 @@ pub(crate) enum Colour {
 }
 
 impl Colour {
-    /// The text in this colour.
+    /// Wraps a text in the escape sequences for this colour.
     pub(crate) fn paint(self, text: &str) -> String {
         format!("\u{1b}[{}m{text}\u{1b}[0m", self as u8)
     }

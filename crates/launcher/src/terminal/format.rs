@@ -1,18 +1,18 @@
-//! Numbers, times and paths as the launcher writes them for people.
+//! Formats numbers, times and paths for people.
 
 use std::path::Path;
 
-/// `1 read`, `2 reads`.
+/// Formats a number with its noun: `1 read`, `2 reads`.
 pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// `12.3 ms`
+/// Formats microseconds as milliseconds: `12.3 ms`.
 pub(crate) fn ms(us: u64) -> String {
     format!("{}.{} ms", us / 1000, us % 1000 / 100)
 }
 
-/// A path as a shell takes it.
+/// Formats a path as one word of a shell command, in quotes where needed.
 pub(crate) fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:".contains(c);

@@ -1,9 +1,10 @@
-//! Ctrl-C, SIGTERM and a closed terminal. The first asks for an orderly stop, the second for one at once.
+//! Signals that stop the launcher: Ctrl-C, SIGTERM, and SIGHUP from a closed terminal. The first signal asks for an orderly stop, the second for
+//! an immediate one.
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that end a run early.
+/// Receives the signals that stop the launcher.
 #[derive(Debug)]
 pub struct Interrupts {
     interrupt: Signal,
@@ -12,10 +13,10 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// From here on they are told by [`Interrupts::next`], and no longer end the program by themselves.
+    /// Starts to receive the signals. From now on they do not end the process by themselves.
     ///
     /// # Errors
-    /// The operating system refuses.
+    /// The operating system reports an error.
     pub fn listen() -> io::Result<Self> {
         Ok(Interrupts {
             interrupt: signal(SignalKind::interrupt())?,
@@ -24,7 +25,7 @@ impl Interrupts {
         })
     }
 
-    /// Waits for the next one; its exit code, as shells have it: 128 and the signal's number.
+    /// Waits for the next signal. Returns the exit code for it: 128 plus the number of the signal, as in shells.
     pub async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => 130,

@@ -10,18 +10,18 @@ const BANK: &str = r#"{"id":1,"type":"branch","balance":0},{"id":2,"type":"branc
 {"id":1,"type":"customer","events":[{"id":4,"interface":"query","branch":1},{"id":8,"interface":"query","branch":1}]}"#;
 
 fn parse(faults: &str) -> Result<Vec<PlannedFault>, String> {
-    // The faults come first: what they name may stand behind them.
+    // A fault may stand before what it names.
     let input = Input::parse(Path::new("in.json"), &format!("[{faults},\n{BANK}]"));
     input.map(|input| input.faults).map_err(|error| error.to_string())
 }
 
-/// A fault right at the beginning that does this.
+/// A fault with this action at the beginning of the run.
 fn at_once(action: &str) -> String {
     format!(r#"{{"type":"fault","at":"0ms",{action}}}"#)
 }
 
 #[test]
-fn what_can_be_done() {
+fn every_action() {
     let ms = Duration::from_millis;
     for (action, expected) in [
         (r#""hold":{"to":2}"#, FaultAction::Hold(2)),
@@ -57,7 +57,7 @@ fn what_can_be_done() {
 }
 
 #[test]
-fn when_and_until_when() {
+fn every_time() {
     let trigger = |visit, done| Trigger {
         visit,
         done,
@@ -270,7 +270,7 @@ fn wrong_times() {
 }
 
 #[test]
-fn a_fault_that_is_not_whole_is_named_by_its_entry() {
+fn a_syntax_error_in_a_fault_names_its_entry() {
     let error = parse(r#"{"type":"fault","cut":{"between":[1,,3]}}"#).expect_err("a comma too many");
     assert!(error.contains(": entry no. 1: there is a comma too many"), "{error}");
 }

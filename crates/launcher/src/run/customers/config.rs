@@ -1,23 +1,23 @@
-//! What the customers of a run have in common: a plain value.
+//! Settings that all customers of a run share.
 
 use bank_client::{Level, Propagation};
 use bank_cluster::Programs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How customers go about their events.
+/// Settings that all customers of a run share.
 #[derive(Debug, Clone)]
 pub struct CustomerConfig {
-    /// What to start.
+    /// The programs to start.
     pub programs: Programs,
-    /// The bank file.
+    /// Path of the bank file.
     pub bank: PathBuf,
-    /// Holds `customer-N.session.json` and `customer-N.log` for each customer.
+    /// Directory for `customer-N.session.json` and `customer-N.log` of each customer.
     pub dir: PathBuf,
-    /// What reads promise.
+    /// Consistency level of reads.
     pub level: Level,
-    /// What writes wait for.
+    /// Branches that a write waits for.
     pub propagation: Propagation,
-    /// The deadline of each event.
+    /// Deadline of each event.
     pub timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! One visit as one process, or as several one after the other where faults stand between its events.
+//! Runs one visit as one process, or as several one after the other if faults begin or end between its events.
 
 use super::config::CustomerConfig;
 use crate::input::{Action, Event, Visit, json};
@@ -16,31 +16,31 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout};
 use uuid::Uuid;
 
-/// A customer says something about its next event within that event's deadline and this; else it is stuck.
+/// Time that a customer may take beyond the deadline of an event. After it the customer counts as stuck.
 const LINE_GRACE: Duration = Duration::from_secs(10);
 
 /// The lines that a customer's process prints.
 type Answers = Lines<BufReader<ChildStdout>>;
 
-/// What became of a visit.
+/// Result of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visited {
-    /// One for each event that the customer got to, in order.
+    /// Records of the events that the customer finished, in order.
     pub records: Vec<OperationRecord>,
-    /// Why the visit ended before its end, naming the customer.
+    /// Why the visit is incomplete, with the number of the customer.
     pub failure: Option<String>,
-    /// Where it did: the event that the customer may have been at.
+    /// The event that the customer may have begun when the visit failed.
     pub cut_off: Option<CutOff>,
 }
 
-/// An event that a customer may have sent before it died, without a word of what came of it.
+/// An event that a customer may have sent before it died. Its outcome is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutOff {
-    /// Of a write: the id that it was given.
+    /// Request id, if the event is a write.
     pub request_id: Option<String>,
-    /// Not begun before this, by the host's monotonic clock.
+    /// Earliest time at which it can have begun, in microseconds of the host's monotonic clock.
     pub invoked_us: u64,
-    /// Not begun after this.
+    /// Latest time at which it can have begun, by the same clock.
     pub completed_us: u64,
 }
 
@@ -53,13 +53,13 @@ struct ReplayEvent {
     branch: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     money: Option<i64>,
-    /// Given here, so that it is known whatever becomes of the customer.
+    /// Chosen by the launcher, so that it is known even if the customer dies.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<Uuid>,
 }
 
-/// Runs a visit to its end. `stopped` is called after so many events as the stops say, and what comes after waits for it: a
-/// process of its own, with which the session goes on. `event_done` is called for each line.
+/// Runs a visit to its end. Each number in `stops` is a number of finished events: the visit stops there, `stopped` is awaited,
+/// and a new process continues the session. `event_done` is called for each line.
 pub(super) async fn visit(
     config: &CustomerConfig,
     visit: &Visit,
@@ -86,7 +86,7 @@ pub(super) async fn visit(
     visited
 }
 
-/// Those of the first `end` events that have not been done yet.
+/// Runs those of the first `end` events that are not done yet, in one process.
 async fn part(config: &CustomerConfig, visit: &Visit, end: usize, event_done: &impl Fn(), visited: &mut Visited) {
     let before = visited.records.len();
     let Some(events) = visit.events.get(before..end).filter(|events| !events.is_empty()) else {
@@ -127,11 +127,11 @@ async fn run(
     let (process, stdin, stdout) = started.map_err(|error| format!("cannot be started: {error}"))?;
     let told = async move {
         let mut stdin = stdin?;
-        // A customer that has died says so by its exit status.
+        // An error means that the customer has died, which its exit status shows.
         let _ = stdin.write_all(&events).await;
         Some(stdin)
     };
-    // Held open until the customer has ended: it ends with its stdin, and so with this process.
+    // Stdin stays open until the customer ends, because the customer stops when its stdin closes. So it also stops with this process.
     let (read, _stdin) = tokio::join!(read_lines(config, expected, stdout, event_done, records), told);
     read?;
     let status = tokio::time::timeout(LINE_GRACE, process.ended()).await;
@@ -161,7 +161,7 @@ fn replay_events(events: &[Event]) -> Vec<ReplayEvent> {
             Action::Query => None,
             Action::Deposit(amount) | Action::Withdraw(amount) => Some(amount),
         },
-        // Ordered by time, which is what the books take best.
+        // Ids that rise with time are the cheapest to store.
         request_id: event.action.is_write().then(Uuid::now_v7),
     });
     events.collect()
@@ -209,7 +209,7 @@ async fn read_lines(
     let Some(mut lines) = stdout else { return Ok(()) };
     loop {
         let done = records.len();
-        // Before its first event a customer settles the write that its session left unknown, under a deadline of its own.
+        // Before its first event a customer settles a write that its session left unknown. That has a deadline of its own.
         let deadlines = if done == 0 { 2 } else { 1 };
         let next = tokio::time::timeout(config.timeout * deadlines + LINE_GRACE, lines.next_line()).await;
         let line = match next {
