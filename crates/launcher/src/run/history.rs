@@ -3,11 +3,8 @@
 use crate::input::{Action, Event, Script};
 use crate::run::customers::{CutOff, Visited};
 use bank_check::history::{self, Operation};
-use bank_types::{Level, Propagation};
+use bank_types::{Level, MAIN, Propagation};
 use std::collections::HashMap;
-
-/// The account that all events of an input use.
-const MAIN: &str = "main";
 
 /// Settings that all operations of a run share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use super::wire::{
 use crate::live::bank_dir::command;
 use crate::live::error::LiveError;
 use crate::live::status::BankStatus;
-use durable_file::read_bounded;
 use bank_cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
+use durable_file::read_bounded;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::Path;

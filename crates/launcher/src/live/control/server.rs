@@ -5,7 +5,8 @@ use super::wire::{
     write_line,
 };
 use crate::live::error::LiveError;
-use std::io::{self, Write};
+use durable_file::{Durability, create_private};
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl Control {
             port,
             token: token.clone(),
         };
-        write_private(&file, &address).map_err(LiveError::io(file.display()))?;
+        write(&file, &address).map_err(LiveError::io(file.display()))?;
         let (sender, calls) = mpsc::channel(CONNECTIONS_MAX);
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let serving = tokio::spawn(serve(listener, Arc::clone(&places), token.into(), sender));
@@ -102,14 +103,11 @@ impl Control {
     }
 }
 
-/// Writes the file in one step, readable by its owner alone.
-fn write_private(path: &Path, address: &ControlAddress) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    // Temporary files have mode 0600.
-    let mut file = tempfile::Builder::new().prefix(".control-").tempfile_in(dir)?;
-    writeln!(file, "{}", serde_json::to_string(address)?)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+/// Writes the file, readable by its owner alone. A file that a killed launcher left is replaced.
+fn write(path: &Path, address: &ControlAddress) -> io::Result<()> {
+    let line = format!("{}\n", serde_json::to_string(address)?);
+    let _ = std::fs::remove_file(path);
+    create_private(path, line.as_bytes(), Durability::Process)
 }
 
 async fn serve(listener: TcpListener, places: Arc<Semaphore>, token: Arc<str>, calls: mpsc::Sender<Call>) {
@@ -218,7 +216,7 @@ mod tests {
             control.close().await;
         });
         assert!(message(answer).contains("stopped"));
-        write_private(&path, &reached).expect("as a launcher that was killed leaves it");
+        write(&path, &reached).expect("as a launcher that was killed leaves it");
         let gone = ask(dir.path(), ControlRequest::Status)
             .await
             .expect_err("nobody")
