@@ -204,14 +204,14 @@ pub(super) struct UpPlan {
     /// Directory of the bank.
     pub(super) dir: PathBuf,
     /// The requested bank. An existing bank has to match it.
-    pub(super) wanted: Wanted,
+    pub(super) requested: Requested,
     /// The programs to start.
     pub(super) programs: Programs,
 }
 
 /// The requested bank. `None` means that the user did not say.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct Requested {
     /// Input file that names branches and balance. `None` if flags name them.
     pub(super) input: Option<PathBuf>,
     /// Numbers of the branches.
@@ -224,9 +224,9 @@ pub(super) struct Wanted {
     pub(super) has_customers: bool,
 }
 
-impl Wanted {
+impl Requested {
     /// The argument that requests a property, for messages: the path of the input, or else this flag.
-    pub(super) fn by(&self, flag: &str) -> String {
+    pub(super) fn named_by(&self, flag: &str) -> String {
         let input = self.input.as_ref().map(|path| path.display().to_string());
         input.unwrap_or_else(|| flag.to_owned())
     }
@@ -235,10 +235,10 @@ impl Wanted {
 impl UpArgs {
     /// Reads the input, and checks everything that can be checked before a file or a process is created.
     pub(super) fn plan(self) -> Result<UpPlan, LiveError> {
-        let wanted = match self.input {
+        let requested = match self.input {
             Some(path) => {
                 let input = Input::load(&path)?;
-                Wanted {
+                Requested {
                     input: Some(path),
                     branches: Some(input.branches),
                     opening_balance: Some(input.script.opening_balance),
@@ -246,7 +246,7 @@ impl UpArgs {
                     has_customers: !input.script.visits.is_empty(),
                 }
             }
-            None => Wanted {
+            None => Requested {
                 input: None,
                 branches: self.branches.map(|last| (1..=last).collect()),
                 opening_balance: self.balance,
@@ -256,7 +256,7 @@ impl UpArgs {
         };
         Ok(UpPlan {
             dir: self.dir.dir,
-            wanted,
+            requested,
             programs: Programs::beside_this_one()?,
         })
     }

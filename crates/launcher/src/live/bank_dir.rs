@@ -1,5 +1,5 @@
 //! The directory of a live bank. One launcher at a time uses it. After a crash it holds nothing, a founding that was begun, or a
-//! bank; [`look`] tells which.
+//! bank; [`inspect`] tells which.
 //!
 //! ```text
 //! LOCK            locked while the launcher or one of its branches runs; holds the launcher's process id
@@ -47,9 +47,9 @@ pub(super) struct BankDir {
 
 /// Content of a bank's directory.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Content {
     /// No bank. Branches may have been started, but no founding was begun.
-    Nothing,
+    Empty,
     /// A founding that was begun and may not be complete.
     Begun(Founding),
     /// A bank, and its founding if `launcher up` founded it.
@@ -73,7 +73,7 @@ impl BankDir {
     /// # Errors
     /// Another launcher uses the directory, a branch of a killed launcher does not end, or the file system reports an error. The message
     /// names the process.
-    pub(super) async fn take(dir: &Path) -> Result<Self, LiveError> {
+    pub(super) async fn lock(dir: &Path) -> Result<Self, LiveError> {
         fs::create_dir_all(dir).map_err(LiveError::io(dir.display()))?;
         let path = dir.join(LOCK_FILE);
         let failed = |source| LiveError::io(path.display())(source);
@@ -117,7 +117,7 @@ impl BankDir {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn begin(&self, opening_balance: i64, branches: &[Branch]) -> Result<(), LiveError> {
+    pub(super) fn write_founding(&self, opening_balance: i64, branches: &[Branch]) -> Result<(), LiveError> {
         let founding = Founding {
             opening_balance,
             branches: addresses(branches)?,
@@ -135,18 +135,18 @@ impl BankDir {
 ///
 /// # Errors
 /// A file in it is damaged, or the directory holds something that is not a bank.
-pub(super) fn look(dir: &Path) -> Result<Found, LiveError> {
-    let founding = founding(dir)?;
+pub(super) fn inspect(dir: &Path) -> Result<Content, LiveError> {
+    let founding = read_founding(dir)?;
     let bank = dir.join("bank.json");
     if bank.exists() {
         let bank = BankFile::load(&bank).map_err(|error| LiveError::Failed(error.to_string()))?;
-        return Ok(Found::Bank(bank, founding));
+        return Ok(Content::Bank(bank, founding));
     }
     if let Some(founding) = founding {
-        return Ok(Found::Begun(founding));
+        return Ok(Content::Begun(founding));
     }
-    match stranger(dir)? {
-        None => Ok(Found::Nothing),
+    match foreign_file(dir)? {
+        None => Ok(Content::Empty),
         Some(name) => Err(LiveError::Usage(format!(
             "{} holds no live bank but something else ({name}); name a new directory with --dir",
             dir.display()
@@ -154,7 +154,7 @@ pub(super) fn look(dir: &Path) -> Result<Found, LiveError> {
     }
 }
 
-fn founding(dir: &Path) -> Result<Option<Founding>, LiveError> {
+fn read_founding(dir: &Path) -> Result<Option<Founding>, LiveError> {
     let path = dir.join(FOUNDING_FILE);
     let text = match durable_file::read_bounded(&path, FOUNDING_BYTES_MAX) {
         Ok(text) => text,
@@ -168,7 +168,7 @@ fn founding(dir: &Path) -> Result<Option<Founding>, LiveError> {
 }
 
 /// Finds a file that `launcher up` does not write before it founds a bank. Books count as such a file: they belong to a bank.
-fn stranger(dir: &Path) -> Result<Option<String>, LiveError> {
+fn foreign_file(dir: &Path) -> Result<Option<String>, LiveError> {
     let failed = |source| LiveError::io(dir.display())(source);
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -286,8 +286,8 @@ mod tests {
     #[tokio::test]
     async fn one_launcher_locks_it_and_its_content_is_recognised() {
         let dir = tempfile::tempdir().expect("a directory");
-        let bank_dir = BankDir::take(dir.path()).await.expect("free");
-        let refused = BankDir::take(dir.path()).await.expect_err("taken").to_string();
+        let bank_dir = BankDir::lock(dir.path()).await.expect("free");
+        let refused = BankDir::lock(dir.path()).await.expect_err("taken").to_string();
         let pid = format!("process {}", std::process::id());
         assert!(
             refused.contains(&pid) && refused.contains("launcher status --dir"),
@@ -295,18 +295,18 @@ mod tests {
         );
         // A start that was cut short leaves this.
         fs::create_dir_all(dir.path().join("branch-1/data")).expect("made");
-        assert!(matches!(look(dir.path()), Ok(Found::Nothing)));
+        assert!(matches!(inspect(dir.path()), Ok(Content::Empty)));
         let branch = |branch: u32, address: &str| Branch {
             branch,
             address: address.parse().expect("an address"),
         };
         let branches = vec![branch(1, "127.0.0.1:4001"), branch(2, "127.0.0.1:4002")];
-        bank_dir.begin(7, &branches).expect("written");
-        assert!(matches!(look(dir.path()), Ok(Found::Begun(begun)) if begun == founding()));
+        bank_dir.write_founding(7, &branches).expect("written");
+        assert!(matches!(inspect(dir.path()), Ok(Content::Begun(begun)) if begun == founding()));
         let bank = BankFile::new(uuid::Uuid::from_u128(7), branches).expect("a bank");
         bank.save(&dir.path().join("bank.json")).expect("saved");
         assert!(
-            matches!(look(dir.path()), Ok(Found::Bank(found, Some(begun))) if found == bank && begun == founding())
+            matches!(inspect(dir.path()), Ok(Content::Bank(found, Some(begun))) if found == bank && begun == founding())
         );
         assert!(addresses(&[branch(1, "10.0.0.1:4001")]).is_err());
     }
@@ -315,16 +315,16 @@ mod tests {
     fn a_directory_of_something_else_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("thesis.txt"), "x").expect("written");
-        let refused = look(dir.path()).expect_err("something else");
+        let refused = inspect(dir.path()).expect_err("something else");
         assert!(refused.to_string().contains("thesis.txt"), "{refused}");
         assert_eq!(refused.exit_code(), 2);
         fs::remove_file(dir.path().join("thesis.txt")).expect("removed");
         fs::create_dir_all(dir.path().join("branch-1/data/journal")).expect("made");
-        let refused = look(dir.path()).expect_err("books without a bank").to_string();
+        let refused = inspect(dir.path()).expect_err("books without a bank").to_string();
         assert!(refused.contains("branch-1"), "{refused}");
         for damaged in ["", "{}", "{\"opening_balance\":0,\"branches\":{\"1\":\"nowhere\"}}"] {
             fs::write(dir.path().join(FOUNDING_FILE), damaged).expect("written");
-            let refused = look(dir.path()).expect_err(damaged).to_string();
+            let refused = inspect(dir.path()).expect_err(damaged).to_string();
             assert!(refused.contains(FOUNDING_FILE), "{refused}");
         }
     }
@@ -338,13 +338,13 @@ mod tests {
         let mut launcher = std::process::Command::new("true").spawn().expect("true runs");
         fs::write(dir.path().join(LOCK_FILE), launcher.id().to_string()).expect("written");
         launcher.wait().expect("ended");
-        let (bank_dir, ()) = tokio::join!(BankDir::take(dir.path()), async {
+        let (bank_dir, ()) = tokio::join!(BankDir::lock(dir.path()), async {
             tokio::task::yield_now().await;
             drop(lock);
         });
         let _bank_dir = bank_dir.expect("gone");
         // The next error names this launcher, not the old one.
-        let refused = BankDir::take(dir.path()).await.expect_err("taken").to_string();
+        let refused = BankDir::lock(dir.path()).await.expect_err("taken").to_string();
         assert!(
             refused.contains(&format!("process {}", std::process::id())),
             "{refused}"

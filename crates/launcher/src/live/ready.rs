@@ -33,7 +33,7 @@ pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
     ] {
         text += &format!("  {line}\n");
     }
-    if let (Some(input), true) = (&plan.wanted.input, plan.wanted.has_customers) {
+    if let (Some(input), true) = (&plan.requested.input, plan.requested.has_customers) {
         let input = shell_word(input);
         text += &format!(
             "customers and faults of {input} are not run here; on a bank of its own they are:\n  \

@@ -46,7 +46,7 @@ impl Screen {
     }
 
     /// Prints a text above the table.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(super) fn print(&mut self, text: &str) {
         let size = size();
         let mut output = erasure(&self.drawn, size);
         self.drawn.clear();

@@ -1,7 +1,7 @@
 //! Decides how a bank comes up, from the requested bank and from what its directory holds.
 
-use super::args::Wanted;
-use super::bank_dir::{Found, Founding, addresses, command};
+use super::args::Requested;
+use super::bank_dir::{Content, Founding, addresses, command};
 use super::error::LiveError;
 use bank_client::BankFile;
 use bank_cluster::Ports;
@@ -24,7 +24,7 @@ pub(super) enum Start {
     /// A founding that was begun is completed.
     Begun(Founding),
     /// An existing bank is started again.
-    Again {
+    Existing {
         bank: BankFile,
         addresses: BTreeMap<u32, SocketAddr>,
     },
@@ -36,56 +36,56 @@ impl Start {
         match self {
             Start::New { branches, .. } => branches.clone(),
             Start::Begun(founding) => founding.branches.keys().copied().collect(),
-            Start::Again { addresses, .. } => addresses.keys().copied().collect(),
+            Start::Existing { addresses, .. } => addresses.keys().copied().collect(),
         }
     }
 }
 
-/// Decides how the requested bank comes up. `found` is the content of `dir`. No file is changed.
+/// Decides how the requested bank comes up. `content` is what `dir` holds. No file is changed.
 ///
 /// # Errors
 /// There is no bank and no new one is requested, or the existing bank differs from the requested one.
-pub(super) fn decide(found: Found, wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
-    match found {
-        Found::Nothing => new(wanted, dir),
-        Found::Begun(founding) => {
-            agrees(wanted, &founding.branches, Some(founding.opening_balance), dir)?;
+pub(super) fn decide(content: Content, requested: &Requested, dir: &Path) -> Result<Start, LiveError> {
+    match content {
+        Content::Empty => new_bank(requested, dir),
+        Content::Begun(founding) => {
+            check_matches(requested, &founding.branches, Some(founding.opening_balance), dir)?;
             Ok(Start::Begun(founding))
         }
-        Found::Bank(bank, founding) => {
+        Content::Bank(bank, founding) => {
             let addresses = addresses(bank.branches())?;
-            agrees(
-                wanted,
+            check_matches(
+                requested,
                 &addresses,
                 founding.map(|founding| founding.opening_balance),
                 dir,
             )?;
-            all_have_books(&addresses, dir)?;
-            Ok(Start::Again { bank, addresses })
+            check_books(&addresses, dir)?;
+            Ok(Start::Existing { bank, addresses })
         }
     }
 }
 
-fn new(wanted: &Wanted, dir: &Path) -> Result<Start, LiveError> {
-    let Some(branches) = wanted.branches.clone() else {
+fn new_bank(requested: &Requested, dir: &Path) -> Result<Start, LiveError> {
+    let Some(branches) = requested.branches.clone() else {
         return Err(LiveError::Usage(format!(
             "there is no bank in {} yet; start one with: {}",
             dir.display(),
             command("up --branches 3", dir)
         )));
     };
-    let ports = wanted.ports.clone().unwrap_or(DEFAULT_PORTS);
+    let ports = requested.ports.clone().unwrap_or(DEFAULT_PORTS);
     ports.chosen(&branches)?;
     Ok(Start::New {
         branches,
         ports,
-        opening_balance: wanted.opening_balance.unwrap_or(0),
+        opening_balance: requested.opening_balance.unwrap_or(0),
     })
 }
 
 /// Checks that an existing bank is the requested one.
-fn agrees(
-    wanted: &Wanted,
+fn check_matches(
+    requested: &Requested,
     there: &BTreeMap<u32, SocketAddr>,
     opening_balance: Option<i64>,
     dir: &Path,
@@ -96,31 +96,39 @@ fn agrees(
             dir.display()
         ))
     };
-    if let Some(branches) = &wanted.branches {
-        let by = wanted.by("--branches");
+    if let Some(branches) = &requested.branches {
+        let argument = requested.named_by("--branches");
         let asked: BTreeSet<u32> = branches.iter().copied().collect();
         let there: BTreeSet<u32> = there.keys().copied().collect();
         if asked != there {
-            let (has, asks) = (numbers(&there), numbers(&asked));
-            return Err(refused(format!("has {has}"), format!("{by} asks for {asks}"), &by));
+            let (has, asks) = (in_words(&there), in_words(&asked));
+            return Err(refused(
+                format!("has {has}"),
+                format!("{argument} asks for {asks}"),
+                &argument,
+            ));
         }
     }
-    let by = wanted.by("--balance");
-    match (wanted.opening_balance, opening_balance) {
+    let argument = requested.named_by("--balance");
+    match (requested.opening_balance, opening_balance) {
         (Some(asked), Some(opened)) if asked != opened => {
             return Err(refused(
                 format!("opened with {opened}"),
-                format!("{by} asks for {asked}"),
-                &by,
+                format!("{argument} asks for {asked}"),
+                &argument,
             ));
         }
         (Some(_), None) => {
             let there = "was not founded by `launcher up`".to_owned();
-            return Err(refused(there, format!("what {by} asks for cannot be compared"), &by));
+            return Err(refused(
+                there,
+                format!("what {argument} asks for cannot be compared"),
+                &argument,
+            ));
         }
         _ => {}
     }
-    let Some(Ports::Base(base)) = wanted.ports else {
+    let Some(Ports::Base(base)) = requested.ports else {
         return Ok(());
     };
     let kept = |(branch, address): (&u32, &SocketAddr)| u32::from(base) + branch == u32::from(address.port());
@@ -131,7 +139,7 @@ fn agrees(
     Err(refused("keeps its branches' ports".to_owned(), asked, "--base-port"))
 }
 
-fn all_have_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<(), LiveError> {
+fn check_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<(), LiveError> {
     for branch in branches.keys() {
         let data = dir.join(format!("branch-{branch}/data"));
         if !data.join("branch.json").exists() {
@@ -145,7 +153,7 @@ fn all_have_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<()
 }
 
 /// Lists branches in words: `branches 1 to 3`, or `branches 1, 3, 7`.
-fn numbers(branches: &BTreeSet<u32>) -> String {
+fn in_words(branches: &BTreeSet<u32>) -> String {
     let (first, last) = (branches.first(), branches.last());
     match (first, last) {
         (Some(one), Some(other)) if one == other => format!("branch {one} alone"),
@@ -173,8 +181,8 @@ mod tests {
         }
     }
 
-    fn wanted(branches: Option<Vec<u32>>, opening_balance: Option<i64>, ports: Option<Ports>) -> Wanted {
-        Wanted {
+    fn requested(branches: Option<Vec<u32>>, opening_balance: Option<i64>, ports: Option<Ports>) -> Requested {
+        Requested {
             input: Some("town.json".into()),
             branches,
             opening_balance,
@@ -185,13 +193,13 @@ mod tests {
 
     #[test]
     fn a_new_bank_has_to_be_requested() {
-        let none = decide(Found::Nothing, &Wanted::default(), Path::new(DIR)).expect_err("nothing asked");
+        let none = decide(Content::Empty, &Requested::default(), Path::new(DIR)).expect_err("nothing asked");
         assert!(
             none.to_string().ends_with("start one with: launcher up --branches 3"),
             "{none}"
         );
-        let new = wanted(Some(vec![7, 1]), None, Some(Ports::Auto));
-        let start = decide(Found::Nothing, &new, Path::new(DIR)).expect("asked for");
+        let new = requested(Some(vec![7, 1]), None, Some(Ports::Auto));
+        let start = decide(Content::Empty, &new, Path::new(DIR)).expect("asked for");
         assert!(matches!(
             &start,
             Start::New {
@@ -221,8 +229,8 @@ mod tests {
             (three(), Some(7), None, "opened with 100, and town.json asks for 7"),
             (None, None, Some(Ports::Base(5000)), "leave --base-port out"),
         ] {
-            let found = Found::Begun(founding(4000));
-            match decide(found, &wanted(branches, balance, ports), Path::new(DIR)) {
+            let content = Content::Begun(founding(4000));
+            match decide(content, &requested(branches, balance, ports), Path::new(DIR)) {
                 Ok(start) => assert!(refusal.is_empty() && start.branches() == [1, 2, 3], "{refusal}"),
                 Err(error) => {
                     let said = error.to_string();

@@ -105,18 +105,18 @@ pub(super) struct DegradedLinks {
 
 /// What the launcher knows of the branches.
 #[derive(Debug)]
-pub(super) struct Known<'a> {
+pub(super) struct StatusSources<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) injector: &'a Injector,
     /// The newest process of each branch.
-    pub(super) lives: &'a [Life],
+    pub(super) processes: &'a [BranchProcess],
     /// Newest position in all earlier statuses.
     pub(super) position: u64,
 }
 
 /// The newest process of a branch.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct BranchProcess {
     /// Number of the branch.
     pub(super) branch: u32,
     /// Start of the process.
@@ -153,11 +153,11 @@ impl From<Role> for State {
     }
 }
 
-impl Known<'_> {
+impl StatusSources<'_> {
     /// Asks every branch for its status.
-    pub(super) async fn look(self) -> BankStatus {
+    pub(super) async fn collect(self) -> BankStatus {
         let now = SystemTime::now();
-        let rows = join_all(self.lives.iter().map(|life| self.row(life, now))).await;
+        let rows = join_all(self.processes.iter().map(|process| self.row(process, now))).await;
         let mut branches: Vec<BranchRow> = rows.into_iter().flatten().collect();
         let said = branches.iter().filter_map(|row| row.position);
         let position = said.fold(self.position, u64::max);
@@ -177,10 +177,10 @@ impl Known<'_> {
     }
 
     /// Status of one branch, without `behind`. `None` if the cluster has no such branch.
-    async fn row(&self, life: &Life, now: SystemTime) -> Option<BranchRow> {
-        let branch = life.branch;
+    async fn row(&self, process: &BranchProcess, now: SystemTime) -> Option<BranchRow> {
+        let branch = process.branch;
         let (address, pid) = (self.cluster.address(branch).ok()?, self.cluster.pid(branch).ok()?);
-        let began = pid.map(|_| life.began);
+        let began = pid.map(|_| process.began);
         let mut row = BranchRow {
             branch,
             pid,
@@ -191,7 +191,7 @@ impl Known<'_> {
             address,
             up_since: began.map(date_and_time),
             up_s: began.map(|began| now.duration_since(began).unwrap_or_default().as_secs()),
-            ended: life.ended.clone(),
+            ended: process.ended.clone(),
             log: self.cluster.log_path(branch).ok()?,
         };
         if pid.is_none() {

@@ -3,7 +3,7 @@
 
 use super::control::{Call, Control, ControlRequest, ControlResponse};
 use super::screen::Screen;
-use super::status::{BankStatus, Known, Life};
+use super::status::{BankStatus, BranchProcess, StatusSources};
 use super::{describe, table};
 use crate::terminal::signals::Interrupts;
 use bank_check::history::FaultKind;
@@ -25,7 +25,7 @@ pub(super) struct Supervisor<'a> {
     dir: &'a Path,
     screen: &'a mut Screen,
     injector: Injector,
-    lives: Vec<Life>,
+    processes: Vec<BranchProcess>,
     /// One future for each process of a branch. It yields the branch's number when the process has ended.
     ends: FuturesUnordered<LocalBoxFuture<'a, u32>>,
     /// The newest status.
@@ -44,7 +44,7 @@ impl<'a> Supervisor<'a> {
     /// Supervises branches that have just been started.
     pub(super) fn new(cluster: &'a Cluster, dir: &'a Path, screen: &'a mut Screen) -> Self {
         let began = SystemTime::now();
-        let life = |branch| Life {
+        let process = |branch| BranchProcess {
             branch,
             began,
             ended: None,
@@ -55,30 +55,30 @@ impl<'a> Supervisor<'a> {
             dir,
             screen,
             injector: Injector::new(0),
-            ends: numbers.iter().map(|&branch| end(cluster, branch)).collect(),
-            lives: numbers.into_iter().map(life).collect(),
+            ends: numbers.iter().map(|&branch| process_end(cluster, branch)).collect(),
+            processes: numbers.into_iter().map(process).collect(),
             last: None,
         }
     }
 
     /// Collects the status of the bank.
-    pub(super) async fn look(&self) -> BankStatus {
-        let known = Known {
+    pub(super) async fn status(&self) -> BankStatus {
+        let sources = StatusSources {
             cluster: self.cluster,
             injector: &self.injector,
-            lives: &self.lives,
+            processes: &self.processes,
             position: self.last.as_ref().map_or(0, |last| last.position),
         };
-        known.look().await
+        sources.collect().await
     }
 
     /// Prints that the bank is up, and its status.
     pub(super) async fn announce(&mut self, text: &str) {
-        self.screen.say(text);
-        let status = self.look().await;
+        self.screen.print(text);
+        let status = self.status().await;
         if !self.screen.refreshes() {
             self.screen
-                .say(&format!("\n{}\n", table::lines(&status, self.dir).join("\n")));
+                .print(&format!("\n{}\n", table::lines(&status, self.dir).join("\n")));
         }
         self.last = Some(status);
     }
@@ -101,7 +101,7 @@ impl<'a> Supervisor<'a> {
                         }
                     }
                 },
-                Some(branch) = self.ends.next() => self.has_ended(branch).await,
+                Some(branch) = self.ends.next() => self.report_end(branch).await,
                 _ = refresh.tick() => drop(self.refresh().await),
             }
         }
@@ -109,12 +109,14 @@ impl<'a> Supervisor<'a> {
 
     /// Collects the status and shows it.
     async fn refresh(&mut self) -> BankStatus {
-        let status = self.look().await;
+        let status = self.status().await;
         if self.screen.refreshes() {
             let apart = [String::new()].into_iter();
             self.screen.show(apart.chain(table::lines(&status, self.dir)).collect());
         } else if let Some(last) = &self.last {
-            table::news(last, &status).iter().for_each(|news| self.screen.say(news));
+            table::news(last, &status)
+                .iter()
+                .for_each(|news| self.screen.print(news));
         }
         self.last = Some(status.clone());
         status
@@ -136,10 +138,10 @@ impl<'a> Supervisor<'a> {
         let answer = match done {
             Ok(()) => {
                 let said = describe::action(action);
-                self.screen.say(&said);
+                self.screen.print(&said);
                 ControlResponse::Done(said)
             }
-            Err(error) => refused(1, self.explained(&error)),
+            Err(error) => refused(1, self.message(&error)),
         };
         if self.screen.refreshes() {
             self.refresh().await;
@@ -150,18 +152,18 @@ impl<'a> Supervisor<'a> {
     /// Notes the new process of a branch, if the restart started one.
     fn restarted(&mut self, branch: u32, done: &Result<(), FaultError>) {
         let still_ran = matches!(done, Err(FaultError::Cluster(ClusterError::StillRuns(_))));
-        let Some(life) = self.lives.iter_mut().find(|life| life.branch == branch) else {
+        let Some(process) = self.processes.iter_mut().find(|process| process.branch == branch) else {
             return;
         };
         if still_ran {
             return;
         }
-        life.began = SystemTime::now();
-        life.ended = done.as_ref().err().map(FaultError::to_string);
-        self.ends.push(end(self.cluster, branch));
+        process.began = SystemTime::now();
+        process.ended = done.as_ref().err().map(FaultError::to_string);
+        self.ends.push(process_end(self.cluster, branch));
     }
 
-    fn explained(&self, error: &FaultError) -> String {
+    fn message(&self, error: &FaultError) -> String {
         match error {
             FaultError::NoNetwork => format!(
                 "this bank takes no faults of the network: it has more than {} branches, which reach each other directly",
@@ -172,27 +174,27 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Reports the end of a process, unless it was killed on request or reported before.
-    async fn has_ended(&mut self, branch: u32) {
-        let Some(life) = self.lives.iter_mut().find(|life| life.branch == branch) else {
+    async fn report_end(&mut self, branch: u32) {
+        let Some(process) = self.processes.iter_mut().find(|process| process.branch == branch) else {
             return;
         };
         let killed = self
             .injector
             .open()
             .any(|fault| fault.kind == FaultKind::Kill { branch });
-        if killed || life.ended.is_some() {
+        if killed || process.ended.is_some() {
             return;
         }
         if let Ok(Some(error)) = self.cluster.ended(branch) {
-            life.ended = Some(error.to_string());
-            self.screen.say(&error.to_string());
+            process.ended = Some(error.to_string());
+            self.screen.print(&error.to_string());
         }
         self.refresh().await;
     }
 }
 
 /// Waits until the current process of a branch has ended.
-fn end(cluster: &Cluster, branch: u32) -> LocalBoxFuture<'_, u32> {
+fn process_end(cluster: &Cluster, branch: u32) -> LocalBoxFuture<'_, u32> {
     async move {
         // Fails only for a branch that does not exist.
         let _ = cluster.branch_ended(branch).await;

@@ -22,9 +22,9 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
     // Decided before the directory is created, so that a refused request leaves no directory; and again under the lock, when
     // no other launcher can change the directory.
-    start::decide(bank_dir::look(&plan.dir)?, &plan.wanted, &plan.dir)?;
-    let bank_dir = BankDir::take(&plan.dir).await?;
-    let start = start::decide(bank_dir::look(bank_dir.path())?, &plan.wanted, bank_dir.path())?;
+    start::decide(bank_dir::inspect(&plan.dir)?, &plan.requested, &plan.dir)?;
+    let bank_dir = BankDir::lock(&plan.dir).await?;
+    let start = start::decide(bank_dir::inspect(bank_dir.path())?, &plan.requested, bank_dir.path())?;
     let mut cluster = cluster(&plan, &bank_dir, &start).await?;
     let progress = Progress::on_stderr();
     progress.count("branches up", cluster.numbers().len());
@@ -62,7 +62,7 @@ async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Clu
         ports: match start {
             Start::New { ports, .. } => ports.clone(),
             Start::Begun(Founding { branches, .. })
-            | Start::Again {
+            | Start::Existing {
                 addresses: branches, ..
             } => Ports::Kept(branches.values().copied().collect()),
         },
@@ -86,14 +86,14 @@ async fn bring_up(
     match start {
         Start::New { opening_balance, .. } => {
             cluster.start(|| progress.one()).await?;
-            bank_dir.begin(opening_balance, &cluster.listening())?;
+            bank_dir.write_founding(opening_balance, &cluster.listening())?;
             cluster.found(opening_balance, 0).await?;
         }
         Start::Begun(founding) => {
             cluster.start(|| progress.one()).await?;
             cluster.found_again(founding.opening_balance, 0).await?;
         }
-        Start::Again { bank, .. } => {
+        Start::Existing { bank, .. } => {
             cluster.start(|| progress.one()).await?;
             cluster.recognise(bank);
         }
@@ -111,7 +111,7 @@ async fn stop(
     end: End,
 ) -> u8 {
     screen.clear();
-    screen.say("stopping the bank; Ctrl-C again stops it at once");
+    screen.print("stopping the bank; Ctrl-C again stops it at once");
     if let Some(network) = cluster.network() {
         network.apply(LinkSet::All, LinkState::Pass);
     }
@@ -120,7 +120,7 @@ async fn stop(
         told.push(call);
     }
     let forced = {
-        let waits_for = |branch, pid| screen.say(&format!("waiting for branch {branch} (process {pid}) to end"));
+        let waits_for = |branch, pid| screen.print(&format!("waiting for branch {branch} (process {pid}) to end"));
         let mut ended = std::pin::pin!(cluster.end_all(waits_for));
         loop {
             tokio::select! {
@@ -149,10 +149,10 @@ async fn stop(
     // From here on another launcher can use the directory.
     drop((cluster, bank_dir));
     if !trouble.is_empty() {
-        screen.say(&trouble);
+        screen.print(&trouble);
     }
     let down = format!("the bank in {} is down", dir.display());
-    screen.say(&format!(
+    screen.print(&format!(
         "{down}; its books stay, start it again with: {}",
         command("up", &dir)
     ));
