@@ -1,5 +1,6 @@
-//! The command line of `launcher`: parses and checks the arguments, executes the command, and returns the exit code. Exit codes: 0
-//! consistent, 1 not consistent or failed, 2 wrong input or usage, 128 plus the number of the signal after a signal.
+//! The command line of `launcher`: parses and checks the arguments, executes the command, and returns the exit code.
+//! Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 128 plus the number of the signal
+//! after a signal.
 
 mod args;
 mod check;
@@ -42,20 +43,21 @@ enum Command {
     Run(RunArgs),
     /// Judge a run folder, or an output file by its input
     ///
-    /// A run folder is judged by its history and the journals of its branches. It may come from another machine. Exit codes: 0
-    /// if all promised guarantees held, 1 if one did not, 2 if there was nothing to judge or a file is malformed.
+    /// A run folder is judged by its history and the journals of its branches. It may come from another machine. Exit
+    /// codes: 0 if all promised guarantees held, 1 if one did not, 2 if there was nothing to judge or a file is
+    /// malformed.
     ///
-    /// An output file needs --input. It is judged as a run of the customers one after the other, in the order of the input:
-    /// then each balance is known exactly. With --concurrent it is judged as a run of all customers at once: then each balance
-    /// has to include the customer's own earlier writes, and may include writes of others. An input with faults is always
-    /// judged in the second way. An output does not show which events got no answer because of a fault. Exit code 1 if a
-    /// result is wrong.
+    /// An output file needs --input. It is judged as a run of the customers one after the other, in the order of the
+    /// input: then each balance is known exactly. With --concurrent it is judged as a run of all customers at once:
+    /// then each balance has to include the customer's own earlier writes, and may include writes of others. An input
+    /// with faults is always judged in the second way. An output does not show which events got no answer because of a
+    /// fault. Exit code 1 if a result is wrong.
     Check(CheckArgs),
     /// Show an anomaly that happens under a weak setting and not under a strong one
     ///
-    /// One input is run twice on a bank of three branches, under the weak setting and under the strong one, while the network
-    /// delays what is sent to one branch. The result is a folder with report.html, which shows both runs, and a run folder of
-    /// each for `launcher check`. Without a lesson, the lessons are listed.
+    /// One input is run twice on a bank of three branches, under the weak setting and under the strong one, while the
+    /// network delays what is sent to one branch. The result is a folder with report.html, which shows both runs, and a
+    /// run folder of each for `launcher check`. Without a lesson, the lessons are listed.
     Demo(DemoArgs),
     #[command(flatten)]
     Live(LiveCommand),

@@ -1,10 +1,10 @@
-//! The input file: branches with their opening balance, customers with their events, and faults. It is read and checked as a
-//! whole before any process starts. Older forms of the file are accepted too: those with the words `dest`, `bank` and `client`,
-//! and one whose events name no branch.
+//! The input file: branches with their opening balance, customers with their events, and faults. It is read and checked
+//! as a whole before any process starts. Older forms of the file are accepted too: those with the words `dest`, `bank`
+//! and `client`, and one whose events name no branch.
 //!
-//! In reading order: `file` reads the text, `json` parses it and keeps the place of each value, `entry` gives the fields of an
-//! object by name, `branches`, `validate` and `fault` check what the fields mean, `planned_fault` is a checked fault, and
-//! `error` names the place of what is wrong.
+//! In reading order: `file` reads the text, `json` parses it and keeps the place of each value, `entry` gives the
+//! fields of an object by name, `branches`, `validate` and `fault` check what the fields mean, `planned_fault` is a
+//! checked fault, and `error` names the place of what is wrong.
 
 mod branches;
 mod entry;

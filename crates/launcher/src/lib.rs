@@ -10,7 +10,8 @@
 //! - [`terminal`]: progress bar, signals, stdout, colours.
 //! - [`date`], [`duration`]: dates and durations in the form that people write and read.
 //!
-//! The branches themselves are a `bank_cluster`. The launcher starts `branchd` and `customer-cli` as programs and never links them.
+//! The branches themselves are a `bank_cluster`. The launcher starts `branchd` and `customer-cli` as programs and never
+//! links them.
 
 pub mod cli;
 pub mod date;

@@ -1,10 +1,10 @@
-//! Live banks. `launcher up` starts a bank, or an existing one again, and runs until it is stopped. Commands from other shells show
-//! the bank, kill, pause or cut off its branches, undo that, and stop the bank.
+//! Live banks. `launcher up` starts a bank, or an existing one again, and runs until it is stopped. Commands from other
+//! shells show the bank, kill, pause or cut off its branches, undo that, and stop the bank.
 //!
-//! In reading order: `args` checks the arguments, `bank_dir` is the directory of a bank, `start` decides how the bank comes up, `up` is
-//! the whole life of the bank, `ready` is the text once it is up, `supervisor` carries out requests while it runs, `ask` and
-//! `control` connect other shells, `status` collects the state of the bank, `table` and `describe` put it into words, and
-//! `screen` shows it.
+//! In reading order: `args` checks the arguments, `bank_dir` is the directory of a bank, `start` decides how the bank
+//! comes up, `up` is the whole life of the bank, `ready` is the text once it is up, `supervisor` carries out requests
+//! while it runs, `ask` and `control` connect other shells, `status` collects the state of the bank, `table` and
+//! `describe` put it into words, and `screen` shows it.
 
 mod args;
 mod ask;

@@ -19,7 +19,8 @@ pub enum InputError {
         line: usize,
         /// Column in characters, from 1.
         column: usize,
-        /// The part of the input that is wrong, such as "customer 1, event 4: " or "fault no. 2: ". Empty for the file as a whole.
+        /// The part of the input that is wrong, such as "customer 1, event 4: " or "fault no. 2: ". Empty for the file
+        /// as a whole.
         whose: String,
         /// What is wrong, and what to write instead.
         what: String,

@@ -1,5 +1,5 @@
-//! Checks the faults of an input: what is done to the bank, when it begins, and when it ends. Whether a fault can be done at
-//! that moment is found out during the run.
+//! Checks the faults of an input: what is done to the bank, when it begins, and when it ends. Whether a fault can be
+//! done at that moment is found out during the run.
 
 use super::branches::{Branches, known_branch};
 use super::entry::{Checked, Entry, NUMBER_RULE, integer, written};

@@ -1,5 +1,5 @@
-//! Reads a text file that a user named. The size is bounded and the file must be a regular one, because a pipe or a device
-//! could make the launcher wait or fill its memory.
+//! Reads a text file that a user named. The size is bounded and the file must be a regular one, because a pipe or a
+//! device could make the launcher wait or fill its memory.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,6 +1,6 @@
-//! A JSON parser that keeps the place of each value, so that an error can name line, column, customer and event. It is strict: a
-//! duplicate key, a comma too many or text after the end is an error. Numbers keep their spelling. serde_json was tried and
-//! passed over: docs/decisions/0008-input-reader.md.
+//! A JSON parser that keeps the place of each value, so that an error can name line, column, customer and event. It is
+//! strict: a duplicate key, a comma too many or text after the end is an error. Numbers keep their spelling. serde_json
+//! was tried and passed over: docs/decisions/0008-input-reader.md.
 
 use std::collections::HashSet;
 
@@ -60,7 +60,7 @@ impl Value<'_> {
     }
 }
 
-/// A text is not JSON.
+/// Error of a text that is not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SyntaxError<'a> {
     /// Offset of the error in bytes from the start of the text.

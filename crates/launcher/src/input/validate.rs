@@ -137,8 +137,8 @@ enum Kind {
     Fault,
 }
 
-/// Takes an element of the file as a customer, a branch or a fault, and refuses unknown fields. `faults` is the number of faults
-/// before it.
+/// Takes an element of the file as a customer, a branch or a fault, and refuses unknown fields. `faults` is the number
+/// of faults before it.
 fn entry<'n, 'a>(index: usize, faults: usize, node: &'n Node<'a>) -> Checked<(Kind, Entry<'n, 'a>)> {
     let Some(entry) = Entry::of(node, |members| name("entry", members, index)) else {
         let what = format!(

@@ -1,5 +1,5 @@
-//! The short verbs of a live bank, such as `launcher status` and `launcher kill`: each sends one request to the launcher that runs
-//! the bank, and prints the response.
+//! The short verbs of a live bank, such as `launcher status` and `launcher kill`: each sends one request to the
+//! launcher that runs the bank, and prints the response.
 
 use super::args::AskCommand;
 use super::bank_dir::command;

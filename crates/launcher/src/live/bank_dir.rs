@@ -1,5 +1,5 @@
-//! The directory of a live bank. One launcher at a time uses it. After a crash it holds nothing, a founding that was begun, or a
-//! bank; [`inspect`] tells which.
+//! The directory of a live bank. One launcher at a time uses it. After a crash it holds nothing, a founding that was
+//! begun, or a bank; [`inspect`] tells which.
 //!
 //! ```text
 //! LOCK            locked while the launcher or one of its branches runs; holds the launcher's process id
@@ -30,8 +30,8 @@ const LOCK_FILE: &str = "LOCK";
 const FOUNDING_FILE: &str = "founding.json";
 /// Largest size of `founding.json`. A founding of 1,000 branches takes less than a tenth of it.
 const FOUNDING_BYTES_MAX: u64 = 1 << 20;
-/// Time until the branches of a killed launcher have ended. They notice at once, and drain for at most 5 s (`DRAIN_TIMEOUT` of
-/// `branchd`).
+/// Time until the branches of a killed launcher have ended. They notice at once, and drain for at most 5 s
+/// (`DRAIN_TIMEOUT` of `branchd`).
 const LEFT_BEHIND_TIMEOUT: Duration = Duration::from_secs(8);
 /// Time for which a killed launcher may still have a process id, until its parent has waited for it.
 const DYING: Duration = Duration::from_secs(1);
@@ -67,12 +67,12 @@ pub(super) struct Founding {
 }
 
 impl BankDir {
-    /// Locks the directory, and creates it if needed. Branches of a killed launcher keep the lock until they end, so this waits
-    /// for them.
+    /// Locks the directory, and creates it if needed. Branches of a killed launcher keep the lock until they end, so
+    /// this waits for them.
     ///
     /// # Errors
-    /// Another launcher uses the directory, a branch of a killed launcher does not end, or the file system reports an error. The message
-    /// names the process.
+    /// Another launcher uses the directory, a branch of a killed launcher does not end, or the file system reports an
+    /// error. The message names the process.
     pub(super) async fn lock(dir: &Path) -> Result<Self, LiveError> {
         fs::create_dir_all(dir).map_err(LiveError::io(dir.display()))?;
         let path = dir.join(LOCK_FILE);
@@ -113,7 +113,8 @@ impl BankDir {
         &self.dir
     }
 
-    /// Writes `founding.json`. This has to happen before the bank is founded, so that a founding that was cut short can be completed.
+    /// Writes `founding.json`. This has to happen before the bank is founded, so that a founding that was cut short can
+    /// be completed.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -167,7 +168,8 @@ fn read_founding(dir: &Path) -> Result<Option<Founding>, LiveError> {
         .map_err(|error| LiveError::io(path.display())(error.into()))
 }
 
-/// Finds a file that `launcher up` does not write before it founds a bank. Books count as such a file: they belong to a bank.
+/// Finds a file that `launcher up` does not write before it founds a bank. Books count as such a file: they belong to a
+/// bank.
 fn foreign_file(dir: &Path) -> Result<Option<String>, LiveError> {
     let failed = |source| LiveError::io(dir.display())(source);
     let entries = match fs::read_dir(dir) {

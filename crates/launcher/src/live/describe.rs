@@ -28,7 +28,8 @@ pub(super) fn links(links: LinkSet, state: LinkState) -> String {
     }
 }
 
-/// How an action is undone: the verb in a sentence, and the words to type after `launcher`. `None` for an action that ends a fault.
+/// How an action is undone: the verb in a sentence, and the words to type after `launcher`. `None` for an action that
+/// ends a fault.
 pub(super) fn undo_hint(action: FaultAction) -> Option<(&'static str, String)> {
     match action.undone_by()? {
         FaultAction::Heal(links) => Some(("heal it", heal_command(links))),

@@ -1,5 +1,5 @@
-//! What `launcher up` shows on stdout. On a terminal: events, and below them the table of the branches, which is drawn again
-//! in its place. Elsewhere, as in a file: events only.
+//! What `launcher up` shows on stdout. On a terminal: events, and below them the table of the branches, which is drawn
+//! again in its place. Elsewhere, as in a file: events only.
 //!
 //! The table is drawn here and not by indicatif: docs/decisions/0009-live-screen.md.
 
@@ -118,8 +118,8 @@ fn size() -> Size {
     }
 }
 
-/// Escape sequence that removes lines of these widths above the cursor. A line takes several rows if the terminal has become
-/// narrower since the line was drawn.
+/// Escape sequence that removes lines of these widths above the cursor. A line takes several rows if the terminal has
+/// become narrower since the line was drawn.
 fn erasure(drawn: &[usize], size: Size) -> String {
     let rows: usize = drawn.iter().map(|width| width.div_ceil(size.columns).max(1)).sum();
     match rows {
@@ -128,7 +128,8 @@ fn erasure(drawn: &[usize], size: Size) -> String {
     }
 }
 
-/// Cuts the lines to the size of the terminal. The last column stays free, and so does the last row, where the cursor is.
+/// Cuts the lines to the size of the terminal. The last column stays free, and so does the last row, where the cursor
+/// is.
 fn fitting(lines: &[String], size: Size) -> Vec<String> {
     let (columns, rows) = (size.columns.max(2) - 1, size.rows.max(3) - 1);
     let cut = |line: &str| truncate_str(line, columns, "…").into_owned();

@@ -1,5 +1,5 @@
-//! The status of a live bank, from what each branch reports and what its launcher knows. All branches are asked at once, with a short
-//! deadline: a branch that does not answer must not delay the status of the others.
+//! The status of a live bank, from what each branch reports and what its launcher knows. All branches are asked at
+//! once, with a short deadline: a branch that does not answer must not delay the status of the others.
 
 use super::describe;
 use crate::date::date_and_time;

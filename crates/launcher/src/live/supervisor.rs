@@ -1,5 +1,5 @@
-//! Supervises a running bank: carries out the requests of other shells one after the other, reports branches that end by themselves,
-//! and refreshes the table. A branch that has ended stays down until a request restarts it.
+//! Supervises a running bank: carries out the requests of other shells one after the other, reports branches that end
+//! by themselves, and refreshes the table. A branch that has ended stays down until a request restarts it.
 
 use super::control::{Call, Control, ControlRequest, ControlResponse};
 use super::screen::Screen;

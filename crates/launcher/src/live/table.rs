@@ -1,4 +1,5 @@
-//! The status of a live bank as text: a table of the branches, and a line for each problem with the command that solves it.
+//! The status of a live bank as text: a table of the branches, and a line for each problem with the command that solves
+//! it.
 
 use super::bank_dir::command;
 use super::status::{BankStatus, BranchRow, State};
@@ -108,8 +109,8 @@ fn age(seconds: u64) -> String {
     }
 }
 
-/// Lists changes between two statuses that no request caused: another branch leads, or a branch has stopped or started to
-/// answer.
+/// Lists changes between two statuses that no request caused: another branch leads, or a branch has stopped or started
+/// to answer.
 pub(super) fn news(before: &BankStatus, now: &BankStatus) -> Vec<String> {
     let pairs = before.branches.iter().zip(&now.branches);
     let news = pairs.filter_map(|(before, now)| match (before.state, now.state) {

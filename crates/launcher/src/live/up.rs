@@ -20,8 +20,8 @@ use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, elect
 /// The bank did not come up. All processes were stopped.
 pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
-    // Decided before the directory is created, so that a refused request leaves no directory; and again under the lock, when
-    // no other launcher can change the directory.
+    // Decided before the directory is created, so that a refused request leaves no directory; and again under the lock,
+    // when no other launcher can change the directory.
     start::decide(bank_dir::inspect(&plan.dir)?, &plan.requested, &plan.dir)?;
     let bank_dir = BankDir::lock(&plan.dir).await?;
     let start = start::decide(bank_dir::inspect(bank_dir.path())?, &plan.requested, bank_dir.path())?;

@@ -1,6 +1,6 @@
-//! Runs the customers of an input as processes. Each visit is one `customer-cli replay`, which reads the events on stdin and
-//! prints a line for each. A fault between two events splits the visit into two processes. A customer that dies loses only its
-//! own results.
+//! Runs the customers of an input as processes. A *visit* is one entry of a customer in the input. Each visit is one
+//! `customer-cli replay`, which reads the events on stdin and prints a line for each. A fault between two events splits
+//! the visit into two processes. A customer that dies loses only its own results.
 
 mod config;
 mod replay;
@@ -19,9 +19,10 @@ pub const AT_ONCE_MAX: usize = 64;
 
 /// Runs the visits one after the other.
 ///
-/// Before each visit, the branches that it queries have to reach the position of the last write before it. A session covers its own
-/// customer only, and without this wait a visit could miss the writes of the visits before it. In a run with faults the wait is
-/// short, and there is no wait while a fault is active: a customer has to see what a branch shows that is cut off.
+/// Before each visit, the branches that it queries have to reach the newest position of the visits before it. A session
+/// covers its own customer only, and without this wait a visit could miss the writes of the visits before it. In a run
+/// with faults the wait is short, and there is no wait while a fault is active: a customer has to see what a branch
+/// shows that is cut off.
 pub async fn run_in_order(
     config: &CustomerConfig,
     positions: &Positions<'_>,

@@ -69,8 +69,8 @@ impl RunFolder {
         Ok(RunFolder { path: path.to_owned() })
     }
 
-    /// Creates a folder in `parent`. Its name has the time in UTC and a number, which is 1 unless several folders are created in
-    /// one second: for example `run-20261123-030512-1` for the name `run`.
+    /// Creates a folder in `parent`. Its name has the time in UTC and a number, which is 1 unless several folders are
+    /// created in one second: for example `run-20261123-030512-1` for the name `run`.
     ///
     /// # Errors
     /// The folder cannot be created.
@@ -92,8 +92,8 @@ impl RunFolder {
         Err(failed(parent)(io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// Makes the relative link `latest` beside this folder lead to it, in one step. An error is ignored, for example on a file system
-    /// without links: the folder can be found by its name.
+    /// Makes the relative link `latest` beside this folder lead to it, in one step. An error is ignored, for example on
+    /// a file system without links: the folder can be found by its name.
     pub fn link_latest(&self) {
         let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else {
             return;

@@ -17,8 +17,8 @@ pub struct Terms {
     pub origin_us: u64,
 }
 
-/// Lists the operations that were begun, in the order of the input. All visits of a customer are one session. The number of an
-/// operation in its session also counts events that were not begun.
+/// Lists the operations that were begun, in the order of the input. All visits of a customer are one session. The
+/// number of an operation in its session also counts events that were not begun.
 pub fn operations(script: &Script, visited: &[Visited], terms: Terms) -> Vec<Operation> {
     let mut sequences: HashMap<u64, u64> = HashMap::new();
     let mut operations = Vec::new();

@@ -1,5 +1,5 @@
-//! Reads the folder of a finished run. The folder may come from another host, and people may have edited it. A missing file
-//! becomes a note. A malformed file is refused by its name and line.
+//! Reads the folder of a finished run. The folder may come from another host, and people may have edited it. A missing
+//! file becomes a note. A malformed file is refused by its name and line.
 
 use crate::input::{Input, InputError};
 use crate::run::folder::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE};

@@ -1,4 +1,5 @@
-//! Colours for words on a terminal. `stdout` and the screen of `launcher up` remove them where the output is not a terminal.
+//! Colours for words on a terminal. `stdout` and the screen of `launcher up` remove them where the output is not a
+//! terminal.
 
 /// A colour. Its value is the number in ANSI escape sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

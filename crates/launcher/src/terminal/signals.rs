@@ -1,5 +1,5 @@
-//! Signals that stop the launcher: Ctrl-C, SIGTERM, and SIGHUP from a closed terminal. The first signal asks for an orderly stop, the second for
-//! an immediate one.
+//! Signals that stop the launcher: Ctrl-C, SIGTERM, and SIGHUP from a closed terminal. The first signal asks for an
+//! orderly stop, the second for an immediate one.
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};

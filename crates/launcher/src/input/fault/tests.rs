@@ -2,7 +2,8 @@ use super::*;
 use crate::input::Input;
 use std::path::Path;
 
-/// Three branches; customer 1 comes twice, with events 1 to 3 and 4, and 8 twice; customer 2 has an event without an id.
+/// Three branches and two customers. Customer 1 has two visits, with events 1, 2, 3, 8 and 4, 8. The event of customer
+/// 2 has no id.
 const BANK: &str = r#"{"id":1,"type":"branch","balance":0},{"id":2,"type":"branch","balance":0},{"id":3,"type":"branch","balance":0},
 {"id":1,"type":"customer","events":[{"id":1,"interface":"query","branch":1},{"id":2,"interface":"query","branch":1},
 {"id":3,"interface":"query","branch":1},{"id":8,"interface":"query","branch":1}]},

@@ -1,4 +1,5 @@
-//! The launcher's end of the control connections: accepts requests and hands them to the supervisor, one after the other.
+//! The launcher's end of the control connections: accepts requests and hands them to the supervisor, one after the
+//! other.
 
 use super::wire::{
     ControlAddress, ControlRequest, ControlResponse, Envelope, FILE, LINE_TIMEOUT, REQUEST_BYTES_MAX, read_line,

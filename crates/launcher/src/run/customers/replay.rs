@@ -58,8 +58,8 @@ struct ReplayEvent {
     request_id: Option<Uuid>,
 }
 
-/// Runs a visit to its end. Each number in `stops` is a number of finished events: the visit stops there, `stopped` is awaited,
-/// and a new process continues the session. `event_done` is called for each line.
+/// Runs a visit to its end. Each number in `stops` is a number of finished events: the visit stops there, `stopped` is
+/// awaited, and a new process continues the session. `event_done` is called for each line.
 pub(super) async fn visit(
     config: &CustomerConfig,
     visit: &Visit,
@@ -131,7 +131,8 @@ async fn run(
         let _ = stdin.write_all(&events).await;
         Some(stdin)
     };
-    // Stdin stays open until the customer ends, because the customer stops when its stdin closes. So it also stops with this process.
+    // Stdin stays open until the customer ends, because the customer stops when its stdin closes. So it also stops with
+    // this process.
     let (read, _stdin) = tokio::join!(read_lines(config, expected, stdout, event_done, records), told);
     read?;
     let status = tokio::time::timeout(LINE_GRACE, process.ended()).await;
@@ -209,7 +210,8 @@ async fn read_lines(
     let Some(mut lines) = stdout else { return Ok(()) };
     loop {
         let done = records.len();
-        // Before its first event a customer settles a write that its session left unknown. That has a deadline of its own.
+        // Before its first event a customer settles a write that its session left unknown. That has a deadline of its
+        // own.
         let deadlines = if done == 0 { 2 } else { 1 };
         let next = tokio::time::timeout(config.timeout * deadlines + LINE_GRACE, lines.next_line()).await;
         let line = match next {
