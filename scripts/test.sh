@@ -12,6 +12,9 @@ step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo clippy --workspace --all-targets --locked --features branchd/planted-bugs -- -D warnings
 
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
 step "tests"
 # The end-to-end tests start the real programs, so the programs are built first.
 cargo build --workspace --bins --locked
