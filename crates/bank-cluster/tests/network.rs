@@ -2,8 +2,7 @@
 //! `cargo build --workspace`.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, ReadError, Session};
-use bank_cluster::network::LinkSet;
-use bank_cluster::network::LinkState;
+use bank_cluster::network::{LinkSet, LinkState};
 use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT};
 use std::time::{Duration, Instant};
 

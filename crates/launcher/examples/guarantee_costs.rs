@@ -6,8 +6,7 @@
 //! that other load on the machine affects all of them.
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::network::LinkSet;
-use bank_cluster::network::LinkState;
+use bank_cluster::network::{LinkSet, LinkState};
 use bank_cluster::{Cluster, ClusterConfig};
 use std::error::Error;
 use std::time::{Duration, Instant};

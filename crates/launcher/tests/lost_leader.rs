@@ -4,8 +4,7 @@
 mod support;
 
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::network::LinkSet;
-use bank_cluster::network::LinkState;
+use bank_cluster::network::{LinkSet, LinkState};
 use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;

@@ -12,8 +12,7 @@ mod support;
 mod workload;
 
 use bank_cluster::Programs;
-use bank_cluster::network::LinkSet;
-use bank_cluster::network::LinkState;
+use bank_cluster::network::{LinkSet, LinkState};
 use serde_json::Value;
 use std::process::Command;
 use support::bank::{branchd, customer, programs};

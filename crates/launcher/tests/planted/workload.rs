@@ -3,8 +3,7 @@
 
 use crate::credulous::{Counters, Customer};
 use bank_check::history::{Action, Fault, FaultKind, History, Level, Operation};
-use bank_cluster::network::LinkSet;
-use bank_cluster::network::LinkState;
+use bank_cluster::network::{LinkSet, LinkState};
 use bank_cluster::{Cluster, ClusterConfig, Programs, command_log};
 use launcher::run::folder::{HISTORY_FILE, JOURNALS_DIR};
 use std::fs;
