@@ -261,7 +261,7 @@ fn amount(entry: &Entry<'_, '_>) -> Checked<i64> {
     }
 }
 
-/// The branch of an event that names none: customer N uses branch N. An older form of the input is written so.
+/// The branch of an event that names no branch: customer N uses branch N. An older form of the input has such events.
 fn own_branch(entry: &Entry<'_, '_>, customer: u64, branches: &Branches) -> Checked<u32> {
     let own = u32::try_from(customer).ok().filter(|number| branches.contains(*number));
     own.ok_or_else(|| {
