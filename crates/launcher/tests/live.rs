@@ -3,15 +3,16 @@
 
 mod support;
 
-use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session};
+use bank_client::{BankFile, Client, ClientOptions, Level, Session};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use support::attack::{self, Line};
 use support::bank::{Ran, start_customer_in};
 use support::live::{Up, free_base, launcher, three};
-use support::{PATIENCE, wait_for};
+use support::wait_for;
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
@@ -311,20 +312,11 @@ async fn what_blocks_a_stop_is_named_and_a_second_signal_does_not_wait_for_it() 
     let dir = dir();
     let up = Up::three(dir.path());
     let bank = BankFile::load(&dir.path().join("outputs/bank/bank.json")).expect("a bank file");
-    let options = ClientOptions {
-        timeout: PATIENCE,
-        failover: false,
-    };
-    up.done("kill 1");
-    up.done("kill 3");
-    let writer = tokio::spawn(async move {
-        let client = Client::of_bank(&bank, options);
-        // Nobody can decide it; a branch that drains waits for it.
-        let mut session = Session::default();
-        client
-            .deposit(Some(2), &mut session, Propagation::Quorum, "main", 1)
-            .await
-    });
+    let address = bank.address(2).expect("a branch").as_str().parse().expect("an address");
+    let mut line = Line::open(address).await.expect("a connection");
+    // A branch that drains waits for the rest of a request.
+    let mut call = line.call(attack::QUERY).await.expect("a call");
+    call.send(attack::unfinished(100, 10), false).await.expect("sent");
     up.branch_is(2, |row| row["customers"] == 1);
     let branch = up.recorded(2);
     let pid = branch.pid.as_raw_nonzero();
@@ -338,7 +330,7 @@ async fn what_blocks_a_stop_is_named_and_a_second_signal_does_not_wait_for_it() 
         "{said}"
     );
     assert!(branch.has_ended());
-    writer.abort();
+    drop((call, line));
 }
 
 #[test]
