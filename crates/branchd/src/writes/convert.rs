@@ -1,9 +1,10 @@
-//! Outcomes of forwarded commands as messages between branches. Both types are of other crates, so these are functions.
+//! Conversion between the outcomes of forwarded commands and messages. Both types come from other crates, so the
+//! conversions are functions and not `From` implementations.
 
 use bank_ledger::{AccountName, Applied, Outcome, Refusal};
 use bank_proto::v1;
 
-/// An outcome for the branch that forwarded the command.
+/// Converts an outcome to the message for the branch that forwarded the command.
 pub(crate) fn outcome_to_wire(applied: &Applied) -> v1::Outcome {
     use v1::outcome::Result;
     let result = match &applied.outcome {
@@ -22,7 +23,7 @@ pub(crate) fn outcome_to_wire(applied: &Applied) -> v1::Outcome {
     }
 }
 
-/// An outcome from the branch that leads; `None` where the message is malformed.
+/// Converts the leader's message to an outcome. `None`: the message is malformed.
 pub(super) fn outcome_from_wire(outcome: v1::Outcome) -> Option<Applied> {
     use v1::outcome::Result;
     let decided = match outcome.result? {
@@ -37,7 +38,7 @@ pub(super) fn outcome_from_wire(outcome: v1::Outcome) -> Option<Applied> {
     })
 }
 
-/// Why the ledger refused a command.
+/// Converts the reason of a refusal to the protocol's value.
 pub(crate) fn refusal_reason(refusal: &Refusal) -> v1::Refusal {
     refusal.reason().into()
 }

@@ -1,6 +1,7 @@
 //! Why a write has no outcome.
 
-/// Why a write was not answered with an outcome. All but `Unknown` and `InDoubt` say that it was not, and will not be, applied.
+/// Why a write was answered without an outcome. After `Unknown` and `InDoubt` the write may have been applied, or may
+/// be applied later. After every other error it was not applied and will not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error("too many writes are waiting at branch {branch} (over {max}): try again, with the same request id")]
@@ -9,7 +10,7 @@ pub(crate) enum WriteError {
         "{max} writes are waiting at branch {branch} until every branch has them: try again in a moment, with the same request id"
     )]
     Propagating { branch: u32, max: u32 },
-    /// Only a forwarded write ends in this.
+    /// Only a write that another branch forwarded ends with this error.
     #[error("branch {branch} does not lead")]
     NotLeader { branch: u32 },
     #[error(
@@ -18,14 +19,14 @@ pub(crate) enum WriteError {
     DiskFull { branch: u32 },
     #[error("no leader took the write in time: try again, or at another branch")]
     NotApplied,
-    /// The branch is cut off from the leader, or the bank has none.
+    /// The branch is cut off from the leader, or the bank has no leader.
     #[error("branch {branch} reaches no leader: try another branch, or this one again later")]
     NoLeader { branch: u32 },
     #[error("branch {branch} is stopping: ask another, or this one again once it is back")]
     Stopping { branch: u32 },
     #[error("the write may have been applied: ask again with the same request id")]
     Unknown,
-    /// This is known before the deadline.
+    /// An attempt may have proposed the write, and this branch makes no further attempt.
     #[error(
         "the write may have been applied, and branch {branch} cannot find out: ask another branch with the same request id"
     )]
@@ -33,7 +34,7 @@ pub(crate) enum WriteError {
 }
 
 impl WriteError {
-    /// Whether the write may have been applied, or may still be.
+    /// Whether the write may have been applied, or may be applied later.
     pub(crate) fn may_be_applied(&self) -> bool {
         matches!(self, Self::Unknown | Self::InDoubt { .. })
     }

@@ -1,4 +1,4 @@
-//! Forwarding of batches to the branch that leads.
+//! Forwards batches to the branch that leads.
 
 use std::error::Error;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::replication::engine::{ProposeError, Replica};
 /// Sends a batch to the branch that leads and returns its outcomes.
 ///
 /// # Errors
-/// [`ProposeError::Unknown`] where the leader may have proposed the batch; all others are definite.
+/// [`ProposeError::Unknown`] if the leader may have proposed the batch. After any other error the leader did not
+/// propose it.
 pub(super) async fn forward(
     peers: &Peers,
     me: Identity,
@@ -41,7 +42,7 @@ pub(super) async fn forward(
     }
 }
 
-/// What a failed call says of the batch.
+/// Maps the status of a failed call to what is known about the batch.
 fn failure(status: &Status, leader: u32) -> ProposeError {
     let says_not_applied = status.metadata().get(FATE).is_some_and(|fate| fate == NOT_APPLIED);
     if !says_not_applied && !was_never_sent(status) {
@@ -56,7 +57,7 @@ fn failure(status: &Status, leader: u32) -> ProposeError {
     }
 }
 
-/// Whether the call failed because no connection came about.
+/// Whether the call failed because no connection was made.
 fn was_never_sent(status: &Status) -> bool {
     let mut source = status.source();
     while let Some(error) = source {

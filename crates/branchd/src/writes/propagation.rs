@@ -14,8 +14,9 @@ use crate::reconfiguration::plan::is_joining;
 use crate::replication::engine::{Engine, Replica};
 use crate::replication::membership::Seats;
 
-/// How many writes may wait at once until every branch has them. Each write has one call in progress to every other branch.
-/// The limit is half of the calls that a connection may have, so that calls of the engine never wait for these.
+/// How many writes may wait for every branch at once. Each of them has one call in progress to every other branch. The
+/// limit is half of the calls that one connection may have in progress, so calls of the engine never wait for these
+/// calls.
 const PROPAGATING_MAX: u32 = 512;
 
 /// The pause before a branch that gave no answer is asked again.
@@ -44,7 +45,7 @@ impl Propagation {
     /// Takes a place for a write that waits for every branch. The caller takes it before the write is submitted.
     ///
     /// # Errors
-    /// [`WriteError::Propagating`] if too many writes have a place.
+    /// [`WriteError::Propagating`] if all places are taken.
     pub(crate) fn place(&self) -> Result<QuotaPermit, WriteError> {
         self.places.take(1).map_err(|_| WriteError::Propagating {
             branch: self.identity.branch,
@@ -54,7 +55,8 @@ impl Propagation {
 
     /// Waits until every branch has applied the position. Returns the branches that have not applied it by the deadline.
     pub(crate) async fn everywhere(&self, position: Position, deadline: Instant) -> Vec<u32> {
-        // This branch first applies everything up to the write. Only then it knows every branch that joined before the write.
+        // First this branch applies everything up to the write. Then it knows every branch that joined before the
+        // write.
         let here = self.reads.wait_position(position, deadline).await.is_ok();
         let seats = self.engine.seats();
         let waits = awaited(&seats).map(|replica| async move {
@@ -68,7 +70,8 @@ impl Propagation {
         futures::future::join_all(waits).await.into_iter().flatten().collect()
     }
 
-    /// Asks a branch until it answers or the deadline passes. A branch that starts again in time is not missing.
+    /// Asks a branch again and again until it confirms the position or the deadline passes. A branch that restarts
+    /// meanwhile can still confirm it.
     async fn applied_at(&self, replica: &Replica, position: Position, deadline: Instant) -> bool {
         let left = || deadline.saturating_duration_since(Instant::now());
         let confirmed = async {
@@ -81,7 +84,8 @@ impl Propagation {
     }
 }
 
-/// The replicas that a write waits for: all but those whose join is under way, since these may never come.
+/// The replicas that a write waits for. A replica whose join is under way is left out, because its join may never
+/// finish.
 fn awaited(seats: &Seats) -> impl Iterator<Item = &Replica> {
     seats.replicas.iter().filter(|replica| !is_joining(seats, replica))
 }

@@ -1,15 +1,17 @@
-//! The write queue as a pure state machine: events and the time go in, answers and the next step come out. It has no
-//! task, lock, clock or network; `shared` and `worker` own those and feed it.
+//! The write queue as a pure state machine. Its input is events and the time. Its output is answers and the next step.
+//! It has no task, lock, clock or network: `shared` and `worker` have those and drive it.
 //!
-//! A write waits until a slot is free. A free slot takes all that waits, up to a bound, as one batch. Nothing lingers for more
-//! to come: a busy branch batches by being busy. A batch has one attempt at a time, at the branch that leads. After an attempt
-//! that failed it waits for news of a leader and has another attempt, with the same request ids, until no caller waits for it.
+//! A write waits until a slot is free. A free slot takes all waiting writes, up to a bound, as one batch. It does not
+//! wait for more writes. Writes collect while all slots are busy, so a busy branch sends large batches.
+//!
+//! A batch has one attempt at a time, at the branch that leads. After a failed attempt the batch waits until a leader
+//! is known. Then it has another attempt with the same request ids, as long as a caller waits for it.
 //!
 //! Invariants:
-//! - A write that may have been proposed is never answered with an error that says it was not applied.
-//! - A write is answered once. Its caller is taken out of the queue with the answer.
-//! - A batch that this branch proposed as the leader is not proposed again while this branch leads.
-//! - Where something waits and a slot is free, that slot reports `Ready`, or a slot is to be called.
+//! - A write that may have been proposed never gets an error that says it was not applied.
+//! - A write is answered once. The answer takes its caller out of the queue.
+//! - A slow proposal is not repeated while this branch leads.
+//! - If a write waits and a slot is free, then that slot reports `Ready`, or a resting slot is called.
 
 mod batch;
 mod event;
@@ -28,27 +30,28 @@ pub(super) use self::event::{Answers, Event, Lead, Next, Origin, Route, Step, Su
 use super::error::WriteError;
 use crate::replication::engine::ProposeError;
 
-/// How many writes may wait. More are refused at once: at 10,000 a second the last would wait for over a second.
+/// How many writes may wait. Further writes are refused at once. At 10,000 writes a second, the last waiting write
+/// waits for more than a second.
 pub(super) const QUEUE_LEN_MAX: usize = 16 * 1024;
-/// How many commands go into one batch, and so into one journal entry, at the most.
+/// The most commands in one batch. Each batch is one journal entry.
 pub(crate) const BATCH_LEN_MAX: usize = 1024;
-/// How many batches are under way at once: one on the disks while the next one is on its way there.
+/// How many batches may be under way at once. While the disks write one batch, the next batch is on its way to them.
 pub(super) const SLOTS: usize = 2;
-/// How long another branch may take over a batch before it goes out again, and how often a leader looks whether anyone
-/// still waits for the batch that it proposed.
+/// How long another branch may take for a batch before the batch is sent again. A leader checks at the same interval
+/// whether a caller still waits for the batch that it proposed.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an attempt may still take once the branch is stopping: a batch on its way to the disks takes milliseconds.
+/// How long an attempt may still take once the branch is stopping. A batch reaches the disks within milliseconds.
 pub(super) const STOPPING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait for news of a leader before the next attempt: at first next to nothing, since a new leader is known a
-/// moment before it takes writes, then twice as long each time.
+/// How long a batch waits for a leader before its next attempt, at least and at most. The first wait is short, because
+/// a new leader is known a moment before it takes writes. Each further wait is twice as long.
 pub(super) const LEADER_WAIT_MIN: Duration = Duration::from_millis(2);
 pub(super) const LEADER_WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// The writes of this branch that are not answered yet. `C`: what answers a caller.
+/// The writes of this branch that are not answered yet. `C` carries the answer to one caller.
 #[derive(Debug)]
 pub(super) struct Queue<C> {
     branch: u32,
-    /// Writes that were never proposed, in the order of their tickets.
+    /// Writes that are in no batch yet, in the order of their tickets.
     waiting: VecDeque<(Command, Write<C>)>,
     slots: [Slot<C>; SLOTS],
     next_ticket: Ticket,
@@ -70,7 +73,7 @@ enum Slot<C> {
 }
 
 impl<C> Queue<C> {
-    /// `branch`: the number of this branch, for messages.
+    /// `branch` is the number of this branch, for messages.
     pub(super) fn new(branch: u32) -> Self {
         Self {
             branch,
@@ -81,10 +84,10 @@ impl<C> Queue<C> {
         }
     }
 
-    /// Takes writes: all of them, or none.
+    /// Takes all of the writes, or none of them.
     ///
     /// # Errors
-    /// [`WriteError::Overloaded`] or [`WriteError::Stopping`].
+    /// [`WriteError::Overloaded`] if too many writes wait; [`WriteError::Stopping`] if the branch is stopping.
     pub(super) fn submit(
         &mut self,
         writes: impl ExactSizeIterator<Item = (Command, C)>,
@@ -98,7 +101,7 @@ impl<C> Queue<C> {
         if self.waiting.len() + writes.len() > QUEUE_LEN_MAX {
             return Err(overloaded(branch));
         }
-        // Where something waits beside a slot that rests, that slot has been called already.
+        // If writes are waiting already and a slot is free, a slot has been called for them already.
         let was_empty = self.waiting.is_empty();
         let first = self.next_ticket;
         for (command, caller) in writes {
@@ -118,7 +121,7 @@ impl<C> Queue<C> {
         })
     }
 
-    /// The deadline of writes has passed: answers those that have no answer yet.
+    /// Answers the writes that have no answer yet, because their deadline has passed.
     pub(super) fn expire(&mut self, tickets: Range<Ticket>) -> Answers<C> {
         let expired = tickets.filter_map(|ticket| {
             let (write, attempted) = self.find(ticket)?;
@@ -128,7 +131,7 @@ impl<C> Queue<C> {
         expired.collect()
     }
 
-    /// The caller of writes is gone: nobody waits for their answers.
+    /// Records that the caller of these writes is gone, so nobody waits for their answers.
     pub(super) fn forget(&mut self, tickets: Range<Ticket>) {
         for ticket in tickets {
             if let Some((write, _)) = self.find(ticket) {
@@ -137,7 +140,7 @@ impl<C> Queue<C> {
         }
     }
 
-    /// Takes up what happened at a slot. An event that does not fit the slot's state changes nothing.
+    /// Handles an event at a slot. An event that does not fit the slot's state leaves the slot unchanged.
     pub(super) fn handle(&mut self, slot: usize, event: Event, now: Instant) -> Step<C> {
         let branch = self.branch;
         let mut answers = Vec::new();
@@ -186,7 +189,7 @@ impl<C> Queue<C> {
         Step { answers, next, call }
     }
 
-    /// Takes all that waits, up to the bound.
+    /// Forms a batch of the waiting writes, up to the bound. Drops the writes whose callers are gone.
     fn form_batch(&mut self) -> Batch<C> {
         let len = self.waiting.len().min(BATCH_LEN_MAX);
         let (mut commands, mut writes) = (Vec::with_capacity(len), Vec::with_capacity(len));
@@ -205,7 +208,7 @@ impl<C> Queue<C> {
         }
     }
 
-    /// Begins an attempt of what is still awaited of a batch, if the leader takes writes.
+    /// Begins an attempt for the writes of a batch whose callers still wait, if the leader takes writes.
     fn attempt(&mut self, mut batch: Batch<C>, lead: Lead, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
         let branch = self.branch;
         for write in &mut batch.writes {
@@ -234,7 +237,7 @@ impl<C> Queue<C> {
         }
     }
 
-    /// An attempt came to an end.
+    /// Handles the end of an attempt.
     fn ended(
         &mut self,
         batch: Batch<C>,
@@ -255,12 +258,12 @@ impl<C> Queue<C> {
         }
     }
 
-    /// The time of an attempt is over.
+    /// Handles an attempt that has run out of time.
     fn timed_out(&mut self, batch: Batch<C>, route: Route, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
         if self.stopping || route == Route::Forward {
             return self.failed(batch, true, now, answers);
         }
-        // The batch stands in this leader's journal already, and a second copy would be as slow.
+        // The batch is in this leader's journal already, and a second copy would be just as slow.
         let awaited = |write: &Write<C>| write.caller.is_some();
         if batch.writes.iter().any(awaited) {
             let until = now + ATTEMPT_TIMEOUT;
@@ -269,7 +272,7 @@ impl<C> Queue<C> {
         Slot::Idle
     }
 
-    /// An attempt failed. `in_doubt`: it may have proposed the batch.
+    /// Handles a failed attempt. `in_doubt` says whether the attempt may have proposed the batch.
     fn failed(&mut self, mut batch: Batch<C>, in_doubt: bool, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
         let branch = self.branch;
         for write in &mut batch.writes {
@@ -297,7 +300,8 @@ impl<C> Queue<C> {
         Slot::AwaitingLeader { batch, until }
     }
 
-    /// Answers a batch that was not proposed by the last attempt, and gets no other. A write that is in doubt stays so.
+    /// Answers a batch with an error. The batch has no further attempt. A write that may have been proposed gets
+    /// [`WriteError::InDoubt`] instead.
     fn refuse(&self, batch: Batch<C>, error: &WriteError, answers: &mut Answers<C>) -> Slot<C> {
         let branch = self.branch;
         answers.extend(batch.writes.into_iter().filter_map(|write| {
@@ -311,7 +315,7 @@ impl<C> Queue<C> {
         Slot::Idle
     }
 
-    /// Refuses what waits, and every write from now on.
+    /// Refuses the waiting writes and all later writes.
     fn stop(&mut self, answers: &mut Answers<C>) {
         let branch = self.branch;
         self.stopping = true;
@@ -319,12 +323,11 @@ impl<C> Queue<C> {
         answers.extend(refused.filter_map(|(_, write)| Some((write.caller?, Err(WriteError::Stopping { branch })))));
     }
 
-    /// Whether a slot is free.
     fn has_free_slot(&self) -> bool {
         self.slots.iter().any(|slot| matches!(slot, Slot::Idle))
     }
 
-    /// A write that is not answered yet, and whether an attempt of it is under way.
+    /// Finds a write in the queue. The flag says whether an attempt for the write is under way.
     fn find(&mut self, ticket: Ticket) -> Option<(&mut Write<C>, bool)> {
         if let Ok(at) = self.waiting.binary_search_by_key(&ticket, |(_, write)| write.ticket) {
             return Some((&mut self.waiting[at].1, false));
@@ -341,7 +344,7 @@ impl<C> Queue<C> {
     }
 }
 
-/// What a write is answered whose deadline has passed.
+/// The error for a write whose deadline has passed.
 fn late(in_doubt: bool) -> WriteError {
     if in_doubt {
         WriteError::Unknown

@@ -10,19 +10,19 @@ use tokio::sync::{Notify, oneshot};
 use super::error::WriteError;
 use super::queue::{Answers, Event, Next, Origin, Queue, Step, Submitted, Ticket};
 
-/// Where a caller's answer goes.
+/// The channel for a caller's answer.
 pub(super) type Caller = oneshot::Sender<Result<Applied, WriteError>>;
 
-/// The state machine behind a lock, which is held for no longer than one event. Answers are sent after it is released.
+/// The state machine behind a lock. The lock is held for at most one event. Answers are sent after it is released.
 #[derive(Debug)]
 pub(super) struct Shared {
     queue: Mutex<Queue<Caller>>,
-    /// Calls a slot that rests.
+    /// Calls a resting slot.
     call: Notify,
 }
 
 impl Shared {
-    /// `branch`: the number of this branch, for messages.
+    /// `branch` is the number of this branch, for messages.
     pub(super) fn new(branch: u32) -> Self {
         Self {
             queue: Mutex::new(Queue::new(branch)),
@@ -30,10 +30,10 @@ impl Shared {
         }
     }
 
-    /// Takes writes: all of them, or none.
+    /// Takes all of the writes, or none of them.
     ///
     /// # Errors
-    /// [`WriteError::Overloaded`] or [`WriteError::Stopping`].
+    /// [`WriteError::Overloaded`] if too many writes wait; [`WriteError::Stopping`] if the branch is stopping.
     pub(super) fn submit(
         &self,
         writes: impl ExactSizeIterator<Item = (Command, Caller)>,
@@ -47,18 +47,18 @@ impl Shared {
         Ok(tickets)
     }
 
-    /// The deadline of writes has passed: each is answered now, if it was not before.
+    /// Answers the writes that have no answer yet, because their deadline has passed.
     pub(super) fn expire(&self, tickets: Range<Ticket>) {
         let answers = self.lock().expire(tickets);
         send(answers);
     }
 
-    /// The caller of writes is gone.
+    /// Records that the caller of these writes is gone.
     pub(super) fn forget(&self, tickets: Range<Ticket>) {
         self.lock().forget(tickets);
     }
 
-    /// Reports what happened at a slot, and sends the answers that follow. Returns what its owner does next.
+    /// Reports an event at a slot, and sends the answers that follow from it. Returns what the slot's owner does next.
     pub(super) fn report(&self, slot: usize, event: Event) -> Next {
         let Step { answers, next, call } = self.lock().handle(slot, event, Instant::now());
         if call {
@@ -68,20 +68,20 @@ impl Shared {
         next
     }
 
-    /// Resolves when a slot that rests is called.
+    /// Waits until a resting slot is called.
     pub(super) async fn called(&self) {
         self.call.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<Caller>> {
-        // Each event is taken up whole: a panic elsewhere leaves the queue sound.
+        // No code under the lock can panic, so the queue is consistent even if the lock is poisoned.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn send(answers: Answers<Caller>) {
     for (caller, answer) in answers {
-        // A caller that has just gone away asks again, with the same request id.
+        // An error means that the caller has just gone. A customer asks again with the same request id.
         let _ = caller.send(answer);
     }
 }

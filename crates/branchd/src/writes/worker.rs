@@ -27,9 +27,9 @@ pub(super) struct Worker {
 /// The leader, as this branch knew it when it looked.
 struct Known {
     lead: Lead,
-    /// The replica that leads, this one included.
+    /// The replica that leads. It may be this replica.
     id: Option<u64>,
-    /// The branch that leads, where that is another one.
+    /// The branch that leads, if it is another branch.
     elsewhere: Option<Replica>,
 }
 
@@ -64,9 +64,9 @@ impl Worker {
         }
     }
 
-    /// Makes one attempt. Returns what follows on it.
+    /// Makes one attempt. Returns what the task does next.
     async fn attempt(&self, known: &Known, commands: &Arc<[Command]>, route: Route, mut until: Instant) -> Next {
-        // A panic must not take the slot with it.
+        // A panic ends only the attempt, not the task that owns the slot.
         let decided = AssertUnwindSafe(self.decided(known, commands, route)).catch_unwind();
         let mut decided = std::pin::pin!(decided);
         let mut told = false;
@@ -75,7 +75,7 @@ impl Worker {
                 result = &mut decided => Event::Ended(result.unwrap_or_else(|_| {
                     Err(ProposeError::Unknown("the attempt ended in a panic".to_owned()))
                 })),
-                // Where the leader changes under way, the new one need not wait for the old one's answer.
+                // If the leader changes, the next attempt at the new leader does not wait for the old leader's answer.
                 () = self.engine.leader_changed(known.id, left(until)) => {
                     if self.engine.leader_id() == known.id { Event::TimedOut } else { Event::LeaderChanged }
                 }
@@ -98,7 +98,7 @@ impl Worker {
         }
     }
 
-    /// Has a batch decided at the leader.
+    /// Sends a batch to the leader, and returns the outcomes.
     async fn decided(
         &self,
         known: &Known,
@@ -119,7 +119,7 @@ impl Worker {
         Ok(outcomes)
     }
 
-    /// Looks up the leader.
+    /// What this branch knows about the leader now.
     fn leader(&self) -> Known {
         if self.engine.leaderless().is_some() {
             let (lead, id, elsewhere) = (Lead::Absent, None, None);
@@ -137,7 +137,7 @@ impl Worker {
         Known { lead, id, elsewhere }
     }
 
-    /// Whether this branch takes writes, where it leads.
+    /// Whether this branch takes writes as the leader.
     fn own_lead(&self) -> Lead {
         if !self.engine.is_disk_full() {
             Lead::Here

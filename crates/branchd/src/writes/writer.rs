@@ -1,4 +1,4 @@
-//! The way into the write queue, for the services.
+//! The entry to the write queue, for the services.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::replication::engine::Engine;
 pub(crate) struct Writer(Arc<Shared>);
 
 impl Writer {
-    /// Starts the tasks that carry batches to the leader. They end some time after `stopping`, once every write is answered.
+    /// Starts the tasks that carry batches to the leader. After `stopping` they answer every write, and then they end.
     pub(crate) fn start(
         identity: Identity,
         engine: &Engine,
@@ -44,7 +44,7 @@ impl Writer {
         Self(shared)
     }
 
-    /// Has a command decided, and answers with what was decided.
+    /// Submits a customer's command, and waits for its outcome.
     ///
     /// # Errors
     /// See [`WriteError`].
@@ -55,11 +55,11 @@ impl Writer {
         place.answer(answered, deadline).await
     }
 
-    /// Has commands decided that another branch sent to this one as the leader. All of them are queued or none, so that an
-    /// overload is definite.
+    /// Submits commands that another branch forwarded to this branch, and waits for their outcomes. Either all of them
+    /// are queued or none, so after an overload none is applied.
     ///
     /// # Errors
-    /// [`WriteError::NotLeader`] where none of them was proposed; else any.
+    /// [`WriteError::Unknown`] if a command may have been applied. Any other error means that none was applied.
     pub(crate) async fn submit_forwarded(
         &self,
         commands: Vec<Command>,
@@ -80,10 +80,10 @@ impl Writer {
     }
 }
 
-/// The outcomes of commands that were forwarded together.
+/// Combines the answers to commands that were forwarded together.
 ///
 /// # Errors
-/// One error that is true of all of them.
+/// One error that is true for all of the commands.
 fn all_applied(answers: Vec<Result<Applied, WriteError>>) -> Result<Vec<Applied>, WriteError> {
     let mut applied = Vec::with_capacity(answers.len());
     let mut failed: Option<WriteError> = None;
@@ -96,13 +96,13 @@ fn all_applied(answers: Vec<Result<Applied, WriteError>>) -> Result<Vec<Applied>
     }
     match failed {
         None => Ok(applied),
-        // Where some were applied and some were not, no one word is true of all.
+        // Some commands were applied and others were not. No definite error is true for all of them.
         Some(_) if !applied.is_empty() => Err(WriteError::Unknown),
         Some(error) => Err(error),
     }
 }
 
-/// Writes in the queue whose caller waits for their answers, in their order. When the caller goes away, the rest is given up.
+/// The unanswered writes of one caller in the queue, in order. Dropping the value gives them up.
 struct Place<'a> {
     shared: &'a Shared,
     unanswered: Range<Ticket>,
@@ -119,7 +119,7 @@ impl<'a> Place<'a> {
         Ok(Self { shared, unanswered })
     }
 
-    /// The answer of the next write, at the deadline at the latest.
+    /// Waits for the answer to the next write, at most until the deadline.
     async fn answer(
         &mut self,
         mut answered: oneshot::Receiver<Result<Applied, WriteError>>,
@@ -133,7 +133,7 @@ impl<'a> Place<'a> {
             }
         };
         self.unanswered.start += 1;
-        // Where the task that held the answer is gone, nothing is known of the write.
+        // If the task that held the answer is gone, nothing is known about the write.
         answer.unwrap_or(Err(WriteError::Unknown))
     }
 }

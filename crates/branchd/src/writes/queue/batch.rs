@@ -1,4 +1,4 @@
-//! Writes that have no answer yet, and the batches that they go out in.
+//! Writes that have no answer yet, and the batches in which they are sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use super::event::{Origin, Ticket};
 #[derive(Debug)]
 pub(super) struct Write<C> {
     pub(super) ticket: Ticket,
-    /// `None`: the write was answered, or its caller is gone.
+    /// The caller that waits for the answer. `None`: the write was answered, or its caller is gone.
     pub(super) caller: Option<C>,
     pub(super) deadline: Instant,
     pub(super) origin: Origin,
-    /// An attempt that is over may have proposed it.
+    /// Whether an attempt that has ended may have proposed the write.
     pub(super) in_doubt: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Batch<C> {
-    /// In the order of their tickets.
+    /// The writes, in the order of their tickets.
     pub(super) writes: Vec<Write<C>>,
-    /// One for each of the writes.
+    /// The commands, one for each write.
     pub(super) commands: Arc<[Command]>,
-    /// How long the next wait for a leader is.
+    /// How long the batch waits for a leader the next time.
     pub(super) pause: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What goes into the write queue's state machine, and what comes out.
+//! The inputs and outputs of the write queue's state machine.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,19 +9,20 @@ use bank_ledger::{Applied, Command};
 use crate::replication::engine::ProposeError;
 use crate::writes::error::WriteError;
 
-/// The number of a write, in the order in which writes were submitted.
+/// The number of a write. Writes are numbered in the order in which they are submitted.
 pub(in crate::writes) type Ticket = u64;
 
-/// Answers, each for the caller that waits for it.
+/// Answers, each with its caller.
 pub(in crate::writes) type Answers<C> = Vec<(C, Result<Applied, WriteError>)>;
 
 /// Who submitted a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::writes) enum Origin {
-    /// A customer of this branch. The write has attempts until its deadline.
+    /// A customer of this branch. The queue makes attempts until the write's deadline.
     Customer,
-    /// Another branch, which took this one for the leader. After an attempt that failed the write goes back to that branch. (If
-    /// this branch knows another leader by the first attempt, it goes there; terms rise on the way, so that it cannot go round.)
+    /// Another branch, which took this branch for the leader. After a failed attempt the write goes back to that
+    /// branch. If this branch knows another leader at the first attempt, it forwards the write there. A write cannot
+    /// travel in a circle, because terms rise on the way.
     Branch,
 }
 
@@ -36,7 +37,7 @@ pub(in crate::writes) enum Lead {
     Elsewhere,
     /// No leader takes writes at the moment: an election or a hand-over is under way.
     Unknown,
-    /// No leader was heard for longer than an election takes.
+    /// This branch has heard no leader for longer than an election takes.
     Absent,
 }
 
@@ -52,46 +53,46 @@ pub(in crate::writes) enum Route {
 /// What happened at a slot.
 #[derive(Debug)]
 pub(in crate::writes) enum Event {
-    /// The slot is free, or its wait for a leader is over: this is the leader now.
+    /// The slot is free, or its wait for a leader is over. The value is the leader now.
     Ready(Lead),
-    /// The attempt came to an end.
+    /// The attempt has ended with this result.
     Ended(Result<Vec<Applied>, ProposeError>),
-    /// The leader is another one than when the attempt began, or there is none.
+    /// The leader has changed since the attempt began, or there is none now.
     LeaderChanged,
-    /// The attempt's time is over.
+    /// The attempt has run out of time.
     TimedOut,
     /// The branch is stopping.
     Stopping,
 }
 
-/// What the owner of a slot does next.
+/// What the owner of a slot, its worker task, does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::writes) enum Next {
-    /// Nothing waits. The owner reports `Ready` once it is called.
+    /// No write waits. The owner waits until it is called, and then reports `Ready`.
     Rest,
-    /// The slot is free, and something waits. The owner reports `Ready` at once.
+    /// The slot is free, and a write waits. The owner reports `Ready` at once.
     Take,
-    /// The owner begins an attempt. It reports how the attempt ended, that the leader changed, or that the attempt is not over
-    /// by `until`.
+    /// The owner begins an attempt. It reports when the attempt ends, when the leader changes, or when `until` has
+    /// passed.
     Attempt {
         commands: Arc<[Command]>,
         route: Route,
         until: Instant,
     },
-    /// The attempt goes on, up to `until`.
+    /// The attempt continues, at most until `until`.
     Continue { until: Instant },
-    /// The owner waits until another leader is known, or up to `until`. It reports `Ready` then.
+    /// The owner waits until another leader is known, at most until `until`. Then it reports `Ready`.
     AwaitLeader { until: Instant },
-    /// The branch is stopping, and the slot is free. The owner ends.
+    /// The branch is stopping, and the slot is free. The owner's task ends.
     End,
 }
 
-/// What comes out of an event at a slot.
+/// The result of an event at a slot.
 #[derive(Debug)]
 pub(in crate::writes) struct Step<C> {
     pub(in crate::writes) answers: Answers<C>,
     pub(in crate::writes) next: Next,
-    /// More waits than this slot takes: another one that rests is to be called.
+    /// Whether to call a resting slot, because more writes wait than this slot has taken.
     pub(in crate::writes) call: bool,
 }
 
@@ -99,6 +100,6 @@ pub(in crate::writes) struct Step<C> {
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::writes) struct Submitted {
     pub(in crate::writes) tickets: Range<Ticket>,
-    /// A slot that rests is to be called.
+    /// Whether to call a resting slot.
     pub(in crate::writes) call: bool,
 }
