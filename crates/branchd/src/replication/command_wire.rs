@@ -37,6 +37,8 @@ pub(crate) fn command_to_wire(command: &Command) -> v1::Command {
     }
 }
 
+/// Converts a message to a command.
+///
 /// # Errors
 /// A field is missing, or an account name, an amount or the request id is invalid.
 pub(crate) fn command_from_wire(command: v1::Command) -> Result<Command, Malformed> {

@@ -202,7 +202,8 @@ impl Engine {
 
     /// Waits until this branch has applied a read index. `false`: the deadline passed first.
     pub(crate) async fn await_applied(&self, index: ReadIndex, deadline: Instant) -> bool {
-        // The index alone decides: all that was acknowledged before the read began has it or a lower one, in every log.
+        // Only the index is compared. In every log, each write that was acknowledged before the read began has this
+        // index or a lower one.
         let applied = self.applied_to.entries.wait_for(entries_up_to(Some(index.0)));
         tokio::time::timeout_at(deadline, applied).await.is_ok()
     }

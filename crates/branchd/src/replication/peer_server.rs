@@ -40,8 +40,8 @@ impl Engine {
                     validate::append(&request, me)?;
                     validate::admissible(&request.vote, sender, &term)?;
                     heard_us.store(monotonic_us(), Ordering::Relaxed);
-                    // Entries that could not be applied are not taken. The leader tries again, and its heartbeats are
-                    // heard.
+                    // If the disk has no room to apply entries, they are refused. The leader tries again. Its
+                    // heartbeats are still accepted.
                     if !request.entries.is_empty() && space.is_exhausted() {
                         return Err(Status::unavailable(
                             "the disk is full: no entries are taken until there is room",
@@ -71,7 +71,7 @@ impl Engine {
     /// Answers a candidate.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    /// INVALID_ARGUMENT if the request is malformed, or UNAVAILABLE if the engine has stopped.
     pub(crate) async fn vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
         let request = convert::vote_request_from_wire(request)?;
         validate::candidate(&request)?;
@@ -83,10 +83,10 @@ impl Engine {
             .map_err(unavailable)
     }
 
-    /// Answers a branch that asks whether it would be voted for.
+    /// Answers a branch that asks whether this branch would vote for it.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    /// INVALID_ARGUMENT if the request is malformed, or UNAVAILABLE if the engine has stopped.
     pub(crate) async fn pre_vote(&self, request: v1::VoteRequest, sender: u64) -> Result<v1::VoteResponse, Status> {
         let request = convert::vote_request_from_wire(request)?;
         validate::candidate(&request)?;
@@ -99,10 +99,10 @@ impl Engine {
             .map_err(unavailable)
     }
 
-    /// Takes up that the leader hands over to this or another branch.
+    /// Handles the leader's message that it hands the lead over to this branch or to another one.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT, or UNAVAILABLE where the engine has stopped.
+    /// INVALID_ARGUMENT if the request is malformed, or UNAVAILABLE if the engine has stopped.
     pub(crate) async fn transfer_leader(
         &self,
         request: v1::TransferLeaderRequest,

@@ -20,7 +20,7 @@ use crate::disk;
 use crate::store::verify_snapshot;
 
 impl Engine {
-    /// Answers whether this branch would receive a snapshot now. An empty answer means yes, any other text says why
+    /// Answers whether this branch would receive a snapshot now. An empty answer means yes. Any other answer says why
     /// not. `sender` is the replica at the other end of the connection.
     ///
     /// # Errors

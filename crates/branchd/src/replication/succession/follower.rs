@@ -1,4 +1,4 @@
-//! What a follower does about its leader: notices that it is gone, and stops waiting for it.
+//! What a follower does about its leader. It notices that the leader is gone, and stops waiting for it.
 
 use std::time::Duration;
 
@@ -48,9 +48,9 @@ impl Engine {
         probe::is_gone(address).await
     }
 
-    /// Ends the lease of a leader at this branch, as if the leader had handed over. The leader stays the leader until
-    /// there is another one, and a message of it still counts. Only for the rest of its term it is not protected from
-    /// pre-votes here.
+    /// Ends the lease of a leader at this branch, as if the leader had handed over. The leader remains the leader until
+    /// another branch is elected, and its messages still count. But for the rest of its term, its lease no longer makes
+    /// this branch refuse pre-votes.
     pub(super) async fn drop_leader(&self, vote: Vote) {
         let dropped = TransferLeaderRequest::new(vote, vote.leader_id.node_id, None);
         // An error means that the engine has ended.
