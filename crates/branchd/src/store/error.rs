@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bank_ledger::{AccountName, Position};
 use rusqlite::ErrorCode;
 
-/// Why a ledger database could not be opened, written, read or replaced. The database is unchanged.
+/// Why a ledger database could not be opened, written, read or replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
     /// The disk is full.

@@ -102,7 +102,7 @@ fn beside(path: &std::path::Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether the write-ahead log is moved into the database file after a few commits already. That is so if
+/// Whether a few commits are enough for the write-ahead log to be moved into the database file. That is so if
 /// `FILE.small-log` exists.
 #[cfg(feature = "planted-bugs")]
 pub(crate) fn wants_a_small_log(path: &std::path::Path) -> bool {

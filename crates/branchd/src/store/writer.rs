@@ -102,8 +102,8 @@ impl BooksFile {
     /// commands change only the applied state. `membership: None` keeps the stored membership.
     ///
     /// # Errors
-    /// The database cannot be read or written. It is then unchanged. A disk error is final: nothing is written after
-    /// it.
+    /// The database cannot be read or written. The entries are then not applied, except if only the checkpoint after
+    /// their commit failed. A disk error is final: nothing is written after it.
     pub(crate) fn apply_entries(
         &mut self,
         entries: Vec<LogEntry>,
