@@ -1,4 +1,5 @@
-//! One branch, from the start of its process to its end. It begins without a bank, and keeps the bank that it gets.
+//! One branch, from the start of its process to its end. A new branch has no bank. Once it has a bank, it keeps that
+//! bank.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +31,12 @@ use crate::unjoined;
 use crate::writes::propagation::Propagation;
 use crate::writes::writer::Writer;
 
-/// How long the tasks of a stopping branch may take to end. It is longer than a batch of writes may take.
+/// How long the tasks of a stopping branch may take to end. The last attempt of a batch takes at most half of this.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a branch cannot go on.
 pub(crate) enum Ending {
-    /// A complete message for the operator, with what to do now.
+    /// A complete message for the operator. It says what to do now.
     Said(String),
     /// The error of the engine or the journal.
     Engine(String),
@@ -70,7 +71,7 @@ pub(crate) struct Branch {
     bank: OnceCell<Bank>,
     /// Held during a founding or an adoption, so that these take turns.
     pub(crate) founding: Mutex<()>,
-    /// Why the branch has to end at once, if it has to.
+    /// The reason why the branch has to end at once, if there is one.
     pub(crate) stop: Stop,
     /// Cancelled when the branch begins to stop.
     stopping: CancellationToken,
@@ -128,7 +129,8 @@ impl Branch {
         }
     }
 
-    /// Makes this a branch of the bank. Nothing happens if it is a branch of the bank already. The caller holds `founding`.
+    /// Makes this a branch of the bank. Does nothing if it is a branch of this bank already. The caller holds
+    /// `founding`.
     ///
     /// # Errors
     /// See [`AdoptError`].
@@ -161,7 +163,8 @@ impl Branch {
             if !joined {
                 unjoined::clear(&directory)?;
             }
-            // A branch that has joined may have acknowledged writes and votes. Without its journal it no longer knows which.
+            // A branch that has joined may have acknowledged writes and votes. Without its journal it does not know
+            // which.
             let options = bank_wal::Options {
                 must_exist: joined,
                 accept_copy,
@@ -190,7 +193,7 @@ impl Branch {
             space: Space::new(Arc::clone(&journal), self.directory.path().to_owned()),
         };
         let engine = Engine::open(parts).await.map_err(BranchError::Engine)?;
-        // As long as a voter waits for a leader, at most.
+        // The longest time that a voter waits for a leader.
         let window = self.config.timing.election_timeout_max();
         let members = Members::new(identity, engine.clone(), self.peers.clone(), window);
         let members = Arc::new(members);
@@ -241,7 +244,7 @@ impl Branch {
         self.bank.get()
     }
 
-    /// The bank.
+    /// The bank, for a call that needs one.
     ///
     /// # Errors
     /// See [`BankUnavailable`].

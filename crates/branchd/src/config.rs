@@ -25,7 +25,7 @@ pub struct Config {
     pub accept_moved: bool,
     /// How many connections of customers, operators and branches may be open. The operating system may allow fewer.
     pub max_connections: u32,
-    /// Before stopping, let another branch lead. It makes no sense if the whole bank stops.
+    /// Whether a stopping leader first lets another branch lead. That makes no sense if the whole bank stops.
     pub hand_over: bool,
     /// After this many journal entries the ledger database is forced to the disk, and older entries of the journal may be
     /// deleted. This many older entries are kept for branches that are behind, because entries are cheaper to send than a

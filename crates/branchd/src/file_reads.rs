@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use crate::store::BooksError;
 
-/// How many reads of the ledger database run at once: as many as the store has connections for readers. A further
-/// read would occupy a thread of the blocking pool, which a batch to be applied may need, only to wait for a connection.
+/// How many reads of the ledger database run at once: as many as the store has connections for readers. A further read
+/// would only wait for a connection. Meanwhile it would occupy a thread of the blocking pool, and the next batch may
+/// need that thread.
 const RUNNING_MAX: usize = 4;
 
 /// Why a read of the ledger database has no result.

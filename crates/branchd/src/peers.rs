@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often the log repeats that a handshake was refused. It fails until an operator changes something.
+/// How often the log repeats that a handshake was refused. The handshake fails until an operator changes something.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The largest message between branches, in bytes: an append of `replication::open::APPEND_ENTRIES_MAX` full entries.

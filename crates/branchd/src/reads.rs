@@ -84,8 +84,8 @@ impl Reads {
         }
     }
 
-    /// Waits until the state of this branch meets the requirement, and returns how long that took. A read that need not wait
-    /// takes zero time and no place. `connection` has the places of the customer's connection.
+    /// Waits until the state of this branch meets the requirement, and returns how long that took. A read that need not
+    /// wait returns zero and takes no place. `connection` has the places of the customer's connection.
     ///
     /// # Errors
     /// The deadline passed first, or too many reads wait already.

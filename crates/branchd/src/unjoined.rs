@@ -68,8 +68,8 @@ fn is_unused(dir: &Path, stamp: Option<[u8; 16]>) -> Result<bool, OpenError> {
             let empty = wal.bounds() == Default::default();
             Ok(empty && (0..=u8::MAX).all(|slot| wal.state(slot).is_none()))
         }
-        // Its creation did not finish. Only with the owner's stamp can the files be read, so without it they must be
-        // empty.
+        // The creation of the log did not finish. The files can be read only with the owner's stamp. Without the stamp
+        // they must be empty.
         Err(OpenError::Absent { .. }) => Ok(known || holds_no_files(dir).map_err(reading(dir))?),
         Err(error) => Err(error),
     }

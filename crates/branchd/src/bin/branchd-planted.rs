@@ -1,4 +1,4 @@
-//! The daemon with bugs on purpose: see `planted.rs`. Under a name of its own, so that it is never taken for the other.
+//! The daemon with bugs on purpose: see `planted.rs`. It has its own name, so that nobody takes it for `branchd`.
 
 fn main() -> std::process::ExitCode {
     branchd::operate::command_line()
