@@ -3,8 +3,8 @@
 use super::caller::Caller;
 use super::quota::Quota;
 
-/// The quotas of calls: of one connection, or of all connections of one kind of caller. A call with its stream takes about
-/// 9 KB besides these bytes.
+/// The quotas on calls, either of one connection or of all connections of one kind of caller. A call with its stream
+/// takes about 9 KB in addition to these bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
     /// Calls in progress.
@@ -37,7 +37,7 @@ impl Allowance {
     }
 }
 
-/// The quotas of all connections together, apart for each kind of caller, so that no kind takes the units of another.
+/// The quotas of all connections together. Each kind of caller has its own, so that no kind takes the units of another.
 #[derive(Debug)]
 pub(crate) struct Allowances {
     customers: Allowance,

@@ -130,7 +130,7 @@ impl<W> Places<W> {
         (id, closed)
     }
 
-    /// More than half of the places for unidentified connections are taken.
+    /// Whether more than half of the places for unidentified connections are taken.
     pub(crate) fn is_crowded(&self) -> bool {
         2 * self.count(self.unidentified.len()) > self.limits.unidentified
     }

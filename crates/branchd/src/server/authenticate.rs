@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::callers::Caller;
 
-/// How often the log reports a refused connection, at most: often enough to be noticed, and so seldom that a caller that
+/// How often the log reports a refused connection, at most. An operator still notices the refusals, and a caller that
 /// connects again and again does not fill the disk.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -44,7 +44,7 @@ impl Framing {
         longest
     }
 
-    /// A message or its header has begun and is not complete.
+    /// Whether a message or its header has begun and is not complete.
     pub(super) fn is_within(&self) -> bool {
         self.missing > 0 || self.header_len > 0
     }

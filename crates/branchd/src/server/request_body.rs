@@ -26,7 +26,7 @@ pub(super) struct RequestBody {
     all: Quota,
     /// The bytes that this body has taken from both.
     held: Option<QuotaPermit>,
-    /// How many of the announced bytes have been taken from the quotas, or given back again.
+    /// How many of the announced bytes have been taken from the quotas so far, including those given back since.
     counted: u64,
     /// When the body, or the message that has begun, must be complete.
     due: Instant,
