@@ -1,4 +1,4 @@
-//! `branchd init`: founds a bank, once, at one of its branches, for all of them.
+//! `branchd init`: founds a bank. One of its branches does that once, for all of them.
 //!
 //! Every step may be repeated, so a founding that was cut short is finished by the same call. Each branch keeps the id of
 //! the bank when it adopts it. The command that opens `main` has the bank's id as its request id.
@@ -21,8 +21,8 @@ use crate::replication::engine::Replica;
 /// How long the whole founding may take.
 const FOUNDING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Founds the bank that the request describes. If this branch does not have the lowest number, the request goes to the branch
-/// that has.
+/// Founds the bank that the request describes. If another branch of the request has a lower number, the request goes to
+/// the branch with the lowest number.
 ///
 /// # Errors
 /// See [`FoundError`]. If a branch does not answer, nothing has changed. A founding that fails later is finished by the same
@@ -91,7 +91,7 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, FoundError> {
     Ok(begun.unwrap_or_else(Uuid::new_v4))
 }
 
-/// What this branch itself answers to [`branch_client::ask_status`].
+/// The answer of this branch to [`branch_client::ask_status`].
 fn summary(branch: &Branch) -> BranchSummary {
     let status = status(branch);
     BranchSummary {

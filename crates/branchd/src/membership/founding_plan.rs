@@ -16,7 +16,7 @@ pub(super) struct Plan {
     /// The branches, by number.
     pub(super) branches: Vec<BranchAddress>,
     pub(super) opening_balance: i64,
-    /// How many of the branches vote: the first ones.
+    /// The number of voters. The first branches of the list vote.
     pub(super) voters: usize,
 }
 
@@ -98,8 +98,8 @@ impl Plan {
 /// The bank that an earlier founding has begun at some of the branches, from the answers of all branches.
 ///
 /// # Errors
-/// A bank is open already, two banks were begun, or an address is that of another branch. Otherwise the error of a branch that
-/// did not answer.
+/// A bank is open already, two banks were begun, or an address belongs to another branch. If none of these holds, the
+/// error of a branch that did not answer.
 pub(super) fn begun_bank(
     answers: Vec<Result<(&BranchAddress, BranchSummary), FoundError>>,
 ) -> Result<Option<Uuid>, FoundError> {

@@ -109,8 +109,8 @@ async fn adopted(branch: &Branch, bank: &Bank, joiner: &BranchAddress) -> Result
     Ok((new, summary.position))
 }
 
-/// Waits until the recorded join is complete. Returns whether the branch votes, and whether it replaced another, both by a
-/// committed membership.
+/// Waits until the recorded join is complete. Returns whether the branch votes, and whether it replaced another branch.
+/// A committed membership shows both.
 async fn followed(bank: &Bank, new: &Replica, recorded: Version, deadline: Instant) -> Result<(bool, bool), JoinError> {
     let mut pause = PAUSE_MIN;
     loop {
@@ -128,7 +128,7 @@ async fn followed(bank: &Bank, new: &Replica, recorded: Version, deadline: Insta
     }
 }
 
-/// How far a join is, by a committed membership.
+/// How far a join is, according to a committed membership.
 #[derive(Debug, PartialEq, Eq)]
 enum Join<'a> {
     /// The membership is older than the one that recorded the join.

@@ -23,7 +23,7 @@ pub(crate) struct BranchStatus {
     pub(crate) customers: u32,
     /// The bank that the data directory names. It is set even if the files of the bank could not be opened.
     pub(crate) bank_id: Option<Uuid>,
-    /// The rest of the status, of a branch whose bank is open.
+    /// The rest of the status. `None`: the bank is not open.
     pub(crate) bank: Option<BankStatus>,
 }
 
@@ -36,11 +36,11 @@ pub(crate) struct BankStatus {
     pub(crate) leader: Option<u32>,
     pub(crate) position: Position,
     pub(crate) digest: Digest,
-    /// The branch can serve customers.
+    /// Whether the branch can serve customers.
     pub(crate) ready: bool,
-    /// Why the branch is not a member any more, if it is not.
+    /// Why the branch is not a member any more. `None`: it is a member, or does not know yet.
     pub(crate) removed: Option<String>,
-    /// How many entries of the log the branch has still to apply since its start.
+    /// The number of log entries that the branch must still apply to be current after its start.
     pub(crate) behind: u64,
     pub(crate) members: Vec<Member>,
 }
@@ -57,24 +57,24 @@ pub(crate) struct Member {
 /// How far a join, promotion or replacement is.
 #[derive(Debug)]
 pub(crate) struct JoinProgress {
-    /// The branch does not vote yet, and will.
+    /// Whether the branch does not vote yet and will become a voter.
     pub(crate) to_vote: bool,
     /// The address of the replica that this one replaces.
     pub(crate) replaces: Option<String>,
     /// What the leader knows of the branch. `None` at every other branch.
     pub(crate) at_leader: Option<ProgressAtLeader>,
-    /// The voters are being exchanged.
+    /// Whether an exchange of voters is under way.
     pub(crate) exchanging: bool,
 }
 
 /// What only the leader knows of a joining branch.
 #[derive(Debug)]
 pub(crate) struct ProgressAtLeader {
-    /// How many entries of the log the branch has.
+    /// The number of log entries that the branch has.
     pub(crate) entries: u64,
-    /// How many entries the log has.
+    /// The number of entries in the leader's log.
     pub(crate) entries_of: u64,
-    /// The branch answers the leader.
+    /// Whether the branch answers the leader.
     pub(crate) answers: bool,
 }
 

@@ -1,10 +1,10 @@
 //! Why a verb failed: an exit code, and a line for stderr.
 
-/// The verb failed.
+/// The exit code of a verb that failed.
 pub(super) const FAILED: u8 = 1;
-/// The command line, or a file that it names, is wrong.
+/// The exit code for a wrong command line, or a wrong file that it names.
 pub(super) const USAGE: u8 = 2;
-/// The bank refused the request.
+/// The exit code for a request that the bank refused.
 pub(super) const REFUSED: u8 = 3;
 
 /// Why a verb failed.

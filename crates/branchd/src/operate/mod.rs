@@ -53,7 +53,7 @@ pub fn command_line() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
-            // If stderr is closed, the exit code still tells.
+            // If stderr is closed, the exit code still reports the failure.
             let _ = writeln!(io::stderr(), "branchd: {message}");
             ExitCode::from(code)
         }

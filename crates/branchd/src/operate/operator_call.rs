@@ -42,7 +42,7 @@ pub(super) fn for_export(address: &str) -> Result<Operator, Failure> {
     Ok(Operator::at(parsed(address)?, PAGE_TIMEOUT))
 }
 
-/// A branch of the command line, as an argument of a call.
+/// Converts a branch of the command line to an argument of a call.
 ///
 /// # Errors
 /// Exit code 2 if the address is wrong.
