@@ -1,5 +1,5 @@
-//! The gRPC service for the other branches of the bank. The connection proves which branch is the sender. A message is refused
-//! first if its header names another bank, another replica or another sender.
+//! The gRPC service for the other branches of the bank. The connection proves which branch is the sender. Before a
+//! message is served, its header is checked: it must name this bank, this replica and the sender.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::writes::queue::BATCH_LEN_MAX;
 pub(crate) struct BranchApi(pub(crate) Arc<Branch>);
 
 impl BranchApi {
-    /// The bank, if the header of a message is right.
+    /// Checks the header of a message, and returns the bank.
     fn bank_for(&self, peer: Option<v1::Peer>, sender: BranchIdentity) -> Result<&Bank, Status> {
         let bank = self.0.bank()?;
         bank.identity.check(peer, sender)?;
@@ -253,7 +253,8 @@ impl BranchService for BranchApi {
         let sender = sender(&request)?;
         let request = request.into_inner();
         let bank = self.bank_for(request.peer, sender)?;
-        // The caller takes an answer as a sign that this branch goes on.
+        // The caller concludes from an answer that this branch stays up. So a branch that is stopping answers with an
+        // error.
         tokio::select! {
             biased;
             () = self.0.stopping() => return Err(Status::unavailable("this branch is stopping")),

@@ -100,7 +100,7 @@ fn applied_command(record: CommandRecord, applied_us: Option<u64>) -> v1::Applie
     let outcome = match &record.outcome {
         Outcome::Accepted { balance } => Some(WireOutcome::Accepted(v1::Accepted { balance: *balance })),
         Outcome::Refused(refusal) => Some(WireOutcome::Refused(refused(refusal))),
-        // The books keep no such command: a reused id decides nothing.
+        // The books hold no such command, because a reused id decides nothing.
         Outcome::IdReused => None,
     };
     v1::AppliedCommand {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-/// The limit of a call that names none.
+/// The limit of a call that has no `grpc-timeout`.
 const DEFAULT: Duration = Duration::from_secs(10);
 /// The longest limit of any call, except a change of the members.
 const MAX: Duration = Duration::from_secs(60);
 /// The longest limit of a change of the bank's members. A joining branch may need a snapshot of all books.
 const CHANGE_MAX: Duration = Duration::from_secs(300);
-/// How much earlier than the caller's own limit a call is answered, at most. The answer says what became of the call, and must
-/// still arrive in time.
+/// How much earlier than its caller's own limit a call is answered, at most. The answer says what became of the call,
+/// so it must still arrive in time.
 const MARGIN_MAX: Duration = Duration::from_millis(50);
 
 /// The time by which a call with this metadata must be answered.

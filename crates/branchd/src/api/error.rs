@@ -71,7 +71,7 @@ impl From<ReadError> for Status {
     }
 }
 
-/// The engine gave no read index.
+/// The status of a read for which the engine gave no read index.
 impl From<ProposeError> for Status {
     fn from(error: ProposeError) -> Self {
         Self::unavailable(error.to_string())

@@ -1,4 +1,4 @@
-//! Converts the messages of this room from and to those of `bank-proto`.
+//! Converts the types of [`super::messages`] to and from the messages of `bank-proto`.
 
 use bank_proto::v1;
 use bank_proto::v1::change_members_request::{Change, Enlist};

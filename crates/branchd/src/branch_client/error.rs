@@ -29,7 +29,7 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
-    /// The same call may succeed later, possibly at another branch.
+    /// Whether the same call may succeed later, possibly at another branch.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::TimedOut(_) => true,
@@ -38,7 +38,7 @@ impl CallError {
         }
     }
 
-    /// The branch that was called says that something in the request does not exist.
+    /// Whether the called branch says that something in the request does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(
             self,

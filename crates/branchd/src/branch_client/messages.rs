@@ -32,9 +32,9 @@ pub(crate) struct Founded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) bank_id: Uuid,
-    /// The branch votes.
+    /// Whether the branch votes.
     pub(crate) voter: bool,
-    /// The branch took the place of another replica with its number.
+    /// Whether the branch took the place of another replica with its number.
     pub(crate) replaced: bool,
     /// The position that the branch had applied when its join was complete.
     pub(crate) position: Position,
@@ -67,7 +67,7 @@ pub(crate) enum MembershipChange {
 pub(crate) struct MembershipAnswer {
     /// The newest committed membership that the answering branch knows.
     pub(crate) version: Version,
-    /// The asking replica is in that membership.
+    /// Whether the asking replica is in that membership.
     pub(crate) member: bool,
     /// The address of the member that has the asking branch's number, if there is such a member.
     pub(crate) holder: Option<String>,
