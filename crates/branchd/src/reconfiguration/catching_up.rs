@@ -1,5 +1,5 @@
-//! Follows a branch from its start until it is current. A branch is behind if it has not applied all that it acknowledged
-//! before its start, and all that was decided while it was away.
+//! Follows a branch from its start until it is current. A branch is current once it has applied everything that it
+//! acknowledged before its start and everything that was decided while it was away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,7 +75,7 @@ impl CatchingUp {
                 tracing::info!(entries = left, "this branch was away: it catches up");
                 logged = true;
             }
-            // Only a leader can tell what was decided meanwhile. What it told is in `reach` by the next check.
+            // Only a leader knows what was decided meanwhile. Its answer is in `reach` at the next check.
             decided_is_known = engine.hears_a_leader(HEARD_WINDOW) && reach.decided > 0;
             tokio::time::sleep(LOOK_INTERVAL).await;
         }

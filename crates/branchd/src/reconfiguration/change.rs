@@ -48,8 +48,8 @@ impl Members {
         self.changing.lock().await
     }
 
-    /// Makes or records a change at the leader, whichever branch leads. Asks again until the deadline. Returns the committed
-    /// membership that has the change.
+    /// Asks the leader to make or record a change, and asks again until the deadline. This branch may be the leader
+    /// itself. Returns the committed membership that has the change.
     ///
     /// # Errors
     /// The change is not allowed, or no leader made it by the deadline.
@@ -159,8 +159,9 @@ impl Members {
         }
     }
 
-    /// Asks the replicas that acknowledged something lately, and on which the change depends, whether they answer now. Returns
-    /// those that do. If one of them has just died, an exchange of voters might never be decided, and nothing after it.
+    /// Asks some replicas whether they answer now, and returns those that do. It asks the replicas on which the change
+    /// depends and which acknowledged something lately. If one of them has just died, an exchange of voters might never
+    /// commit, and then no later entry commits either.
     async fn answering_now(&self, seats: &Seats, progress: &Progress, change: &MembershipChange) -> BTreeSet<u64> {
         let me = self.identity.replica;
         let matters = |replica: &&Replica| {

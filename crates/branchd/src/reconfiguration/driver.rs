@@ -52,8 +52,9 @@ impl Members {
                 let Ok(_turn) = self.changing.try_lock() else {
                     return Stepped::Waits;
                 };
-                // A joiner that has just died would become a dead voter, so it is asked right before. A joiner that does not
-                // answer delays the others by one timeout, once: after that it no longer counts as answering.
+                // A joiner that has just died would become a dead voter, so it is asked right before the change. A
+                // joiner that does not answer delays the others by one timeout, once: after that it no longer counts as
+                // answering.
                 if let Some(joiner) = joiner
                     && !self.is_reached(&joiner, ANSWER_TIMEOUT).await
                 {

@@ -43,7 +43,7 @@ impl MembershipChangeError {
         }
     }
 
-    /// The same change may succeed later, possibly at another leader.
+    /// Whether the same change may succeed later, possibly at another leader.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Refused(_) | Self::StillAnswers { .. } | Self::NotInTime(_) => false,

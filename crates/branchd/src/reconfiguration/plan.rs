@@ -87,7 +87,8 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The refusal depends on which branches answer, and a new leader does not know that at once.
+    /// Whether the change may be allowed later. Some refusals depend on which branches answer, and a new leader does
+    /// not know that at once.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Silent { .. } | Self::NoQuorumLeft { .. })
     }
@@ -120,7 +121,7 @@ pub(crate) fn is_joining(seats: &Seats, replica: &Replica) -> bool {
     predecessor(seats, replica).is_some() || replica.to_vote && !seats.voters.contains(&replica.id)
 }
 
-/// Whether a replica has all entries of the leader but the newest few.
+/// Whether a replica has all entries of the leader except the newest few.
 pub(crate) fn has_caught_up(progress: &Progress, replica: u64) -> bool {
     let matched = progress.matched.get(&replica);
     matched.is_some_and(|matched| progress.last.saturating_sub(*matched) <= LAG_MAX)
@@ -187,7 +188,7 @@ pub(crate) fn enlist(seats: &Seats, new: &Replica, position: u64) -> Result<Plan
     };
     let known = seats.replicas.iter().find(|replica| replica.id == new.id);
     if let Some(known) = known.filter(|known| known.address != new.address || known.branch != new.branch) {
-        // The data directory may have been moved. The membership has the address of each branch, and does not follow.
+        // The data directory may have been moved. The membership still has the old address of the branch.
         return Err(Refusal::Moved {
             branch: known.branch,
             known: known.address.clone(),

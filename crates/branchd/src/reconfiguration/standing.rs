@@ -55,7 +55,7 @@ impl Standing {
         }
     }
 
-    /// The branch has found out whether it is a member, as far as it can.
+    /// Whether the branch has found out if it is a member, as far as it can.
     pub(crate) fn is_settled(&self) -> bool {
         *self.0.borrow() != Known::Nothing
     }
@@ -163,8 +163,8 @@ async fn ask(identity: Identity, seats: &Seats, client: &MemberClient, round: us
     removed.unwrap_or(Known::Member)
 }
 
-/// Decides whether an answer proves that this branch was removed. One answer is proof if it is by a committed membership that
-/// is later than the newest one that this branch knows to have it.
+/// Decides whether an answer proves that this branch was removed. One answer is proof if its committed membership is
+/// later than the newest membership that has this branch, as far as this branch knows.
 fn verdict(identity: Identity, seats: &Seats, answer: &MembershipAnswer) -> Option<Known> {
     let version = answer.version;
     let later = if has(seats, identity.replica) {
