@@ -13,8 +13,8 @@ use crate::recovered_log::RecoveredLog;
 use crate::scan::synced_beyond;
 use crate::segment::{SegmentFile, segment_path, sync_directory};
 
-/// Refuses a directory without an anchor that holds more than an unfinished creation leaves, which is an unused first
-/// segment.
+/// Refuses a directory without an anchor if it holds more than an unused first segment. An unfinished creation leaves
+/// no more than that.
 pub(crate) fn refuse_lost_anchor(
     dir: &Path,
     stamp: [u8; 16],

@@ -92,7 +92,7 @@ impl RecordHeader {
         })
     }
 
-    /// Space that the whole record takes in the file, bytes.
+    /// The space that the whole record takes in the file, in bytes.
     pub(crate) fn record_bytes(&self) -> usize {
         record_bytes(self.len as usize)
     }

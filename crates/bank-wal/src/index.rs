@@ -1,8 +1,8 @@
 //! The index of the live entries and of their places in the files. It takes twelve bytes per entry and holds no
 //! payloads.
 //!
-//! Recovery, which replays records, and the open log, which takes the callers' changes, use the same index. So the
-//! rules about which change may follow which exist once.
+//! Recovery replays records into an index, and the open log applies the callers' changes to one. Both use the same
+//! type, so the rules for valid changes exist only once.
 
 use std::collections::VecDeque;
 use std::ops::Range;

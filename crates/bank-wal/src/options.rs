@@ -2,10 +2,11 @@
 
 use crate::error::OpenError;
 
-/// Offsets inside a segment have 32 bits (see `index.rs`), and a segment may be longer than its size by one batch.
+/// The largest segment size, in bytes. Offsets inside a segment have 32 bits (see `index.rs`), and a segment may be
+/// longer than its size by one batch.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 const RESERVE_BYTES_MAX: u32 = 64 << 20;
-/// The queue bounds each batch and each append, so this keeps a segment below 4 GiB.
+/// The largest queue, in bytes. The queue bounds each batch and each append, so a segment stays below 4 GiB.
 const QUEUE_BYTES_MAX: usize = 1 << 30;
 const PAGE: u32 = 4096;
 
@@ -32,8 +33,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Refuse a directory without a log instead of creating one. A caller that has used the log before sets this.
     pub must_exist: bool,
-    /// Accept a directory that is a copy, which shows by another inode or birth time than recorded. By default a copy
-    /// is refused, because an old copy lacks the records that were acknowledged after it was made.
+    /// Accept a directory that is a copy. A copy has another inode or birth time than the anchor records. By default a
+    /// copy is refused, because an old copy lacks the records that were acknowledged after it was made.
     pub accept_copy: bool,
     /// Makes writes, syncs and reservations fail on demand.
     #[cfg(test)]

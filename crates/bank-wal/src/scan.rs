@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
 
 /// The highest synced offset in the batch markers at or after `from`. `None`: there is no marker.
 ///
-/// It looks at every multiple of 8, so it also finds the markers after a damaged record.
+/// Every multiple of 8 is checked, so the markers after a damaged record are found too.
 pub(crate) fn synced_beyond(bytes: &[u8], key: u32, from: u64) -> Option<u64> {
     let from = usize::try_from(from.next_multiple_of(8)).unwrap_or(usize::MAX);
     let mut best = None;

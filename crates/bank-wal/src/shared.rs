@@ -14,8 +14,8 @@ use crate::index::{EntryIndex, Place};
 use crate::recent::RecentEntries;
 use crate::segment::SegmentFile;
 
-/// How long a lazy state waits for a batch before it is written on its own. The writer also stays half awake for this
-/// time after its last batch. A lazy state in this time needs no wake-up.
+/// How long a lazy state waits for a batch before it is written on its own. For this time after its last batch, the
+/// writer wakes up by itself, so a lazy state need not wake it.
 const LAZY_WRITE_DELAY: Duration = Duration::from_millis(50);
 /// The pause before a failed reservation is tried again.
 const RESERVE_RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -27,7 +27,8 @@ const READ_BYTES_MAX: usize = 1 << 20;
 /// The indexes of the entries in a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// The index of the last purge, which is inclusive, and the caller's note. `None`: nothing was purged.
+    /// The purged index, which is the last index that a purge dropped, and the caller's note. `None`: nothing was
+    /// purged.
     pub purged: Option<(u64, Bytes)>,
     /// The index of the first entry. `None`: the log has no entries.
     pub first_index: Option<u64>,
@@ -202,8 +203,8 @@ impl Wal {
     }
 
     /// Reads the entries of `range` that the log has, in order and without a gap. Returns as many as fit into
-    /// `max_bytes` of payload, but at least one if there is one. Recent entries come from memory. Older entries come
-    /// from the files and are verified, which can block on the disk.
+    /// `max_bytes` of payload, but at least one if the range has one. Recent entries come from memory. Older entries
+    /// come from the files and are verified, which can block on the disk.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidData`], with file and offset, if a file is damaged; another kind if it cannot be read.
