@@ -245,7 +245,7 @@ pub struct InitArguments {
     /// Write the branches of the bank to this file, for customer-cli --bank.
     #[arg(long, value_name = "FILE")]
     pub bank_file: Option<PathBuf>,
-    /// By what the branches know that they may be changed.
+    /// The secret of the bank.
     #[command(flatten)]
     pub secret: SecretArguments,
     /// Answer as one JSON object.
@@ -262,7 +262,7 @@ pub struct JoinArguments {
     /// Any branch of the bank.
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub to: String,
-    /// By what the branches know that they may be changed.
+    /// The secret of the bank.
     #[command(flatten)]
     pub secret: SecretArguments,
     /// Answer as one JSON object.

@@ -244,7 +244,7 @@ impl Branch {
         self.bank.get()
     }
 
-    /// The bank, for a call that needs one.
+    /// The bank, if the branch can serve it now.
     ///
     /// # Errors
     /// See [`BankUnavailable`].

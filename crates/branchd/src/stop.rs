@@ -9,7 +9,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     reason: watch::Sender<Option<Arc<str>>>,
-    /// The branch serves no call any more. The reason may still be unknown.
+    /// Whether the branch has stopped serving calls. The reason may still be unknown.
     closed: Arc<AtomicBool>,
 }
 
@@ -42,7 +42,7 @@ impl Stop {
         self.reason.borrow().clone()
     }
 
-    /// Whether the branch serves no call any more.
+    /// Whether the branch has stopped serving calls.
     pub(crate) fn is_set(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }

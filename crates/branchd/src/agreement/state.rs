@@ -76,8 +76,8 @@ impl Agreement {
         let _ = confirmed.wait_for(|confirmed| *confirmed >= position).await;
     }
 
-    /// Compares another branch's digest with this branch's digest at the same position, which has been applied here.
-    /// Returns this branch's digest. `None`: it is no longer kept.
+    /// Compares another branch's digest with this branch's digest at the same position. This branch has applied that
+    /// position. Returns this branch's digest. `None`: it is no longer kept.
     pub(crate) fn compare(&self, theirs: Ledger) -> Option<Digest> {
         let mine = self.at(theirs.position)?;
         if mine == theirs.digest {

@@ -131,7 +131,7 @@ async fn followed(bank: &Bank, new: &Replica, recorded: Version, deadline: Insta
 /// How far a join is, according to a committed membership.
 #[derive(Debug, PartialEq, Eq)]
 enum Join<'a> {
-    /// The membership is older than the one that recorded the join.
+    /// The membership is older than the membership that recorded the join.
     NotKnown,
     /// The replica is a member, and its join is not complete.
     UnderWay(&'a Replica),

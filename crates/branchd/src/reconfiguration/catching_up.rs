@@ -44,7 +44,7 @@ impl CatchingUp {
         }
     }
 
-    /// How many entries the branch has still to apply.
+    /// The number of entries that the branch must still apply.
     pub(crate) fn behind(&self, engine: &Engine) -> u64 {
         match self.acknowledged.load(Ordering::Relaxed) {
             CURRENT => 0,
@@ -82,8 +82,8 @@ impl CatchingUp {
     }
 }
 
-/// How many entries a branch has still to apply. Acknowledged entries that a later leader has removed from the journal do not
-/// count, because they were never decided.
+/// The number of entries that a branch must still apply. Acknowledged entries that a later leader has removed from the
+/// journal do not count, because they were never decided.
 fn behind(acknowledged: u64, reach: Reach) -> u64 {
     let known = acknowledged.min(reach.logged).max(reach.decided);
     known.saturating_sub(reach.applied)

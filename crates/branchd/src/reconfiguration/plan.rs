@@ -49,7 +49,7 @@ pub(crate) enum Plan {
     Busy,
     /// The leader itself leaves the bank: another branch has to lead first.
     HandOver,
-    /// Make this change. The replicas in `displaces` must be known not to run any more.
+    /// Make this change. Before that, the leader must make sure that the replicas in `displaces` do not run.
     Change { change: Change, displaces: Vec<Replica> },
 }
 

@@ -10,7 +10,7 @@ pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a branch that answered lately may take to answer again.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The shortest and the longest pause between two tries. A change takes a few milliseconds where the branches are near, and
-/// a second or more where they are far apart.
+/// The shortest and the longest pause between two tries. A change takes a few milliseconds if the branches are near,
+/// and a second or more if they are far apart.
 pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(10);
 pub(crate) const PAUSE_MAX: Duration = Duration::from_millis(500);

@@ -258,7 +258,7 @@ impl Engine {
         known.map_or(0, |known| known.branch)
     }
 
-    /// The voter with the longest log among the other voters of this leader that `will_do` accepts.
+    /// The voter with the longest log, among the other voters that `will_do` accepts.
     pub(super) fn most_advanced(metrics: &RaftMetrics<TypeConfig>, will_do: impl Fn(&u64) -> bool) -> Option<u64> {
         let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
         let matched = metrics.replication.as_ref()?.iter();

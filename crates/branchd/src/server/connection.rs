@@ -52,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// Fails once the connection has to be closed. Reads and writes both check, because either may be the one that waits.
+    /// Fails once the connection has to be closed. Reads and writes both check, because either may be waiting.
     fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match Pin::new(&mut self.close_signal).poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
