@@ -46,9 +46,17 @@ pub fn create_private(path: &Path, content: &[u8], durability: Durability) -> io
     sync_directory(path, durability)
 }
 
+const TEMPORARY_PREFIX: &str = ".passbook-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Whether a file of this name is a temporary file of this crate. A crash can leave one beside the file to be replaced.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
 fn temporary() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".passbook-").suffix(".tmp");
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     builder
 }
 

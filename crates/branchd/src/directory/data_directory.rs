@@ -238,11 +238,13 @@ impl DataDirectory {
         self.path.join("ledger.db")
     }
 
-    /// Removes snapshot files that a crash has left.
+    /// Removes temporary files that a crash has left: of a snapshot, or of a file that was being replaced.
     pub(crate) fn remove_strays(&self) {
         let Ok(listing) = fs::read_dir(&self.path) else { return };
         for file in listing.flatten() {
-            if file.file_name().to_string_lossy().starts_with("incoming-") {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("incoming-") || durable_file::is_temporary(&name) {
                 // The file only takes up room, so an error does no harm.
                 let _ = fs::remove_file(file.path());
             }
@@ -334,6 +336,7 @@ fn write(directory: &Path, file: &IdentityFile) -> Result<(), DataDirectoryError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_directory_is_one_branchs() {
@@ -360,6 +363,22 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn temporary_files_of_a_crash_are_removed_and_nothing_else() {
+        let at = tempfile::tempdir().expect("a temporary directory");
+        let directory = DataDirectory::open(at.path(), 3).expect("a new directory");
+        let names = || -> BTreeSet<_> {
+            let files = fs::read_dir(at.path()).expect("listed");
+            files.map(|file| file.expect("a file").file_name()).collect()
+        };
+        let before = names();
+        for stray in ["incoming-1.db", ".passbook-a1B2c3.tmp"] {
+            fs::write(at.path().join(stray), "").expect("a file");
+        }
+        directory.remove_strays();
+        assert_eq!(names(), before);
     }
 
     #[test]
