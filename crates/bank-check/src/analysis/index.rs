@@ -44,7 +44,7 @@ pub(crate) struct Write<'a> {
     pub(crate) first: &'a Operation,
     /// First reply that has the bank's decision.
     pub(crate) decided: Option<&'a Operation>,
-    /// All attempts but `first`; nearly always none.
+    /// All attempts but `first`. Most writes have none.
     pub(crate) later: Vec<&'a Operation>,
 }
 

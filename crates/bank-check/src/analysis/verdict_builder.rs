@@ -15,12 +15,13 @@ pub(crate) struct VerdictBuilder {
     promise_held: bool,
 }
 
-/// Rank of a witness; lower is better: not promised, number of operations, time or position.
+/// Rank of a witness. A lower rank is better. The fields are: whether the case was not promised, the number of
+/// operations, and the time or position of the failure.
 type Rank = (bool, usize, u64);
 
 /// A failed case.
 pub(crate) struct Case<'a> {
-    /// Time or position of the failure. One judge uses the same of the two for all its cases.
+    /// Time or position of the failure. A judge uses either times or positions, for all its cases.
     pub(crate) at: u64,
     /// Whether the customer asked for the guarantee.
     pub(crate) promised: bool,

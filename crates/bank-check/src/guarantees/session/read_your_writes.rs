@@ -14,7 +14,8 @@ struct LastWrite<'a> {
     reads_since: usize,
 }
 
-/// Judges each answered read after a decided write of its session that another branch answered.
+/// Judges each answered read that follows a decided write of its session. A read that held, at the branch that answered
+/// the write, is counted apart.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
     let mut verdict = VerdictBuilder::new(
         "read-your-writes",
