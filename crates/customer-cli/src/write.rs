@@ -1,8 +1,8 @@
 //! Sends one write. The write is in the session file before it is sent, and an earlier write whose outcome is unknown
 //! is settled first.
 //!
-//! A command that repeats the earlier write settles it: its outcome is the result, and no second write is sent. With
-//! any other command the earlier write is settled first, and then the new one is sent.
+//! A command that repeats the earlier write sends only that one, under its old request id, and shows its outcome. With
+//! any other command, the earlier write is settled first, and then the new one is sent.
 
 use bank_client::{Client, Decision, PendingWrite, Reply, WriteError, WriteOutcome};
 use bank_types::CallOutcome;

@@ -4,8 +4,9 @@
 //! A write waits until a slot is free. A free slot takes all waiting writes, up to a bound, as one batch. It does not
 //! wait for more writes. Writes collect while all slots are busy, so a busy branch sends large batches.
 //!
-//! A batch has one attempt at a time, at the branch that leads. After a failed attempt the batch waits until a leader
-//! is known. Then it has another attempt with the same request ids, as long as a caller waits for it.
+//! A batch has one attempt at a time, at the branch that leads. After a failed attempt the batch waits for a change
+//! of the leader, for a limited time. Then it has another attempt with the same request ids, as long as a caller
+//! waits for it.
 //!
 //! Invariants:
 //! - A write that may have been proposed never gets an error that says it was not applied.
