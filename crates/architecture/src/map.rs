@@ -1,7 +1,7 @@
 //! The map, as `docs/ARCHITECTURE.md` draws it in two kinds of fenced blocks.
 //!
-//! A block marked `crates` has one line per crate: `name: the crates that it depends on`. A block marked `rooms NAME` has the rooms of
-//! that crate in layers, one line per layer, the highest first.
+//! A block marked `crates` has one line per crate: `name: the crates that it depends on`. A block marked `rooms NAME`
+//! has the rooms of that crate in layers, one line per layer, the highest first.
 
 use std::collections::{BTreeMap, BTreeSet};
 

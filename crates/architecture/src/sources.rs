@@ -1,7 +1,8 @@
 //! The source files of a crate and the imports between them.
 //!
-//! An import is any path that begins with `crate`, `super`, `self`, the crate's own name, or a child module, in a `use` or in an
-//! expression. Code under `#[cfg(test)]`, test modules in files of their own, and the text inside of macros are not read.
+//! An import is any path that begins with `crate`, `super`, `self`, the crate's own name, or a child module, in a `use`
+//! or in an expression. Code under `#[cfg(test)]`, test modules in files of their own, and the text inside of macros
+//! are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -101,8 +102,8 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SourcesError> 
     Ok(())
 }
 
-/// The path of the module in a file. `lib.rs` and `mod.rs` are the module of their directory. A binary is a module of its own name,
-/// since it is a crate that imports this one by name.
+/// The path of the module in a file. `lib.rs` and `mod.rs` are the module of their directory. A binary is a module of
+/// its own name, since it is a crate that imports this one by name.
 fn module_of(file: &Path) -> Vec<String> {
     let mut parts: Vec<String> = file
         .with_extension("")

@@ -4,9 +4,9 @@
 //! Both ends of a connection prove once that they have the secret, before the first byte of HTTP/2; see [`handshake`].
 //! The secret itself is never sent. The proof is one layer of a connection, so certificates can replace it.
 //!
-//! In reading order: [`secret`] and its file, [`mod@file`]; the pure [`messages`] of the handshake; [`handshake`] over any
-//! stream; [`connector`], which opens connections with a handshake. The crate knows neither gRPC nor the other files of
-//! a branch.
+//! In reading order: [`secret`] and its file, [`mod@file`]; the pure [`messages`] of the handshake; [`handshake`] over
+//! any stream; [`connector`], which opens connections with a handshake. The crate knows neither gRPC nor the other
+//! files of a branch.
 
 pub mod connector;
 pub mod file;

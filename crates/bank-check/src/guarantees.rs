@@ -1,8 +1,8 @@
 //! Judges a recorded run: one file for each guarantee.
 //!
-//! The run is indexed once ([`crate::analysis`]). Each judge then reads what it needs from the index and changes nothing.
-//! The cost of each judge is near-linear in the length of the history. Entries that a branch's journal shares with the
-//! reference journal are judged once; a journal that differs is also judged by itself.
+//! The run is indexed once ([`crate::analysis`]). Each judge then reads what it needs from the index and changes
+//! nothing. The cost of each judge is near-linear in the length of the history. Entries that a branch's journal shares
+//! with the reference journal are judged once; a journal that differs is also judged by itself.
 
 mod integrity;
 mod ordering;

@@ -1,8 +1,8 @@
-//! The recorded history of one run: what each customer asked and was answered, which faults were injected, and what each
-//! branch applied. The files of a run folder hold these types as JSON, one value per line.
+//! The recorded history of one run: what each customer asked and was answered, which faults were injected, and what
+//! each branch applied. The files of a run folder hold these types as JSON, one value per line.
 //!
-//! All times are microseconds of one host's monotonic clock, counted from an origin that the run chooses. They order what
-//! happened on that host and have no meaning on another host.
+//! All times are microseconds of one host's monotonic clock, counted from an origin that the run chooses. They order
+//! what happened on that host and have no meaning on another host.
 
 mod fault;
 mod journal;

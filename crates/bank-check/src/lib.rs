@@ -1,7 +1,7 @@
 //! Judges what a bank did: a recorded run or an output file goes in, verdicts with witnesses come out.
 //!
-//! The crate is pure: it reads no files, no clock and no network. It shares no code with `bank-ledger`, because a check with
-//! the same arithmetic as the bank would repeat the bank's errors.
+//! The crate is pure: it reads no files, no clock and no network. It shares no code with `bank-ledger`, because a check
+//! with the same arithmetic as the bank would repeat the bank's errors.
 //!
 //! In reading order:
 //!
@@ -9,8 +9,8 @@
 //! - [`history`]: what was recorded in a run, and its files.
 //! - [`verdict`]: pass, fail or unknown, the number of judged cases, and a witness for each failure.
 //! - `analysis`: sessions, writes, journals and their replay, which several guarantees are judged from.
-//! - [`judge`]: judges a recorded run for every guarantee, in the rooms `guarantees::session`, `guarantees::ordering` and
-//!   `guarantees::integrity`.
+//! - [`judge`]: judges a recorded run for every guarantee, in the rooms `guarantees::session`, `guarantees::ordering`
+//!   and `guarantees::integrity`.
 //! - [`output`]: judges an output file, which has balances and results but no positions.
 //!
 //! A verdict without a judged case is `unknown`, not `pass`.

@@ -8,7 +8,8 @@ pub struct Options {
     pub before: u64,
     /// Opening balance that was asked for account `main`, in minor units. `None` if it is not known.
     pub opening: Option<i64>,
-    /// Judge every read for linearizability, not only reads at level `strong`. A weaker read that fails breaks no promise.
+    /// Judge every read for linearizability, not only reads at level `strong`. A weaker read that fails breaks no
+    /// promise.
     pub every_read: bool,
     /// Number of witnesses that a verdict keeps, at least 1.
     pub witnesses_max: usize,

@@ -1,12 +1,12 @@
 //! Judges an output file, which holds balances and results but no positions.
 //!
 //! How it judges depends on how the customers ran ([`Mode`]). Customers that ran one after the other leave one possible
-//! balance for each query. Customers that ran at once leave a set of possible balances: the customer's own earlier writes
-//! and some of the writes of the others. A correct run never fails in either mode.
+//! balance for each query. Customers that ran at once leave a set of possible balances: the customer's own earlier
+//! writes and some of the writes of the others. A correct run never fails in either mode.
 //!
 //! In concurrent mode some violations pass, because an output does not show the order of the other customers' writes. A
-//! read that misses a write of its own customer passes if other writes make up for it. A customer's reads that go back in
-//! time pass too. Recorded positions show both: see [`crate::judge`].
+//! read that misses a write of its own customer passes if other writes make up for it. A customer's reads that go back
+//! in time pass too. Recorded positions show both: see [`crate::judge`].
 
 mod align;
 mod concurrent;
@@ -37,8 +37,8 @@ pub fn judge(script: &Script, output: &Output, mode: Mode) -> Vec<Verdict> {
     judge_excusing(script, output, mode, &BTreeSet::new())
 }
 
-/// Judges an output like [`judge`], but some events need no answer. `excused` holds the indexes in [`Script::steps`] of events
-/// that a fault kept from an answer: an output does not show faults.
+/// Judges an output like [`judge`], but some events need no answer. `excused` holds the indexes in [`Script::steps`] of
+/// events that a fault kept from an answer: an output does not show faults.
 pub fn judge_excusing(script: &Script, output: &Output, mode: Mode, excused: &BTreeSet<usize>) -> Vec<Verdict> {
     let steps = script.steps();
     let (answers, complete) = align::align(&steps, output, excused);

@@ -34,19 +34,19 @@ pub struct Verdict {
     pub unit: &'static str,
     /// Number of cases that were judged.
     pub judged: usize,
-    /// Number of cases that held at the same branch that they depend on, where they could hardly fail. They do not count
-    /// as `judged`, so a run with only such cases is `unknown`.
+    /// Number of cases that held at the same branch that they depend on, where they could hardly fail. They do not
+    /// count as `judged`, so a run with only such cases is `unknown`.
     pub same_branch: usize,
     /// Number of cases that failed. It may exceed the number of witnesses: see [`crate::Options::witnesses_max`].
     pub failed: usize,
     /// One sentence per failure. [`crate::output`] gives all, in the order of the input. [`crate::judge`] gives the
     /// sentences of `witnesses`.
     pub failures: Vec<String>,
-    /// Witnesses that were kept, best first: broken promises before others, few operations before many, early before late.
-    /// Only [`crate::judge`] gives them.
+    /// Witnesses that were kept, best first: broken promises before others, few operations before many, early before
+    /// late. Only [`crate::judge`] gives them.
     pub witnesses: Vec<Witness>,
-    /// Whether the customers asked for the guarantee. For a failure: at least one failed case was promised; `false` if, for
-    /// example, every such read was `eventual`. For a pass: at least one case was promised.
+    /// Whether the customers asked for the guarantee. For a failure: at least one failed case was promised; `false` if,
+    /// for example, every such read was `eventual`. For a pass: at least one case was promised.
     pub promised: bool,
     /// Why nothing was judged, or what the verdict is based on if some evidence is missing.
     pub note: Option<&'static str>,

@@ -1,5 +1,5 @@
-//! A run as the JSON that the page's script draws. Operations are rows without field names, because ten thousand operations
-//! would repeat the names ten thousand times. Times are microseconds from the begin of the first operation.
+//! A run as the JSON that the page's script draws. Operations are rows without field names, because ten thousand
+//! operations would repeat the names ten thousand times. Times are microseconds from the begin of the first operation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -74,8 +74,8 @@ struct Row<'a>(
 
 const COMMAND_COLUMNS: &[&str] = &["position", "kind", "account", "to", "amount", "accepted", "op"];
 
-/// A command of the journal, the same at every branch. [`COMMAND_COLUMNS`] names the fields. The last field is the index of
-/// the operation that made the command.
+/// A command of the journal, the same at every branch. [`COMMAND_COLUMNS`] names the fields. The last field is the
+/// index of the operation that made the command.
 #[derive(Serialize)]
 struct Command<'a>(
     u64,
@@ -151,7 +151,8 @@ pub(crate) fn origin_us(run: &Run) -> u64 {
     begun.min().unwrap_or(0)
 }
 
-/// Indexes in [`Run::ordered`] of the operations that a witness names. Operations that the history does not have are left out.
+/// Indexes in [`Run::ordered`] of the operations that a witness names. Operations that the history does not have are
+/// left out.
 pub(crate) fn witness_operations(operations: &[&Operation], named: &[(String, u64)]) -> Vec<usize> {
     let find = |(session, sequence): &(String, u64)| {
         let found = |operation: &&Operation| operation.session == *session && operation.sequence == *sequence;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-/// Serializes a value for the inside of a script element. The text has no `<`, so it can contain neither `</script` nor `<!--`;
-/// its JSON value is unchanged. A value that cannot be serialized becomes `null`.
+/// Serializes a value for the inside of a script element. The text has no `<`, so it can contain neither `</script` nor
+/// `<!--`; its JSON value is unchanged. A value that cannot be serialized becomes `null`.
 pub(crate) fn json_in_script<T: Serialize>(value: &T) -> String {
     let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
     let mut escaped = String::with_capacity(json.len());

@@ -1,5 +1,5 @@
-//! The HTML page. Verdicts and tables work without a script. The picture has its final size before the script draws it, so the
-//! page does not move.
+//! The HTML page. Verdicts and tables work without a script. The picture has its final size before the script draws it,
+//! so the page does not move.
 
 use bank_check::history::Operation;
 use bank_check::verdict::{Outcome, Verdict};
@@ -37,7 +37,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/start.js"),
 ];
 
-/// Runs before the body is shown. It marks that scripts are on, so that what needs a script has its space from the start.
+/// Runs before the body is shown. It marks that scripts are on, so that what needs a script has its space from the
+/// start.
 const FIRST_SCRIPT: &str = "document.documentElement.className='script';\
     window.addEventListener('error',function(e){document.documentElement.dataset.error=String(e.message)});";
 

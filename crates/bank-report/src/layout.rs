@@ -1,4 +1,5 @@
-//! Heights of the picture and its lanes, in CSS pixels. They are computed before the script draws, so the page does not move.
+//! Heights of the picture and its lanes, in CSS pixels. They are computed before the script draws, so the page does not
+//! move.
 
 use serde::Serialize;
 

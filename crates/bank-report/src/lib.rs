@@ -1,8 +1,8 @@
-//! Renders a run as one HTML file that needs no network: a space–time diagram, the verdicts with their witnesses, and the
-//! latencies of the operations.
+//! Renders a run as one HTML file that needs no network: a space–time diagram, the verdicts with their witnesses, and
+//! the latencies of the operations.
 //!
-//! The crate is pure: a [`Report`] goes in, the text of the file comes out. It judges nothing; the report holds the verdicts of
-//! `bank-check`. In reading order:
+//! The crate is pure: a [`Report`] goes in, the text of the file comes out. It judges nothing; the report holds the
+//! verdicts of `bank-check`. In reading order:
 //!
 //! - [`report`]: the content of a report.
 //! - `describe`, `escape`: operations, faults and times as text; JSON that cannot end its script element.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use bank_check::history::Operation;
 
-/// Earlier operations that determine how recent a state an operation requirements. Each is an index in the list of operations.
+/// Earlier operations that determine how recent a state an operation requirements. Each is an index in the list of
+/// operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ReadRequirement {
     /// Earlier write of the same session with the highest position.

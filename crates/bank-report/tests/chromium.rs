@@ -1,5 +1,6 @@
-//! Tests of the page in a headless browser: it draws without a message on the console, and the witness of a failed run is
-//! highlighted. They need a Chromium: `CHROMIUM`, or one of the usual names in `PATH`. Without one they say that they are skipped.
+//! Tests of the page in a headless browser: it draws without a message on the console, and the witness of a failed run
+//! is highlighted. They need a Chromium: `CHROMIUM`, or one of the usual names in `PATH`. Without one they say that
+//! they are skipped.
 
 #[path = "../examples/samples/mod.rs"]
 mod samples;
@@ -94,7 +95,8 @@ fn an_empty_run_hostile_names_and_odd_numbers_draw_too() {
     }
 }
 
-/// Opens a page and presses keys on it with a script. Returns the root element, in which the script notes what it found.
+/// Opens a page and presses keys on it with a script. Returns the root element, in which the script notes what it
+/// found.
 fn with_keys(report: &Report, keys: &str) -> Option<String> {
     let driver = format!(
         "<script>\

@@ -1,7 +1,7 @@
 //! Speed of appends, beside a bare loop of write and fdatasync: `cargo bench -p bank-wal --bench wal`.
 //!
-//! An append counts when it is acknowledged, which is after its fdatasync. The temporary directory (`TMPDIR`) should be on
-//! the disk of interest. An argument selects benchmarks by name, such as `-- one_in_flight`.
+//! An append counts when it is acknowledged, which is after its fdatasync. The temporary directory (`TMPDIR`) should be
+//! on the disk of interest. An argument selects benchmarks by name, such as `-- one_in_flight`.
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -30,7 +30,8 @@ pub enum AddressError {
     BeyondThisHost(String),
 }
 
-/// Checks that a text is `HOST:PORT`. Branches do not encrypt, so the host must be a loopback address unless `insecure`.
+/// Checks that a text is `HOST:PORT`. Branches do not encrypt, so the host must be a loopback address unless
+/// `insecure`.
 ///
 /// # Errors
 /// See [`AddressError`].

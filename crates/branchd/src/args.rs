@@ -167,40 +167,46 @@ pub struct StartArguments {
     /// Data directory of the branch. It is made if it is missing.
     #[arg(long, value_name = "DIR", env = "BRANCHD_DATA")]
     pub data: PathBuf,
-    /// File with the secret of the bank, for a branch that has no secret in its data directory yet. `-` reads the first line
-    /// of stdin. The default is bank.secret beside the data directory, if the branch listens on this host only.
+    /// File with the secret of the bank, for a branch that has no secret in its data directory yet. `-` reads the first
+    /// line of stdin. The default is bank.secret beside the data directory, if the branch listens on this host only.
     #[arg(long, value_name = "FILE", env = "PASSBOOK_SECRET_FILE")]
     pub secret_file: Option<PathBuf>,
-    /// How long a voter waits without news from a leader before it stands for election. The voter waits a random time between
-    /// this and twice this. Raise it on busy hosts and on slow networks: a round trip must fit into a third of it.
+    /// How long a voter waits without news from a leader before it stands for election. The voter waits a random time
+    /// between this and twice this. Raise it on busy hosts and on slow networks: a round trip must fit into a third of
+    /// it.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, env = "BRANCHD_ELECTION_TIMEOUT")]
     pub election_timeout: Duration,
-    /// Allow addresses beyond this host. Branches do not encrypt, so use it only on a private network or through a tunnel.
+    /// Allow addresses beyond this host. Branches do not encrypt, so use it only on a private network or through a
+    /// tunnel.
     #[arg(long, env = "BRANCHD_INSECURE")]
     pub insecure: bool,
-    /// Reach branch N at this address instead of its address in the bank, for example through a tunnel. May be repeated.
+    /// Reach branch N at this address instead of its address in the bank, for example through a tunnel. May be
+    /// repeated.
     #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
     pub via: Vec<(u32, String)>,
-    /// Accept a data directory that was moved here. Use it only if no branch has run on the directory, or on another copy of
-    /// it, since then: a branch on an old copy has forgotten what it acknowledged, and can undo acknowledged writes.
+    /// Accept a data directory that was moved here. Use it only if no branch has run on the directory, or on another
+    /// copy of it, since then: a branch on an old copy has forgotten what it acknowledged, and can undo acknowledged
+    /// writes.
     #[arg(long)]
     pub accept_moved: bool,
-    /// How many connections of customers, operators and branches may be open together. The limit on open files may allow fewer.
-    /// Some of them are reserved for branches and operators.
+    /// How many connections of customers, operators and branches may be open together. The limit on open files may
+    /// allow fewer. Some of them are reserved for branches and operators.
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS_MAX, value_parser = clap::value_parser!(u32).range(CONNECTIONS), env = "BRANCHD_MAX_CONNECTIONS")]
     pub max_connections: u32,
-    /// Advanced. After this many journal entries, the books are forced to the disk and older journal entries are deleted, except
-    /// for this many. A small number saves disk space. With a large number, a branch can be away for longer before it needs a
-    /// copy of all books.
+    /// Advanced. After this many journal entries, the books are forced to the disk and older journal entries are
+    /// deleted, except for this many. A small number saves disk space. With a large number, a branch can be away for
+    /// longer before it needs a copy of all books.
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT_ENTRIES, value_parser = clap::value_parser!(u64).range(64..=1_048_576))]
     pub checkpoint_entries: u64,
     /// Number of threads that serve calls. One is fastest on a laptop. More help a busy branch on a large host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
-    /// Once the branch listens, print one line on stdout: {"branch":1,"address":"127.0.0.1:50001","pid":4711,"bank_id":null}
+    /// Once the branch listens, print one line on stdout:
+    /// {"branch":1,"address":"127.0.0.1:50001","pid":4711,"bank_id":null}
     #[arg(long)]
     pub announce: bool,
-    /// Stop when stdin ends, which happens when the process at the other end of the pipe ends. The lead is not handed over.
+    /// Stop when stdin ends, which happens when the process at the other end of the pipe ends. The lead is not handed
+    /// over.
     #[arg(long)]
     pub stop_with_stdin: bool,
     /// The bug to plant.
@@ -238,8 +244,8 @@ pub struct InitArguments {
     /// Opening balance of the account main, in minor units.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     pub balance: i64,
-    /// How many branches vote on each write, 1 to 5. The branches with the lowest numbers vote. The default is 5 voters, or 3 if
-    /// the bank has 3 or 4 branches, or all branches of a smaller bank.
+    /// How many branches vote on each write, 1 to 5. The branches with the lowest numbers vote. The default is 5
+    /// voters, or 3 if the bank has 3 or 4 branches, or all branches of a smaller bank.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
     pub voters: Option<u32>,
     /// Write the branches of the bank to this file, for customer-cli --bank.

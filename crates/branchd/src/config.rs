@@ -27,23 +27,23 @@ pub struct Config {
     pub max_connections: u32,
     /// Whether a stopping leader first lets another branch lead. That makes no sense if the whole bank stops.
     pub hand_over: bool,
-    /// After this many journal entries the ledger database is forced to the disk, and older entries of the journal may be
-    /// deleted. This many older entries are kept for branches that are behind, because entries are cheaper to send than a
-    /// snapshot.
+    /// After this many journal entries the ledger database is forced to the disk, and older entries of the journal may
+    /// be deleted. This many older entries are kept for branches that are behind, because entries are cheaper to send
+    /// than a snapshot.
     pub checkpoint_entries: u64,
 }
 
 /// The timing of elections and heartbeats.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// A voter that hears nothing from a leader for this long stands for election. Each voter waits a random time between this
-    /// and twice this.
+    /// A voter that hears nothing from a leader for this long stands for election. Each voter waits a random time
+    /// between this and twice this.
     pub election_timeout: Duration,
 }
 
 impl Timing {
-    /// How long a leader stays leader without an answer from a quorum. The engine stops taking writes one election timeout
-    /// earlier.
+    /// How long a leader stays leader without an answer from a quorum. The engine stops taking writes one election
+    /// timeout earlier.
     pub(crate) fn unanswered_max(self) -> Duration {
         self.election_timeout * 3
     }
@@ -53,9 +53,9 @@ impl Timing {
         self.election_timeout * 2
     }
 
-    /// How often a leader sends a heartbeat: often enough that two of them may be lost. A round trip may take no longer, because
-    /// the engine gives up a heartbeat that has no answer when the next one is due. If a quorum answers none for long, the
-    /// engine takes no writes.
+    /// How often a leader sends a heartbeat: often enough that two of them may be lost. A round trip may take no
+    /// longer, because the engine gives up a heartbeat that has no answer when the next one is due. If a quorum answers
+    /// none for long, the engine takes no writes.
     pub(crate) fn heartbeat_interval(self) -> Duration {
         self.election_timeout / 3
     }

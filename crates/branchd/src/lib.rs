@@ -6,14 +6,14 @@
 //! - `server`: the listener, with every limit on what comes in, and the check of who may make which call
 //! - `api`: the three gRPC services
 //! - `membership`: the operators' calls about the members of the bank
-//! - `branch`: what the services of one branch share; `branch_error`: why a branch cannot open or serve its bank; `unjoined`:
-//!   removes the files of an adoption that was cut short
+//! - `branch`: what the services of one branch share; `branch_error`: why a branch cannot open or serve its bank;
+//!   `unjoined`: removes the files of an adoption that was cut short
 //! - `writes`: sends writes in batches to the leader; `reads`: reads that wait for a position
 //! - `reconfiguration`: changes of the members, which the leader finishes
 //! - `branch_client`: calls to other branches, in domain types
 //! - `replication`: the replication engine, and everything that names openraft
-//! - `comparison`: compares the books with those of other branches; `agreement`: the digests of this branch, and which of them
-//!   another branch has confirmed
+//! - `comparison`: compares the books with those of other branches; `agreement`: the digests of this branch, and which
+//!   of them another branch has confirmed
 //! - `file_reads`: blocking reads of the ledger database, on threads of their own
 //! - `store`: the ledger database in SQLite
 //! - `callers`: the connections of callers, and what each may hold; `peers`: connections to other branches

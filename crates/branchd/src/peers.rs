@@ -1,5 +1,5 @@
-//! Connections to other branches, and the header of messages between branches. A connection begins with a handshake that
-//! proves to both sides who the other is.
+//! Connections to other branches, and the header of messages between branches. A connection begins with a handshake
+//! that proves to both sides who the other is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +16,11 @@ use uuid::Uuid;
 /// connection begins with the handshake of `bank-auth`.
 pub(crate) const FORMAT: u32 = 2;
 
-/// How long it may take to make a TCP connection. A host that answers needs one round trip. The handshake after it has limits
-/// of its own.
+/// How long it may take to make a TCP connection. A host that answers needs one round trip. The handshake after it has
+/// limits of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often an open connection is pinged, and how long the answer may take. The connection to a paused or cut-off branch is
-/// closed after both times together.
+/// How often an open connection is pinged, and how long the answer may take. The connection to a paused or cut-off
+/// branch is closed after both times together.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -105,8 +105,8 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// `via` has the branches that this branch reaches at another address than the bank has for them, for example through a
-    /// tunnel. The handshake proves `me` with `secret`.
+    /// `via` has the branches that this branch reaches at another address than the bank has for them, for example
+    /// through a tunnel. The handshake proves `me` with `secret`.
     pub(crate) fn new(via: BTreeMap<u32, String>, me: Party, secret: Secret) -> Self {
         Self {
             channels: Arc::default(),

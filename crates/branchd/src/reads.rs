@@ -17,8 +17,8 @@ const LEADER_WAIT: Duration = Duration::from_millis(50);
 /// How long the leader may take to answer before this branch looks again which branch leads.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many reads of customers may wait at once. A waiting read costs about 9 KB with its stream, so 8,192 of them cost 70 MB.
-/// A branch that is 100 ms behind needs that many places at 80,000 reads a second.
+/// How many reads of customers may wait at once. A waiting read costs about 9 KB with its stream, so 8,192 of them cost
+/// 70 MB. A branch that is 100 ms behind needs that many places at 80,000 reads a second.
 const WAITING_MAX: u32 = 8192;
 /// How many calls of other branches may wait at once. They have places of their own, enough for eight branches with the
 /// 1,024 calls that a connection may have under way.
@@ -112,8 +112,8 @@ impl Reads {
         Ok(began.elapsed())
     }
 
-    /// Waits, for another branch, until this branch has applied the position. A position that is applied already takes no
-    /// place, so the call never fails then: other branches use it to find out whether this branch is alive.
+    /// Waits, for another branch, until this branch has applied the position. A position that is applied already takes
+    /// no place, so the call never fails then: other branches use it to find out whether this branch is alive.
     ///
     /// # Errors
     /// [`ReadError::Behind`], or too many calls of other branches wait already.

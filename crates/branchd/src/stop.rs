@@ -1,4 +1,5 @@
-//! The reason why a branch has to end at once. The first reason is kept. Every service checks it before it serves a call.
+//! The reason why a branch has to end at once. The first reason is kept. Every service checks it before it serves a
+//! call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -78,8 +78,8 @@ pub fn print<W: Write, T>(
     out.line(line.trim_end())
 }
 
-/// Formats microseconds since 1970 as `2026-11-23T03:12:32Z`. A time outside of the calendar's years -9999 to 9999 stays a
-/// number.
+/// Formats microseconds since 1970 as `2026-11-23T03:12:32Z`. A time outside of the calendar's years -9999 to 9999
+/// stays a number.
 fn utc(time_us: i64) -> String {
     match Timestamp::from_microsecond(time_us) {
         Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),

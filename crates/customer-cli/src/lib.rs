@@ -2,9 +2,9 @@
 //! as one customer.
 //!
 //! In reading order: the command line ([`args`]) becomes a checked value ([`request`], by the rules of [`input`]).
-//! [`run`] passes it to [`read`], [`mod@write`], [`watch`] or [`replay`] (its input: [`stdin`], [`events`]). They keep the
-//! customer's session in a [`session_store`] and print a [`report`] or [`entries`] on an [`output`]. [`exit`] has the
-//! exit codes, [`error`] the error that ends a run early, and `clock` the times in records.
+//! [`run`] passes it to [`read`], [`mod@write`], [`watch`] or [`replay`] (its input: [`stdin`], [`events`]). They keep
+//! the customer's session in a [`session_store`] and print a [`report`] or [`entries`] on an [`output`]. [`exit`] has
+//! the exit codes, [`error`] the error that ends a run early, and `clock` the times in records.
 
 pub mod args;
 pub mod entries;

@@ -44,8 +44,8 @@ pub(crate) fn next_or_later(between: usize) -> &'static str {
     if between == 0 { "next" } else { "later" }
 }
 
-/// A command of a journal: "customer 1's deposit of 10 at branch 1 (event 3)". A command that no customer asked for has its
-/// request id instead.
+/// A command of a journal: "customer 1's deposit of 10 at branch 1 (event 3)". A command that no customer asked for has
+/// its request id instead.
 pub(crate) fn command(run: &Run<'_>, applied: &Applied) -> String {
     match run.write_of_command(applied) {
         Some(write) => customer_request(write.named_operation()),

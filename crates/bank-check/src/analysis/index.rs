@@ -37,7 +37,8 @@ pub(crate) struct Step<'a> {
     pub(crate) is_first_attempt: bool,
 }
 
-/// One write with all its attempts. A customer that does not know the outcome repeats the write under the same request id.
+/// One write with all its attempts. A customer that does not know the outcome repeats the write under the same request
+/// id.
 pub(crate) struct Write<'a> {
     pub(crate) id: RequestId<'a>,
     /// Attempt that began first.

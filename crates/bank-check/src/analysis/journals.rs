@@ -98,8 +98,8 @@ impl<'a> JournalCopy<'a> {
     }
 }
 
-/// Chooses the reference: the longest journal that most of the journals agree with. So one wrong branch is judged by the
-/// others.
+/// Chooses the reference: the longest journal that most of the journals agree with. So one wrong branch is judged by
+/// the others.
 fn choose(copies: &[JournalCopy<'_>]) -> Option<usize> {
     let mut candidates: Vec<usize> = (0..copies.len()).collect();
     candidates.sort_by_key(|at| std::cmp::Reverse(copies[*at].journal.position));

@@ -1,5 +1,5 @@
-//! Replays a journal with the checker's own rules. The replay knows every balance at every position and lists each mismatch
-//! with the journal. It follows the journal's decisions, so one wrong decision is one mismatch.
+//! Replays a journal with the checker's own rules. The replay knows every balance at every position and lists each
+//! mismatch with the journal. It follows the journal's decisions, so one wrong decision is one mismatch.
 
 use crate::history::{Action, Applied, Outcome, RefusalReason};
 use std::collections::HashMap;
@@ -173,8 +173,8 @@ fn refusal_due(action: &Action, held: impl Fn(&str) -> Option<i128>) -> Option<R
     }
 }
 
-/// Balances that a refusal may report: of the action's account, or of the account that caused the refusal. An account that
-/// does not exist reports 0.
+/// Balances that a refusal may report: of the action's account, or of the account that caused the refusal. An account
+/// that does not exist reports 0.
 pub(crate) fn refused_balances(
     action: &Action,
     reason: RefusalReason,

@@ -1,5 +1,5 @@
-//! Builds one verdict of a recorded run. It counts every case and keeps only the best witnesses, so a run that fails a million
-//! times needs little memory.
+//! Builds one verdict of a recorded run. It counts every case and keeps only the best witnesses, so a run that fails a
+//! million times needs little memory.
 
 use crate::history::Operation;
 use crate::options::Options;

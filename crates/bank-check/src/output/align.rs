@@ -1,5 +1,5 @@
-//! Finds the answer to each event in an output. Event ids need not be unique, so the entries of a customer are matched to its
-//! events in order, by interface and branch.
+//! Finds the answer to each event in an output. Event ids need not be unique, so the entries of a customer are matched
+//! to its events in order, by interface and branch.
 
 use super::reported::{Answer, Output, Reported};
 use crate::script::{Action, Step};
@@ -68,8 +68,8 @@ fn from_events(
     answers
 }
 
-/// Skips one entry that the input did not ask for: an entry for neither this step nor the next, directly before an entry for
-/// this step.
+/// Skips one entry that the input did not ask for: an entry for neither this step nor the next, directly before an
+/// entry for this step.
 fn skip_surplus(
     step: &Step<'_>,
     next: Option<&Step<'_>>,

@@ -1,6 +1,6 @@
-//! Judges customers that ran at the same time. A balance must be the opening balance, plus all earlier writes of the reading
-//! customer, plus each other customer's writes up to some point. Every choice of these points is allowed, so a correct run
-//! never fails.
+//! Judges customers that ran at the same time. A balance must be the opening balance, plus all earlier writes of the
+//! reading customer, plus each other customer's writes up to some point. Every choice of these points is allowed, so a
+//! correct run never fails.
 
 use super::reported::Answer;
 use super::sums::Sums;
@@ -133,7 +133,8 @@ struct CustomerView {
     opening: i128,
     /// Possible sums of the other customers' writes.
     others: Sums,
-    /// Possible sums of the customer's own writes: before the first, then after each write, with the index of that write.
+    /// Possible sums of the customer's own writes: before the first, then after each write, with the index of that
+    /// write.
     past: Vec<(Sums, Option<usize>)>,
 }
 

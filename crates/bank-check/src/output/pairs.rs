@@ -1,5 +1,6 @@
-//! The result of the assignment's own checker. It compares the balances of adjacent queries and does not know the input, so
-//! it passes a run in which every balance is 7. Its line is printed because users of the assignment look for it.
+//! The result of the assignment's own checker. It compares the balances of adjacent queries and does not know the
+//! input, so it passes a run in which every balance is 7. Its line is printed because users of the assignment look for
+//! it.
 
 use super::reported::{Answer, Reported};
 use std::fmt;

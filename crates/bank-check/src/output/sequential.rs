@@ -1,6 +1,6 @@
-//! Judges customers that ran one after the other. It replays the input, so it knows each balance and each result exactly.
-//! After a write with an unknown result, the balances with and without that write stay possible until the end, because the
-//! write may still be applied later.
+//! Judges customers that ran one after the other. It replays the input, so it knows each balance and each result
+//! exactly. After a write with an unknown result, the balances with and without that write stay possible until the end,
+//! because the write may still be applied later.
 
 use super::reported::Answer;
 use super::sums::Sums;
@@ -139,8 +139,8 @@ impl Account {
         ))
     }
 
-    /// The write that an old balance does not include. It comes after the last time that the account held that balance. A
-    /// write of the reader's own is preferred to another customer's.
+    /// The write that an old balance does not include. It comes after the last time that the account held that balance.
+    /// A write of the reader's own is preferred to another customer's.
     fn missed<'a, 's>(&self, steps: &'a [Step<'s>], reader: &Step<'_>, answered: i128) -> Option<&'a Step<'s>> {
         let held = self.past.iter().rposition(|(balance, _)| *balance == answered)?;
         let mut after = self.past[held + 1..]

@@ -1,5 +1,5 @@
-//! Possible sums of writes when it is not known which of the writes were applied. A small set is exact. A large set keeps
-//! only its lowest and highest sum and the common step between sums.
+//! Possible sums of writes when it is not known which of the writes were applied. A small set is exact. A large set
+//! keeps only its lowest and highest sum and the common step between sums.
 
 use std::collections::BTreeSet;
 

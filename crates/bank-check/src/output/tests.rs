@@ -59,7 +59,8 @@ fn failures(opening: i64, text: &str, answers: &str, mode: Mode) -> Vec<String> 
 
 #[test]
 fn an_excused_event_needs_no_answer() {
-    // Answers, indexes of the excused events, expected failures. An output reports a write that was not applied as "fail".
+    // Answers, indexes of the excused events, expected failures. An output reports a write that was not applied as
+    // "fail".
     let table: [(&str, &[usize], &[&str]); 7] = [
         ("ok fail ? 10", &[1, 2], &[]),
         ("ok - - 10", &[1, 2], &[]),

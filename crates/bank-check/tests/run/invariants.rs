@@ -28,7 +28,8 @@ fn a_correct_run_passes() {
     assert_eq!(overall(&verdicts), Found::Pass, "{verdicts:#?}");
     let unknown = verdicts.iter().filter(|verdict| verdict.outcome() == Found::Unknown);
     let unknown: Vec<&str> = unknown.map(|verdict| verdict.guarantee).collect();
-    // No session reads before it writes at another branch, and a withdrawal makes balances unreadable as sums of deposits.
+    // No session reads before it writes at another branch, and a withdrawal makes balances unreadable as sums of
+    // deposits.
     let expected = [
         "writes-follow-reads",
         "read-your-writes-by-balances",

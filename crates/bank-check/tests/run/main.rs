@@ -1,5 +1,5 @@
-//! Tests of the judge of recorded runs: hand-written histories in tables, and histories of a model with and without an injected
-//! violation.
+//! Tests of the judge of recorded runs: hand-written histories in tables, and histories of a model with and without an
+//! injected violation.
 #![allow(clippy::unwrap_used)]
 
 mod glossary;

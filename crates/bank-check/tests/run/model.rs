@@ -1,4 +1,5 @@
-//! A model of a correct bank that produces histories, for tests and benchmarks. It uses only the history types of the checker.
+//! A model of a correct bank that produces histories, for tests and benchmarks. It uses only the history types of the
+//! checker.
 
 use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, RefusalReason};
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! Histories as text, one operation per line: `1 deposit 10 at 2 p7 =110` is customer 1's deposit at branch 2.
 //!
-//! Optional words: a level; `p7` (position); `=110` (balance); `#x` (request id, by default the line number); `on a` (account,
-//! by default `main`); `t10-20` (begin and end in µs, by default 10 µs apart per line); `all` (propagation); `unknown`;
-//! `not-applied`; `refused`.
+//! Optional words: a level; `p7` (position); `=110` (balance); `#x` (request id, by default the line number); `on a`
+//! (account, by default `main`); `t10-20` (begin and end in µs, by default 10 µs apart per line); `all` (propagation);
+//! `unknown`; `not-applied`; `refused`.
 
 use bank_check::history::{Action, Applied, History, Journal, Level, Operation, Outcome, Propagation, RefusalReason};
 use bank_check::{Options, Verdict, judge};

@@ -1,5 +1,6 @@
-//! Opens a report in a headless Chromium: returns the DOM, checks that the console has no messages, and takes screenshots for
-//! people to look at. It does not know the content of a page. The launcher's tests use this file by its path.
+//! Opens a report in a headless Chromium: returns the DOM, checks that the console has no messages, and takes
+//! screenshots for people to look at. It does not know the content of a page. The launcher's tests use this file by its
+//! path.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -37,8 +38,8 @@ const FLAGS: &[&str] = &[
 pub(crate) struct Browser(PathBuf);
 
 impl Browser {
-    /// Finds the browser that `CHROMIUM` names, or one of the usual names in `PATH`. If there is none, it writes a note directly to
-    /// stderr, which the test harness does not capture: a skipped test must not pass in silence.
+    /// Finds the browser that `CHROMIUM` names, or one of the usual names in `PATH`. If there is none, it writes a note
+    /// directly to stderr, which the test harness does not capture: a skipped test must not pass in silence.
     pub(crate) fn find() -> Option<Browser> {
         if let Some(named) = std::env::var_os("CHROMIUM") {
             return Some(Browser(named.into()));

@@ -59,8 +59,8 @@ pub(crate) fn pages(
         let (books, cursor, up_to) = (rest.books.clone(), rest.cursor, rest.up_to);
         let deadline = Instant::now() + PAGE_TIMEOUT;
         if let Some(engine) = &rest.engine {
-            // The books show a command a moment before the engine records when it was applied. If the wait ends early, the
-            // command is sent without the time.
+            // The books show a command a moment before the engine records when it was applied. If the wait ends early,
+            // the command is sent without the time.
             let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
         }
         let (page, cursor) = rest

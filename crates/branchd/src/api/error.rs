@@ -1,5 +1,6 @@
-//! Maps the errors of a branch's operations to gRPC status. A status has the message of its error. Its metadata says whether a
-//! failed write may have been applied, and how far the branch is for a failed read. `bank.proto` defines the keys.
+//! Maps the errors of a branch's operations to gRPC status. A status has the message of its error. Its metadata says
+//! whether a failed write may have been applied, and how far the branch is for a failed read. `bank.proto` defines the
+//! keys.
 
 use bank_proto::metadata::{DISK_FULL, FATE, NOT_APPLIED, POSITION, POSITION_NEEDED, UNKNOWN};
 use tonic::metadata::MetadataValue;

@@ -1,9 +1,9 @@
-//! The three gRPC services of a branch. Each call decodes its request, checks it, calls the domain and encodes the result. No
-//! rule about money is here.
+//! The three gRPC services of a branch. Each call decodes its request, checks it, calls the domain and encodes the
+//! result. No rule about money is here.
 //!
 //! - [`bank`] serves customers, [`operator`] serves operators, [`branch`] serves the other branches
-//! - [`outcome`] encodes the decision on a write, [`statement`] the entries of an account, [`commands`] all that a branch has
-//!   applied
+//! - [`outcome`] encodes the decision on a write, [`statement`] the entries of an account, [`commands`] all that a
+//!   branch has applied
 //! - [`deadline`] decides how long a call may take
 //! - [`error`] maps errors to gRPC status
 

@@ -1,4 +1,5 @@
-//! Calls among the members of one bank. Each message names the sender's bank and branch, and the replica that it is meant for.
+//! Calls among the members of one bank. Each message names the sender's bank and branch, and the replica that it is
+//! meant for.
 
 use std::time::Duration;
 

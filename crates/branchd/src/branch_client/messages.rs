@@ -53,8 +53,8 @@ pub(crate) struct BranchSummary {
 /// A change of the bank's members that an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MembershipChange {
-    /// Add a replica as a learner, or let it replace the member with its number. `position` is what the replica had applied
-    /// when it was asked.
+    /// Add a replica as a learner, or let it replace the member with its number. `position` is what the replica had
+    /// applied when it was asked.
     Enlist { new: Replica, position: Position },
     /// Make a learner a voter.
     Promote { branch: u32 },

@@ -26,8 +26,8 @@ impl Allowance {
 
     /// The quotas of one connection.
     ///
-    /// A customer's connection has room for 16 requests of the largest size, or 1,024 of the usual size, and for a hundred
-    /// pages of accounts. A branch's connection has room for two of the largest messages between branches.
+    /// A customer's connection has room for 16 requests of the largest size, or 1,024 of the usual size, and for a
+    /// hundred pages of accounts. A branch's connection has room for two of the largest messages between branches.
     pub(crate) fn of_connection(caller: Caller) -> Self {
         match caller {
             Caller::Customer => Self::new(1024, 1 << 20, 8 << 20),
@@ -47,7 +47,8 @@ pub(crate) struct Allowances {
 
 impl Allowances {
     /// Customers have room for all writes that may wait (`writes::queue::QUEUE_LEN_MAX`) and all reads that may wait
-    /// (`reads::WAITING_MAX`). Branches have room for 16 connections with 1,024 calls each, and for four of the largest messages.
+    /// (`reads::WAITING_MAX`). Branches have room for 16 connections with 1,024 calls each, and for four of the largest
+    /// messages.
     pub(crate) fn new() -> Self {
         Self {
             customers: Allowance::new(24 << 10, 16 << 20, 64 << 20),

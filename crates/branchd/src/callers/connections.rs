@@ -1,5 +1,5 @@
-//! Keeps the number of open connections within limits. A connection that has to make room for another is closed, and the log
-//! names it.
+//! Keeps the number of open connections within limits. A connection that has to make room for another is closed, and
+//! the log names it.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,8 +13,9 @@ use super::caller::Caller;
 use super::flow::{Flow, StallDetector};
 use super::places::{Admission, Closed, Id, Kind, Limits, Places};
 
-/// How long a new connection may take for each of two steps: to identify its caller, and to send the 24 bytes with which an
-/// HTTP/2 connection begins. Keepalive begins only after them. The handshake of a branch has shorter limits of its own.
+/// How long a new connection may take for each of two steps: to identify its caller, and to send the 24 bytes with
+/// which an HTTP/2 connection begins. Keepalive begins only after them. The handshake of a branch has shorter limits of
+/// its own.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same limit while many connections are unidentified. It still allows a few round trips around the world.
 const PREFACE_TIMEOUT_CROWDED: Duration = Duration::from_secs(1);
@@ -69,8 +70,8 @@ impl Connections {
         })))
     }
 
-    /// Gives a place to a connection that has just been accepted. The duration is how long the connection may take to identify
-    /// its caller.
+    /// Gives a place to a connection that has just been accepted. The duration is how long the connection may take to
+    /// identify its caller.
     pub(crate) fn arrive(&self, from: SocketAddr) -> (Place, CloseSignal, Duration) {
         let (close, close_signal) = oneshot::channel();
         let now = Instant::now();

@@ -1,11 +1,11 @@
-//! Detects connections whose other end does not read its answers. It compares the bytes that were queued with the bytes that
-//! were sent.
+//! Detects connections whose other end does not read its answers. It compares the bytes that were queued with the bytes
+//! that were sent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long an answer may wait for a caller that does not read. Keepalive closes the connection of a lost host after 20 s, so
-/// a caller that exceeds this limit hangs, or holds memory on purpose.
+/// How long an answer may wait for a caller that does not read. Keepalive closes the connection of a lost host after 20
+/// s, so a caller that exceeds this limit hangs, or holds memory on purpose.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
 
 /// How many bytes were queued on a connection, and how many were sent, since it was opened.

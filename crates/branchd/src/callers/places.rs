@@ -1,8 +1,8 @@
 //! Decides which connections may be open. Pure: it does no I/O, and time is an argument.
 //!
-//! A new connection takes one of the few places for unidentified connections. Once its caller is identified, it takes a place
-//! of the caller's kind. Some places are reserved for branches and operators. Branches and operators may also take the place
-//! of a customer.
+//! A new connection takes one of the few places for unidentified connections. Once its caller is identified, it takes a
+//! place of the caller's kind. Some places are reserved for branches and operators. Branches and operators may also
+//! take the place of a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -135,7 +135,8 @@ impl<W> Places<W> {
         2 * self.count(self.unidentified.len()) > self.limits.unidentified
     }
 
-    /// Gives an identified connection a place of its kind. If there is none, the customer that was idle for longest is closed.
+    /// Gives an identified connection a place of its kind. If there is none, the customer that was idle for longest is
+    /// closed.
     pub(crate) fn admit(&mut self, id: Id, kind: Kind, now: Instant) -> Admission<W> {
         if !self.unidentified.remove(&id) {
             return Admission::NoRoom;

@@ -1,7 +1,7 @@
 //! `branchd init`: founds a bank. One of its branches does that once, for all of them.
 //!
-//! Every step may be repeated, so a founding that was cut short is finished by the same call. Each branch keeps the id of
-//! the bank when it adopts it. The command that opens `main` has the bank's id as its request id.
+//! Every step may be repeated, so a founding that was cut short is finished by the same call. Each branch keeps the id
+//! of the bank when it adopts it. The command that opens `main` has the bank's id as its request id.
 
 use std::time::Duration;
 

@@ -69,8 +69,8 @@ impl Plan {
         })
     }
 
-    /// Checks the members of a bank that an earlier founding began. A founding that was cut short is finished with the branches
-    /// and voters that it was begun with.
+    /// Checks the members of a bank that an earlier founding began. A founding that was cut short is finished with the
+    /// branches and voters that it was begun with.
     ///
     /// # Errors
     /// [`FoundError::OtherPlan`].

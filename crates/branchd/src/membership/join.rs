@@ -1,7 +1,8 @@
 //! `branchd join`: lets a branch join the bank. The operator may ask any branch of the bank.
 //!
-//! The asked branch lets the new branch adopt the bank, records the join in the membership and waits for it. Every leader
-//! carries a recorded join on, with or without this call. The call may therefore be cut short and repeated at any time.
+//! The asked branch lets the new branch adopt the bank, records the join in the membership and waits for it. Every
+//! leader carries a recorded join on, with or without this call. The call may therefore be cut short and repeated at
+//! any time.
 
 use bank_ledger::Position;
 use tokio::time::Instant;
@@ -94,7 +95,8 @@ async fn adopted(branch: &Branch, bank: &Bank, joiner: &BranchAddress) -> Result
     let summary = ask_status(&branch.peers, joiner).await?;
     check_joiner(bank_id, joiner, &summary)?;
     if summary.bank_id.is_none() {
-        // The leader makes this check again. It is made here too, so that a new branch that cannot join stays without a bank.
+        // The leader makes this check again. It is made here too, so that a new branch that cannot join stays without a
+        // bank.
         let same_number = |member: &&Replica| member.branch == joiner.branch && member.address != joiner.address;
         for member in bank.engine.replicas().iter().filter(same_number) {
             bank.members.refuse_living(member).await?;

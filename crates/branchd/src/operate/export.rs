@@ -20,7 +20,8 @@ use crate::store::BooksFile;
 /// How many bytes of lines are printed at once, at least.
 const PRINTED_BYTES_MIN: usize = 64 << 10;
 
-/// Prints the commands that a branch has applied. Asks a branch that runs, or reads the data directory of one that does not.
+/// Prints the commands that a branch has applied. Asks a branch that runs, or reads the data directory of one that does
+/// not.
 ///
 /// # Errors
 /// Exit code 1 if the branch does not answer or its books cannot be read, 2 if the data directory cannot be used, 3 if the

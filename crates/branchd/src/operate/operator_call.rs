@@ -11,8 +11,8 @@ use super::token::given_secret;
 
 /// How long a branch may take to report its status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a branch may take to found a bank, or to change its members. A branch ends such a call by itself after 300 s at
-/// most.
+/// How long a branch may take to found a bank, or to change its members. A branch ends such a call by itself after 300
+/// s at most.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(330);
 /// How long a branch may take for each page of its commands. A page waits up to 10 s for a read of the ledger database.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);

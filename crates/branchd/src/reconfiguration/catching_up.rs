@@ -22,8 +22,8 @@ pub(crate) struct CatchingUp {
 }
 
 impl CatchingUp {
-    /// Starts with a branch that has just been opened. A fresh branch counts as current: it has acknowledged nothing, and its
-    /// join shows its progress.
+    /// Starts with a branch that has just been opened. A fresh branch counts as current: it has acknowledged nothing,
+    /// and its join shows its progress.
     pub(crate) fn new(engine: &Engine, fresh: bool) -> Self {
         let reach = engine.reach();
         if fresh {

@@ -96,7 +96,8 @@ impl Members {
         })
     }
 
-    /// Makes or records a change at this branch, which has to lead. Returns the committed membership that has the change.
+    /// Makes or records a change at this branch, which has to lead. Returns the committed membership that has the
+    /// change.
     ///
     /// # Errors
     /// The change is not allowed; or this branch does not lead, hands over, or has to finish another change first.
@@ -175,8 +176,8 @@ impl Members {
         futures::future::join_all(asked).await.into_iter().flatten().collect()
     }
 
-    /// Checks that a replica does not answer. If it still ran after another took its place, two processes would answer for one
-    /// branch number.
+    /// Checks that a replica does not answer. If it still ran after another took its place, two processes would answer
+    /// for one branch number.
     ///
     /// # Errors
     /// [`MembershipChangeError::StillAnswers`].

@@ -1,7 +1,7 @@
 //! Decides the next step of a membership change. Pure: it does no I/O.
 //!
-//! The membership is replicated and has all that the decision needs, so a new leader continues what an earlier one began. A
-//! branch joins in four steps:
+//! The membership is replicated and has all that the decision needs, so a new leader continues what an earlier one
+//! began. A branch joins in four steps:
 //!
 //! 1. The joiner is added as a learner ([`enlist`]). Its `replaces` and `to_vote` say what it will become.
 //! 2. The joiner catches up: the leader sends it the log or a snapshot.
@@ -19,7 +19,8 @@ use crate::replication::membership::{Change, Progress, Seats};
 pub(crate) const VOTERS_MAX: usize = 5;
 /// The largest number of branches of a bank: far more than one leader can send entries to.
 pub(crate) const BRANCHES_MAX: usize = 1000;
-/// A joiner that is at most this many entries behind counts as caught up. Under load, some entries are always on their way.
+/// A joiner that is at most this many entries behind counts as caught up. Under load, some entries are always on their
+/// way.
 const LAG_MAX: u64 = 16;
 
 /// The next step of the leader.
@@ -29,8 +30,8 @@ pub(crate) enum Step {
     Rest,
     /// A change or a joiner is not ready yet: check again later.
     Wait,
-    /// Change the membership; `end` describes the change for the log. If the change makes `joiner` a full member, the joiner must
-    /// be known to run.
+    /// Change the membership; `end` describes the change for the log. If the change makes `joiner` a full member, the
+    /// joiner must be known to run.
     Change {
         change: Change,
         joiner: Option<Replica>,

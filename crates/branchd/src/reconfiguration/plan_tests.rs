@@ -242,7 +242,8 @@ fn steps_lead_to_the_end_from_wherever_a_leader_left_off() {
             assert_eq!(numbers.len(), voters, "{seats:?}");
             match next_step(&seats, &all, ME) {
                 Step::Rest => break,
-                // As in the engine: first both sets of voters decide, then only the new set, without the replicas that left.
+                // As in the engine: first both sets of voters decide, then only the new set, without the replicas that
+                // left.
                 Step::Change { change, .. } => {
                     let before = seats.voters.clone();
                     seats.replicas.retain(|replica| !change.remove.contains(&replica.id));

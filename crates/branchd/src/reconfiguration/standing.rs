@@ -1,5 +1,5 @@
-//! Whether this branch is still a member of its bank. A branch that was replaced or removed while it was away hears from no
-//! leader. It asks the other branches, and once it knows that it is not a member, it serves no customer.
+//! Whether this branch is still a member of its bank. A branch that was replaced or removed while it was away hears
+//! from no leader. It asks the other branches, and once it knows that it is not a member, it serves no customer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, Replica};
 use crate::replication::membership::{Seats, Version};
 
-/// How many branches are asked in one round. The first round asks the voters, of which there are at most five; later rounds
-/// ask the other branches of a larger bank.
+/// How many branches are asked in one round. The first round asks the voters, of which there are at most five; later
+/// rounds ask the other branches of a larger bank.
 const ASKED_MAX: usize = 5;
 /// How long the asked branches may take. Reads wait for the first round after a start.
 const ASK_TIMEOUT: Duration = Duration::from_millis(500);

@@ -1,5 +1,5 @@
-//! Identifies the caller of a connection by its first byte. A customer begins with HTTP/2. A branch or an operator begins
-//! with the handshake of `bank-auth`.
+//! Identifies the caller of a connection by its first byte. A customer begins with HTTP/2. A branch or an operator
+//! begins with the handshake of `bank-auth`.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -28,8 +28,8 @@ impl Authenticator {
         Self { secret, me, logged }
     }
 
-    /// Identifies the caller of a connection. Nothing is read from a customer's connection. On any other, the handshake is
-    /// read, and HTTP/2 follows. The caller of this function bounds the time.
+    /// Identifies the caller of a connection. Nothing is read from a customer's connection. On any other, the handshake
+    /// is read, and HTTP/2 follows. The caller of this function bounds the time.
     ///
     /// # Errors
     /// The connection was closed, or the handshake failed. The connection cannot be used any more.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::peers::MESSAGE_BYTES_MAX;
 
-/// How long a request with one message may take from its header to its end. A message of a few hundred bytes takes one round
-/// trip.
+/// How long a request with one message may take from its header to its end. A message of a few hundred bytes takes one
+/// round trip.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one message of a stream may take once it has begun. The largest message, 16 MiB, takes this long at 5 Mbit/s.
+/// How long one message of a stream may take once it has begun. The largest message, 16 MiB, takes this long at 5
+/// Mbit/s.
 const STREAMED_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest message of a customer, in bytes. The largest valid one, a transfer between two accounts with the longest
@@ -15,7 +16,8 @@ const STREAMED_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 const CUSTOMER_BYTES_MAX: u32 = 64 << 10;
 /// The largest message of an operator, in bytes. The request to found a bank of 1,000 branches has a tenth of this.
 const OPERATOR_BYTES_MAX: u32 = 1 << 20;
-/// The largest message between branches that has only a header and a few numbers, in bytes. No valid one has more than 200.
+/// The largest message between branches that has only a header and a few numbers, in bytes. No valid one has more than
+/// 200.
 const SMALL_BYTES_MAX: u32 = 4 << 10;
 /// The largest message of forwarded writes, in bytes. A batch of 1,024 commands of 200 bytes each has a fifth of this.
 const FORWARD_BYTES_MAX: u32 = 1 << 20;
@@ -37,7 +39,8 @@ pub(super) struct Bounds {
 pub(super) enum Kind {
     /// One message. The request must end within this time.
     Single { within: Duration },
-    /// Any number of messages. The first must begin within `first`, and each must be complete within `each` after it began.
+    /// Any number of messages. The first must begin within `first`, and each must be complete within `each` after it
+    /// began.
     Stream { first: Duration, each: Duration },
 }
 

@@ -1,5 +1,5 @@
-//! Applies the quotas to every call: the number of calls in progress, the bytes of requests that are not complete, and the
-//! bytes of answers that are not sent.
+//! Applies the quotas to every call: the number of calls in progress, the bytes of requests that are not complete, and
+//! the bytes of answers that are not sent.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Finds the gRPC messages in the body of a request. Each message begins with a header of five bytes: a flag and its length.
+//! Finds the gRPC messages in the body of a request. Each message begins with a header of five bytes: a flag and its
+//! length.
 
 /// The length of a message's header, in bytes: one for the flag, four for the length.
 pub(super) const HEADER_LEN: u32 = 5;
@@ -17,7 +18,8 @@ pub(super) struct Framing {
 }
 
 impl Framing {
-    /// Takes the next bytes of the body. Returns the length of the longest message whose header they complete, if there is one.
+    /// Takes the next bytes of the body. Returns the length of the longest message whose header they complete, if there
+    /// is one.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Option<u32> {
         let mut longest = None;
         while !bytes.is_empty() {

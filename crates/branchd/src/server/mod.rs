@@ -1,5 +1,5 @@
-//! The server of a branch: one port for customers, operators and the other branches. Every limit that the libraries leave to
-//! the server is set here.
+//! The server of a branch: one port for customers, operators and the other branches. Every limit that the libraries
+//! leave to the server is set here.
 
 mod accept;
 mod authenticate;

@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How many files a branch has open besides its callers' connections: the ledger database and its readers, the segments of
-/// the journal, snapshots, and its own connections to other branches.
+/// How many files a branch has open besides its callers' connections: the ledger database and its readers, the segments
+/// of the journal, snapshots, and its own connections to other branches.
 const OWN_FILES: u64 = 124;
 /// The largest limit that macOS accepts, although it may report no limit.
 const MACOS_MAX: u64 = 10_240;

@@ -1,5 +1,5 @@
-//! Decides who may make which call. One check stands in front of all services, and runs before a message is received. It
-//! knows a call by its path, and the caller by [`Caller`].
+//! Decides who may make which call. One check stands in front of all services, and runs before a message is received.
+//! It knows a call by its path, and the caller by [`Caller`].
 
 use std::task::{Context, Poll};
 
@@ -77,8 +77,8 @@ where
         match check(request.uri().path(), caller_of(request.extensions())) {
             Ok(()) => Either::Right(self.inner.call(request)),
             Err(denied) => {
-                // The call may be a write that a branch of an older version forwards. It was not applied, so it may be sent to
-                // another branch.
+                // The call may be a write that a branch of an older version forwards. It was not applied, so it may be
+                // sent to another branch.
                 let status = error::not_applied(Status::permission_denied(denied.to_string()));
                 Either::Left(ready(Ok(status.into_http())))
             }

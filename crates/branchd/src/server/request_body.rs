@@ -1,5 +1,5 @@
-//! The body of a request, with limits on its size and on the time in which it arrives. Its bytes count against quotas until
-//! a message is complete.
+//! The body of a request, with limits on its size and on the time in which it arrives. Its bytes count against quotas
+//! until a message is complete.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -68,7 +68,8 @@ impl RequestBody {
             Kind::Single { .. } if self.framing.announced() > u64::from(max + HEADER_LEN) => {
                 return Err(too_large(self.framing.announced(), max));
             }
-            // The message is complete. Its bytes stay counted until the request ends, which may take the caller some time.
+            // The message is complete. Its bytes stay counted until the request ends, which may take the caller some
+            // time.
             Kind::Single { .. } if self.body.is_end_stream() => return Ok(()),
             Kind::Single { .. } => {}
             Kind::Stream { each, .. } if self.framing.is_within() => {
@@ -103,8 +104,8 @@ impl RequestBody {
             // The previous message is complete.
             self.held = None;
         }
-        // One chunk of a stream may announce many messages. Only the last of them may be incomplete, and it is no larger than
-        // the limit.
+        // One chunk of a stream may announce many messages. Only the last of them may be incomplete, and it is no
+        // larger than the limit.
         let amount = u32::try_from(more)
             .unwrap_or(u32::MAX)
             .min(self.bounds.message_bytes_max + HEADER_LEN);

@@ -26,8 +26,8 @@ pub(super) struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// Takes the first frame of the answer at once. The HTTP/2 library asks for it only when the caller has room, and until then
-    /// it would not be counted.
+    /// Takes the first frame of the answer at once. The HTTP/2 library asks for it only when the caller has room, and
+    /// until then it would not be counted.
     pub(super) async fn begin(body: Body, quotas: (Quota, Quota), place: (QuotaPermit, Option<ActiveCall>)) -> Self {
         let mut answer = Self {
             body,

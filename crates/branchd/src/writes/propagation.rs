@@ -53,7 +53,8 @@ impl Propagation {
         })
     }
 
-    /// Waits until every branch has applied the position. Returns the branches that have not applied it by the deadline.
+    /// Waits until every branch has applied the position. Returns the branches that have not applied it by the
+    /// deadline.
     pub(crate) async fn everywhere(&self, position: Position, deadline: Instant) -> Vec<u32> {
         // First this branch applies everything up to the write. Then it knows every branch that joined before the
         // write.

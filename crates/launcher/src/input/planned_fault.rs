@@ -48,7 +48,8 @@ pub enum FaultEnd {
     In(Duration),
     /// After this event, and before its customer begins another.
     After(Trigger),
-    /// When this request is seen to wait at its branch. An input file cannot say this; the lessons of `launcher demo` do.
+    /// When this request is seen to wait at its branch. An input file cannot say this; the lessons of `launcher demo`
+    /// do.
     Waiting(WaitingRequest),
 }
 

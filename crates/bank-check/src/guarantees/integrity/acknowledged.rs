@@ -1,5 +1,5 @@
-//! Acknowledged writes: a write whose decision a customer knows is in the journal, with the position, outcome and balance of
-//! the reply. A write with an unknown outcome may be in the journal or not.
+//! Acknowledged writes: a write whose decision a customer knows is in the journal, with the position, outcome and
+//! balance of the reply. A write with an unknown outcome may be in the journal or not.
 
 use crate::analysis::describe;
 use crate::analysis::index::Run;

@@ -1,5 +1,5 @@
-//! True decisions: by the checker's own replay, each refused command had to be refused for the given reason, and each accepted
-//! command had to be accepted. Accepted overdrafts are judged by `no-overdraft`.
+//! True decisions: by the checker's own replay, each refused command had to be refused for the given reason, and each
+//! accepted command had to be accepted. Accepted overdrafts are judged by `no-overdraft`.
 
 use super::replay_mismatch;
 use crate::analysis::describe;

@@ -1,5 +1,5 @@
-//! Honest positions: the balance in a reply is the balance of the account at the position in the reply, by the checker's own
-//! replay of the journal. Without journals, replies are compared with each other: see `honest_replies`.
+//! Honest positions: the balance in a reply is the balance of the account at the position in the reply, by the
+//! checker's own replay of the journal. Without journals, replies are compared with each other: see `honest_replies`.
 
 use super::honest_replies;
 use crate::analysis::describe;

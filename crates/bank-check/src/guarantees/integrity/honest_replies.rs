@@ -1,7 +1,7 @@
 //! Honest positions without journals: the replies, sorted by position, must be consistent with each other.
 //!
-//! Nothing else happened between two replies at adjacent positions, so the second balance follows from the first. If a position
-//! is missing, its command is not known, and the next reply about each account is not judged.
+//! Nothing else happened between two replies at adjacent positions, so the second balance follows from the first. If a
+//! position is missing, its command is not known, and the next reply about each account is not judged.
 
 use crate::analysis::describe;
 use crate::analysis::index::Run;

@@ -1,5 +1,5 @@
-//! No overdraft: no accepted command of a journal takes more from an account than it holds, by the checker's own replay. No
-//! reply has a negative balance.
+//! No overdraft: no accepted command of a journal takes more from an account than it holds, by the checker's own
+//! replay. No reply has a negative balance.
 
 use super::replay_mismatch;
 use crate::analysis::describe;

@@ -1,5 +1,5 @@
-//! Rejected writes: no journal accepts a write that was refused in a reply, and no journal has a write that was reported as not
-//! applied.
+//! Rejected writes: no journal accepts a write that was refused in a reply, and no journal has a write that was
+//! reported as not applied.
 
 use crate::analysis::describe;
 use crate::analysis::index::Run;

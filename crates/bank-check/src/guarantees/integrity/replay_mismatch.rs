@@ -1,5 +1,5 @@
-//! What the judges of replayed journals share. Each judge takes its own kind of mismatch from the reference journal and from
-//! each journal that differs from it.
+//! What the judges of replayed journals share. Each judge takes its own kind of mismatch from the reference journal and
+//! from each journal that differs from it.
 
 use crate::analysis::describe;
 use crate::analysis::index::Run;
@@ -7,7 +7,8 @@ use crate::analysis::replay::{MismatchKind, Replay};
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::Applied;
 
-/// Judges each entry that `is_case` selects. `failure` describes a mismatch of the judge's own kind and is `None` for other kinds.
+/// Judges each entry that `is_case` selects. `failure` describes a mismatch of the judge's own kind and is `None` for
+/// other kinds.
 pub(crate) fn judge(
     run: &Run<'_>,
     verdict: &mut VerdictBuilder,

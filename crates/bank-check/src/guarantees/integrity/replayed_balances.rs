@@ -1,5 +1,5 @@
-//! Replayed balances: the balance of each journal entry equals the balance of the checker's own replay. A lost update fails
-//! here: the second of two writes was computed from the balance before the first.
+//! Replayed balances: the balance of each journal entry equals the balance of the checker's own replay. A lost update
+//! fails here: the second of two writes was computed from the balance before the first.
 
 use super::replay_mismatch;
 use crate::analysis::index::Run;

@@ -1,5 +1,5 @@
-//! Agreement: all branches have the same commands, outcomes and balances at the same positions, and no branch's journal is
-//! missing.
+//! Agreement: all branches have the same commands, outcomes and balances at the same positions, and no branch's journal
+//! is missing.
 
 use crate::analysis::describe;
 use crate::analysis::index::Run;

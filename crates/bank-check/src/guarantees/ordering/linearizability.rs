@@ -2,8 +2,8 @@
 //! operation completed before another began, its position is not after the other's. The balances of the replies are
 //! judged by `honest-positions`.
 //!
-//! A read at a weaker level may see an old state, so its own position may be too early. It may not see a state that did not
-//! exist yet.
+//! A read at a weaker level may see an old state, so its own position may be too early. It may not see a state that did
+//! not exist yet.
 
 use crate::analysis::describe;
 use crate::analysis::index::Run;
@@ -31,7 +31,8 @@ enum Kind {
     Weak,
 }
 
-/// Judges each write and fresh read that began after another operation completed. For the others, any order agrees with time.
+/// Judges each write and fresh read that began after another operation completed. For the others, any order agrees with
+/// time.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
     let unit = if run.options.every_read {
         "writes and reads"

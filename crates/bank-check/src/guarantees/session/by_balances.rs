@@ -1,7 +1,7 @@
 //! Read-your-writes and monotonic reads judged by balances alone, without any position.
 //!
-//! This works for an account whose deposits are distinct powers of two and from which nothing is taken. Each bit of a balance
-//! then shows whether a read saw one deposit.
+//! This works for an account whose deposits are distinct powers of two and from which nothing is taken. Each bit of a
+//! balance then shows whether a read saw one deposit.
 
 use super::{monotonic_reads, read_your_writes};
 use crate::analysis::describe;
@@ -71,8 +71,8 @@ fn accounts<'a>(run: &Run<'a>) -> Accounts<'a> {
     accounts
 }
 
-/// Opening balance of `main`, as asked for or by the first command of the journal. `None` for a bank that is older than the
-/// run.
+/// Opening balance of `main`, as asked for or by the first command of the journal. `None` for a bank that is older than
+/// the run.
 fn opening(run: &Run<'_>) -> Option<i64> {
     if run.options.before > 1 {
         return None;

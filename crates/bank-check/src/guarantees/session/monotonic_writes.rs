@@ -1,7 +1,7 @@
 //! Monotonic writes: every branch applies the writes of a session in the order of the session.
 //!
-//! A write with an unknown outcome may be applied later, so it does not restrict the writes after it. A repeated write has
-//! its place in the session at its first attempt.
+//! A write with an unknown outcome may be applied later, so it does not restrict the writes after it. A repeated write
+//! has its place in the session at its first attempt.
 
 use crate::analysis::describe;
 use crate::analysis::index::{Run, Session, Write};

@@ -1,4 +1,5 @@
-//! Read your writes: the position of a read is not before the session's own last decided write. Refused writes count too.
+//! Read your writes: the position of a read is not before the session's own last decided write. Refused writes count
+//! too.
 
 use crate::analysis::describe;
 use crate::analysis::index::{Run, Session};

@@ -34,7 +34,8 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
 /// The order in which one branch applied the commands of the reference journal.
 struct Order<'r, 'a> {
     copy: &'r JournalCopy<'a>,
-    /// For each command of the reference: its position there, and the last position at this branch of the commands up to it.
+    /// For each command of the reference: its position there, and the last position at this branch of the commands up
+    /// to it.
     last: Vec<(u64, u64)>,
 }
 

@@ -1,5 +1,5 @@
-//! What every event does in every state. A cell has what the caller is told at once, what the slot does next, and what the
-//! caller would be told at the deadline.
+//! What every event does in every state. A cell has what the caller is told at once, what the slot does next, and what
+//! the caller would be told at the deadline.
 
 use super::*;
 
