@@ -79,7 +79,7 @@ fn row(group: &[&Operation]) -> Option<Latency> {
 
 /// Percentile by nearest rank: the smallest value that `percent` in a hundred values do not exceed. 0 for an empty
 /// list.
-fn percentile(sorted: &[u64], percent: usize) -> u64 {
+pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }

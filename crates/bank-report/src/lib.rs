@@ -41,5 +41,6 @@ mod tables;
 
 pub use data::SINGLE_MAX;
 pub use html::render;
+pub use latency::percentile;
 pub use report::{Meta, Report, Run};
 pub use tables::ROWS_MAX;

@@ -1,6 +1,7 @@
 //! The operations of a run in a few numbers.
 
 use bank_check::history::{Operation, Outcome};
+use bank_report::percentile;
 use serde::Serialize;
 
 /// Numbers of operations, and the waits of reads.
@@ -42,32 +43,6 @@ impl Tally {
                 p50_us: percentile(&waited, 50),
                 p99_us: percentile(&waited, 99),
             },
-        }
-    }
-}
-
-/// The percentile by the nearest-rank method. 0 of an empty list.
-fn percentile(sorted: &[u64], percent: usize) -> u64 {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks() {
-        let hundred: Vec<u64> = (1..=100).collect();
-        for (sorted, percent, expected) in [
-            (&[][..], 50, 0),
-            (&[7], 99, 7),
-            (&[1, 9], 50, 1),
-            (&[1, 9], 99, 9),
-            (&hundred, 50, 50),
-            (&hundred, 99, 99),
-        ] {
-            assert_eq!(percentile(sorted, percent), expected);
         }
     }
 }
