@@ -6,12 +6,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use crate::store::BooksError;
+use crate::store::{BooksError, CONNECTIONS_MAX};
 
 /// How many reads of the ledger database run at once: as many as the store has connections for readers. A further read
 /// would only wait for a connection. Meanwhile it would occupy a thread of the blocking pool, and the next batch may
 /// need that thread.
-const RUNNING_MAX: usize = 4;
+const RUNNING_MAX: usize = CONNECTIONS_MAX;
 
 /// Why a read of the ledger database has no result.
 #[derive(Debug, thiserror::Error)]

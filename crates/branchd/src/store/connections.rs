@@ -11,7 +11,7 @@ use super::schema;
 
 /// The most connections. A further read waits for one. Each connection takes about 0.4 MiB, and a branch has too few
 /// cores to use more.
-const CONNECTIONS_MAX: usize = 4;
+pub(crate) const CONNECTIONS_MAX: usize = 4;
 
 /// The pool. A connection is opened when it is first needed.
 #[derive(Debug)]

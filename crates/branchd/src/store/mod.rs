@@ -42,6 +42,7 @@ mod writer;
 
 pub(crate) use applied_state::AppliedState;
 pub(crate) use command_record::{CommandRecord, Cursor};
+pub(crate) use connections::CONNECTIONS_MAX;
 pub use error::BooksError;
 pub(crate) use pages::Pages;
 pub(crate) use reader::Reader;
