@@ -19,7 +19,7 @@ pub struct Follow {
     client: Client,
     branch: Option<u32>,
     account: String,
-    /// The position in the session is the one that the branch must pass before there is news.
+    /// There is news once the branch has applied a position after the session's.
     session: Session,
     /// Position of the newest entry that was returned.
     newest: Position,

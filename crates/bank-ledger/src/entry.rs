@@ -52,8 +52,8 @@ impl Entry {
         None
     }
 
-    /// The accounts that the entry touched, as they were right after it: the one that its command names first, then the
-    /// one that a transfer pays.
+    /// The accounts that the entry changed, with their balances right after it. The account that the command names first
+    /// comes first. The account that a transfer pays comes second.
     pub fn accounts(&self) -> Vec<(AccountName, Account)> {
         let (first, second) = self.command.action.accounts();
         let mut touched = vec![(

@@ -60,7 +60,7 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    /// Counts an offer that was not accepted. Returns whether the reason differs from the one that was logged last.
+    /// Counts an offer that was not accepted. Returns whether the reason differs from the last logged reason.
     pub(super) fn not_accepted(&mut self, reason: &str) -> bool {
         self.unaccepted = self.unaccepted.saturating_add(1);
         self.set_pause(pause(OFFER_PAUSE, OFFER_PAUSE_MAX, self.unaccepted));

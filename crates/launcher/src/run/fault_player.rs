@@ -41,8 +41,8 @@ struct PlayerState {
     failures: Vec<String>,
 }
 
-/// What a timer does to the fault with this index. Of two timers at the same time, the one that ends a fault comes
-/// first.
+/// What a timer does: it ends or begins the fault with this index. If two timers have the same time, the end of a fault
+/// comes before the beginning of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TimerEvent {
     End(usize),
@@ -100,7 +100,7 @@ pub struct SeenWaiting {
 }
 
 impl<'a> FaultPlayer<'a> {
-    /// A player for the planned faults, none of which has begun. Times count from `origin_us`.
+    /// A player for the planned faults. No fault has begun yet. Times count from `origin_us`.
     pub fn new(cluster: &'a Cluster, planned: &'a [PlannedFault], origin_us: u64) -> Self {
         let mut stops: HashMap<usize, BTreeSet<usize>> = HashMap::new();
         for trigger in planned.iter().flat_map(PlannedFault::triggers) {
