@@ -1,0 +1,172 @@
+//! The commands in the docs, run as a reader types them: in one shell and one directory for each page, from top to bottom.
+//!
+//! The word after the three backticks says what a block is:
+//!
+//! - `sh`: commands that run here. A comment that ends with `exit code 1` says how the command of its line ends.
+//! - `sh not-run`: commands that need more than this host, or that other tests run. Its text says what they need.
+//! - `console`: commands after `$ `, and what they print. The commands run; what they print is not compared.
+//! - `text` and `json`: no commands.
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use support::live::free_base;
+
+/// The first digits of the ports in the docs. A test has free ports instead.
+const PORTS_IN_DOCS: &str = "5000";
+/// A page that has not ended by then never will. A page runs some dozen commands.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Pause between two looks at a page.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// The first lines of each script: a command that fails ends the page, and the branches that it started end with it.
+const PROLOGUE: &str = "set -euo pipefail\n";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A fenced block of a page.
+struct Block {
+    line: usize,
+    info: String,
+    lines: Vec<String>,
+}
+
+/// The fenced blocks of a page, in order.
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (index, line) in page.lines().enumerate() {
+        match (line.strip_prefix("```"), open.as_mut()) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(info), None) => {
+                open = Some(Block {
+                    line: index + 1,
+                    info: info.trim().to_owned(),
+                    lines: Vec::new(),
+                });
+            }
+            (None, Some(block)) => block.lines.push(line.to_owned()),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block has no end");
+    blocks
+}
+
+/// The commands of a block that run here.
+fn commands(page: &str, block: &Block) -> Vec<String> {
+    match block.info.as_str() {
+        "sh" => block.lines.clone(),
+        "console" => {
+            let typed = block.lines.iter().filter_map(|line| line.strip_prefix("$ "));
+            typed.map(str::to_owned).collect()
+        }
+        "sh not-run" | "text" | "json" => Vec::new(),
+        other => panic!(
+            "{page}, line {}: a block is {other:?}, and the words are sh, sh not-run, console, text, json",
+            block.line
+        ),
+    }
+}
+
+/// One line of the script for one line of the page.
+fn scripted(line: &str) -> String {
+    let expected = line
+        .split_once(" # ")
+        .and_then(|(command, comment)| Some((command, comment.rsplit_once("exit code ")?.1)));
+    match expected {
+        Some((command, code)) => format!("code=0; {command} || code=$?; [ \"$code\" -eq {code} ]"),
+        None => line.to_owned(),
+    }
+}
+
+/// The commands of a page as one script, with free ports.
+fn script(page: &str, base: u16) -> String {
+    let text = fs::read_to_string(root().join(page)).expect("a page");
+    let mut script = PROLOGUE.to_owned();
+    for block in blocks(&text) {
+        for line in commands(page, &block) {
+            let new_bank = line.contains("launcher up ") && line.contains("--branches ");
+            let line = match new_bank {
+                true => line.replace("launcher up ", &format!("launcher up --base-port {base} ")),
+                false => line.replace("scripts/run.sh ", "launcher run "),
+            };
+            let line = line.replace("launcher run ", "launcher run --base-port auto ");
+            let line = line.replace(PORTS_IN_DOCS, &(base / 10).to_string());
+            let _ = writeln!(script, "{}", scripted(&line));
+        }
+    }
+    script
+}
+
+/// A shell that runs a page. However the test ends, its processes end with it.
+struct Shell {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Shell {
+    fn start(script: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::os::unix::fs::symlink(root().join("inputs"), dir.path().join("inputs")).expect("linked");
+        let programs = Path::new(env!("CARGO_BIN_EXE_launcher")).parent().expect("a directory");
+        let path = std::env::var("PATH").expect("a PATH");
+        let said = fs::File::create(dir.path().join("said")).expect("made");
+        let child = Command::new("bash")
+            .args(["-v", "-c", script])
+            .current_dir(dir.path())
+            .env("PATH", format!("{}:{path}", programs.display()))
+            .env("XDG_STATE_HOME", dir.path().join("state"))
+            .stdin(Stdio::null())
+            .stdout(said.try_clone().expect("a file"))
+            .stderr(said)
+            .process_group(0)
+            .spawn()
+            .expect("bash runs");
+        Shell { child, dir }
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.dir.path().join("said")).unwrap_or_default()
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+        // A detached bank has a process group of its own.
+        let _ = support::live::launcher(self.dir.path(), "down");
+    }
+}
+
+fn run(page: &str) {
+    let base = free_base();
+    let mut shell = Shell::start(&script(page, base));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = shell.child.try_wait().expect("a child") {
+            break status;
+        }
+        assert!(began.elapsed() < PATIENCE, "{page} does not end:\n{}", shell.said());
+        std::thread::sleep(LOOK_AGAIN);
+    };
+    assert!(status.success(), "{page}: {status}\n{}", shell.said());
+}
+
+#[test]
+fn inputs() {
+    run("docs/INPUT.md");
+}
+
+#[test]
+fn consistency() {
+    run("docs/CONSISTENCY.md");
+}
