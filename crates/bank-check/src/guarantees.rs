@@ -11,9 +11,10 @@ mod session;
 use crate::analysis::index::Run;
 use crate::history::History;
 use crate::options::Options;
-use crate::verdict::Verdict;
+use crate::verdict::{Group, Verdict};
 
-/// Every verdict on a run, in the order of the tables that users see: the four session guarantees come first.
+/// Every verdict on a run, in the order of the tables that users see: group by group, and the four session guarantees
+/// come first.
 pub fn judge(history: &History, options: &Options) -> Vec<Verdict> {
     let run = Run::new(history, options);
     let mut verdicts = vec![
@@ -23,8 +24,13 @@ pub fn judge(history: &History, options: &Options) -> Vec<Verdict> {
         session::writes_follow_reads::judge(&run),
     ];
     verdicts.extend(session::by_balances::judge(&run));
-    verdicts.extend([
+    let verdicts = in_group(Group::Session, verdicts);
+    let ordering = [
         ordering::linearizability::judge(&run),
+        ordering::agreement::judge(&run),
+        ordering::applied_order::judge(&run),
+    ];
+    let integrity = [
         integrity::honest_positions::judge(&run),
         integrity::conservation::judge(&run),
         integrity::no_overdraft::judge(&run),
@@ -34,9 +40,14 @@ pub fn judge(history: &History, options: &Options) -> Vec<Verdict> {
         integrity::acknowledged::judge(&run),
         integrity::attempted::judge(&run),
         integrity::rejected::judge(&run),
-        ordering::agreement::judge(&run),
         integrity::digests::judge(&run),
-        ordering::applied_order::judge(&run),
-    ]);
+    ];
     verdicts
+        .chain(in_group(Group::Ordering, ordering))
+        .chain(in_group(Group::Integrity, integrity))
+        .collect()
+}
+
+fn in_group(group: Group, verdicts: impl IntoIterator<Item = Verdict>) -> impl Iterator<Item = Verdict> {
+    verdicts.into_iter().map(move |verdict| Verdict { group, ..verdict })
 }

@@ -19,7 +19,7 @@ pub use pairs::{Pair, Pairs};
 pub use reported::{Answer, Output, Reported};
 
 use crate::script::Script;
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 use std::collections::BTreeSet;
 
 /// How the customers ran.
@@ -42,8 +42,8 @@ pub fn judge(script: &Script, output: &Output, mode: Mode) -> Vec<Verdict> {
 pub fn judge_excusing(script: &Script, output: &Output, mode: Mode, excused: &BTreeSet<usize>) -> Vec<Verdict> {
     let steps = script.steps();
     let (answers, complete) = align::align(&steps, output, excused);
-    let mut reads = Verdict::new("read-your-writes", "reads");
-    let mut writes = Verdict::new("write results", "writes");
+    let mut reads = Verdict::new("read-your-writes", Unit::READS);
+    let mut writes = Verdict::new("write results", Unit::WRITES);
     let judge = match mode {
         Mode::Sequential => sequential::judge,
         Mode::Concurrent => concurrent::judge,

@@ -11,7 +11,6 @@ pub use link_set::LinkSet;
 pub use relay::LinkState;
 
 use relay::{Link, Relay};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
@@ -19,9 +18,6 @@ use std::net::SocketAddr;
 /// Largest number of branches with relays. 16 branches have 240 directions. Each takes a port and, while connections
 /// are open, about four file descriptors of this process.
 pub const BRANCHES_MAX: usize = 16;
-/// Number of files that this process wants to be allowed to open, enough for [`BRANCHES_MAX`]. macOS allows 256 by
-/// default, and at most 10240.
-const OPEN_FILES: u64 = 4096;
 
 /// All directions between the branches of a cluster. The last state that was applied to a direction counts. A branch
 /// that does not exist has no directions.
@@ -46,7 +42,8 @@ impl Network {
     /// # Errors
     /// There are not enough ports or file descriptors.
     pub async fn between(branches: &[u32]) -> io::Result<Self> {
-        allow_open_files();
+        // A failure is ignored: the present limit may be enough, and opening a relay fails otherwise.
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
         let pairs = branches
             .iter()
             .flat_map(|&from| branches.iter().map(move |&to| (from, to)));
@@ -127,22 +124,6 @@ impl Network {
     pub fn directions(&self, links: LinkSet) -> impl Iterator<Item = (u32, u32)> {
         let all = self.directions.keys().copied();
         all.filter(move |&(from, to)| links.contains(from, to))
-    }
-}
-
-/// Raises the limit of open files. A failure is ignored: the present limit may be enough, and opening a relay fails
-/// otherwise.
-fn allow_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
-    if limit.current.is_some_and(|current| current < wanted) {
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: Some(wanted),
-                ..limit
-            },
-        );
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn meaning(guarantee: &str) -> Option<&'static str> {
 }
 
 /// A fault with the branches that it concerns.
-pub(crate) fn fault(fault: &Fault) -> String {
+pub fn fault(fault: &Fault) -> String {
     match fault.kind {
         FaultKind::Hold { to } => format!("what is sent to branch {to} is held back"),
         FaultKind::Delay { from: None, to, by_us } => {

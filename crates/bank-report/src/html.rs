@@ -2,7 +2,7 @@
 //! so the page does not move.
 
 use bank_check::history::Operation;
-use bank_check::verdict::{Outcome, Verdict};
+use bank_check::verdict::{Outcome, Unit, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::data::{self, SINGLE_MAX};
@@ -12,6 +12,11 @@ use crate::layout;
 use crate::legend;
 use crate::report::{Meta, Report, Run};
 use crate::tables;
+
+/// The noun for operations.
+const OPERATIONS: Unit = Unit::new("operation", "operations");
+/// The noun for cases of verdicts.
+const CASES: Unit = Unit::new("judged case", "judged cases");
 
 /// Content security policy: the page loads nothing and sends nothing.
 const POLICY: &str =
@@ -187,7 +192,7 @@ fn sum(run: &Run) -> Markup {
                 " "
             }
         }
-        span { (describe::count(run.history.operations.len())) " operations" }
+        span { (describe::count(run.history.operations.len())) " " (OPERATIONS.of(run.history.operations.len())) }
     }
 }
 
@@ -205,7 +210,7 @@ fn proofs(run: &Run, index: usize, operations: &[&Operation]) -> Markup {
         @if failed.is_empty() && judged == 0 {
             p.held.unknown { "? No guarantee had a case to judge, so nothing is proved." }
         } @else if failed.is_empty() {
-            p.held { "✓ Nothing was broken in " (describe::count(judged)) " judged cases." }
+            p.held { "✓ Nothing was broken in " (describe::count(judged)) " " (CASES.of(judged)) "." }
         }
         @for verdict in failed {
             article.proof {
@@ -225,7 +230,7 @@ fn proof(
     let heading = html! {
         h3 {
             "✗ " (verdict.guarantee) " broken"
-            @if !verdict.promised { " (not promised here)" }
+            @if !verdict.promised { " (not promised by the level)" }
         }
     };
     let meaning = html! {
@@ -303,7 +308,7 @@ mod tests {
     }
 
     fn failed(sentence: &str, operations: Vec<(String, u64)>) -> Verdict {
-        let mut verdict = Verdict::new("read-your-writes", "reads");
+        let mut verdict = Verdict::new("read-your-writes", Unit::READS);
         verdict.judged = 1;
         verdict.failed = 1;
         verdict.promised = false;
@@ -372,7 +377,9 @@ mod tests {
             )
         );
         assert!(page.contains("href=\"#r0-1\"") && page.contains("href=\"#r0-2\""));
-        assert!(page.contains("not promised here") && page.contains("This guarantee means that a customer's read"));
+        assert!(
+            page.contains("not promised by the level") && page.contains("This guarantee means that a customer's read")
+        );
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub mod report;
 mod tables;
 
 pub use data::SINGLE_MAX;
+pub use describe::fault as fault_in_words;
 pub use html::render;
 pub use latency::percentile;
 pub use report::{Meta, Report, Run};

@@ -26,7 +26,7 @@ pub(crate) fn verdicts(verdicts: &[Verdict]) -> Markup {
                 tr {
                     th scope="col" { "guarantee" }
                     th scope="col" { "verdict" }
-                    th scope="col" { "promised here" }
+                    th scope="col" { "promised by the level" }
                     th scope="col" colspan="2" { "cases judged" }
                 }
             }
@@ -39,13 +39,33 @@ pub(crate) fn verdicts(verdicts: &[Verdict]) -> Markup {
                             span class=(format!("verdict {}", outcome.word())) { (sign(outcome)) " " (outcome.word()) }
                         }
                         td { @if verdict.promised { "yes" } @else { "no" } }
-                        td.number { (describe::count(verdict.judged)) }
-                        td { (verdict.unit) }
+                        @if let Some(why) = verdict.why_unknown() {
+                            td.number { "none" }
+                            td { (why) }
+                        } @else {
+                            td.number { (describe::count(verdict.judged)) }
+                            td { (cases(verdict)) }
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// The noun of the judged cases, with what a reader has to know about them.
+fn cases(verdict: &Verdict) -> String {
+    let mut text = verdict.unit.of(verdict.judged).to_owned();
+    if verdict.failed > 0 {
+        text += &format!(", {} failed", describe::count(verdict.failed));
+    }
+    if verdict.same_branch > 0 {
+        text += &format!(" (and {} at one branch)", describe::count(verdict.same_branch));
+    }
+    if let Some(note) = verdict.note {
+        text += &format!(": {note}");
+    }
+    text
 }
 
 /// A sign beside the word, so that the outcome does not depend on colour.
@@ -173,5 +193,28 @@ pub(crate) fn operations(run: &Run, index: usize, operations: &[&Operation], ori
         }
         // The table is open without a script. With a script it is closed before the browser shows it.
         script { (PreEscaped("document.currentScript.previousElementSibling.open=false")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bank_check::verdict::Unit;
+
+    #[test]
+    fn the_table_says_what_was_counted_and_why_nothing_was() {
+        let mut held = Verdict::new("read-your-writes", Unit::READS);
+        (held.judged, held.same_branch) = (1, 20);
+        let mut broken = Verdict::new("monotonic-reads", Unit::READS);
+        (broken.judged, broken.failed, broken.promised) = (19, 1, false);
+        let unknown = Verdict::new("monotonic-writes", Unit::WRITES);
+        let table = verdicts(&[held, broken, unknown]).into_string();
+        for words in [
+            "<td>yes</td><td class=\"number\">1</td><td>read (and 20 at one branch)</td>",
+            "<td>no</td><td class=\"number\">19</td><td>reads, 1 failed</td>",
+            "<td class=\"number\">none</td><td>the run has no such case</td>",
+        ] {
+            assert!(table.contains(words), "{words}: {table}");
+        }
     }
 }

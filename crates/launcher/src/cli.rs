@@ -1,6 +1,5 @@
 //! The command line of `launcher`: parses and checks the arguments, executes the command, and returns the exit code.
-//! Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 128 plus the number of the signal
-//! after a signal.
+//! [`crate::exit`] has the exit codes. With `--json`, a command that fails says so on stdout too, as one line of JSON.
 
 mod args;
 mod check;
@@ -8,8 +7,11 @@ mod failure;
 mod run;
 
 use crate::demo::{self, DemoArgs};
+use crate::exit::{EXIT_CODES, Exit};
 use crate::live::{self, LiveCommand};
+use crate::run::open_files;
 use crate::terminal::stdout;
+use crate::verdict::json::failure_json;
 use args::command_line;
 use check::CheckArgs;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -26,11 +28,16 @@ Examples:
   launcher demo read-your-writes
   launcher up --branches 3
 
-Exit codes: 0 consistent, 1 not consistent or failed, 2 wrong input or usage, 130 after Ctrl-C.";
+";
+
+/// The end of the help of `launcher`, `launcher run` and `launcher check`.
+fn after_help() -> String {
+    format!("{EXAMPLES}{EXIT_CODES}")
+}
 
 /// Runs an input file on a bank of real branch processes, and judges the replies that its customers got.
 #[derive(Debug, Parser)]
-#[command(name = "launcher", version, after_help = EXAMPLES)]
+#[command(name = "launcher", version, after_help = after_help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -39,19 +46,18 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run an input: start its branches, run its customers, write and judge the output, stop everything
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = after_help())]
     Run(RunArgs),
     /// Judge a run folder, or an output file by its input
     ///
-    /// A run folder is judged by its history and the journals of its branches. It may come from another machine. Exit
-    /// codes: 0 if all promised guarantees held, 1 if one did not, 2 if there was nothing to judge or a file is
-    /// malformed.
+    /// A run folder is judged by its history and the journals of its branches. It may come from another machine.
     ///
     /// An output file needs --input. It is judged as a run of the customers one after the other, in the order of the
     /// input: then each balance is known exactly. With --concurrent it is judged as a run of all customers at once:
     /// then each balance has to include the customer's own earlier writes, and may include writes of others. An input
     /// with faults is always judged in the second way. An output does not show which events got no answer because of a
-    /// fault. Exit code 1 if a result is wrong.
+    /// fault.
+    #[command(after_help = after_help())]
     Check(CheckArgs),
     /// Show an anomaly that happens under a weak setting and not under a strong one
     ///
@@ -68,8 +74,38 @@ enum Command {
     },
 }
 
-/// Executes the command; returns the exit code.
-pub async fn execute(cli: Cli) -> u8 {
+/// Parses the arguments of this process and executes the command. Returns the exit code.
+pub async fn execute() -> u8 {
+    open_files::raise_limit();
+    match Cli::try_parse() {
+        Ok(cli) => executed(cli).await,
+        Err(error) => unparsed(&error),
+    }
+}
+
+/// Prints help, or what is wrong with the arguments. Returns the exit code.
+fn unparsed(error: &clap::Error) -> u8 {
+    // If the terminal cannot be written, the exit code alone shows the failure.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Done.code();
+    }
+    let text = error.render().to_string();
+    let lines = text.trim_start_matches("error: ").lines();
+    // The first paragraph says what is wrong. The others are about usage.
+    let wrong: Vec<&str> = lines.map(str::trim).take_while(|line| !line.is_empty()).collect();
+    failed(Exit::Usage, &wrong.join(" "))
+}
+
+/// Prints a failure as JSON if the arguments ask for JSON. Returns the exit code.
+fn failed(exit: Exit, message: &str) -> u8 {
+    if command_line().iter().any(|arg| arg == "--json") {
+        let _ = stdout::print(&failure_json(exit, message));
+    }
+    exit.code()
+}
+
+async fn executed(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Run(args) => run::run(args).await,
         Command::Check(args) => check::check(&args),
@@ -77,33 +113,33 @@ pub async fn execute(cli: Cli) -> u8 {
         Command::Live(command) => live(command).await,
         Command::Completions { shell } => completions(shell),
     };
-    done.unwrap_or_else(|failure| {
-        // If stderr cannot be written, the exit code alone shows the failure.
-        let _ = std::io::Write::write_all(
-            &mut anstream::stderr(),
-            format!("launcher: {}\n", failure.message).as_bytes(),
-        );
-        failure.exit_code
-    })
+    done.map_or_else(
+        |failure| {
+            // If stderr cannot be written, the exit code alone shows the failure.
+            let _ = std::io::Write::write_all(&mut anstream::stderr(), failure.text().as_bytes());
+            failed(failure.exit, &failure.message)
+        },
+        Exit::code,
+    )
 }
 
-async fn demo(args: DemoArgs) -> Result<u8, Failure> {
+async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     demo::execute(args, command_line()).await.map_err(|error| Failure {
-        exit_code: error.exit_code(),
+        exit: error.exit(),
         message: error.to_string(),
     })
 }
 
-async fn live(command: LiveCommand) -> Result<u8, Failure> {
-    live::execute(command).await.map_err(|error| Failure {
-        exit_code: error.exit_code(),
+async fn live(command: LiveCommand) -> Result<Exit, Failure> {
+    live::execute(command).await.map(Exit::of).map_err(|error| Failure {
+        exit: Exit::of(error.exit_code()),
         message: error.to_string(),
     })
 }
 
-fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "launcher", &mut script);
     stdout::print(&String::from_utf8_lossy(&script))?;
-    Ok(0)
+    Ok(Exit::Done)
 }

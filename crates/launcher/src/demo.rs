@@ -20,6 +20,7 @@ mod page;
 pub mod play;
 mod render;
 
+use crate::exit::Exit;
 use crate::run::execution::micros;
 use crate::terminal::signals::Interrupts;
 use crate::terminal::stdout;
@@ -41,8 +42,12 @@ Examples:
   launcher demo read-your-writes --runs 50
   launcher demo strong --json --dir strong-demo
 
-Exit codes: 0 the weak setting broke and the strong one held, every time; 1 otherwise, or after
-a failure; 2 wrong usage, or a folder that cannot be used.";
+Exit codes:
+  0  the weak setting broke and the strong one held, every time
+  1  otherwise
+  2  wrong usage, or a folder that cannot be used; nothing was started
+  3  not finished: a run could not be finished
+  128 plus the number of the signal, after a signal; 130 after Ctrl-C";
 
 /// The arguments of `launcher demo`.
 #[derive(Debug, clap::Args)]
@@ -62,14 +67,14 @@ pub struct DemoArgs {
     dir: Option<PathBuf>,
 }
 
-/// Lists the lessons or plays one, and returns the exit code. `flags` is the command line, for the run folders.
+/// Lists the lessons or plays one, and returns how the command ended. `flags` is the command line, for the run folders.
 ///
 /// # Errors
 /// The lesson was not played to its end. No process runs then.
-pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError> {
+pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<Exit, DemoError> {
     let Some(name) = args.lesson else {
         print(&render::list(args.json))?;
-        return Ok(0);
+        return Ok(Exit::Done);
     };
     let lesson = name.lesson();
     let mut interrupts = Interrupts::listen().map_err(|source| DemoError::Io {
@@ -87,7 +92,10 @@ pub async fn execute(args: DemoArgs, flags: Vec<String>) -> Result<u8, DemoError
         true => render::json(&demonstration),
         false => render::text(&demonstration),
     })?;
-    Ok(u8::from(!demonstration.is_convincing()))
+    Ok(match demonstration.is_convincing() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
 }
 
 /// Plays a lesson `runs` times, at least once.

@@ -9,6 +9,7 @@
 //! - [`input`]: the input file, which is checked as a whole before any process starts.
 //! - [`terminal`]: progress bar, signals, stdout, colours.
 //! - [`date`], [`duration`]: dates and durations in the form that people write and read.
+//! - [`exit`]: the exit codes.
 //!
 //! The branches themselves are a `bank_cluster`. The launcher starts `branchd` and `customer-cli` as programs and never
 //! links them.
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod date;
 pub mod demo;
 pub mod duration;
+pub mod exit;
 pub mod input;
 pub mod live;
 pub mod output;

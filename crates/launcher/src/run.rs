@@ -3,6 +3,7 @@
 //! - [`execution`]: the steps of a run: folder, branches, bank, customers, stop.
 //! - [`customers`]: the customers' processes and the replies that they got.
 //! - [`fault_player`]: plays the faults of an input on the cluster.
+//! - `open_files`: the limit on open files, which is raised at the start and checked before a run.
 //! - `waiting`: finds out that a branch holds a request of a customer and does not answer it yet.
 //! - [`history`], [`meta`]: the records of a run.
 //! - [`recorded`]: reads the records of a run back.
@@ -14,5 +15,6 @@ pub mod fault_player;
 pub mod folder;
 pub mod history;
 pub mod meta;
+pub(crate) mod open_files;
 pub mod recorded;
 mod waiting;

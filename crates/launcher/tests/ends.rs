@@ -93,11 +93,12 @@ fn a_customer_that_dies_loses_its_own_results_alone() {
     kill_process(customer, Signal::KILL).expect("killed");
     let ran = launcher.wait_with_output().expect("ended");
     let said = String::from_utf8_lossy(&ran.stdout);
-    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert_eq!(ran.status.code(), Some(3), "{said}");
     assert!(
-        said.contains("customer 2's process ended after") && said.contains("SIGKILL"),
+        said.contains("\nnot finished: customer 2's process ended after") && said.contains("SIGKILL"),
         "{said}"
     );
+    assert!(!said.contains("NOT consistent"), "{said}");
     let output = fs::read_to_string(dir.path().join("outputs/output.json")).expect("written");
     let output: serde_json::Value = serde_json::from_str(&output).expect("JSON");
     assert_eq!(output[0]["id"], 1);
@@ -123,6 +124,10 @@ fn a_branch_that_dies_is_named() {
     kill_process(customer, Signal::KILL).expect("killed");
     let ran = launcher.wait_with_output().expect("ended");
     let said = String::from_utf8_lossy(&ran.stdout);
-    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert_eq!(ran.status.code(), Some(3), "{said}");
     assert!(said.contains("branch 2 has ended (signal: 9 (SIGKILL))"), "{said}");
+    assert!(
+        said.contains("\nnot finished:") && !said.contains("NOT consistent"),
+        "{said}"
+    );
 }

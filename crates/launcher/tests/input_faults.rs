@@ -17,6 +17,7 @@ const BRANCHES: &str = r#"{"id":1,"type":"branch","balance":100},{"id":2,"type":
 struct Run {
     dir: tempfile::TempDir,
     code: Option<i32>,
+    /// The output as one line.
     said: String,
 }
 
@@ -43,7 +44,12 @@ impl Run {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("input.json"), input).expect("written");
         let flags = ["run", "input.json", "--base-port", "auto", "--dir", "run"];
-        let (code, said) = launch(dir.path(), &[&flags, args].concat());
+        let form = match args.contains(&"--json") {
+            true => &[][..],
+            false => &["--verbose"],
+        };
+        let (code, said) = launch(dir.path(), &[&flags, form, args].concat());
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         Run { dir, code, said }
     }
 
@@ -113,7 +119,7 @@ fn assert_between(before: &Operation, at_us: u64, after: &Operation) {
 #[test]
 fn a_session_read_at_a_held_branch_waits_and_is_right() {
     let run = Run::of("held_branch.json", &[]);
-    run.ended(0).said("  1. hold what is sent to branch 3: from ");
+    run.ended(0).said("1. hold what is sent to branch 3: from ");
     let history = run.history();
     let (kind, from_us, until_us) = only_fault(&history);
     assert_eq!(*kind, FaultKind::Hold { to: 3 });
@@ -154,7 +160,7 @@ fn a_customer_that_comes_after_another_may_see_less_where_a_branch_is_held() {
 #[test]
 fn a_leader_that_is_killed_between_two_events_costs_no_answer() {
     let run = Run::of("killed_leader.json", &[]);
-    run.ended(0).said("  1. kill branch 1: from ");
+    run.ended(0).said("1. kill branch 1: from ");
     let history = run.history();
     let (kind, from_us, until_us) = only_fault(&history);
     assert_eq!(*kind, FaultKind::Kill { branch: 1 });
@@ -194,7 +200,7 @@ fn a_paused_branch_answers_once_it_goes_on() {
         {"id":2,"interface":"query","branch":3}]},
         {"type":"fault","after":{"customer":1,"event":1},"pause":{"branch":3},"for":"300ms"}"#;
     let run = Run::with(entries, &[]);
-    run.ended(0).said("  1. pause branch 3: from ");
+    run.ended(0).said("1. pause branch 3: from ");
     let history = run.history();
     let (kind, from_us, _) = only_fault(&history);
     assert_eq!(*kind, FaultKind::Pause { branch: 3 });
@@ -325,8 +331,8 @@ fn what_cannot_be_played_is_said() {
     let entries = r#"{"id":1,"type":"customer","events":[{"id":1,"interface":"deposit","branch":1,"money":10}]},
         {"type":"fault","at":"0ms","restart":{"branch":2}}"#;
     let run = Run::with(entries, &[]);
-    run.ended(1)
-        .said("fault no. 1 (restart branch 2) could not be played: branch 2 still runs; kill it first");
+    run.ended(3)
+        .said("not finished: fault no. 1 (restart branch 2) could not be played: branch 2 still runs; kill it first");
 }
 
 #[test]

@@ -28,7 +28,13 @@ impl Finished {
         let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../inputs").join(input);
         let ran = launch(
             dir.path(),
-            &["run", input.to_str().expect("UTF-8"), "--base-port", "auto"],
+            &[
+                "run",
+                input.to_str().expect("UTF-8"),
+                "--base-port",
+                "auto",
+                "--verbose",
+            ],
         );
         assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
         Finished {
@@ -51,7 +57,7 @@ impl Finished {
         let after = change(before.clone());
         assert_ne!(before, after);
         fs::write(self.file(name), after).expect("written");
-        let checked = self.check(&[]);
+        let checked = self.check(&["--verbose"]);
         fs::write(self.file(name), before).expect("written");
         checked
     }
@@ -60,16 +66,30 @@ impl Finished {
         let checked = launch(self.dir.path(), &[&["check", "outputs/latest"], args].concat());
         (checked.status.code(), text(&checked.stdout) + &text(&checked.stderr))
     }
+
+    /// Checks the folder, and gives the whole table.
+    fn check_all(&self) -> (Option<i32>, String) {
+        self.check(&["--verbose"])
+    }
 }
 
 /// The line of a verdict on the history in a table.
 fn verdict<'a>(said: &'a str, guarantee: &str) -> &'a str {
-    verdict_by("history", said, guarantee)
+    let (_, by_history) = said
+        .split_once(", by the history\n")
+        .unwrap_or_else(|| panic!("{said}"));
+    row(by_history, guarantee)
 }
 
-fn verdict_by<'a>(judge: &str, said: &'a str, guarantee: &str) -> &'a str {
-    let of_it = |line: &&str| line.trim_start().starts_with(&format!("{guarantee} ")) && line.contains(judge);
+/// The first line of a verdict.
+fn row<'a>(said: &'a str, guarantee: &str) -> &'a str {
+    let of_it = |line: &&str| line.starts_with(&format!("  {guarantee} "));
     said.lines().find(of_it).unwrap_or_else(|| panic!("{said}"))
+}
+
+/// A text as one line.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A JSON value with every balance in it as 7, in one line.
@@ -125,7 +145,7 @@ fn a_run_leaves_all_that_it_is_judged_by() {
         assert!(line.contains("pass") && line.contains(cases), "{line}");
     }
 
-    let (code, said) = run.check(&[]);
+    let (code, said) = run.check_all();
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = run.check(&["--json"]);
     let checked: serde_json::Value = serde_json::from_str(&said).expect("one JSON object");
@@ -167,7 +187,7 @@ fn what_is_changed_is_found_by_name() {
     assert_eq!(code, Some(1), "{said}");
     assert!(verdict(&said, "honest-positions").contains("fail"), "{said}");
     assert!(
-        said.contains("honest-positions broken") && said.contains("NOT consistent"),
+        one_line(&said).contains("honest-positions broken") && said.contains("NOT consistent: honest-positions failed"),
         "{said}"
     );
 
@@ -185,10 +205,10 @@ fn what_is_changed_is_found_by_name() {
     assert!(said.contains("meta.json: "), "{said}");
 
     fs::remove_file(run.file("journals/branch-2.jsonl")).expect("removed");
-    let (code, said) = run.check(&[]);
+    let (code, said) = run.check_all();
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("the journal of branch 2 is missing: agreement broken"),
+        one_line(&said).contains("the journal of branch 2 is missing: agreement broken"),
         "{said}"
     );
 }
@@ -198,7 +218,7 @@ fn without_journals_what_can_be_judged_is() {
     let run = Finished::run("input_big.json");
     fs::remove_dir_all(run.file("journals")).expect("removed");
     fs::remove_file(run.file("output.json")).expect("removed");
-    let (code, said) = run.check(&[]);
+    let (code, said) = run.check_all();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("note: there are no journals"), "{said}");
     assert!(verdict(&said, "agreement").contains("unknown"), "{said}");
@@ -207,16 +227,16 @@ fn without_journals_what_can_be_judged_is() {
     let (code, said) = run.check_changed("history.jsonl", |text| text.lines().map(all_sevens).collect());
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("honest-positions broken") && said.contains("note: there is no meta.json"),
+        one_line(&said).contains("honest-positions broken") && said.contains("note: there is no meta.json"),
         "{said}"
     );
 
     fs::write(run.file("history.jsonl"), "").expect("written");
-    let (code, said) = run.check(&[]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("unknown: there was nothing to judge"), "{said}");
+    let (code, said) = run.check_all();
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("not finished: there was nothing to judge"), "{said}");
     fs::remove_file(run.file("history.jsonl")).expect("removed");
-    let (code, said) = run.check(&[]);
+    let (code, said) = run.check_all();
     assert_eq!(code, Some(2), "{said}");
     assert!(
         said.contains("outputs/latest is no run folder: it has no history.jsonl"),
@@ -237,31 +257,29 @@ fn the_sevens_are_caught_with_journals_and_without() {
         assert_eq!(code, Some(1), "{said}");
         // The assignment's own checker, which they fool.
         assert!(
-            said.contains("\n19 out of 19 cross-branch query events are correct.\nNOT consistent"),
+            said.contains("\n19 out of 19 cross-branch query events are correct.\n\nNOT consistent: "),
             "{said}"
         );
-        assert!(
-            verdict_by("output", &said, "read-your-writes").contains(" fail "),
-            "{said}"
-        );
+        assert!(row(&said, "read-your-writes").contains(" fail "), "{said}");
         said
     };
-    let said = caught_in(run.check(&[]));
+    let said = caught_in(run.check_all());
     for guarantee in ["honest-positions", "acknowledged-writes"] {
         assert!(verdict(&said, guarantee).contains(" fail "), "{said}");
     }
     assert!(
-        said.contains(
+        one_line(&said).contains(
             "customer 1's query at branch 1 (event 3, level session) answered balance 7 from position 2, but the account \
              held 10 there: honest-positions broken"
         ),
         "{said}"
     );
     fs::remove_dir_all(run.file("journals")).expect("removed");
-    let said = caught_in(run.check(&[]));
+    let said = caught_in(run.check_all());
     assert!(verdict(&said, "honest-positions").contains(" fail "), "{said}");
     assert!(
-        said.contains("answered balance 7 from position 1, but right after the bank's opening it had to be 0"),
+        one_line(&said)
+            .contains("answered balance 7 from position 1, but right after the bank's opening it had to be 0"),
         "{said}"
     );
 }

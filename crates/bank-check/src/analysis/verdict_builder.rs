@@ -3,7 +3,7 @@
 
 use crate::history::Operation;
 use crate::options::Options;
-use crate::verdict::{Verdict, Witness};
+use crate::verdict::{Unit, Verdict, Witness};
 
 /// A verdict in progress.
 pub(crate) struct VerdictBuilder {
@@ -13,6 +13,8 @@ pub(crate) struct VerdictBuilder {
     /// A witness of this rank or worse is not kept: enough better ones are.
     worst_kept: Option<Rank>,
     promise_held: bool,
+    /// Whether an operation asked for the guarantee by its level. `None` if the level of no operation matters.
+    asked: Option<bool>,
 }
 
 /// Rank of a witness. A lower rank is better. The fields are: whether the case was not promised, the number of
@@ -23,7 +25,7 @@ type Rank = (bool, usize, u64);
 pub(crate) struct Case<'a> {
     /// Time or position of the failure. A judge uses either times or positions, for all its cases.
     pub(crate) at: u64,
-    /// Whether the customer asked for the guarantee.
+    /// Whether the level of the operations promised the guarantee.
     pub(crate) promised: bool,
     /// Operations in the sentence.
     pub(crate) operations: Vec<&'a Operation>,
@@ -47,14 +49,20 @@ impl<'a> Case<'a> {
 }
 
 impl VerdictBuilder {
-    pub(crate) fn new(guarantee: &'static str, unit: &'static str, options: &Options) -> Self {
+    pub(crate) fn new(guarantee: &'static str, unit: Unit, options: &Options) -> Self {
         VerdictBuilder {
             verdict: Verdict::new(guarantee, unit),
             kept: Vec::new(),
             kept_max: options.witnesses_max.max(1),
             worst_kept: None,
             promise_held: false,
+            asked: None,
         }
+    }
+
+    /// Notes the level of an operation: whether it promises the guarantee. It matters if no case is judged.
+    pub(crate) fn asked(&mut self, promised: bool) {
+        self.asked = Some(promised || self.asked == Some(true));
     }
 
     /// Counts a case that held and that every customer is promised.
@@ -105,6 +113,12 @@ impl VerdictBuilder {
         }
     }
 
+    /// Counts a failed case in which a branch's journal or digest is missing.
+    pub(crate) fn fail_missing(&mut self, branch: u32, sentence: impl FnOnce() -> String) {
+        self.verdict.missing += 1;
+        self.fail(Case::at(0, Vec::new(), Vec::new(), vec![branch]), sentence);
+    }
+
     /// Sets the verdict's note.
     pub(crate) fn note(&mut self, note: &'static str) {
         self.verdict.note = Some(note);
@@ -114,7 +128,8 @@ impl VerdictBuilder {
         self.drop_worst();
         self.verdict.promised = match self.kept.first() {
             Some((_, witness)) => witness.promised,
-            None => self.promise_held || self.verdict.judged == 0,
+            None if self.verdict.judged == 0 => self.asked.unwrap_or(true),
+            None => self.promise_held,
         };
         let sentences = self.kept.iter().map(|(_, witness)| witness.sentence.clone());
         self.verdict.failures = sentences.collect();

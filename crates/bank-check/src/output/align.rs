@@ -3,12 +3,12 @@
 
 use super::reported::{Answer, Output, Reported};
 use crate::script::{Action, Step};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The answer to each step, and the verdict on whether every step has one. Steps in `excused` need no answer.
 pub(super) fn align(steps: &[Step<'_>], output: &Output, excused: &BTreeSet<usize>) -> (Vec<Answer>, Verdict) {
-    let mut verdict = Verdict::new("complete", "events");
+    let mut verdict = Verdict::new("complete", Unit::EVENTS);
     if !excused.is_empty() {
         verdict.note = Some("without the events that a fault kept from an answer");
     }
@@ -59,11 +59,11 @@ fn from_events(
             }
         }
         for entry in left {
-            verdict.failures.push(surplus(&reported[entry], entry));
+            verdict.count(Some(surplus(&reported[entry], entry)));
         }
     }
     for entry in entries.into_values().flatten() {
-        verdict.failures.push(surplus(&reported[entry], entry));
+        verdict.count(Some(surplus(&reported[entry], entry)));
     }
     answers
 }
@@ -81,7 +81,7 @@ fn skip_surplus(
     let for_next = next.is_some_and(|next| is_for(&reported[entry], next));
     let follower = left.clone().nth(1);
     if !is_for(&reported[entry], step) && !for_next && follower.is_some_and(|entry| is_for(&reported[entry], step)) {
-        verdict.failures.push(surplus(&reported[entry], entry));
+        verdict.count(Some(surplus(&reported[entry], entry)));
         left.next();
     }
 }
@@ -127,9 +127,7 @@ fn from_balances(
     let mut reported: BTreeMap<u64, i64> = BTreeMap::new();
     for &(customer, balance) in balances {
         if reported.insert(customer, balance).is_some() {
-            verdict
-                .failures
-                .push(format!("customer {customer} is in the output twice"));
+            verdict.count(Some(format!("customer {customer} is in the output twice")));
         }
     }
     let mut last_queries = BTreeMap::new();
@@ -151,9 +149,9 @@ fn from_balances(
         }
     }
     for customer in reported.into_keys() {
-        verdict.failures.push(format!(
+        verdict.count(Some(format!(
             "customer {customer} is in the output, but asks for no balance in the input"
-        ));
+        )));
     }
     answers
 }

@@ -53,7 +53,9 @@ pub(super) fn judge(
     writes.failed += write_failures.len();
     reads.failures.extend(in_order(read_failures));
     writes.failures.extend(in_order(write_failures));
-    writes.failures.extend(overdrawn(opening, &effects));
+    if let Some(failure) = overdrawn(opening, &effects) {
+        writes.count(Some(failure));
+    }
 }
 
 fn in_order(mut failures: Vec<(usize, String)>) -> impl Iterator<Item = String> {

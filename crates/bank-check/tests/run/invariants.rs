@@ -302,3 +302,22 @@ fn only_the_best_witnesses_are_kept() {
     );
     assert_eq!(verdict.witnesses[0].positions, [900, 0]);
 }
+
+#[test]
+fn a_missing_journal_is_told_from_one_that_differs() {
+    let missing = |change: fn(&mut History), guarantee: &str| {
+        let mut history = with_journals(CORRECT);
+        change(&mut history);
+        let verdict = verdict(&history, &Options::default(), guarantee);
+        assert!(verdict.failed > 0, "{guarantee}");
+        verdict.missing == verdict.failed
+    };
+    for guarantee in ["agreement", "digests"] {
+        assert!(missing(|history| drop(history.journals.remove(1)), guarantee));
+    }
+    assert!(!missing(|history| drop(history.journals[1].applied.pop()), "agreement"));
+    assert!(!missing(
+        |history| history.journals[1].digest = "d1".to_owned(),
+        "digests"
+    ));
+}

@@ -241,3 +241,47 @@ fn promises_follow_from_levels_and_propagation() {
         );
     }
 }
+
+#[test]
+fn without_a_case_the_levels_of_the_reads_say_what_was_promised() {
+    // history, whether read-your-writes is promised, whether monotonic-reads is
+    let table = [
+        ("", true, true),
+        ("1 deposit 10 at 1 p2 =110", true, true),
+        ("1 query at 2 p1 =100", false, false),
+        ("1 query at 2 read-your-writes p1 =100", true, false),
+        ("1 query at 2 monotonic-reads p1 =100", false, true),
+        ("1 query at 2 session p1 =100", true, true),
+        ("1 query at 2 all p1 =100", true, false),
+        ("1 query at 2 p1 =100\n2 query at 2 strong p1 =100", true, true),
+    ];
+    for (text, own, seen) in table {
+        for (guarantee, promised) in [
+            ("read-your-writes", own),
+            ("monotonic-reads", seen),
+            ("read-your-writes-by-balances", own),
+            ("monotonic-reads-by-balances", seen),
+        ] {
+            let verdict = verdict(&without_journals(text), &Options::default(), guarantee);
+            assert_eq!(
+                (found(&verdict).as_str(), verdict.promised),
+                ("unknown", promised),
+                "{guarantee}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_verdict_says_why() {
+    let options = Options::default();
+    let why = |text: &str, guarantee: &str| verdict(&without_journals(text), &options, guarantee).why_unknown();
+    let one_branch = "1 deposit 10 at 1 p2 =110\n1 query at 1 p2 =110";
+    assert_eq!(why("", "read-your-writes"), Some("the run has no such case"));
+    assert_eq!(
+        why(one_branch, "read-your-writes"),
+        Some("all cases were at one branch, where they can hardly fail")
+    );
+    assert_eq!(why(one_branch, "agreement"), Some("there are no journals"));
+    assert_eq!(why(one_branch, "honest-positions"), None);
+}

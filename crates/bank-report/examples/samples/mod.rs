@@ -4,7 +4,7 @@ mod bank;
 
 use bank::{Ask, Bank};
 use bank_check::history::{FaultKind, Level, Outcome};
-use bank_check::verdict::{Verdict, Witness};
+use bank_check::verdict::{Unit, Verdict, Witness};
 use bank_report::{Meta, Report, Run};
 
 /// Witness of the failed demo.
@@ -15,7 +15,7 @@ pub(crate) const WITNESS: &str = "customer 1 deposited 10 at branch 1 (event 2, 
 const ORIGIN_US: u64 = 5_000_000;
 
 /// A verdict without a failure.
-fn held(guarantee: &'static str, judged: usize, unit: &'static str, promised: bool) -> Verdict {
+fn held(guarantee: &'static str, judged: usize, unit: Unit, promised: bool) -> Verdict {
     let mut verdict = Verdict::new(guarantee, unit);
     verdict.judged = judged;
     verdict.promised = promised;
@@ -76,13 +76,13 @@ pub(crate) fn sixty_events() -> Report {
             name: String::new(),
             history: bank.history,
             verdicts: vec![
-                held("read-your-writes", 39, "reads", true),
-                held("monotonic-reads", 39, "reads", true),
-                held("monotonic-writes", 19, "writes", true),
-                held("writes-follow-reads", 20, "writes", true),
-                held("balances add up", 60, "replies", true),
-                held("branches agree", 10, "branches", true),
-                held("strong reads are fresh", 0, "reads", false),
+                held("read-your-writes", 39, Unit::READS, true),
+                held("monotonic-reads", 39, Unit::READS, true),
+                held("monotonic-writes", 19, Unit::WRITES, true),
+                held("writes-follow-reads", 20, Unit::WRITES, true),
+                held("balances add up", 60, Unit::new("reply", "replies"), true),
+                held("branches agree", 10, Unit::new("branch", "branches"), true),
+                held("strong reads are fresh", 0, Unit::READS, false),
             ],
             sentences: Vec::new(),
         },
@@ -136,10 +136,10 @@ fn demo_run(level: Level) -> Run {
         .to_owned(),
         history: bank.history,
         verdicts: vec![
-            held("read-your-writes", 2, "reads", promised),
-            held("monotonic-reads", 1, "reads", promised),
-            held("monotonic-writes", 1, "writes", true),
-            held("writes-follow-reads", 0, "writes", true),
+            held("read-your-writes", 2, Unit::READS, promised),
+            held("monotonic-reads", 1, Unit::READS, promised),
+            held("monotonic-writes", 1, Unit::WRITES, true),
+            held("writes-follow-reads", 0, Unit::WRITES, true),
         ],
         sentences: Vec::new(),
     }
@@ -190,8 +190,8 @@ pub(crate) fn ten_thousand() -> Report {
     }
     bank.last(|operation| operation.outcome = Outcome::Failed);
     let mut verdicts = vec![
-        held("read-your-writes", 5_812, "reads", true),
-        held("monotonic-reads", 5_790, "reads", true),
+        held("read-your-writes", 5_812, Unit::READS, true),
+        held("monotonic-reads", 5_790, Unit::READS, true),
     ];
     break_with(
         &mut verdicts[0],

@@ -90,7 +90,8 @@ fn as_table(status: &BranchStatus) -> String {
         ]),
     }
     if status.behind > 0 {
-        rows.push(("behind", format!("{} entries, since its start", status.behind)));
+        let entries = if status.behind == 1 { "entry" } else { "entries" };
+        rows.push(("behind", format!("{} {entries}, since its start", status.behind)));
     }
     if let Some(removed) = &status.removed {
         rows.push(("removed", format!("{removed}; it serves no customer")));

@@ -2,13 +2,17 @@
 
 use super::args::mode;
 use super::failure::Failure;
+use crate::exit::Exit;
 use crate::input::Input;
 use crate::output;
+use crate::run::folder::PAGE_FILE;
 use crate::run::recorded::Recorded;
+use crate::terminal::format::shell_word;
 use crate::terminal::stdout;
 use crate::verdict::run_verdict::{Conclusion, RunVerdict};
 use crate::verdict::{json, text};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The arguments of `launcher check`.
@@ -23,16 +27,16 @@ pub(super) struct CheckArgs {
     /// The customers ran at once. A run folder has this information itself
     #[arg(long, requires = "input")]
     concurrent: bool,
-    /// Also print each pair of adjacent queries, as the assignment's checker does
-    #[arg(long, short)]
+    /// Print the whole table of checks, and each pair of adjacent queries, as the assignment's checker does
+    #[arg(long, short, conflicts_with = "json")]
     verbose: bool,
     /// Print the verdict as one line of JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Judges the run folder or the output; returns the exit code.
-pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
+/// Judges the run folder or the output.
+pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     match &args.input {
         Some(input) => check_output(args, input),
         None if args.path.is_dir() => check_folder(args),
@@ -43,7 +47,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
 }
 
-fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
+fn check_folder(args: &CheckArgs) -> Result<Exit, Failure> {
     let recorded = Recorded::load(&args.path).map_err(Failure::usage)?;
     let output = recorded.answered.as_ref().map(|(_, path)| output::load(path));
     let output = output.transpose().map_err(Failure::usage)?;
@@ -51,23 +55,26 @@ fn check_folder(args: &CheckArgs) -> Result<u8, Failure> {
     stdout::print(&if args.json {
         json::verdict_json(&verdict)
     } else {
-        text::verdict_text(&verdict, args.verbose)
+        let page = Some(args.path.join(PAGE_FILE)).filter(|page| page.exists());
+        let again = format!("launcher check {}", shell_word(&args.path));
+        text::folder_text(&verdict, &recorded.history, page, &again, args.verbose)
     })?;
-    Ok(match verdict.conclusion() {
-        Conclusion::Consistent => 0,
-        Conclusion::Inconsistent => 1,
-        Conclusion::Unknown => 2,
-    })
+    Ok(verdict.exit())
 }
 
-fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
-    let input = Input::load(input).map_err(Failure::usage)?;
+fn check_output(args: &CheckArgs, input_path: &Path) -> Result<Exit, Failure> {
+    let input = Input::load(input_path).map_err(Failure::usage)?;
     let output = output::load(&args.path).map_err(Failure::usage)?;
     let verdict = RunVerdict::on_output(&input, &output, mode(args.concurrent));
     let mut text = if args.json {
         json::verdict_json(&verdict)
     } else {
-        text::verdict_text(&verdict, args.verbose)
+        let customers: BTreeSet<u64> = input.script.visits.iter().map(|visit| visit.customer).collect();
+        let size = text::size(input.branches.len(), customers.len(), input.event_count());
+        let concurrent = if args.concurrent { " --concurrent" } else { "" };
+        let (output, input) = (shell_word(&args.path), shell_word(input_path));
+        let again = format!("launcher check {output} --input {input}{concurrent}");
+        text::output_text(&verdict, size, &again, args.verbose)
     };
     let other = || RunVerdict::on_output(&input, &output, mode(!args.concurrent)).conclusion();
     let wrong = verdict.conclusion() == Conclusion::Inconsistent;
@@ -75,5 +82,5 @@ fn check_output(args: &CheckArgs, input: &Path) -> Result<u8, Failure> {
         text += "(as a run of all customers at once it would be consistent; if it was one, say --concurrent)\n";
     }
     stdout::print(&text)?;
-    Ok(verdict.exit_code())
+    Ok(verdict.exit())
 }

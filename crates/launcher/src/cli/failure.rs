@@ -1,9 +1,11 @@
 //! The failure of a command: an exit code and a line on stderr.
 
+use crate::exit::Exit;
+
 /// The end of a command that failed before it had a result.
 pub(super) struct Failure {
-    /// The exit code.
-    pub(super) exit_code: u8,
+    /// How the command ended.
+    pub(super) exit: Exit,
     /// One line for stderr.
     pub(super) message: String,
 }
@@ -12,8 +14,24 @@ impl Failure {
     /// A failure because of wrong input or usage.
     pub(super) fn usage(error: impl ToString) -> Self {
         Failure {
-            exit_code: 2,
+            exit: Exit::Usage,
             message: error.to_string(),
+        }
+    }
+
+    /// A failure of a run after it was started.
+    pub(super) fn not_finished(error: impl ToString) -> Self {
+        Failure {
+            exit: Exit::NotFinished,
+            message: error.to_string(),
+        }
+    }
+
+    /// The message for stderr.
+    pub(super) fn text(&self) -> String {
+        match self.exit {
+            Exit::NotFinished => format!("launcher: not finished: {}\n", self.message),
+            _ => format!("launcher: {}\n", self.message),
         }
     }
 }
@@ -21,7 +39,7 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Failure {
-            exit_code: 1,
+            exit: Exit::NotFinished,
             message: format!("stdout: {error}"),
         }
     }

@@ -3,9 +3,11 @@
 use super::args::{command_line, mode};
 use super::failure::Failure;
 use crate::duration;
+use crate::exit::Exit;
 use crate::input::{self, Input};
 use crate::output::{Format, OutputFile};
 use crate::run::execution::{self, RunError, RunPlan};
+use crate::run::open_files;
 use crate::terminal::progress::Progress;
 use crate::terminal::stdout;
 use crate::verdict::report::RunReport;
@@ -51,6 +53,9 @@ pub(super) struct RunArgs {
     /// Deadline of each event, such as 10s or 500ms
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     timeout: Duration,
+    /// Print the whole table of checks, the phases of the run and its faults
+    #[arg(long, short, conflicts_with = "json")]
+    verbose: bool,
     /// Print the report as one line of JSON
     #[arg(long)]
     json: bool,
@@ -59,7 +64,7 @@ pub(super) struct RunArgs {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         Failure {
-            exit_code: error.exit_code(),
+            exit: error.exit(),
             message: error.to_string(),
         }
     }
@@ -90,10 +95,7 @@ impl RunArgs {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let programs = Programs::beside_this_one().map_err(|error| Failure {
-            exit_code: 1,
-            message: error.to_string(),
-        })?;
+        let programs = Programs::beside_this_one().map_err(Failure::not_finished)?;
         Ok(RunPlan {
             election_timeout: election_timeout(input.branches.len()),
             input,
@@ -114,7 +116,8 @@ impl RunArgs {
 }
 
 /// Runs the input, writes the output and the report, and prints the report. Returns the exit code.
-pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
+pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let verbose = args.verbose;
     let (as_json, format, output) = (args.json, args.output_format, args.output.clone());
     let plan = args.plan()?;
     let progress = if as_json {
@@ -124,13 +127,14 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     };
     // Checked before a folder is created or a process is started.
     plan.ports.check(&plan.input.branches).map_err(RunError::from)?;
+    open_files::check(&plan.input, plan.mode).map_err(RunError::from)?;
     let file = OutputFile::prepare(&output).map_err(Failure::usage)?;
     let ran = execution::run(&plan, &progress).await?;
-    let report = RunReport::write(&plan, ran, &file, format).map_err(Failure::usage)?;
+    let report = RunReport::write(&plan, ran, &file, format).map_err(Failure::not_finished)?;
     stdout::print(&if as_json {
         json::run_json(&plan, &output, &report)
     } else {
-        text::run_text(&plan, &output, &report)
+        text::run_text(&plan, &output, &report, verbose)
     })?;
-    Ok(report.verdict.exit_code())
+    Ok(report.verdict.exit())
 }

@@ -1,5 +1,6 @@
 //! Errors of `launcher demo`.
 
+use crate::exit::Exit;
 use crate::input::InputError;
 use crate::run::execution::RunError;
 use crate::run::folder::RunFolderError;
@@ -49,13 +50,13 @@ impl From<RunError> for DemoError {
 }
 
 impl DemoError {
-    /// The exit code: 2 if other arguments would help, 128 and its number after a signal, otherwise 1.
-    pub fn exit_code(&self) -> u8 {
+    /// How the command ends because of this error. It is wrong usage if other arguments would help.
+    pub fn exit(&self) -> Exit {
         match self {
-            DemoError::Interrupted { exit_code } => *exit_code,
-            DemoError::Folder(_) => 2,
-            DemoError::Run(error) => error.exit_code(),
-            DemoError::Programs(_) | DemoError::Input(_) | DemoError::Io { .. } => 1,
+            DemoError::Interrupted { exit_code } => Exit::Signal(*exit_code),
+            DemoError::Folder(_) => Exit::Usage,
+            DemoError::Run(error) => error.exit(),
+            DemoError::Programs(_) | DemoError::Input(_) | DemoError::Io { .. } => Exit::NotFinished,
         }
     }
 }

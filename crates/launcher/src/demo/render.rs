@@ -5,7 +5,7 @@ use super::dead_branch::DeadBranch;
 use super::demonstration::{Demonstration, Kept};
 use super::lesson::{ALL, HELD, Lesson, Setting};
 use super::play::{STRONG, WEAK};
-use crate::terminal::format::ms;
+use crate::terminal::format::{ms, wrapped};
 use crate::verdict::json::line;
 use bank_check::history::{Action, Operation, Outcome as Came};
 use bank_check::verdict::Outcome;
@@ -42,13 +42,13 @@ pub(super) fn text(demonstration: &Demonstration) -> String {
     text += &table(lesson, &shown.weak, &shown.strong);
     text += "\n";
     if let Some(witness) = shown.weak.verdict(lesson).and_then(|verdict| verdict.failures.first()) {
-        text += &wrapped(&format!("The witness: {witness}."));
+        text += &paragraph(&format!("The witness: {witness}."));
     }
     if let Some(words) = wait(&shown.strong) {
-        text += &wrapped(&words);
+        text += &paragraph(&words);
     }
     if let Some(words) = shown.dead_branch.as_ref().and_then(dead) {
-        text += &wrapped(&words);
+        text += &paragraph(&words);
     }
     text += &format!("\n{}\n\n", lesson.why);
     text + &conclusion(demonstration)
@@ -72,7 +72,7 @@ fn table(lesson: &Lesson, weak: &Act, strong: &Act) -> String {
         let verdict = act.verdict(lesson);
         verdict.map_or("not judged", |verdict| match verdict.outcome() {
             Outcome::Pass => "holds",
-            Outcome::Fail if verdict.breaks_promise() => "BROKEN, though promised",
+            Outcome::Fail if verdict.promised => "BROKEN, though promised",
             Outcome::Fail => "BROKEN (it was not promised)",
             Outcome::Unknown => "unknown",
         })
@@ -95,16 +95,8 @@ pub(super) fn in_words(lesson: &Lesson, setting: Setting) -> String {
 }
 
 /// The text in lines of at most [`LINE`] characters.
-fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => *line += &format!(" {word}"),
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n") + "\n"
+fn paragraph(text: &str) -> String {
+    wrapped(text, 0, LINE) + "\n"
 }
 
 fn asked(operation: &Operation) -> String {
@@ -222,6 +214,8 @@ struct JsonAct<'a> {
     level: &'a str,
     propagation: &'a str,
     outcome: Option<&'a str>,
+    /// Whether the setting promised the guarantee.
+    promised: Option<bool>,
     witnesses: &'a [String],
     operations: &'a [Operation],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -267,6 +261,7 @@ fn json_act<'a>(lesson: &Lesson, act: &'a Act) -> JsonAct<'a> {
         level: act.setting.level.as_str(),
         propagation: act.setting.propagation.as_str(),
         outcome: verdict.map(|verdict| verdict.outcome().word()),
+        promised: verdict.map(|verdict| verdict.promised),
         witnesses: verdict.map_or(&[], |verdict| &verdict.failures),
         operations: &act.history.operations,
         wait: act.wait,

@@ -41,7 +41,7 @@ pub async fn run_in_order(
         let mut done = one(config, (place, visit), player, event_done).await;
         if let (Err(error), true) = (ready, player.is_idle()) {
             done.failure
-                .get_or_insert_with(|| format!("customer {} began too early: {error}", visit.customer));
+                .get_or_insert_with(|| format!("visit began too early: {error}"));
         }
         position = done
             .records

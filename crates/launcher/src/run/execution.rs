@@ -2,12 +2,14 @@
 //! the command logs, and stops the branches. All processes end with the run, except branches that are to be kept.
 
 use crate::date::date_and_time;
+use crate::exit::Exit;
 use crate::input::Input;
 use crate::run::customers::{self, CustomerConfig, Visited};
 use crate::run::fault_player::{FaultPlayer, InjectedFault, Played, SeenWaiting};
 use crate::run::folder::{INPUT_FILE, OUTPUTS, RunFolder, RunFolderError};
 use crate::run::history::{self, Terms};
 use crate::run::meta::{self, Meta, Platform};
+use crate::run::open_files::{self, OpenFilesError};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
 use bank_check::History;
@@ -129,19 +131,22 @@ pub enum RunError {
         /// 128 and the signal's number.
         exit_code: u8,
     },
+    /// This process and the branches may not have enough files open at once.
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFilesError),
     /// Signals cannot be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] std::io::Error),
 }
 
 impl RunError {
-    /// The exit code: 2 if other arguments would help, 128 and its number after a signal, otherwise 1.
-    pub fn exit_code(&self) -> u8 {
+    /// How a command ends because of this error. It is wrong usage if other arguments would help.
+    pub fn exit(&self) -> Exit {
         match self {
-            RunError::Interrupted { exit_code, .. } => *exit_code,
-            RunError::Cluster(error) if error.is_usage() => 2,
-            RunError::Folder(_) => 2,
-            RunError::Cluster(_) | RunError::Signals(_) => 1,
+            RunError::Interrupted { exit_code, .. } => Exit::Signal(*exit_code),
+            RunError::Cluster(error) if error.is_usage() => Exit::Usage,
+            RunError::Folder(_) => Exit::Usage,
+            RunError::OpenFiles(_) | RunError::Cluster(_) | RunError::Signals(_) => Exit::NotFinished,
         }
     }
 }
@@ -154,6 +159,7 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     let (began, started) = (Instant::now(), SystemTime::now());
     let origin_us = monotonic_us();
     let mut interrupts = Interrupts::listen().map_err(RunError::Signals)?;
+    open_files::check(&plan.input, plan.mode)?;
     let folder = match &plan.dir {
         Some(dir) => RunFolder::named(dir)?,
         None => fresh_folder(started)?,

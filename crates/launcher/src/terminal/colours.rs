@@ -7,6 +7,8 @@ pub(crate) enum Colour {
     Red = 31,
     Green = 32,
     Yellow = 33,
+    /// For what is no news.
+    Grey = 90,
 }
 
 impl Colour {

@@ -22,3 +22,46 @@ pub(crate) fn shell_word(path: &Path) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
+
+/// Width of a text for people, in columns: that of the usual terminal.
+pub(crate) const WIDTH: usize = 80;
+
+/// Breaks a text into lines of at most `width` columns. The first line begins in column `indent`, where the caller has
+/// put the cursor. The other lines begin there too, after spaces. A word that is too long has a line of its own.
+pub(crate) fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let mut lines = String::new();
+    let mut column = indent;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > width {
+            lines += "\n";
+            lines += &" ".repeat(indent);
+            column = indent;
+        } else if column > indent {
+            lines.push(' ');
+            column += 1;
+        }
+        lines += word;
+        column += length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        for (text, indent, width, expected) in [
+            ("", 0, 10, ""),
+            ("one two three", 0, 80, "one two three"),
+            ("one two three", 0, 7, "one two\nthree"),
+            ("one two three", 2, 9, "one two\n  three"),
+            ("a-very-long-word b", 2, 9, "a-very-long-word\n  b"),
+            ("déjà vu", 0, 7, "déjà vu"),
+        ] {
+            assert_eq!(wrapped(text, indent, width), expected, "{text}");
+        }
+    }
+}

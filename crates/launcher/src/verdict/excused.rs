@@ -2,6 +2,7 @@
 //! paused or killed need not answer, but it must never answer wrongly.
 
 use crate::input::Script;
+use crate::terminal::format::count;
 use bank_check::history::{Fault, History, Operation, Outcome};
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,9 +54,8 @@ impl Excused {
             }
         }
         if let Some(more) = excused.places.len().checked_sub(NOTES_MAX).filter(|more| *more > 0) {
-            excused
-                .notes
-                .push(format!("a fault was on, and {more} more events were not answered"));
+            let events = count(more, "more event was", "more events were");
+            excused.notes.push(format!("a fault was on, and {events} not answered"));
         }
         excused
     }

@@ -4,12 +4,11 @@ use super::run_verdict::{Conclusion, RunVerdict};
 use crate::run::meta::Meta;
 use crate::terminal::format::count;
 use bank_check::History;
-use bank_check::verdict::Verdict;
 use bank_report::{Report, Run};
 
 /// The HTML of the page.
 pub fn render(meta: &Meta, history: History, verdict: &RunVerdict) -> String {
-    let by_history = verdict.judged.iter().filter(|judged| judged.by == "history");
+    let by_history = verdict.judged.iter().filter(|judged| judged.by() == "history");
     bank_report::render(&Report {
         title: format!("A run of {}", meta.input),
         sentences: sentences(meta, verdict),
@@ -17,12 +16,7 @@ pub fn render(meta: &Meta, history: History, verdict: &RunVerdict) -> String {
         run: Run {
             name: format!("reads: {}, writes: {}", meta.level, meta.propagation),
             history,
-            verdicts: by_history
-                .map(|judged| Verdict {
-                    promised: judged.promised,
-                    ..judged.verdict.clone()
-                })
-                .collect(),
+            verdicts: by_history.map(|judged| judged.verdict.clone()).collect(),
             sentences: Vec::new(),
         },
         beside: None,
@@ -33,6 +27,7 @@ fn sentences(meta: &Meta, verdict: &RunVerdict) -> Vec<String> {
     let word = match verdict.conclusion() {
         Conclusion::Consistent => "consistent",
         Conclusion::Inconsistent => "not consistent",
+        Conclusion::NotFinished => "not finished",
         Conclusion::Unknown => "not judged: there was nothing to judge",
     };
     let how = format!(

@@ -1,8 +1,9 @@
 //! The report of a run, or a verdict, as one line of JSON.
 
 use super::report::RunReport;
-use super::run_verdict::{Conclusion, Judged, RunVerdict};
+use super::run_verdict::{Conclusion, RunVerdict};
 use super::tally::Tally;
+use crate::exit::Exit;
 use crate::run::execution::{RunPlan, Timings};
 use crate::run::fault_player::InjectedFault;
 use serde::Serialize;
@@ -13,11 +14,16 @@ use std::path::Path;
 struct JsonVerdict<'a> {
     guarantee: &'a str,
     by: &'a str,
+    /// Whether the level of the operations promised the guarantee.
     promised: bool,
+    /// Whether a failure makes the run inconsistent.
+    counts: bool,
     outcome: &'a str,
     judged: usize,
     unit: &'a str,
     failed: usize,
+    /// Number of further cases that held at one branch, where they could hardly fail.
+    same_branch: usize,
     failures: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
@@ -28,7 +34,7 @@ struct JsonRunVerdict<'a> {
     conclusion: Conclusion,
     verdicts: Vec<JsonVerdict<'a>>,
     faults: &'a [String],
-    notes: &'a [String],
+    notes: Vec<&'a String>,
     /// Number of events that have no answer because of a fault.
     kept_back: usize,
     #[serde(flatten)]
@@ -56,25 +62,27 @@ struct JsonRun<'a> {
 }
 
 fn json_run_verdict(verdict: &RunVerdict) -> JsonRunVerdict<'_> {
-    let verdicts = verdict
-        .judged
-        .iter()
-        .map(|Judged { by, promised, verdict }| JsonVerdict {
+    let verdicts = verdict.judged.iter().map(|judged| {
+        let verdict = &judged.verdict;
+        JsonVerdict {
             guarantee: verdict.guarantee,
-            by,
-            promised: *promised,
+            by: judged.by(),
+            promised: verdict.promised,
+            counts: judged.counts,
             outcome: verdict.outcome().word(),
             judged: verdict.judged,
-            unit: verdict.unit,
+            unit: verdict.unit.many,
             failed: verdict.failed,
+            same_branch: verdict.same_branch,
             failures: &verdict.failures,
-            note: verdict.note,
-        });
+            note: verdict.why_unknown().or(verdict.note),
+        }
+    });
     JsonRunVerdict {
         conclusion: verdict.conclusion(),
         verdicts: verdicts.collect(),
         faults: &verdict.faults,
-        notes: &verdict.notes,
+        notes: verdict.unanswered.iter().chain(&verdict.notes).collect(),
         kept_back: verdict.kept_back,
         tally: verdict.tally,
         cross_branch: verdict.pairs.as_ref().map(ToString::to_string),
@@ -100,6 +108,21 @@ pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
 /// A verdict as one line of JSON.
 pub fn verdict_json(verdict: &RunVerdict) -> String {
     line(&json_run_verdict(verdict))
+}
+
+/// The end of a command that has no result.
+#[derive(Serialize)]
+struct JsonFailure<'a> {
+    conclusion: &'a str,
+    error: &'a str,
+}
+
+/// The end of a command that has no result, as one line of JSON.
+pub(crate) fn failure_json(exit: Exit, error: &str) -> String {
+    line(&JsonFailure {
+        conclusion: exit.word(),
+        error,
+    })
 }
 
 /// A value as one line of JSON.

@@ -1,26 +1,48 @@
 //! The verdict on a run, a run folder or an output: the verdicts of `bank-check`, which of them count, and the
 //! conclusion.
 
+use super::causes::Causes;
 use super::excused::Excused;
 use super::tally::Tally;
+use crate::exit::Exit;
 use crate::input::{Input, Script, Visit};
 use crate::run::customers::Visited;
 use crate::run::recorded::Recorded;
+use bank_check::history::{Level, Operation};
 use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
-use bank_check::verdict::{Outcome, Verdict};
+use bank_check::verdict::{Group, Outcome, Verdict};
 use bank_check::{History, Options, overall};
 use bank_types::{CallOutcome, OperationRecord};
 use serde::Serialize;
 
+/// The guarantee that this bank exists to show. It counts at every level.
+pub const READ_YOUR_WRITES: &str = "read-your-writes";
+/// The verdict on whether each event has an answer in the output.
+pub const COMPLETE: &str = "complete";
+
 /// The verdict on one guarantee.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// What was judged: `output` or `history`.
-    pub by: &'static str,
-    /// Whether the run promised the guarantee. A guarantee that was not promised makes no run inconsistent.
-    pub promised: bool,
+    /// Whether a failure makes the run inconsistent: the level promised the guarantee, or it is read-your-writes.
+    pub counts: bool,
     /// The verdict of `bank-check`.
     pub verdict: Verdict,
+}
+
+impl Judged {
+    /// What was judged: `output` or `history`.
+    pub fn by(&self) -> &'static str {
+        match self.verdict.group {
+            Group::Output => "output",
+            Group::Session | Group::Ordering | Group::Integrity => "history",
+        }
+    }
+
+    /// True if the failure shows only that an answer, a journal or a digest is missing. A run that was not finished
+    /// explains that.
+    fn is_only_missing(&self) -> bool {
+        self.verdict.guarantee == COMPLETE || self.verdict.missing == self.verdict.failed
+    }
 }
 
 /// The verdict on a run, a run folder or an output.
@@ -28,16 +50,21 @@ pub struct Judged {
 pub struct RunVerdict {
     /// The verdicts on the guarantees.
     pub judged: Vec<Judged>,
-    /// Failures that no guarantee covers: events without an answer, customers that died.
+    /// Why the run was not finished, each cause once: events without an answer, customers that died.
     pub faults: Vec<String>,
     /// What could not be judged, and why. Notes do not change the conclusion.
     pub notes: Vec<String>,
+    /// One note for each of the first events that have no answer because of a fault.
+    pub unanswered: Vec<String>,
     /// Number of events that have no answer because of a fault. It does not change the conclusion.
     pub kept_back: usize,
     /// The operations in numbers. `None` without a history.
     pub tally: Option<Tally>,
-    /// The result of the assignment's own checker. `None` without an output.
+    /// The result of the assignment's own checker. `None` where it means nothing: in a run of all customers at once or
+    /// with faults, where different balances are right, and in a run without a pair of queries.
     pub pairs: Option<Pairs>,
+    /// The level of all reads. `None` if it is not known, or if reads have different levels.
+    pub level: Option<Level>,
 }
 
 /// The conclusion of a verdict.
@@ -46,8 +73,10 @@ pub struct RunVerdict {
 pub enum Conclusion {
     /// Something was judged, and nothing is wrong.
     Consistent,
-    /// A promised guarantee is broken, or there was another failure.
+    /// A promised guarantee or read-your-writes is broken.
     Inconsistent,
+    /// Nothing that was judged is wrong, but the run was not finished.
+    NotFinished,
     /// There was nothing to judge.
     Unknown,
 }
@@ -66,20 +95,16 @@ impl RunVerdict {
             Mode::Concurrent
         };
         let verdicts = output::judge_excusing(&input.script, output, mode, &excused.places).into_iter();
-        let judged = verdicts.map(|verdict| Judged {
-            by: "output",
-            promised: true,
-            verdict,
-        });
-        let pairs = match output {
-            Output::Events(reported) => Pairs::of(reported),
-            Output::Balances(_) => Pairs::of(&[]),
+        let judged = verdicts.map(|verdict| Judged { counts: true, verdict });
+        let pairs = match (output, mode) {
+            (Output::Events(reported), Mode::Sequential) => Some(Pairs::of(reported)),
+            (Output::Events(_) | Output::Balances(_), _) => None,
         };
         RunVerdict {
             judged: judged.collect(),
             kept_back: excused.places.len(),
-            notes: excused.notes,
-            pairs: Some(pairs),
+            unanswered: excused.notes,
+            pairs: pairs.filter(|pairs| !pairs.0.is_empty()),
             ..RunVerdict::default()
         }
     }
@@ -125,38 +150,64 @@ impl RunVerdict {
     }
 
     fn add_history(&mut self, history: &History, options: &Options) {
-        let verdicts = bank_check::judge(history, options).into_iter();
-        self.judged.extend(verdicts.map(|verdict| Judged {
-            by: "history",
-            promised: is_promised(&verdict),
+        let verdicts = bank_check::judge(history, options);
+        let is_own_writes = |verdict: &&Verdict| verdict.guarantee == READ_YOUR_WRITES;
+        // An output does not show the level of its reads.
+        let promised = verdicts.iter().find(is_own_writes).is_none_or(|own| own.promised);
+        for judged in &mut self.judged {
+            judged.verdict.promised &= promised || !is_own_writes(&&judged.verdict);
+        }
+        self.judged.extend(verdicts.into_iter().map(|verdict| Judged {
+            counts: verdict.promised || is_own_writes(&&verdict),
             verdict,
         }));
+        self.level = level(&history.operations);
         self.tally = Some(Tally::of(&history.operations));
     }
 
-    /// The conclusion from all promised guarantees and all failures.
+    /// The failures that make the run inconsistent.
+    pub fn broken(&self) -> impl Iterator<Item = &Judged> {
+        self.judged.iter().filter(|judged| self.is_broken(judged))
+    }
+
+    /// True if this failure makes the run inconsistent.
+    pub fn is_broken(&self, judged: &Judged) -> bool {
+        let explained = !self.faults.is_empty() && judged.is_only_missing();
+        judged.counts && judged.verdict.outcome() == Outcome::Fail && !explained
+    }
+
+    /// The failures of guarantees that the level of the operations does not promise, apart from those that count.
+    pub fn not_promised(&self) -> impl Iterator<Item = &Judged> {
+        let failed = |judged: &&Judged| !judged.counts && judged.verdict.outcome() == Outcome::Fail;
+        self.judged.iter().filter(failed)
+    }
+
+    /// The conclusion from all guarantees that count and from what kept the run from its end.
     pub fn conclusion(&self) -> Conclusion {
-        let promised = self.judged.iter().filter(|judged| judged.promised);
-        match overall(promised.map(|judged| &judged.verdict)) {
-            _ if !self.faults.is_empty() => Conclusion::Inconsistent,
-            Outcome::Fail => Conclusion::Inconsistent,
-            Outcome::Pass => Conclusion::Consistent,
+        let counted = self.judged.iter().filter(|judged| judged.counts);
+        match overall(counted.map(|judged| &judged.verdict)) {
+            _ if self.broken().next().is_some() => Conclusion::Inconsistent,
+            _ if !self.faults.is_empty() => Conclusion::NotFinished,
+            Outcome::Pass | Outcome::Fail => Conclusion::Consistent,
             Outcome::Unknown => Conclusion::Unknown,
         }
     }
 
-    /// The exit code for this verdict: 1 if it is inconsistent, otherwise 0.
-    pub fn exit_code(&self) -> u8 {
+    /// How a command ends that has this verdict as its result.
+    pub fn exit(&self) -> Exit {
         match self.conclusion() {
-            Conclusion::Consistent | Conclusion::Unknown => 0,
-            Conclusion::Inconsistent => 1,
+            Conclusion::Consistent => Exit::Done,
+            Conclusion::Inconsistent => Exit::Failed,
+            Conclusion::NotFinished | Conclusion::Unknown => Exit::NotFinished,
         }
     }
 }
 
-/// True if the guarantee counts. Read-your-writes is the purpose of this bank, so it counts at every level.
-fn is_promised(verdict: &Verdict) -> bool {
-    verdict.promised || verdict.guarantee == "read-your-writes"
+/// The level of all reads, if they have the same.
+fn level(operations: &[Operation]) -> Option<Level> {
+    let mut levels = operations.iter().filter(|one| one.is_read()).map(|read| read.level);
+    let first = levels.next()?;
+    levels.all(|level| level == first).then_some(first)
 }
 
 /// Each visit with a record for each event. The record is `None` for an event that the customer did not reach.
@@ -193,16 +244,22 @@ fn answer(record: &OperationRecord) -> Answer {
     }
 }
 
+/// Why visits are incomplete and events have no answer, each cause once.
 fn faults(script: &Script, visited: &[Visited], excused: &Excused) -> Vec<String> {
-    let mut faults: Vec<String> = visited.iter().filter_map(|visited| visited.failure.clone()).collect();
+    let mut causes = Causes::default();
+    for (visit, visited) in script.visits.iter().zip(visited) {
+        if let Some(failure) = &visited.failure {
+            causes.of_customer(visit.customer, failure);
+        }
+    }
     let records = records(script, visited).flat_map(|(_, records)| records);
     let steps = script.steps().into_iter().zip(records).enumerate();
     for (_, (step, record)) in steps.filter(|(place, _)| !excused.places.contains(place)) {
         if let Some(OperationRecord { error: Some(error), .. }) =
             record.filter(|record| answer(record) == Answer::Unknown)
         {
-            faults.push(format!("customer {}'s {step}: {error}", step.customer));
+            causes.of_event(&step, error);
         }
     }
-    faults
+    causes.sentences()
 }

@@ -6,11 +6,14 @@ use crate::analysis::index::Run;
 use crate::analysis::request_id::RequestId;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Applied, Operation, Outcome};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
+
+/// Writes with a decision that their customer was told.
+const ACKNOWLEDGED: Unit = Unit::new("acknowledged write", "acknowledged writes");
 
 /// Judges each reply that has a decision.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("acknowledged-writes", "acknowledged writes", run.options);
+    let mut verdict = VerdictBuilder::new("acknowledged-writes", ACKNOWLEDGED, run.options);
     if run.journals.reference().is_none() {
         verdict.note("there are no journals");
         return verdict.build();

@@ -6,12 +6,15 @@ use crate::analysis::journals::JournalCopy;
 use crate::analysis::request_id::RequestId;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Operation, Outcome};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 use std::collections::HashMap;
+
+/// Request ids in journals, and replies to repeated requests.
+const REQUESTS: Unit = Unit::new("request id or repeated reply", "request ids and repeated replies");
 
 /// Judges each request id of the journals and each repeated reply.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("at-most-once", "request ids and repeated replies", run.options);
+    let mut verdict = VerdictBuilder::new("at-most-once", REQUESTS, run.options);
     for copy in run.journals.distinct() {
         judge_journal(run, copy, &mut verdict);
     }

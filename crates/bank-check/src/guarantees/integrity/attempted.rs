@@ -3,11 +3,11 @@
 use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Judges each entry of the journals that is not from before the run.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("attempted-writes", "entries", run.options);
+    let mut verdict = VerdictBuilder::new("attempted-writes", Unit::ENTRIES, run.options);
     if run.journals.reference().is_none() {
         verdict.note("there are no journals");
     }

@@ -6,7 +6,7 @@ use crate::analysis::index::Run;
 use crate::analysis::journals::JournalCopy;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Applied, Outcome};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 use std::collections::HashMap;
 
 /// Balances by the journal, and their total.
@@ -20,7 +20,7 @@ struct Totals<'a> {
 
 /// Judges each entry of the reference journal and of each journal that differs from it.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("conservation", "entries", run.options);
+    let mut verdict = VerdictBuilder::new("conservation", Unit::ENTRIES, run.options);
     if run.journals.reference().is_none() {
         verdict.note("there are no journals");
     }

@@ -7,11 +7,11 @@ use crate::analysis::index::Run;
 use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::VerdictBuilder;
 use crate::history::RefusalReason;
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Judges each entry of the journals.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("true-decisions", "entries", run.options);
+    let mut verdict = VerdictBuilder::new("true-decisions", Unit::ENTRIES, run.options);
     replay_mismatch::judge(
         run,
         &mut verdict,

@@ -2,12 +2,15 @@
 
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 use std::collections::BTreeMap;
+
+/// Digests that were compared with that of another branch.
+const COMPARED: Unit = Unit::new("digest compared", "digests compared");
 
 /// Judges each digest that can be compared with another branch's digest at the same position.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("digests", "digests compared", run.options);
+    let mut verdict = VerdictBuilder::new("digests", COMPARED, run.options);
     if run.history.journals.is_empty() {
         verdict.note("there are no journals");
         return verdict.build();
@@ -36,9 +39,7 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
         });
     }
     for branch in &run.journals.missing {
-        verdict.fail(Case::at(0, Vec::new(), Vec::new(), vec![*branch]), || {
-            format!("the digest of branch {branch} is missing")
-        });
+        verdict.fail_missing(*branch, || format!("the digest of branch {branch} is missing"));
     }
     verdict.build()
 }

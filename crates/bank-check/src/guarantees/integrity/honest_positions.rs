@@ -7,11 +7,14 @@ use crate::analysis::index::Run;
 use crate::analysis::replay::{Replay, refused_balances};
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Operation, Outcome, RefusalReason};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
+
+/// Replies to customers.
+const REPLIES: Unit = Unit::new("reply", "replies");
 
 /// Judges each reply that has a position and a balance.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("honest-positions", "replies", run.options);
+    let mut verdict = VerdictBuilder::new("honest-positions", REPLIES, run.options);
     match &run.replay {
         Some(replay) => {
             for operation in &run.history.operations {

@@ -7,11 +7,14 @@ use crate::analysis::index::Run;
 use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Outcome};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
+
+/// Commands that take money from an account.
+const TAKING: Unit = Unit::new("withdrawal or transfer", "withdrawals and transfers");
 
 /// Judges each accepted withdrawal and transfer of the journals. A reply with a negative balance is a failed case.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("no-overdraft", "withdrawals and transfers", run.options);
+    let mut verdict = VerdictBuilder::new("no-overdraft", TAKING, run.options);
     let takes = |action: &Action| matches!(action, Action::Withdraw { .. } | Action::Transfer { .. });
     replay_mismatch::judge(
         run,

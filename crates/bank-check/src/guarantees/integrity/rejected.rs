@@ -5,11 +5,14 @@ use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::Outcome;
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
+
+/// Writes that their customer was told to have had no effect.
+const REJECTED: Unit = Unit::new("refused or not applied write", "refused and not applied writes");
 
 /// Judges each refused write and each write whose attempts were all not applied.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("rejected-writes", "refused and not applied writes", run.options);
+    let mut verdict = VerdictBuilder::new("rejected-writes", REJECTED, run.options);
     if run.journals.reference().is_none() {
         verdict.note("there are no journals");
         return verdict.build();

@@ -5,11 +5,11 @@ use super::replay_mismatch;
 use crate::analysis::index::Run;
 use crate::analysis::replay::MismatchKind;
 use crate::analysis::verdict_builder::VerdictBuilder;
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Judges each entry of the journals.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("replayed-balances", "entries", run.options);
+    let mut verdict = VerdictBuilder::new("replayed-balances", Unit::ENTRIES, run.options);
     replay_mismatch::judge(
         run,
         &mut verdict,

@@ -6,19 +6,20 @@ use crate::analysis::index::Run;
 use crate::analysis::journals::JournalCopy;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Applied, Operation, Outcome};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
+
+/// Entries of a journal that were compared with those of another.
+const COMPARED: Unit = Unit::new("entry compared", "entries compared");
 
 /// Judges each entry that is compared with the reference journal.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("agreement", "entries compared", run.options);
+    let mut verdict = VerdictBuilder::new("agreement", COMPARED, run.options);
     let Some(reference) = run.journals.reference() else {
         verdict.note("there are no journals");
         return verdict.build();
     };
     for branch in &run.journals.missing {
-        verdict.fail(Case::at(0, Vec::new(), Vec::new(), vec![*branch]), || {
-            format!("the journal of branch {branch} is missing")
-        });
+        verdict.fail_missing(*branch, || format!("the journal of branch {branch} is missing"));
     }
     for copy in &run.journals.copies {
         if std::ptr::eq(copy, reference) {

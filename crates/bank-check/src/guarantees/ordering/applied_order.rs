@@ -3,11 +3,11 @@
 use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Judges each entry of every journal, in the order in which the branch gave them.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new("applied-order", "entries", run.options);
+    let mut verdict = VerdictBuilder::new("applied-order", Unit::ENTRIES, run.options);
     if run.history.journals.is_empty() {
         verdict.note("there are no journals");
     }

@@ -9,7 +9,7 @@ use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Level, Operation};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// An operation with its position and the time in which it took effect.
 struct Placed<'a> {
@@ -35,16 +35,16 @@ enum Kind {
 /// time.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
     let unit = if run.options.every_read {
-        "writes and reads"
+        Unit::new("write or read", "writes and reads")
     } else {
-        "writes and strong reads"
+        Unit::new("write or strong read", "writes and strong reads")
     };
     let mut verdict = VerdictBuilder::new("linearizability", unit, run.options);
     let mut placed = writes(run);
     let writes = placed.len();
     placed.extend(reads(run));
     if !placed[writes..].iter().any(|placed| placed.kind == Kind::Fresh) {
-        verdict.note("no read at level strong was answered: only writes were judged");
+        verdict.note("no strong read was answered");
     }
     placed.sort_by_key(|placed| (placed.position, placed.kind));
     let first_done = placed.iter().map(|placed| placed.done_us).min().unwrap_or(u64::MAX);

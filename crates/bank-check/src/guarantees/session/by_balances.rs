@@ -8,7 +8,7 @@ use crate::analysis::describe;
 use crate::analysis::index::{Run, Session};
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Operation, Outcome};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 use std::collections::HashMap;
 
 /// Accounts whose balances show the deposits.
@@ -27,22 +27,23 @@ struct Deposits<'a> {
 /// Judges the same reads as `read-your-writes` and `monotonic-reads`.
 pub(crate) fn judge(run: &Run<'_>) -> [Verdict; 2] {
     let accounts = accounts(run);
-    let mut own = VerdictBuilder::new(
-        "read-your-writes-by-balances",
-        "reads at another branch than the write",
-        run.options,
-    );
-    let mut seen = VerdictBuilder::new(
-        "monotonic-reads-by-balances",
-        "reads at another branch than the one before",
-        run.options,
-    );
+    let mut own = VerdictBuilder::new("read-your-writes-by-balances", Unit::READS, run.options);
+    let mut seen = VerdictBuilder::new("monotonic-reads-by-balances", Unit::READS, run.options);
     if accounts.is_empty() {
-        let note = "no account has a known opening balance and only deposits of distinct powers of two";
+        let note = "balances do not tell the deposits apart";
         own.note(note);
         seen.note(note);
     }
     for session in &run.sessions {
+        for read in session
+            .steps
+            .iter()
+            .map(|step| step.operation)
+            .filter(|one| one.is_read())
+        {
+            own.asked(read_your_writes::is_asked(read));
+            seen.asked(monotonic_reads::is_promised(read));
+        }
         judge_session(session, &accounts, &mut own, &mut seen);
     }
     [own.build(), seen.build()]

@@ -4,15 +4,11 @@ use crate::analysis::describe;
 use crate::analysis::index::Run;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Level, Operation};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Judges each answered read after a read of its session that another branch answered.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new(
-        "monotonic-reads",
-        "reads at another branch than the one before",
-        run.options,
-    );
+    let mut verdict = VerdictBuilder::new("monotonic-reads", Unit::READS, run.options);
     for session in &run.sessions {
         // The read with the highest position so far, and the number of reads after it.
         let mut furthest: Option<(&Operation, u64, usize)> = None;
@@ -21,6 +17,7 @@ pub(crate) fn judge(run: &Run<'_>) -> Verdict {
             let Some(position) = read.read_position() else {
                 continue;
             };
+            verdict.asked(is_promised(read));
             if let Some((earlier, from, between)) = furthest {
                 judge_read(read, position, (earlier, from, between), &mut verdict);
             }

@@ -7,18 +7,14 @@ use crate::analysis::describe;
 use crate::analysis::index::{Run, Session, Write};
 use crate::analysis::journals::JournalCopy;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Position of a write that a journal does not have although its reply has a position: after all others.
 const MISSING: u64 = u64::MAX;
 
 /// Judges each write after a decided write of its session that another branch answered.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new(
-        "monotonic-writes",
-        "writes at another branch than the one before",
-        run.options,
-    );
+    let mut verdict = VerdictBuilder::new("monotonic-writes", Unit::WRITES, run.options);
     if run.journals.reference().is_none() {
         verdict.note("there are no journals: judged by the positions in the replies");
         judge_at(run, None, &mut verdict);

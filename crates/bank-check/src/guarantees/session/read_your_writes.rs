@@ -5,7 +5,7 @@ use crate::analysis::describe;
 use crate::analysis::index::{Run, Session};
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Level, Operation, Propagation};
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// The session's decided write with the highest position.
 struct LastWrite<'a> {
@@ -18,12 +18,16 @@ struct LastWrite<'a> {
 /// Judges each answered read that follows a decided write of its session. A read that held, at the branch that answered
 /// the write, is counted apart.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new(
-        "read-your-writes",
-        "reads at another branch than the write",
-        run.options,
-    );
+    let mut verdict = VerdictBuilder::new("read-your-writes", Unit::READS, run.options);
     for session in &run.sessions {
+        for read in session
+            .steps
+            .iter()
+            .map(|step| step.operation)
+            .filter(|one| one.is_read())
+        {
+            verdict.asked(is_asked(read));
+        }
         judge_session(session, &mut verdict);
     }
     verdict.build()
@@ -83,7 +87,17 @@ fn judge_read(read: &Operation, position: u64, last: &LastWrite<'_>, verdict: &m
 
 /// Promised by the level of the read, or by the write if it reached every branch before it was acknowledged.
 pub(crate) fn is_promised(read: &Operation, write: &Operation) -> bool {
-    let reader_waits = matches!(read.level, Level::ReadYourWrites | Level::Session | Level::Strong);
+    let reader_waits = is_promised_by_level(read);
     let writer_waited = write.propagation == Propagation::All && write.missing_branches.is_empty();
     reader_waits || writer_waited
+}
+
+/// Whether a run with this read asked for the guarantee. It concerns runs in which no case is judged, so there may be
+/// no write. An operation records the propagation of its session's writes.
+pub(crate) fn is_asked(read: &Operation) -> bool {
+    is_promised_by_level(read) || read.propagation == Propagation::All
+}
+
+fn is_promised_by_level(read: &Operation) -> bool {
+    matches!(read.level, Level::ReadYourWrites | Level::Session | Level::Strong)
 }

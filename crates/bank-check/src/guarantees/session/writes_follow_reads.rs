@@ -6,15 +6,11 @@ use crate::analysis::journals::JournalCopy;
 use crate::analysis::request_id::RequestId;
 use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::Operation;
-use crate::verdict::Verdict;
+use crate::verdict::{Unit, Verdict};
 
 /// Judges each write after a read of its session that another branch answered.
 pub(crate) fn judge(run: &Run<'_>) -> Verdict {
-    let mut verdict = VerdictBuilder::new(
-        "writes-follow-reads",
-        "writes at another branch than the read",
-        run.options,
-    );
+    let mut verdict = VerdictBuilder::new("writes-follow-reads", Unit::WRITES, run.options);
     if run.journals.reference().is_none() {
         verdict.note("there are no journals: judged by the positions in the replies");
     }

@@ -2,6 +2,7 @@
 
 use super::config::CustomerConfig;
 use crate::input::{Action, Event, Visit, json};
+use crate::terminal::format::count;
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::last_line::last_line;
 use bank_cluster::process::Process;
@@ -27,7 +28,7 @@ type Answers = Lines<BufReader<ChildStdout>>;
 pub struct Visited {
     /// Records of the events that the customer finished, in order.
     pub records: Vec<OperationRecord>,
-    /// Why the visit is incomplete, with the number of the customer.
+    /// Why the visit is incomplete, as a noun phrase: what is the customer's, and what became of it.
     pub failure: Option<String>,
     /// The event that the customer may have begun when the visit failed.
     pub cut_off: Option<CutOff>,
@@ -104,7 +105,7 @@ async fn part(config: &CustomerConfig, visit: &Visit, end: usize, event_done: &i
             invoked_us: records.last().map_or(began_us, |record| record.completed_us),
             completed_us: monotonic_us(),
         });
-        visited.failure = Some(format!("customer {}'s process {failure}", visit.customer));
+        visited.failure = Some(format!("process {failure}"));
     }
     let placed = records.into_iter().map(|record| OperationRecord {
         seq: before + record.seq,
@@ -139,7 +140,11 @@ async fn run(
     match (records.len() == expected, status) {
         (true, _) => Ok(()),
         (false, Ok(status)) => Err(died(config, customer, status, records.len(), expected)),
-        (false, Err(_)) => Err(format!("fell silent after {} of {expected} events", records.len())),
+        (false, Err(_)) => Err(format!(
+            "fell silent after {} of {}",
+            records.len(),
+            events_of(expected)
+        )),
     }
 }
 
@@ -150,7 +155,12 @@ fn died(config: &CustomerConfig, customer: u64, status: ExitStatus, done: usize,
     } else {
         format!(": {last_words}")
     };
-    format!("ended after {done} of {expected} events ({status}){last_words}")
+    format!("ended after {done} of {} ({status}){last_words}", events_of(expected))
+}
+
+/// `1 event`, `2 events`.
+fn events_of(number: usize) -> String {
+    count(number, "event", "events")
 }
 
 fn replay_events(events: &[Event]) -> Vec<ReplayEvent> {
@@ -216,9 +226,12 @@ async fn read_lines(
         let next = tokio::time::timeout(config.timeout * deadlines + LINE_GRACE, lines.next_line()).await;
         let line = match next {
             Err(_) => {
-                return Err(format!("fell silent after {done} of {expected} events and was killed"));
+                return Err(format!(
+                    "fell silent after {done} of {} and was killed",
+                    events_of(expected)
+                ));
             }
-            Ok(Err(error)) => return Err(format!("cannot be read after {done} events: {error}")),
+            Ok(Err(error)) => return Err(format!("cannot be read after {}: {error}", events_of(done))),
             Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(line))) => line,
         };
