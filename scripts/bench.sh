@@ -49,9 +49,9 @@ show fifty "50 branches, one query"
 
 echo "resident memory of an idle branch (of 3, founded, follower)"
 "$target/launcher" run inputs/three_customers.json --base-port auto --dir "$work/keep" --output "$work/out.json" --keep >"$work/kept"
-pids=$(pgrep -f "$target/branchd start.*$work/keep" || true)
+pids=$("$target/launcher" status --json --dir "$work/keep" | grep -o '"pid":[0-9]*' | cut -d: -f2)
 for pid in $pids; do ps -o rss= -p "$pid"; done | sort -n | awk '{v[NR]=$1} END {printf "  median %.1f MiB, largest %.1f MiB\n", v[int((NR+1)/2)]/1024, v[NR]/1024}'
-kill $pids
+"$target/launcher" down --dir "$work/keep" >"$work/down"
 
 echo "appends to the write-ahead log beside a bare write and fdatasync"
 cargo bench --quiet --locked -p bank-wal --bench wal | sed 's/^/  /'

@@ -1,6 +1,6 @@
 //! One branch as a process. Starts it, reads the address that it announces, and keeps its log.
 
-use crate::config::{ClusterConfig, Lifetime};
+use crate::config::ClusterConfig;
 use crate::error::ClusterError;
 use crate::last_line::last_line;
 use crate::process::Process;
@@ -35,7 +35,7 @@ pub(crate) struct BranchProcess {
 #[derive(Debug)]
 struct Started {
     process: Process,
-    /// The branch stops when this pipe is closed. `None` for a branch that can outlive the launcher.
+    /// The branch stops when this pipe is closed. `None` once it is closed.
     stdin: Mutex<Option<ChildStdin>>,
     /// Kept open, so that the branch can print.
     stdout: tokio::sync::Mutex<Option<BufReader<ChildStdout>>>,
@@ -177,13 +177,6 @@ impl BranchProcess {
     pub(crate) fn wait_until(&self, deadline: Instant) {
         self.started().process.wait_until(deadline);
     }
-
-    /// Lets the process outlive this value. Returns its pid if it runs.
-    pub(crate) fn leave(self) -> Option<u32> {
-        let pid = self.pid();
-        self.started().process.leave();
-        pid
-    }
 }
 
 impl Started {
@@ -224,10 +217,7 @@ impl Started {
         ]);
         command.arg(dir.join("data")).stdout(Stdio::piped()).stderr(log);
         command.arg("--secret-file").arg(config.secret_path());
-        match config.lifetime {
-            Lifetime::WithLauncher => command.arg("--stop-with-stdin").stdin(Stdio::piped()),
-            Lifetime::Kept => command.stdin(Stdio::null()),
-        };
+        command.arg("--stop-with-stdin").stdin(Stdio::piped());
         for (to, address) in via {
             command.args(["--via", &format!("{to}={address}")]);
         }

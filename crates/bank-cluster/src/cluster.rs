@@ -2,13 +2,13 @@
 //!
 //! No process outlives its cluster. A branch stops when its stdin is closed, so the branches stop even if this process
 //! is killed; a paused branch stops once it is resumed. A cluster that is dropped asks its branches to stop, and kills
-//! those that do not. The exception is a cluster of [`Lifetime::Kept`]: its branches run on after [`Cluster::leave`].
+//! those that do not.
 
 pub(crate) mod founding;
 pub(crate) mod positions;
 
 use crate::branch::BranchProcess;
-use crate::config::{ClusterConfig, ELECTION_TIMEOUT_RELAYED, Lifetime};
+use crate::config::{ClusterConfig, ELECTION_TIMEOUT_RELAYED};
 use crate::error::ClusterError;
 use crate::network::Network;
 use crate::programs::Programs;
@@ -275,16 +275,6 @@ impl Cluster {
             let _ = branch.signal(Signal::KILL);
         }
         self.branches.clear();
-    }
-
-    /// Lets the branches of a [`Lifetime::Kept`] cluster run on, and returns their pids. The branches of another
-    /// cluster are killed.
-    pub fn leave(mut self) -> Vec<u32> {
-        let branches = std::mem::take(&mut self.branches);
-        match self.config.lifetime {
-            Lifetime::Kept => branches.into_iter().filter_map(BranchProcess::leave).collect(),
-            Lifetime::WithLauncher => Vec::new(),
-        }
     }
 
     /// The error for a branch that has ended, if there is one: it explains more than `error`. Otherwise `error`.

@@ -6,15 +6,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long the branches of a cluster run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lifetime {
-    /// Until this process ends, for whatever reason.
-    WithLauncher,
-    /// Until they are stopped: [`crate::Cluster::leave`] lets them outlive this process.
-    Kept,
-}
-
 /// Election timeout in a small cluster: how long a voter waits for its leader before it stands for election. It is
 /// about 30 times as long as a process on a busy machine waits for its turn; still, a killed leader is replaced within
 /// a second.
@@ -53,8 +44,6 @@ pub struct ClusterConfig {
     pub branches: Vec<u32>,
     /// The ports of the branches.
     pub ports: Ports,
-    /// How long the branches run.
-    pub lifetime: Lifetime,
     /// How long a voter waits for its leader before it stands for election; see [`election_timeout`].
     pub election_timeout: Duration,
     /// Further flags for `branchd start`.
@@ -76,7 +65,6 @@ impl ClusterConfig {
             election_timeout: election_timeout(branches.len()),
             branches,
             ports: Ports::Auto,
-            lifetime: Lifetime::WithLauncher,
             branch_args: Vec::new(),
         })
     }

@@ -58,7 +58,7 @@ mod programs;
 pub use cluster::founding::FOUND_TIMEOUT;
 pub use cluster::positions::Positions;
 pub use cluster::{ANNOUNCE_TIMEOUT, Cluster, STOP_TIMEOUT};
-pub use config::{ClusterConfig, Lifetime, SECRET_FILE, election_timeout};
+pub use config::{ClusterConfig, SECRET_FILE, election_timeout};
 pub use error::ClusterError;
 pub use ports::Ports;
 pub use programs::{Programs, ProgramsError};

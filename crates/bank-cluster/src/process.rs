@@ -1,11 +1,10 @@
-//! A child process that is killed when its owner is dropped, unless [`Process::leave`] was called. A small thread waits
-//! for the end of each child, so that one can wait with and without an async runtime, and nothing is polled.
+//! A child process that is killed when its owner is dropped. A small thread waits for the end of each child, so that one
+//! can wait with and without an async runtime, and nothing is polled.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -20,7 +19,6 @@ const KILL_WAIT: Duration = Duration::from_secs(2);
 pub struct Process {
     pid: Pid,
     shared: Arc<Shared>,
-    left: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -70,11 +68,7 @@ impl Process {
         let waiter = std::thread::Builder::new()
             .name("wait".to_owned())
             .stack_size(WAITER_STACK_BYTES);
-        let process = Process {
-            pid,
-            shared,
-            left: AtomicBool::new(false),
-        };
+        let process = Process { pid, shared };
         if let Err(error) = waiter.spawn(move || wait(pid, &waited)) {
             let mut child = process.shared.lock();
             let _ = child.kill();
@@ -128,16 +122,11 @@ impl Process {
         );
         self.status()
     }
-
-    /// Lets the child outlive this value.
-    pub fn leave(&self) {
-        self.left.store(true, Ordering::Relaxed);
-    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if !self.left.load(Ordering::Relaxed) && self.status().is_none() {
+        if self.status().is_none() {
             let _ = self.signal(Signal::KILL);
             self.wait_until(Instant::now() + KILL_WAIT);
         }
@@ -188,17 +177,6 @@ mod tests {
         let pid = process.pid;
         drop(process);
         assert_eq!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH));
-    }
-
-    #[tokio::test]
-    async fn a_left_process_lives_on() {
-        let (process, pipes) = cat();
-        let shared = Arc::clone(&process.shared);
-        process.leave();
-        drop(process);
-        assert_eq!(*shared.status.borrow(), None);
-        drop(pipes.stdin);
-        assert!(shared.status.subscribe().wait_for(Option::is_some).await.is_ok());
     }
 
     #[tokio::test]

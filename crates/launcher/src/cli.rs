@@ -131,10 +131,7 @@ async fn demo(args: DemoArgs) -> Result<Exit, Failure> {
 }
 
 async fn live(command: LiveCommand) -> Result<Exit, Failure> {
-    live::execute(command).await.map(Exit::of).map_err(|error| Failure {
-        exit: Exit::of(error.exit_code()),
-        message: error.to_string(),
-    })
+    Ok(Exit::of(live::execute(command).await?))
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {

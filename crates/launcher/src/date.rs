@@ -1,4 +1,4 @@
-//! Dates of runs, in UTC, as they stand in files and in names of folders.
+//! Dates of runs, in UTC, as they stand in files, in names of folders and in lines of events.
 
 use jiff::Timestamp;
 use std::time::SystemTime;
@@ -6,6 +6,11 @@ use std::time::SystemTime;
 /// Formats a time as `2026-11-23T03:05:12Z`.
 pub fn date_and_time(time: SystemTime) -> String {
     format(time, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// Formats the time of day: `03:05:12.047`.
+pub(crate) fn time_of_day(time: SystemTime) -> String {
+    format(time, "%H:%M:%S%.3f")
 }
 
 /// Formats a time for the name of a folder: `20261123-030512`.
@@ -40,5 +45,6 @@ mod tests {
     fn times_in_full() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_403_112);
         assert_eq!(date_and_time(now), "2026-11-23T03:05:12Z");
+        assert_eq!(time_of_day(now + Duration::from_millis(47)), "03:05:12.047");
     }
 }

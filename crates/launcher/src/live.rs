@@ -11,7 +11,10 @@ mod ask;
 mod bank_dir;
 mod control;
 mod describe;
+mod detach;
 mod error;
+mod keep;
+mod logs;
 mod ready;
 mod screen;
 mod start;
@@ -22,6 +25,7 @@ mod up;
 
 pub use args::LiveCommand;
 pub use error::LiveError;
+pub use keep::{keep, kept_text};
 
 /// Executes a command; returns the exit code.
 ///
@@ -29,7 +33,9 @@ pub use error::LiveError;
 /// The command was not carried out.
 pub async fn execute(command: LiveCommand) -> Result<u8, LiveError> {
     match command {
+        LiveCommand::Up(args) if args.detach => up::detach().await,
         LiveCommand::Up(args) => up::up(args.plan()?).await,
+        LiveCommand::Logs(args) => logs::logs(args).await,
         LiveCommand::Ask(command) => ask::execute(command).await,
     }
 }

@@ -334,12 +334,3 @@ fn what_cannot_be_played_is_said() {
     run.ended(3)
         .said("not finished: fault no. 1 (restart branch 2) could not be played: branch 2 still runs; kill it first");
 }
-
-#[test]
-fn what_leaves_no_bank_behind_is_refused() {
-    let entries = r#"{"type":"fault","at":"0ms","hold":{"to":3}}"#;
-    let run = Run::with(entries, &["--keep"]);
-    assert_eq!(run.code, Some(2));
-    run.said("--keep: the input has faults of the network");
-    assert!(!run.dir.path().join("run").exists());
-}

@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use support::attack::{self, Line};
 use support::bank::{Ran, start_customer_in};
-use support::live::{Up, free_base, launcher, three};
+use support::live::{Background, Up, free_base, launcher, three};
 use support::wait_for;
 
 fn dir() -> tempfile::TempDir {
@@ -362,6 +362,34 @@ fn a_watch_goes_on_where_it_was_when_the_branch_is_back() {
     let pid = rustix::process::Pid::from_child(&watch);
     kill_process(pid, Signal::INT).expect("sent");
     assert_eq!(watch.wait().expect("ended").code(), Some(0));
+}
+
+#[test]
+fn a_bank_in_the_background_is_found_by_every_command_and_its_logs_are_printed() {
+    let dir = dir();
+    let up = launcher(dir.path(), &format!("up --detach {}", three()));
+    let _background = Background(dir.path());
+    assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(up.stdout.starts_with("the bank is up: 3 branches"), "{up:?}");
+    let again = launcher(dir.path(), "up --detach");
+    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""), "{again:?}");
+    assert!(again.stderr.contains("runs already"), "{again:?}");
+    assert_eq!(launcher(dir.path(), "kill 2").code, Some(0));
+    let log = launcher(dir.path(), "logs");
+    assert!(log.stdout.contains("branch 2 killed\n"), "{log:?}");
+    let log = launcher(dir.path(), "logs 2");
+    assert!(log.stdout.contains("branchd"), "{log:?}");
+    let none = launcher(dir.path(), "logs 9");
+    assert_eq!(none.code, Some(2), "{none:?}");
+    assert!(none.stderr.contains("it has logs of the branches 1, 2, 3"), "{none:?}");
+    let down = launcher(dir.path(), "down");
+    assert_eq!(down.code, Some(0), "{down:?}");
+    assert_eq!(launcher(dir.path(), "status").code, Some(1));
+    let log = launcher(dir.path(), "logs");
+    let last = log.stdout.lines().last().expect("a line");
+    assert!(last.ends_with("start it again with: launcher up"), "{log:?}");
+    // An event begins with the time of day.
+    assert_eq!(last.find(' '), Some("03:05:12.047".len()), "{last}");
 }
 
 #[test]

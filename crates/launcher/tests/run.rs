@@ -64,6 +64,13 @@ impl Launcher {
         self.launch(&[&["check", output, "--input", input.to_str().expect("UTF-8")], args].concat())
     }
 
+    fn customer(&self, args: &str) -> Output {
+        let programs = bank_cluster::Programs::beside_this_one().expect("built");
+        let mut command = Command::new(programs.customer_cli);
+        command.args(args.split(' ')).current_dir(self.dir.path());
+        command.output().expect("customer-cli runs")
+    }
+
     /// Everything that lies in the directory, apart from the input.
     fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path()).expect("listed");
@@ -327,39 +334,31 @@ fn ports_are_looked_at_before_anything_starts() {
 }
 
 #[test]
-fn kept_branches_answer_until_they_are_told_to_stop() {
+fn the_bank_of_a_run_that_is_kept_is_a_live_bank() {
     let launcher = Launcher::new();
-    let ran = launcher.run(&inputs().join("two_branches.json"), &["--keep", "--json"]);
+    // The relays of the run end with it, and the live bank has its own.
+    let input = r#"[{"id":1,"type":"branch","balance":400},{"id":2,"type":"branch","balance":400},
+        {"id":1,"type":"customer","events":[{"id":1,"interface":"query","branch":2}]},
+        {"type":"fault","at":"0ms","delay":{"from":1,"to":2,"by":"1ms"}}]"#;
+    let ran = launcher.run_text(input, &["--keep", "--dir", "kept"]);
     assert_code(&ran, 0);
-    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("one JSON object");
-    let pids: Vec<String> = report["kept"]
-        .as_array()
-        .expect("pids")
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let programs = bank_cluster::Programs::beside_this_one().expect("built");
-    let bank = launcher.path(report["bank"].as_str().expect("a path"));
-    let asked = Command::new(programs.customer_cli)
-        .args([
-            "--bank",
-            bank.to_str().expect("UTF-8"),
-            "--branch",
-            "2",
-            "--json",
-            "query",
-        ])
-        .output()
-        .expect("customer-cli runs");
-    let stopped = Command::new("kill").args(&pids).status().expect("kill runs");
-    assert_eq!(pids.len(), 2);
-    assert!(stopped.success());
-    assert!(
-        text(&asked.stdout).contains("400"),
-        "{}{}",
-        text(&asked.stdout),
-        text(&asked.stderr)
-    );
+    let said = text(&ran.stdout);
+    for command in [
+        "launcher status --dir kept\n",
+        "launcher down --dir kept\n",
+        "--bank kept/bank.json query\n",
+    ] {
+        assert!(said.contains(command), "{said}");
+    }
+    let asked = launcher.customer("--bank kept/bank.json --branch 2 --json query");
+    let status = text(&launcher.launch(&["status", "--dir", "kept"]).stdout);
+    let cut = launcher.launch(&["cut", "1-2", "--dir", "kept"]);
+    let down = launcher.launch(&["down", "--dir", "kept"]);
+    assert!(text(&asked.stdout).contains("400"), "{asked:?}");
+    assert!(status.contains("127.0.0.1:"), "{status}");
+    assert_code(&cut, 0);
+    assert_code(&down, 0);
+    assert_code(&launcher.launch(&["status", "--dir", "kept"]), 1);
 }
 
 #[test]

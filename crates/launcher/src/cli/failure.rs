@@ -1,6 +1,7 @@
 //! The failure of a command: an exit code and a line on stderr.
 
 use crate::exit::Exit;
+use crate::live::LiveError;
 
 /// The end of a command that failed before it had a result.
 pub(super) struct Failure {
@@ -32,6 +33,15 @@ impl Failure {
         match self.exit {
             Exit::NotFinished => format!("launcher: not finished: {}\n", self.message),
             _ => format!("launcher: {}\n", self.message),
+        }
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        Failure {
+            exit: Exit::of(error.exit_code()),
+            message: error.to_string(),
         }
     }
 }

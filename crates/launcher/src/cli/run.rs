@@ -5,6 +5,7 @@ use super::failure::Failure;
 use crate::duration;
 use crate::exit::Exit;
 use crate::input::{self, Input};
+use crate::live;
 use crate::output::{Format, OutputFile};
 use crate::run::execution::{self, RunError, RunPlan};
 use crate::run::open_files;
@@ -44,7 +45,7 @@ pub(super) struct RunArgs {
     /// Number of branches that vote, 1 to 5 [default: the bank decides]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
     voters: Option<u32>,
-    /// Leave the branches running, and print how to reach and stop them
+    /// Start the bank again after the run, as a live bank in the background, and print how to use and stop it
     #[arg(long)]
     keep: bool,
     /// Run folder, new or empty [default: a new one in outputs/]
@@ -76,12 +77,6 @@ impl RunArgs {
         let input_text = input::read_text(&self.input).map_err(Failure::usage)?;
         let input = Input::parse(&self.input, &input_text).map_err(Failure::usage)?;
         self.base_port.chosen(&input.branches).map_err(Failure::usage)?;
-        if self.keep && input.needs_relays() {
-            return Err(Failure::usage(
-                "--keep: the input has faults of the network, whose relays between the branches end with this program; run it \
-                 without --keep, or without its hold, delay, cut and heal",
-            ));
-        }
         let voters = self.voters.unwrap_or(0);
         if voters as usize > input.branches.len() {
             return Err(Failure::usage(format!(
@@ -130,11 +125,19 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     open_files::check(&plan.input, plan.mode).map_err(RunError::from)?;
     let file = OutputFile::prepare(&output).map_err(Failure::usage)?;
     let ran = execution::run(&plan, &progress).await?;
-    let report = RunReport::write(&plan, ran, &file, format).map_err(Failure::not_finished)?;
+    let mut report = RunReport::write(&plan, ran, &file, format).map_err(Failure::not_finished)?;
+    let kept = match plan.keep {
+        true => live::keep(&report.dir).await.map(|()| report.kept = true),
+        false => Ok(()),
+    };
     stdout::print(&if as_json {
         json::run_json(&plan, &output, &report)
     } else {
         text::run_text(&plan, &output, &report, verbose)
     })?;
+    kept?;
+    if report.kept && !as_json {
+        stdout::print(&live::kept_text(&plan.programs, &report.dir))?;
+    }
     Ok(report.verdict.exit())
 }

@@ -16,6 +16,8 @@ Examples:
   launcher up inputs/three_customers.json --base-port auto
   launcher up                                  # start the same bank again, with its books
 
+  launcher up --detach                         # in the background; launcher down stops it
+
 It runs in the foreground. Ctrl-C, or `launcher down` from another shell, stops it; a second Ctrl-C stops it at once.
 Exit codes: 0 stopped on request, 1 failed, 2 wrong input or usage, 130 after a second Ctrl-C.";
 
@@ -53,6 +55,14 @@ Examples:
 A later command about a way replaces an earlier one. Connections of customers are not affected.
 Exit codes: 0 done, 1 cannot be done now, 2 there is no such branch.";
 
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  launcher logs 2
+  launcher logs 2 --follow
+  launcher logs                                # of a bank that was started with up --detach
+
+Exit codes: 0 printed, 2 there is no such log.";
+
 const DOWN_EXAMPLES: &str = "\
 Examples:
   launcher down
@@ -66,6 +76,12 @@ pub enum LiveCommand {
     /// Start a bank, or the one in --dir again, and show its status until it is stopped
     #[command(after_help = UP_EXAMPLES)]
     Up(UpArgs),
+    /// Print the log of a branch, or the events of a bank in the background
+    ///
+    /// The log has everything that the branch has written to stderr since its first start. Without a branch: the events
+    /// that `launcher up --detach` has written.
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
     /// A request to a running bank
     #[command(flatten)]
     Ask(AskCommand),
@@ -120,6 +136,12 @@ pub struct UpArgs {
     /// Branch N of a new bank listens on port BASE + N; auto: on any free port [default: 50000]
     #[arg(long, value_name = "BASE|auto")]
     base_port: Option<Ports>,
+    /// Return once the bank is up, and leave it running in the background
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// Set by --detach for the launcher that runs the bank
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    detached: bool,
     #[command(flatten)]
     dir: Dir,
 }
@@ -191,6 +213,19 @@ pub struct HealArgs {
     pub(super) dir: Dir,
 }
 
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Number of the branch [default: the launcher's own log]
+    #[arg(value_name = "BRANCH", value_parser = branch_number)]
+    pub(super) branch: Option<u32>,
+    /// Print new lines as they come, until Ctrl-C
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    #[command(flatten)]
+    pub(super) dir: Dir,
+}
+
 /// Arguments of `down`.
 #[derive(Debug, Args)]
 pub struct DownArgs {
@@ -207,6 +242,8 @@ pub(super) struct UpPlan {
     pub(super) requested: Requested,
     /// The programs to start.
     pub(super) programs: Programs,
+    /// Whether this launcher leaves the terminal once the bank is up.
+    pub(super) detached: bool,
 }
 
 /// The requested bank. `None` means that the user did not say.
@@ -258,6 +295,7 @@ impl UpArgs {
             dir: self.dir.dir,
             requested,
             programs: Programs::beside_this_one()?,
+            detached: self.detached,
         })
     }
 }

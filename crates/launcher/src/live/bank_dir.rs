@@ -6,6 +6,7 @@
 //! founding.json   addresses of the branches and opening balance; written before the bank is founded, and kept
 //! bank.json       the bank, for customers; written when the bank is founded
 //! bank.secret     secret by which the branches authenticate each other
+//! launcher.log    events of a launcher in the background
 //! control.json    port and token of the launcher, for other shells, while it runs
 //! branch-N/       data and log of branch N
 //! ```
@@ -18,6 +19,7 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::net::SocketAddr;
@@ -27,6 +29,8 @@ use std::time::{Duration, Instant};
 /// Directory of the bank if there is no `--dir`.
 pub(super) const DEFAULT_DIR: &str = "outputs/bank";
 const LOCK_FILE: &str = "LOCK";
+/// Events of a launcher in the background.
+pub(super) const LOG_FILE: &str = "launcher.log";
 const FOUNDING_FILE: &str = "founding.json";
 /// Largest size of `founding.json`. A founding of 1,000 branches takes less than a tenth of it.
 const FOUNDING_BYTES_MAX: u64 = 1 << 20;
@@ -182,11 +186,26 @@ fn foreign_file(dir: &Path) -> Result<Option<String>, LiveError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
         // Hidden files may belong to the operating system.
-        if !branch && name != LOCK_FILE && name != SECRET_FILE && !name.starts_with('.') {
+        let ours = [LOCK_FILE, LOG_FILE, SECRET_FILE].contains(&name.as_str());
+        if !branch && !ours && !name.starts_with('.') {
             return Ok(Some(name));
         }
     }
     Ok(None)
+}
+
+/// The numbers of the branches that have a directory in the bank's directory, in order.
+pub(super) fn branch_dirs(dir: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut branches: Vec<u32> = entries.filter_map(|entry| branch_of(&entry.file_name())).collect();
+    branches.sort_unstable();
+    branches
+}
+
+/// The branch whose directory has this name. `None` for any other name.
+fn branch_of(name: &OsStr) -> Option<u32> {
+    let number = name.to_str()?.strip_prefix("branch-")?;
+    number.parse().ok().filter(|branch: &u32| branch.to_string() == number)
 }
 
 /// Lists the addresses of the branches.

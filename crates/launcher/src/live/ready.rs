@@ -40,11 +40,20 @@ pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
              {launcher} run {input} --base-port auto\n"
         );
     }
-    text + "Ctrl-C stops it."
+    text + match plan.detached {
+        true => "It runs in the background until it is told to stop.",
+        false => "Times of events are in UTC. Ctrl-C stops it.",
+    }
+}
+
+/// The first line in the log of a launcher in the background.
+pub(super) fn log_text(cluster: &Cluster) -> String {
+    let branches = count(cluster.numbers().len(), "branch", "branches");
+    format!("the bank is up: {branches}; times are in UTC")
 }
 
 /// Shortens the path of a program so that it can be typed in the current directory.
-fn typed(program: &Path) -> PathBuf {
+pub(super) fn typed(program: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     match here.and_then(|here| program.strip_prefix(here).ok().map(Path::to_owned)) {
         Some(below) if below.components().count() == 1 => Path::new(".").join(below),

@@ -3,11 +3,13 @@
 //!
 //! The table is drawn here and not by indicatif: docs/decisions/0009-live-screen.md.
 
+use crate::date::time_of_day;
 use anstream::ColorChoice;
 use anstream::adapter::strip_str;
 use console::{Term, measure_text_width, truncate_str};
 use rustix::termios::tcgetpgrp;
 use std::io::{self, IsTerminal, Write};
+use std::time::SystemTime;
 
 /// Stdout of `launcher up`, with the table that stands on it.
 #[derive(Debug)]
@@ -56,6 +58,11 @@ impl Screen {
             output += &self.drawing(size);
         }
         self.write(&output);
+    }
+
+    /// Prints an event above the table, with the time of day in UTC.
+    pub(super) fn event(&mut self, text: &str) {
+        self.print(&format!("{} {text}", time_of_day(SystemTime::now())));
     }
 
     /// Replaces the table. It is drawn only on a terminal.

@@ -72,7 +72,7 @@ impl<'a> Supervisor<'a> {
         sources.collect().await
     }
 
-    /// Prints that the bank is up, and its status.
+    /// Prints that the bank is up: this text, and the status of the bank.
     pub(super) async fn announce(&mut self, text: &str) {
         self.screen.print(text);
         let status = self.status().await;
@@ -81,6 +81,11 @@ impl<'a> Supervisor<'a> {
                 .print(&format!("\n{}\n", table::lines(&status, self.dir).join("\n")));
         }
         self.last = Some(status);
+    }
+
+    /// Notes an event.
+    pub(super) fn log(&mut self, event: &str) {
+        self.screen.event(event);
     }
 
     /// Runs until the bank has to stop.
@@ -116,7 +121,7 @@ impl<'a> Supervisor<'a> {
         } else if let Some(last) = &self.last {
             table::news(last, &status)
                 .iter()
-                .for_each(|news| self.screen.print(news));
+                .for_each(|news| self.screen.event(news));
         }
         self.last = Some(status.clone());
         status
@@ -138,7 +143,7 @@ impl<'a> Supervisor<'a> {
         let answer = match done {
             Ok(()) => {
                 let said = describe::action(action);
-                self.screen.print(&said);
+                self.screen.event(&said);
                 ControlResponse::Done(said)
             }
             Err(error) => refused(1, self.message(&error)),
@@ -187,7 +192,7 @@ impl<'a> Supervisor<'a> {
         }
         if let Ok(Some(error)) = self.cluster.ended(branch) {
             process.ended = Some(error.to_string());
-            self.screen.print(&error.to_string());
+            self.screen.event(&error.to_string());
         }
         self.refresh().await;
     }

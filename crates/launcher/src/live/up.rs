@@ -3,6 +3,7 @@
 use super::args::UpPlan;
 use super::bank_dir::{self, BankDir, Founding, command};
 use super::control::{Control, ControlRequest, ControlResponse};
+use super::detach::{self, Detached};
 use super::error::LiveError;
 use super::ready;
 use super::screen::Screen;
@@ -10,9 +11,24 @@ use super::start::{self, Start};
 use super::supervisor::{End, Supervisor};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
+use crate::terminal::stdout;
 use bank_cluster::network::LinkState;
 use bank_cluster::network::{self, LinkSet};
-use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Lifetime, Ports, election_timeout};
+use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Ports, election_timeout};
+
+/// Brings a bank up that another launcher runs in the background. Returns the exit code.
+///
+/// # Errors
+/// The other launcher cannot be started.
+pub(super) async fn detach() -> Result<u8, LiveError> {
+    match detach::start(detach::own_arguments()).await? {
+        Detached::Up(text) => {
+            stdout::print(&text).map_err(LiveError::io("stdout"))?;
+            Ok(0)
+        }
+        Detached::Failed(exit_code) => Ok(exit_code),
+    }
+}
 
 /// Brings a bank up, runs it until it has to stop, and stops it. Returns the exit code.
 ///
@@ -25,21 +41,27 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     start::decide(bank_dir::inspect(&plan.dir)?, &plan.requested, &plan.dir)?;
     let bank_dir = BankDir::lock(&plan.dir).await?;
     let start = start::decide(bank_dir::inspect(bank_dir.path())?, &plan.requested, bank_dir.path())?;
+    let log = plan.detached.then(|| detach::open_log(bank_dir.path())).transpose()?;
     let mut cluster = cluster(&plan, &bank_dir, &start).await?;
     let progress = Progress::on_stderr();
     progress.count("branches up", cluster.numbers().len());
     let opened = async {
         bring_up(&mut cluster, start, &bank_dir, &progress).await?;
-        Control::open(bank_dir.path()).await
+        let control = Control::open(bank_dir.path()).await?;
+        progress.end();
+        if let Some(log) = &log {
+            detach::leave(&ready::text(&plan, &cluster), log)?;
+        }
+        Ok(control)
     };
     let opened = tokio::select! {
         opened = opened => opened,
         exit_code = interrupts.next() => Err(LiveError::Interrupted { exit_code }),
     };
-    progress.end();
     let mut control = match opened {
         Ok(control) => control,
         Err(error) => {
+            progress.end();
             // Further errors of the branches are consequences of this one.
             cluster.end_all(|_, _| ()).await;
             return Err(error);
@@ -47,7 +69,10 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     };
     let mut screen = Screen::on_stdout();
     let mut supervisor = Supervisor::new(&cluster, bank_dir.path(), &mut screen);
-    supervisor.announce(&ready::text(&plan, &cluster)).await;
+    match plan.detached {
+        true => supervisor.log(&ready::log_text(&cluster)),
+        false => supervisor.announce(&ready::text(&plan, &cluster)).await,
+    }
     let end = supervisor.supervise(&mut control, &mut interrupts).await;
     Ok(stop(cluster, bank_dir, control, interrupts, screen, end).await)
 }
@@ -66,7 +91,6 @@ async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Clu
                 addresses: branches, ..
             } => Ports::Kept(branches.values().copied().collect()),
         },
-        lifetime: Lifetime::WithLauncher,
         election_timeout: election_timeout(branches.len()),
         branches,
         branch_args: Vec::new(),
@@ -111,7 +135,7 @@ async fn stop(
     end: End,
 ) -> u8 {
     screen.clear();
-    screen.print("stopping the bank; Ctrl-C again stops it at once");
+    screen.event("stopping the bank; a second signal stops it at once");
     if let Some(network) = cluster.network() {
         network.apply(LinkSet::All, LinkState::Pass);
     }
@@ -120,7 +144,7 @@ async fn stop(
         told.push(call);
     }
     let forced = {
-        let waits_for = |branch, pid| screen.print(&format!("waiting for branch {branch} (process {pid}) to end"));
+        let waits_for = |branch, pid| screen.event(&format!("waiting for branch {branch} (process {pid}) to end"));
         let mut ended = std::pin::pin!(cluster.end_all(waits_for));
         loop {
             tokio::select! {
@@ -149,10 +173,10 @@ async fn stop(
     // From here on another launcher can use the directory.
     drop((cluster, bank_dir));
     if !trouble.is_empty() {
-        screen.print(&trouble);
+        screen.event(&trouble);
     }
     let down = format!("the bank in {} is down", dir.display());
-    screen.print(&format!(
+    screen.event(&format!(
         "{down}; its books stay, start it again with: {}",
         command("up", &dir)
     ));

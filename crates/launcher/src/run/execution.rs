@@ -1,5 +1,5 @@
 //! One run from start to end: it makes the run folder, starts the branches, founds the bank, runs the customers, reads
-//! the command logs, and stops the branches. All processes end with the run, except branches that are to be kept.
+//! the command logs, and stops the branches. All processes end with the run.
 
 use crate::date::date_and_time;
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ use bank_client::{Level, Propagation};
 use bank_cluster::clock::monotonic_us;
 use bank_cluster::command_log::{self, Collected};
 use bank_cluster::network::{LinkSet, LinkState};
-use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Lifetime, Ports, Programs};
+use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Ports, Programs};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -52,7 +52,7 @@ pub struct RunPlan {
     pub propagation: Propagation,
     /// Number of branches that vote. 0 lets the bank choose.
     pub voters: u32,
-    /// Whether the branches run on after the run.
+    /// Whether the bank is to be started again after the run, as a live bank.
     pub keep: bool,
     /// The run folder, new or empty. `None` stands for a fresh one.
     pub dir: Option<PathBuf>,
@@ -85,8 +85,6 @@ pub struct Ran {
     pub notes: Vec<String>,
     /// The version of `branchd`, if a branch told it.
     pub branchd_version: Option<String>,
-    /// The pids of the branches that run on.
-    pub kept: Vec<u32>,
     /// Durations of the phases so far.
     pub timings: Timings,
     /// Date and time of the start.
@@ -172,11 +170,6 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         secret_file: None,
         branches: plan.input.branches.clone(),
         ports: plan.ports.clone(),
-        lifetime: if plan.keep {
-            Lifetime::Kept
-        } else {
-            Lifetime::WithLauncher
-        },
         election_timeout: plan.election_timeout,
         branch_args: Vec::new(),
     };
@@ -196,19 +189,14 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     }
     let stopping = Instant::now();
     let mut stop_fault = None;
-    let mut kept = Vec::new();
     let bank = cluster.bank_path();
-    if plan.keep && ran.is_ok() {
-        kept = cluster.leave();
-    } else {
-        let stopped = tokio::select! {
-            stopped = cluster.stop() => Some(stopped),
-            _ = interrupts.next() => None,
-        };
-        match stopped {
-            None => cluster.kill_all(),
-            Some(stopped) => stop_fault = stopped.err(),
-        }
+    let stopped = tokio::select! {
+        stopped = cluster.stop() => Some(stopped),
+        _ = interrupts.next() => None,
+    };
+    match stopped {
+        None => cluster.kill_all(),
+        Some(stopped) => stop_fault = stopped.err(),
     }
     let Driven {
         visited,
@@ -228,7 +216,6 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         failures,
         notes: played.notes.into_iter().chain(collected.missing).collect(),
         branchd_version: collected.version,
-        kept,
         timings,
         started,
         began,

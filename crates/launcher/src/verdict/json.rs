@@ -56,7 +56,7 @@ struct JsonRun<'a> {
     /// The faults of the input that were injected.
     #[serde(rename = "befell")]
     injected: &'a [InjectedFault],
-    kept: &'a [u32],
+    kept: bool,
     #[serde(flatten)]
     verdict: JsonRunVerdict<'a>,
 }
@@ -100,7 +100,7 @@ pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
         report: &report.page,
         timings: report.timings,
         injected: &report.injected,
-        kept: &report.kept,
+        kept: report.kept,
         verdict: json_run_verdict(&report.verdict),
     })
 }

@@ -25,8 +25,8 @@ pub struct RunReport {
     pub bank: PathBuf,
     /// The page of the run.
     pub page: PathBuf,
-    /// The pids of the branches that run on.
-    pub kept: Vec<u32>,
+    /// Whether the bank runs on, as a live bank. False until it was started again.
+    pub kept: bool,
 }
 
 /// Why a run's report cannot be written.
@@ -68,7 +68,7 @@ impl RunReport {
             page: ran.folder.path().join(PAGE_FILE),
             dir: ran.folder.path().to_owned(),
             bank: ran.bank,
-            kept: ran.kept,
+            kept: false,
         })
     }
 }

@@ -25,8 +25,6 @@ struct Around {
     faults: usize,
     /// Files and commands, each with its label.
     rows: Vec<(&'static str, String)>,
-    /// What to do with branches that run on.
-    kept: String,
     /// The page of the run.
     page: Option<PathBuf>,
 }
@@ -55,10 +53,6 @@ pub fn run_text(plan: &RunPlan, output: &Path, report: &RunReport, verbose: bool
         phases: timings_line(&report.timings) + &injected_text(&report.injected),
         faults: report.injected.len(),
         rows,
-        kept: match report.kept.is_empty() {
-            true => String::new(),
-            false => kept_text(plan, report),
-        },
         page: Some(page),
     };
     text(&report.verdict, &around, verbose)
@@ -135,7 +129,6 @@ fn text(verdict: &RunVerdict, around: &Around, verbose: bool) -> String {
     for (label, content) in &around.rows {
         text += &format!("{label:<10}{content}\n");
     }
-    text += &around.kept;
     if verbose || verdict.conclusion() != Conclusion::Consistent {
         text += &format!("\n{}", ending::lines(verdict, around.page.as_deref()));
     }
@@ -194,17 +187,6 @@ fn faults_text(faults: impl ExactSizeIterator<Item = (String, u64, Option<u64>)>
         format!("  {}\n", wrapped(&format!("{what}: {when}"), 2, WIDTH))
     });
     format!("faults, in time from the start:\n{}", lines.collect::<String>())
-}
-
-fn kept_text(plan: &RunPlan, report: &RunReport) -> String {
-    let branch = plan.input.branches.first().copied().unwrap_or(1);
-    let pids: Vec<String> = report.kept.iter().map(u32::to_string).collect();
-    format!(
-        "the branches are left running; ask them:\n  {} --bank {} --branch {branch} query\nand stop them:\n  kill {}\n",
-        shell_word(&plan.programs.customer_cli),
-        shell_word(&report.bank),
-        pids.join(" ")
-    )
 }
 
 #[cfg(test)]

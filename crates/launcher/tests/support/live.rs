@@ -47,6 +47,15 @@ pub fn free_base() -> u16 {
     (0..BASES).map(|_| base()).find(|base| is_free(*base)).expect("ports")
 }
 
+/// A bank in the background, in `outputs/bank` of this directory. It is down once this is dropped.
+pub struct Background<'a>(pub &'a Path);
+
+impl Drop for Background<'_> {
+    fn drop(&mut self) {
+        launcher(self.0, "down");
+    }
+}
+
 /// A launcher that has a bank in `outputs/bank` of a directory, and what it says on stdout in a file there.
 pub struct Up {
     dir: PathBuf,

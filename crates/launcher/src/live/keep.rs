@@ -1,0 +1,40 @@
+//! The bank of a run that is to be kept: it is started again from its run folder as a live bank in the background.
+
+use super::bank_dir::command;
+use super::detach::{self, Detached, INNER_FLAG};
+use super::error::LiveError;
+use super::ready::typed;
+use crate::terminal::format::shell_word;
+use bank_cluster::Programs;
+use std::path::Path;
+
+/// Starts the bank in this run folder.
+///
+/// # Errors
+/// The bank did not come up. The reason was printed on stderr.
+pub async fn keep(dir: &Path) -> Result<(), LiveError> {
+    let args = [
+        "up".into(),
+        INNER_FLAG.into(),
+        "--dir".into(),
+        dir.as_os_str().to_owned(),
+    ];
+    match detach::start(args.into()).await? {
+        Detached::Up(_) => Ok(()),
+        Detached::Failed(_) => Err(LiveError::Failed(format!(
+            "the run has ended, but its bank did not come up again; start it with: {}",
+            command("up", dir)
+        ))),
+    }
+}
+
+/// Commands for a bank that was kept.
+pub fn kept_text(programs: &Programs, dir: &Path) -> String {
+    let customer = shell_word(&typed(&programs.customer_cli));
+    let bank = shell_word(&dir.join("bank.json"));
+    format!(
+        "the bank runs on in the background:\n  {customer} --bank {bank} query\n  {}\n  {}\n",
+        command("status", dir),
+        command("down", dir)
+    )
+}
