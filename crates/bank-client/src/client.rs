@@ -13,7 +13,7 @@ use crate::attempts::{self, Answered, Attempt, Exhausted, RetryPlan};
 use crate::bank_file::BankFile;
 use crate::branches::Branches;
 use crate::error::{ReadError, WriteError};
-use crate::failure::Failure;
+use crate::failure::{Failure, Place};
 use crate::read_need::ReadNeed;
 use crate::reply::{AccountPage, Decision, Reply};
 use crate::session::{PendingWrite, Session};
@@ -325,6 +325,12 @@ impl Client {
             },
             attempts,
         )
+    }
+
+    /// The branch that is asked first. `None` if the bank does not have it.
+    pub(crate) fn place(&self, branch: Option<u32>) -> Option<Place> {
+        let index = self.branches.find(branch).ok()?;
+        Some(self.branches.place(index))
     }
 
     fn reply<T>(&self, asked: Option<u32>, stamp: Stamp, attempts: u32, value: T) -> Reply<T> {

@@ -6,12 +6,17 @@ use bank_types::{Level, Position};
 use crate::backoff;
 use crate::client::Client;
 use crate::error::ReadError;
-use crate::reply::{Entry, Reply};
+use crate::operator::{AppliedCommand, Operator};
+use crate::reply::{Entry, Reply, WriteOutcome};
 use crate::session::Session;
 use crate::statement::Statement;
 
 /// Number of new entries that are asked for at first: more than a branch usually applies at once, and few to read.
 const ENTRIES_EXPECTED: u64 = 64;
+
+/// Largest number of commands that are looked through for refusals at once. A bank that is so much faster than its
+/// watcher has other accounts, and most of its commands concern those.
+const COMMANDS_MAX: u64 = 1024;
 
 /// An account that is followed.
 #[derive(Debug)]
@@ -99,6 +104,33 @@ impl Follow {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes on the account that the bank refused, among the commands after one position up to another one, oldest
+    /// first. A refusal is a command without an entry. The list is empty if the branch does not tell, or if there are
+    /// more than 1,024 commands. A branch remembers its newest refusals only.
+    pub async fn refusals(&self, after: Position, until: Position) -> Vec<AppliedCommand> {
+        let mut refusals = Vec::new();
+        if until.saturating_sub(after) > COMMANDS_MAX {
+            return refusals;
+        }
+        let Some(place) = self.client.place(self.branch) else {
+            return refusals;
+        };
+        let operator = Operator::at(place.address, self.client.options.timeout);
+        let Ok(mut journal) = operator.export(after).await else {
+            return refusals;
+        };
+        while let Ok(Some(command)) = journal.next().await {
+            if command.position > until {
+                break;
+            }
+            let refused = matches!(command.outcome, WriteOutcome::Refused { .. });
+            if refused && command.action.account() == self.account {
+                refusals.push(command);
+            }
+        }
+        refusals
     }
 
     async fn read(&mut self) -> Result<Reply<Vec<Entry>>, ReadError> {

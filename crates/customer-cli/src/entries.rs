@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use bank_client::{Entry, Reply};
-use bank_types::{CallOutcome, Position};
+use bank_client::operator::{AppliedAction, AppliedCommand};
+use bank_client::{Entry, Reply, WriteOutcome};
+use bank_types::{CallOutcome, Position, RefusalReason};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -76,6 +77,67 @@ pub fn print<W: Write, T>(
     let (kind, time) = (kind.as_str().replace('-', " "), utc(*time_us));
     let line = format!("{position:>10}  {time:<20}  {kind:<12}  {amount:>19}  {balance:>19}  {counter_account}");
     out.line(line.trim_end())
+}
+
+/// A refused write as a JSON object.
+#[derive(Debug, Serialize)]
+struct RefusalLine<'a> {
+    outcome: CallOutcome,
+    account: &'a str,
+    position: Position,
+    kind: &'static str,
+    amount: i64,
+    balance: i64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    counter_account: &'a str,
+    reason: Option<RefusalReason>,
+    request_id: &'a str,
+    branch: u32,
+    bank_id: Uuid,
+}
+
+/// Prints a write on this account that the bank refused. It has a position and no entry. The reply names the branch that
+/// told it.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub fn print_refusal<W: Write, T>(
+    out: &mut Output<W>,
+    json: bool,
+    account: &str,
+    reply: &Reply<T>,
+    refused: &AppliedCommand,
+) -> io::Result<()> {
+    let WriteOutcome::Refused { reason, balance, .. } = refused.outcome else {
+        return Ok(());
+    };
+    let (kind, amount, counter_account) = match &refused.action {
+        AppliedAction::Open { amount, .. } => ("open", *amount, ""),
+        AppliedAction::Deposit { amount, .. } => ("deposit", *amount, ""),
+        AppliedAction::Withdraw { amount, .. } => ("withdraw", *amount, ""),
+        AppliedAction::Transfer { amount, to, .. } => ("transfer-out", *amount, to.as_str()),
+    };
+    let position = refused.position;
+    if json {
+        return out.json(&RefusalLine {
+            outcome: CallOutcome::Refused,
+            account,
+            position,
+            kind,
+            amount,
+            balance,
+            counter_account,
+            reason,
+            request_id: &refused.request_id,
+            branch: reply.served_by,
+            bank_id: reply.bank_id,
+        });
+    }
+    let kind = kind.replace('-', " ");
+    let why = reason.map_or("", RefusalReason::as_str).replace('-', " ");
+    out.line(&format!(
+        "{position:>10}  refused: {kind} {amount}, {why}, balance {balance}"
+    ))
 }
 
 /// Formats microseconds since 1970 as `2026-11-23T03:12:32Z`. A time outside of the calendar's years -9999 to 9999

@@ -1,10 +1,11 @@
-//! `watch`: shows the entries of an account as they reach a branch. If the branch goes away and comes back meanwhile,
+//! `watch`: shows the entries of an account, and the writes that were refused, as they reach a branch. If the branch goes away and comes back meanwhile,
 //! each entry is still shown once.
 
 use std::io::Write;
 use std::time::Duration;
 
-use bank_client::{Failure, News, ReadError};
+use bank_client::operator::AppliedCommand;
+use bank_client::{Entry, Failure, News, ReadError, Reply};
 use bank_types::Level;
 
 use crate::entries;
@@ -67,13 +68,18 @@ impl<W: Write> Watch<'_, W> {
         let mut over = std::pin::pin!(over);
         let mut presence = Presence::default();
         let mut news = News::Entries(reply);
+        // Position of the last state.
+        let mut seen = None;
         loop {
             presence.note(&news);
             if let News::Entries(reply) = &news {
-                for entry in &reply.value {
-                    entries::print(self.out, *json, self.account, reply, entry)?;
-                }
-                self.out.flush()?;
+                // The first reply has the history, and its refusals are no news.
+                let after = seen.replace(reply.position).unwrap_or(reply.position);
+                let refusals = match reply.position.saturating_sub(after) > reply.value.len() as u64 {
+                    true => follow.refusals(after, reply.position).await,
+                    false => Vec::new(),
+                };
+                self.print(reply, &refusals)?;
             }
             if self.out.closed() {
                 return Ok(Exit::Done);
@@ -86,6 +92,23 @@ impl<W: Write> Watch<'_, W> {
                 },
             };
         }
+    }
+
+    /// Prints entries and refusals in the order of their positions.
+    fn print(&mut self, reply: &Reply<Vec<Entry>>, refusals: &[AppliedCommand]) -> Result<(), RunError> {
+        let json = self.request.json;
+        let mut refusals = refusals.iter().peekable();
+        for entry in &reply.value {
+            while let Some(refused) = refusals.next_if(|refused| refused.position < entry.position) {
+                entries::print_refusal(self.out, json, self.account, reply, refused)?;
+            }
+            entries::print(self.out, json, self.account, reply, entry)?;
+        }
+        for refused in refusals {
+            entries::print_refusal(self.out, json, self.account, reply, refused)?;
+        }
+        self.out.flush()?;
+        Ok(())
     }
 
     fn failed(&mut self, error: &ReadError) -> Result<Exit, RunError> {

@@ -94,6 +94,18 @@ pub enum AppliedAction {
     },
 }
 
+impl AppliedAction {
+    /// The account of the command. For a transfer, the account that pays.
+    pub fn account(&self) -> &str {
+        match self {
+            AppliedAction::Open { account, .. }
+            | AppliedAction::Deposit { account, .. }
+            | AppliedAction::Withdraw { account, .. }
+            | AppliedAction::Transfer { account, .. } => account,
+        }
+    }
+}
+
 impl Journal {
     /// Waits for the head of a journal.
     pub(crate) async fn begin(
