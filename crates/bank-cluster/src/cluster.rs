@@ -11,6 +11,7 @@ use crate::branch::BranchProcess;
 use crate::config::{ClusterConfig, ELECTION_TIMEOUT_RELAYED};
 use crate::error::ClusterError;
 use crate::network::Network;
+use crate::ports::Ports;
 use crate::programs::Programs;
 use bank_client::BankFile;
 use futures::future::{join_all, try_join_all};
@@ -61,7 +62,7 @@ impl Cluster {
     pub async fn relayed(mut config: ClusterConfig) -> Result<Self, ClusterError> {
         config.election_timeout = config.election_timeout.max(ELECTION_TIMEOUT_RELAYED);
         // A relay must not get the port of a branch.
-        let _held = config.ports.held(&config.branches)?;
+        let _held = config.ports.held(&config.branches).await?;
         let network = Network::between(&config.branches)
             .await
             .map_err(ClusterError::Network)?;
@@ -78,7 +79,7 @@ impl Cluster {
     /// A port is taken or out of range: then no branch is started. Or a branch cannot be started, or ends: then those
     /// that run are stopped when the cluster is dropped.
     pub async fn start(&mut self, listens: impl Fn()) -> Result<(), ClusterError> {
-        let addresses = self.config.ports.addresses(&self.config.branches)?;
+        let addresses = self.config.ports.addresses(&self.config.branches).await?;
         fs::create_dir_all(&self.config.dir).map_err(ClusterError::Directory)?;
         bank_auth::file::read_or_create(&self.config.secret_path())?;
         for (&number, listen) in self.config.branches.iter().zip(addresses) {
@@ -101,8 +102,16 @@ impl Cluster {
         BranchProcess::spawn(&self.config, number, listen, self.via(number))
     }
 
+    /// The addresses at which a branch reaches the others: those of the relays, or those that the config names. The
+    /// bank may have older addresses.
     fn via(&self, number: u32) -> impl Iterator<Item = (u32, SocketAddr)> {
-        self.network.iter().flat_map(move |network| network.via(number))
+        let relays = self.network.iter().flat_map(move |network| network.via(number));
+        let known = match &self.config.ports {
+            Ports::Kept(addresses) if self.network.is_none() => addresses.as_slice(),
+            _ => &[],
+        };
+        let known = self.config.branches.iter().copied().zip(known.iter().copied());
+        relays.chain(known.filter(move |(other, _)| *other != number))
     }
 
     /// The branches' numbers, in the order of the config.

@@ -1,5 +1,6 @@
 //! Errors of a cluster and its branch processes.
 
+use crate::port_user::PortUser;
 use bank_auth::SecretFileError;
 use bank_client::operator::OperatorError;
 use bank_client::{BankFileError, ReadError};
@@ -20,10 +21,10 @@ pub enum ClusterError {
         /// The sum of base port and branch number.
         port: u64,
     },
-    /// Another process uses the port of a branch.
+    /// The port of a branch is in use.
     #[error(
-        "port {port}, for branch {branch}, is taken ({reason}){}; use --base-port auto, or another one",
-        if *more == 0 { String::new() } else { format!(", and {more} more") }
+        "port {port} of branch {branch} is taken{user}, or use other ports (--base-port auto){}",
+        if *more == 0 { String::new() } else { format!("; {more} more are taken") }
     )]
     PortTaken {
         /// The first branch whose port is taken.
@@ -32,24 +33,30 @@ pub enum ClusterError {
         port: u16,
         /// Number of further branches whose ports are taken.
         more: usize,
-        /// The operating system's error for the first.
-        reason: String,
+        /// The user of the first port.
+        user: PortUser,
     },
-    /// Another process uses the port of a branch whose address stands in its bank.
-    #[error(
-        "port {port}, which branch {branch} has in its bank, is taken ({reason}){}; stop what has it, or \
-         wait for it, then try again",
-        if *more == 0 { String::new() } else { format!(", and {more} more") }
-    )]
-    KeptPortTaken {
-        /// The first branch whose port is taken.
+    /// Only the administrator may use the port of a branch.
+    #[error("port {port} of branch {branch} needs root ({source}); use a base port from 1024 on, or --base-port auto")]
+    PortPrivileged {
+        /// The branch.
         branch: u32,
         /// Its port.
         port: u16,
-        /// Number of further branches whose ports are taken.
-        more: usize,
-        /// The operating system's error for the first.
-        reason: String,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The port of a branch cannot be used for another reason.
+    #[error("branch {branch} cannot listen on port {port}: {source}; use --base-port auto, or another base port")]
+    PortUnusable {
+        /// The branch.
+        branch: u32,
+        /// Its port.
+        port: u16,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
     },
     /// The relays between the branches cannot listen.
     #[error("the network between the branches cannot be made: {0}")]
@@ -152,7 +159,13 @@ pub enum ClusterError {
 impl ClusterError {
     /// True if other ports would help.
     pub fn is_usage(&self) -> bool {
-        matches!(self, ClusterError::PortRange { .. } | ClusterError::PortTaken { .. })
+        matches!(
+            self,
+            ClusterError::PortRange { .. }
+                | ClusterError::PortTaken { .. }
+                | ClusterError::PortPrivileged { .. }
+                | ClusterError::PortUnusable { .. }
+        )
     }
 }
 

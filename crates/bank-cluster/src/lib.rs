@@ -52,6 +52,7 @@ mod branch;
 mod cluster;
 mod config;
 mod error;
+mod port_user;
 mod ports;
 mod programs;
 
@@ -60,5 +61,6 @@ pub use cluster::positions::Positions;
 pub use cluster::{ANNOUNCE_TIMEOUT, Cluster, STOP_TIMEOUT};
 pub use config::{ClusterConfig, SECRET_FILE, election_timeout};
 pub use error::ClusterError;
+pub use port_user::PortUser;
 pub use ports::Ports;
 pub use programs::{Programs, ProgramsError};

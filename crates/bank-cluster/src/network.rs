@@ -14,6 +14,7 @@ use relay::{Link, Relay};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Largest number of branches with relays. 16 branches have 240 directions. Each takes a port and, while connections
 /// are open, about four file descriptors of this process.
@@ -81,6 +82,22 @@ impl Network {
                 direction.link.set(state);
             }
         }
+    }
+
+    /// Sets the time that everything takes on these links, which is zero at first. It is no fault: links that pass
+    /// have it too, and a delay is added to it.
+    pub fn set_distance(&self, links: LinkSet, distance: Duration) {
+        for (&(from, to), direction) in &self.directions {
+            if links.contains(from, to) {
+                direction.link.set_distance(distance);
+            }
+        }
+    }
+
+    /// True if messages reach `to` from `from`, maybe late. Also true for a direction that does not exist.
+    pub fn passes(&self, from: u32, to: u32) -> bool {
+        let state = self.directions.get(&(from, to)).map(|direction| direction.link.state());
+        !matches!(state, Some(LinkState::Hold | LinkState::Cut))
     }
 
     /// The links that are degraded, with their states, in as few sets as possible. Each direction is in at most one
@@ -159,9 +176,14 @@ mod tests {
             network.apply(links, LinkState::Pass);
             assert_eq!(degraded(&network), []);
         }
+        assert!(network.passes(1, 2) && network.passes(1, 99));
         // For each direction the last state counts.
         network.apply(LinkSet::Around(7), LinkState::Hold);
         network.apply(LinkSet::Between(1, 7), LinkState::Pass);
+        assert_eq!(degraded(&network), [(2, 7), (7, 2)]);
+        assert!(!network.passes(2, 7));
+        // A distance is no fault.
+        network.set_distance(LinkSet::Between(1, 2), Duration::from_millis(40));
         assert_eq!(degraded(&network), [(2, 7), (7, 2)]);
     }
 

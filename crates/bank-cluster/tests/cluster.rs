@@ -1,8 +1,8 @@
 //! A cluster of real branches is killed, paused, restarted and dropped. Needs `branchd` beside it: `cargo build
 //! --workspace`.
 
-use bank_client::{Client, ClientOptions, Level, Propagation, Session};
-use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};
+use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session};
+use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Ports};
 
 async fn three(dir: &std::path::Path) -> Cluster {
     let config = ClusterConfig::new(dir, 1..=3).expect("the programs are built");
@@ -73,4 +73,25 @@ async fn a_dropped_cluster_leaves_no_process() {
             "{pid:?} is still there"
         );
     }
+}
+
+#[tokio::test]
+async fn a_bank_comes_up_on_other_ports_than_its_branches_know() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = three(dir.path()).await;
+    let bank = cluster.bank().expect("founded").clone();
+    cluster.stop().await.expect("all drained");
+    let mut config = ClusterConfig::new(dir.path(), 1..=3).expect("the programs are built");
+    config.ports = Ports::free(&[1, 2, 3]).await.expect("ports");
+    let mut cluster = Cluster::new(config);
+    cluster.start(|| ()).await.expect("started");
+    cluster.recognise(bank.clone()).expect("recognised");
+    let moved = BankFile::load(&cluster.bank_path()).expect("a bank file");
+    assert_eq!(moved.bank_id(), bank.bank_id());
+    assert_eq!(Some(&moved), cluster.bank());
+    let client = Client::of_bank(&moved, ClientOptions::default());
+    let mut session = Session::default();
+    let deposited = client.deposit(Some(2), &mut session, Propagation::All, "main", 1).await;
+    deposited.expect("all branches reach each other");
+    cluster.stop().await.expect("all drained");
 }

@@ -1,10 +1,12 @@
 //! Live banks. `launcher up` starts a bank, or an existing one again, and runs until it is stopped. Commands from other
 //! shells show the bank, kill, pause or cut off its branches, undo that, and stop the bank.
 //!
-//! In reading order: `args` checks the arguments, `bank_dir` is the directory of a bank, `start` decides how the bank
-//! comes up, `up` is the whole life of the bank, `ready` is the text once it is up, `supervisor` carries out requests
-//! while it runs, `ask` and `control` connect other shells, `status` collects the state of the bank, `table` and
-//! `describe` put it into words, and `screen` shows it.
+//! In reading order: `args` checks the arguments, with branches as `naming` reads them; `bank_dir` is the directory of a
+//! bank, `start` decides how the bank comes up, and `fresh` deletes the old one first. `up` is the whole life of the bank,
+//! `detach` lets it run in the background, `keep` does so with the bank of a run, and `ready` is the text once it is up.
+//! `supervisor` carries out requests while it runs, `ask` and `control` connect other shells, `status` collects the state
+//! of the bank with `majority` and `geography`, `table` and `describe` put it into words, and `screen` shows it. `logs`
+//! prints log files.
 
 mod args;
 mod ask;
@@ -13,8 +15,12 @@ mod control;
 mod describe;
 mod detach;
 mod error;
+mod fresh;
+mod geography;
 mod keep;
 mod logs;
+mod majority;
+mod naming;
 mod ready;
 mod screen;
 mod start;

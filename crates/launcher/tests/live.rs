@@ -11,16 +11,11 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use support::attack::{self, Line};
 use support::bank::{Ran, start_customer_in};
-use support::live::{Background, Up, free_base, launcher, three};
+use support::live::{Up, free_base, launcher, leader, three};
 use support::wait_for;
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
-}
-
-fn leader(status: &Value) -> Option<u64> {
-    let mut branches = status["branches"].as_array()?.iter();
-    branches.find(|row| row["state"] == "leader")?["branch"].as_u64()
 }
 
 // The customer's connection lives on while this thread looks.
@@ -218,7 +213,11 @@ fn one_directory_has_one_launcher_and_a_bank_that_is_not_another() {
             "up --branches 3 --balance 7",
             "opened with 100, and --balance asks for 7",
         ),
-        ("up --base-port 40000", "keeps its branches' ports"),
+        ("up --base-port 0", "write auto for free ports"),
+        ("up --fresh", "add --yes to delete it"),
+        ("up --yes", "--fresh"),
+        ("up --geo mars", "write regions, such as eu,us,ap"),
+        ("up --branches 17 --geo eu,us --dir new", "it has more than 16 branches"),
         ("up town.json", "town.json asks for branch 1 alone; leave town.json out"),
         ("up town.json --branches 3", "cannot be used with"),
         ("up --branches 0", "0 is not in 1..=512"),
@@ -348,48 +347,32 @@ fn a_watch_goes_on_where_it_was_when_the_branch_is_back() {
     assert_eq!(next()["kind"], "open");
     assert_eq!(up.customer("deposit 1").done()["position"], 2);
     assert_eq!(next()["position"], 2);
+    // A write that is refused has a position and no entry.
+    assert_eq!(up.customer("withdraw 500").code, Some(3));
+    let refused = next();
+    assert_eq!(
+        (
+            &refused["position"],
+            &refused["outcome"],
+            &refused["reason"],
+            &refused["amount"]
+        ),
+        (&json!(3), &json!("refused"), &json!("insufficient-funds"), &json!(500))
+    );
     up.done("kill 2");
-    for position in [3, 4] {
+    for position in [4, 5] {
         assert_eq!(up.customer("--branch 1 deposit 1").done()["position"], position);
     }
     up.done("restart 2");
-    for position in [3, 4] {
+    for position in [4, 5] {
         assert_eq!(next()["position"], position);
     }
-    assert_eq!(up.customer("deposit 1").done()["position"], 5);
-    assert_eq!(next()["position"], 5);
+    assert_eq!(up.customer("deposit 1").done()["position"], 6);
+    assert_eq!(next()["position"], 6);
     up.down();
     let pid = rustix::process::Pid::from_child(&watch);
     kill_process(pid, Signal::INT).expect("sent");
     assert_eq!(watch.wait().expect("ended").code(), Some(0));
-}
-
-#[test]
-fn a_bank_in_the_background_is_found_by_every_command_and_its_logs_are_printed() {
-    let dir = dir();
-    let up = launcher(dir.path(), &format!("up --detach {}", three()));
-    let _background = Background(dir.path());
-    assert_eq!(up.code, Some(0), "{up:?}");
-    assert!(up.stdout.starts_with("the bank is up: 3 branches"), "{up:?}");
-    let again = launcher(dir.path(), "up --detach");
-    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""), "{again:?}");
-    assert!(again.stderr.contains("runs already"), "{again:?}");
-    assert_eq!(launcher(dir.path(), "kill 2").code, Some(0));
-    let log = launcher(dir.path(), "logs");
-    assert!(log.stdout.contains("branch 2 killed\n"), "{log:?}");
-    let log = launcher(dir.path(), "logs 2");
-    assert!(log.stdout.contains("branchd"), "{log:?}");
-    let none = launcher(dir.path(), "logs 9");
-    assert_eq!(none.code, Some(2), "{none:?}");
-    assert!(none.stderr.contains("it has logs of the branches 1, 2, 3"), "{none:?}");
-    let down = launcher(dir.path(), "down");
-    assert_eq!(down.code, Some(0), "{down:?}");
-    assert_eq!(launcher(dir.path(), "status").code, Some(1));
-    let log = launcher(dir.path(), "logs");
-    let last = log.stdout.lines().last().expect("a line");
-    assert!(last.ends_with("start it again with: launcher up"), "{log:?}");
-    // An event begins with the time of day.
-    assert_eq!(last.find(' '), Some("03:05:12.047".len()), "{last}");
 }
 
 #[test]

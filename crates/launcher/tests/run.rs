@@ -324,7 +324,7 @@ fn ports_are_looked_at_before_anything_starts() {
     let base = (held.local_addr().expect("bound").port() - 1).to_string();
     let input = inputs().join("two_branches.json");
     let input = input.to_str().expect("UTF-8");
-    for (base, expected) in [(base.as_str(), "for branch 1, is taken"), ("65534", "past 65535")] {
+    for (base, expected) in [(base.as_str(), "of branch 1 is taken by "), ("65534", "past 65535")] {
         let ran = launcher.launch(&["run", input, "--base-port", base]);
         assert_code(&ran, 2);
         let said = text(&ran.stderr);

@@ -70,9 +70,24 @@ impl Cluster {
         }
     }
 
-    /// Takes over a bank that was founded on these branches before.
-    pub fn recognise(&mut self, bank: BankFile) {
+    /// Takes over a bank that was founded on these branches before. If branches listen at other addresses than in the
+    /// bank file, the file is written again.
+    ///
+    /// # Errors
+    /// The bank file cannot be written.
+    pub fn recognise(&mut self, bank: BankFile) -> Result<(), ClusterError> {
+        let mut branches = bank.branches().to_vec();
+        for branch in &mut branches {
+            if let Ok(process) = self.find(branch.branch) {
+                branch.address = process.address.into();
+            }
+        }
+        if branches != bank.branches() {
+            self.keep_bank(bank.bank_id(), branches)?;
+            return Ok(());
+        }
         self.bank = Some(bank);
+        Ok(())
     }
 
     /// The address of each branch. Empty before the start.

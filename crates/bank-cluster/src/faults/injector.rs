@@ -74,14 +74,34 @@ impl Injector {
         }
     }
 
+    /// Checks that an action can be performed now.
+    ///
+    /// # Errors
+    /// The action cannot be performed.
+    pub fn check(&self, cluster: &Cluster, action: FaultAction) -> Result<(), FaultError> {
+        for branch in action.branches() {
+            cluster.address(branch)?;
+        }
+        match action {
+            FaultAction::Pause(branch) | FaultAction::Resume(branch) | FaultAction::Kill(branch) => {
+                running(cluster, branch)
+            }
+            FaultAction::Restart(branch) => match cluster.pid(branch)? {
+                Some(_) => Err(ClusterError::StillRuns(branch).into()),
+                None => Ok(()),
+            },
+            FaultAction::Hold(_) | FaultAction::Delay(..) | FaultAction::Cut(_) | FaultAction::Heal(_) => {
+                cluster.network().map(|_| ()).ok_or(FaultError::NoNetwork)
+            }
+        }
+    }
+
     /// Performs an action, and records the faults that begin or end with it.
     ///
     /// # Errors
     /// The action cannot be performed. Nothing was changed then.
     pub async fn perform(&mut self, cluster: &Cluster, action: FaultAction) -> Result<(), FaultError> {
-        for branch in action.branches() {
-            cluster.address(branch)?;
-        }
+        self.check(cluster, action)?;
         let from_us = self.now_us();
         match action {
             FaultAction::Hold(branch) => self.set_links(cluster, action, LinkSet::To(branch), LinkState::Hold)?,
@@ -89,17 +109,14 @@ impl Injector {
             FaultAction::Cut(links) => self.set_links(cluster, action, links, LinkState::Cut)?,
             FaultAction::Heal(links) => self.set_links(cluster, action, links, LinkState::Pass)?,
             FaultAction::Pause(branch) => {
-                running(cluster, branch)?;
                 cluster.pause(branch)?;
                 self.begin(FaultKind::Pause { branch }, from_us);
             }
             FaultAction::Resume(branch) => {
-                running(cluster, branch)?;
                 cluster.resume(branch)?;
                 self.end(&FaultKind::Pause { branch });
             }
             FaultAction::Kill(branch) => {
-                running(cluster, branch)?;
                 cluster.kill(branch).await?;
                 self.end(&FaultKind::Pause { branch });
                 self.begin(FaultKind::Kill { branch }, from_us);

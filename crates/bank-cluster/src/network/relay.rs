@@ -25,7 +25,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// State of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkState {
-    /// Bytes pass.
+    /// Bytes pass, after the time that the distance takes.
     #[default]
     Pass,
     /// Bytes are held back, in order, until the state changes.
@@ -45,6 +45,8 @@ pub(super) struct Link(watch::Sender<Watched>);
 #[derive(Debug, Clone, Copy, Default)]
 struct Watched {
     state: LinkState,
+    /// Time that all bytes take. A delay is added to it.
+    distance: Duration,
     /// Number of cuts so far. It closes connections even if a cut is healed at once.
     cuts: u64,
 }
@@ -56,6 +58,11 @@ impl Link {
             watched.state = state;
             watched.cuts += u64::from(state == LinkState::Cut);
         });
+    }
+
+    /// Sets the time that all bytes take, whatever the state is.
+    pub(super) fn set_distance(&self, distance: Duration) {
+        self.0.send_modify(|watched| watched.distance = distance);
     }
 
     /// The current state.
@@ -214,11 +221,16 @@ async fn write_chunks(mut chunks: mpsc::Receiver<Chunk>, mut write: OwnedWriteHa
 /// Waits until bytes that were read at `read_at` may pass. A new state of the link applies at once.
 async fn wait_to_pass(watched: &mut watch::Receiver<Watched>, read_at: Instant) {
     loop {
-        let state = watched.borrow_and_update().state;
-        let changed = match state {
-            LinkState::Pass => return,
-            LinkState::Hold | LinkState::Cut => watched.changed().await,
-            LinkState::Delay(by) => tokio::select! {
+        let Watched { state, distance, .. } = *watched.borrow_and_update();
+        let late = match state {
+            LinkState::Pass if distance.is_zero() => return,
+            LinkState::Pass => Some(distance),
+            LinkState::Delay(by) => Some(distance + by),
+            LinkState::Hold | LinkState::Cut => None,
+        };
+        let changed = match late {
+            None => watched.changed().await,
+            Some(by) => tokio::select! {
                 biased;
                 () = sleep_until(read_at + by) => return,
                 changed = watched.changed() => changed,

@@ -121,7 +121,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         Progress::on_stderr()
     };
     // Checked before a folder is created or a process is started.
-    plan.ports.check(&plan.input.branches).map_err(RunError::from)?;
+    plan.ports.check(&plan.input.branches).await.map_err(RunError::from)?;
     open_files::check(&plan.input, plan.mode).map_err(RunError::from)?;
     let file = OutputFile::prepare(&output).map_err(Failure::usage)?;
     let ran = execution::run(&plan, &progress).await?;

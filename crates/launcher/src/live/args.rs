@@ -2,9 +2,10 @@
 
 use super::bank_dir::DEFAULT_DIR;
 use super::error::LiveError;
+use super::geography::Geography;
+use super::naming::{BranchName, Ways};
 use crate::duration;
 use crate::input::{BRANCHES_MAX, Input};
-use bank_cluster::network::LinkSet;
 use bank_cluster::{Ports, Programs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ Examples:
   launcher up inputs/three_customers.json --base-port auto
   launcher up                                  # start the same bank again, with its books
 
+  launcher up --fresh                          # delete the bank and start over
+  launcher up --geo eu,us,ap --branches 5      # branches that are far from each other
   launcher up --detach                         # in the background; launcher down stops it
 
 It runs in the foreground. Ctrl-C, or `launcher down` from another shell, stops it; a second Ctrl-C stops it at once.
@@ -30,25 +33,29 @@ Exit codes: 0 the bank runs, 1 it does not.";
 
 const BRANCH_EXAMPLES: &str = "\
 Examples:
-  launcher kill 2
-  launcher restart 2
+  launcher kill leader
+  launcher kill 1 2
+  launcher restart 1 2
   launcher pause 3
   launcher resume 3
   launcher hold 3
   launcher heal 3
 
+Several branches: either all that is asked can be done, or nothing is done.
 Exit codes: 0 done, 1 cannot be done now, 2 there is no such branch.";
 
 const WAYS_EXAMPLES: &str = "\
 WAYS between branches: 2 (to and from branch 2), 1-3 (both ways between 1 and 3), '1>3' (from 1 to 3 only),
 'all>3' (from all others to 3), '3>all' (from 3 to all others). Write the quotes where there is a >. Without them the
-shell redirects the output into a file.
+shell redirects the output into a file. The word leader stands for the number of the branch that leads now.
 
 Examples:
   launcher cut 2
+  launcher cut leader
   launcher cut 1-3
   launcher cut '1>3'
   launcher delay 3 50ms
+  launcher delay --geo eu,us,ap                # branches in regions, in turn; --geo none ends it
   launcher heal '1>3'
   launcher heal                                # all ways
 
@@ -93,19 +100,19 @@ pub enum AskCommand {
     /// Show the status of the live bank: process, role, position, customers and address of each branch
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
-    /// Kill a branch of the live bank, as kill -9 does
+    /// Kill branches of the live bank, as kill -9 does
     #[command(after_help = BRANCH_EXAMPLES)]
     Kill(BranchArgs),
-    /// Start a branch of the live bank again that has ended, with its data
+    /// Start branches of the live bank again that have ended, with their data
     #[command(after_help = BRANCH_EXAMPLES)]
     Restart(BranchArgs),
-    /// Pause the process of a branch: it keeps its connections and does not answer
+    /// Pause the processes of branches: they keep their connections and do not answer
     #[command(after_help = BRANCH_EXAMPLES)]
     Pause(BranchArgs),
-    /// Resume a paused branch
+    /// Resume paused branches
     #[command(after_help = BRANCH_EXAMPLES)]
     Resume(BranchArgs),
-    /// Hold what other branches send to this branch, until heal
+    /// Hold what other branches send to these branches, until heal
     #[command(after_help = BRANCH_EXAMPLES)]
     Hold(BranchArgs),
     /// Cut connections between branches: of one branch, between two, or one way
@@ -133,9 +140,20 @@ pub struct UpArgs {
     /// Opening balance of the account `main` of a new bank [default: 0]
     #[arg(long, value_name = "M", conflicts_with = "input", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     balance: Option<i64>,
-    /// Branch N of a new bank listens on port BASE + N; auto: on any free port [default: 50000]
+    /// Branch N listens on port BASE + N; auto: on any free port. An existing bank moves to these ports; with auto, it
+    /// moves only if one of its ports is taken [default of a new bank: 50000]
     #[arg(long, value_name = "BASE|auto")]
     base_port: Option<Ports>,
+    /// Place the branches in these regions, in turn: eu, us, ap. What branches of different regions send to each other
+    /// takes 40 to 110 ms
+    #[arg(long, value_name = "REGIONS")]
+    geo: Option<Geography>,
+    /// Delete the bank in the directory, with its books and logs, and start a new one. Asks first
+    #[arg(long)]
+    fresh: bool,
+    /// Do not ask before --fresh deletes a bank
+    #[arg(long, requires = "fresh")]
+    yes: bool,
     /// Return once the bank is up, and leave it running in the background
     #[arg(long)]
     pub(super) detach: bool,
@@ -164,28 +182,23 @@ pub struct StatusArgs {
     pub(super) dir: Dir,
 }
 
-/// Arguments of a command for one branch.
+/// Arguments of a command for branches.
 #[derive(Debug, Args)]
 pub struct BranchArgs {
-    /// Number of the branch
-    #[arg(value_name = "BRANCH", value_parser = branch_number)]
-    pub(super) branch: u32,
+    /// Numbers of branches; leader: the branch that leads now
+    #[arg(value_name = "BRANCH", required = true)]
+    pub(super) branches: Vec<BranchName>,
     #[command(flatten)]
     pub(super) dir: Dir,
-}
-
-fn branch_number(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "write the number of a branch, such as 2".to_owned())
 }
 
 /// Arguments of `cut`.
 #[derive(Debug, Args)]
 pub struct CutArgs {
-    /// Ways between branches: 2, 1-3 or, in quotes, '1>3'
-    // Optional, so that `ask` can explain what is missing: the shell takes an unquoted 1>3 as a redirection.
+    /// Ways between branches: 2, leader, 1-3 or, in quotes, '1>3'
+    // Not required, so that `ask` can explain what is missing: the shell takes an unquoted 1>3 as a redirection.
     #[arg(value_name = "WAYS")]
-    pub(super) links: Option<LinkSet>,
+    pub(super) ways: Vec<Ways>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
@@ -193,12 +206,15 @@ pub struct CutArgs {
 /// Arguments of `delay`.
 #[derive(Debug, Args)]
 pub struct DelayArgs {
-    /// Ways between branches: 2, 1-3 or, in quotes, '1>3'
-    #[arg(value_name = "WAYS")]
-    pub(super) links: LinkSet,
+    /// Ways between branches: 2, leader, 1-3 or, in quotes, '1>3'
+    #[arg(value_name = "WAYS", required_unless_present = "geo")]
+    pub(super) ways: Option<Ways>,
     /// Delay, 1ms to 60s
-    #[arg(value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) by: Duration,
+    #[arg(value_name = "DURATION", required_unless_present = "geo", value_parser = duration::parse)]
+    pub(super) by: Option<Duration>,
+    /// Place the branches in these regions, in turn: eu, us, ap; none: at one place again
+    #[arg(long, value_name = "REGIONS", conflicts_with_all = ["ways", "by"])]
+    pub(super) geo: Option<Geography>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
@@ -206,9 +222,9 @@ pub struct DelayArgs {
 /// Arguments of `heal`.
 #[derive(Debug, Args)]
 pub struct HealArgs {
-    /// Ways between branches: 2, 1-3 or, in quotes, '1>3' [default: all]
+    /// Ways between branches: 2, leader, 1-3 or, in quotes, '1>3' [default: all]
     #[arg(value_name = "WAYS")]
-    pub(super) links: Option<LinkSet>,
+    pub(super) ways: Vec<Ways>,
     #[command(flatten)]
     pub(super) dir: Dir,
 }
@@ -217,7 +233,7 @@ pub struct HealArgs {
 #[derive(Debug, Args)]
 pub struct LogsArgs {
     /// Number of the branch [default: the launcher's own log]
-    #[arg(value_name = "BRANCH", value_parser = branch_number)]
+    #[arg(value_name = "BRANCH", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) branch: Option<u32>,
     /// Print new lines as they come, until Ctrl-C
     #[arg(long, short)]
@@ -242,12 +258,18 @@ pub(super) struct UpPlan {
     pub(super) requested: Requested,
     /// The programs to start.
     pub(super) programs: Programs,
+    /// Regions of the branches.
+    pub(super) geography: Option<Geography>,
+    /// Whether an existing bank is deleted first.
+    pub(super) fresh: bool,
+    /// Whether it is deleted without a question.
+    pub(super) yes: bool,
     /// Whether this launcher leaves the terminal once the bank is up.
     pub(super) detached: bool,
 }
 
 /// The requested bank. `None` means that the user did not say.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Requested {
     /// Input file that names branches and balance. `None` if flags name them.
     pub(super) input: Option<PathBuf>,
@@ -295,6 +317,9 @@ impl UpArgs {
             dir: self.dir.dir,
             requested,
             programs: Programs::beside_this_one()?,
+            geography: self.geo,
+            fresh: self.fresh,
+            yes: self.yes,
             detached: self.detached,
         })
     }

@@ -31,7 +31,8 @@ pub(super) const DEFAULT_DIR: &str = "outputs/bank";
 const LOCK_FILE: &str = "LOCK";
 /// Events of a launcher in the background.
 pub(super) const LOG_FILE: &str = "launcher.log";
-const FOUNDING_FILE: &str = "founding.json";
+pub(super) const BANK_FILE: &str = "bank.json";
+pub(super) const FOUNDING_FILE: &str = "founding.json";
 /// Largest size of `founding.json`. A founding of 1,000 branches takes less than a tenth of it.
 const FOUNDING_BYTES_MAX: u64 = 1 << 20;
 /// Time until the branches of a killed launcher have ended. They notice at once, and drain for at most 5 s
@@ -142,7 +143,7 @@ impl BankDir {
 /// A file in it is damaged, or the directory holds something that is not a bank.
 pub(super) fn inspect(dir: &Path) -> Result<Content, LiveError> {
     let founding = read_founding(dir)?;
-    let bank = dir.join("bank.json");
+    let bank = dir.join(BANK_FILE);
     if bank.exists() {
         let bank = BankFile::load(&bank).map_err(|error| LiveError::Failed(error.to_string()))?;
         return Ok(Content::Bank(bank, founding));

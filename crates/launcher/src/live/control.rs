@@ -10,4 +10,5 @@ mod wire;
 
 pub(super) use client::{bank_status, perform};
 pub(super) use server::{Call, Control};
+pub(super) use wire::FILE as CONTROL_FILE;
 pub(super) use wire::{ControlRequest, ControlResponse};

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::AsyncReadExt;
@@ -64,7 +65,9 @@ pub(super) async fn start(args: Vec<OsString>) -> Result<Detached, LiveError> {
         return Ok(Detached::Up(text));
     }
     let status = child.wait().await.map_err(failed)?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    // As in shells, 128 plus the number of the signal.
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    let code = code.and_then(|code| u8::try_from(code).ok());
     Ok(Detached::Failed(code.filter(|code| *code != 0).unwrap_or(1)))
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Start {
     Existing {
         bank: BankFile,
         addresses: BTreeMap<u32, SocketAddr>,
+        /// The requested ports, which may be others than those of `addresses`.
+        ports: Option<Ports>,
     },
 }
 
@@ -50,6 +52,7 @@ pub(super) fn decide(content: Content, requested: &Requested, dir: &Path) -> Res
         Content::Empty => new_bank(requested, dir),
         Content::Begun(founding) => {
             check_matches(requested, &founding.branches, Some(founding.opening_balance), dir)?;
+            check_ports(requested, &founding.branches, dir)?;
             Ok(Start::Begun(founding))
         }
         Content::Bank(bank, founding) => {
@@ -61,7 +64,11 @@ pub(super) fn decide(content: Content, requested: &Requested, dir: &Path) -> Res
                 dir,
             )?;
             check_books(&addresses, dir)?;
-            Ok(Start::Existing { bank, addresses })
+            let ports = requested.ports.clone();
+            if let Some(ports) = &ports {
+                ports.chosen(&addresses.keys().copied().collect::<Vec<_>>())?;
+            }
+            Ok(Start::Existing { bank, addresses, ports })
         }
     }
 }
@@ -92,7 +99,8 @@ fn check_matches(
 ) -> Result<(), LiveError> {
     let refused = |there: String, asked: String, leave: &str| {
         LiveError::Usage(format!(
-            "the bank in {} {there}, and {asked}; leave {leave} out, or name another directory with --dir",
+            "the bank in {} {there}, and {asked}; leave {leave} out, start over with --fresh, or name another directory \
+             with --dir",
             dir.display()
         ))
     };
@@ -111,32 +119,67 @@ fn check_matches(
     }
     let argument = requested.named_by("--balance");
     match (requested.opening_balance, opening_balance) {
-        (Some(asked), Some(opened)) if asked != opened => {
-            return Err(refused(
-                format!("opened with {opened}"),
-                format!("{argument} asks for {asked}"),
-                &argument,
-            ));
-        }
+        (Some(asked), Some(opened)) if asked != opened => Err(refused(
+            format!("opened with {opened}"),
+            format!("{argument} asks for {asked}"),
+            &argument,
+        )),
         (Some(_), None) => {
             let there = "was not founded by `launcher up`".to_owned();
-            return Err(refused(
+            Err(refused(
                 there,
                 format!("what {argument} asks for cannot be compared"),
                 &argument,
-            ));
+            ))
         }
-        _ => {}
+        _ => Ok(()),
     }
-    let Some(Ports::Base(base)) = requested.ports else {
-        return Ok(());
+}
+
+/// Checks that a founding that was begun is requested with its ports. The branches may have each other's addresses
+/// already, so it cannot move.
+fn check_ports(requested: &Requested, there: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<(), LiveError> {
+    match (&requested.ports, base_of(there)) {
+        (Some(Ports::Base(asked)), base) if base != Some(*asked) => Err(LiveError::Usage(format!(
+            "the founding of the bank in {} was begun with other ports than --base-port {asked}; leave --base-port out, \
+             or start over with --fresh",
+            dir.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The base port from which the branches have their ports, if they have them from one.
+fn base_of(branches: &BTreeMap<u32, SocketAddr>) -> Option<u16> {
+    let base =
+        |(&branch, address): (&u32, &SocketAddr)| u16::try_from(u32::from(address.port()).checked_sub(branch)?).ok();
+    let mut bases = branches.iter().map(base);
+    let first = bases.next()??;
+    bases.all(|base| base == Some(first)).then_some(first)
+}
+
+/// The new bank that is requested in the place of an existing one. It has what the existing bank has, unless the request
+/// says otherwise.
+///
+/// # Errors
+/// A branch of the existing bank is not on this host.
+pub(super) fn over(content: &Content, requested: &Requested) -> Result<Requested, LiveError> {
+    let (there, opening_balance) = match content {
+        Content::Empty => return Ok(requested.clone()),
+        Content::Begun(founding) => (founding.branches.clone(), Some(founding.opening_balance)),
+        Content::Bank(bank, founding) => (
+            addresses(bank.branches())?,
+            founding.as_ref().map(|founding| founding.opening_balance),
+        ),
     };
-    let kept = |(branch, address): (&u32, &SocketAddr)| u32::from(base) + branch == u32::from(address.port());
-    if there.iter().all(kept) {
-        return Ok(());
-    }
-    let asked = format!("--base-port asks for {base} and the branch's number");
-    Err(refused("keeps its branches' ports".to_owned(), asked, "--base-port"))
+    let mut requested = requested.clone();
+    let same_ports = base_of(&there)
+        .filter(|base| *base > 0)
+        .map_or(Ports::Auto, Ports::Base);
+    requested.ports = requested.ports.or(Some(same_ports));
+    requested.branches = requested.branches.or_else(|| Some(there.into_keys().collect()));
+    requested.opening_balance = requested.opening_balance.or(opening_balance);
+    Ok(requested)
 }
 
 fn check_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<(), LiveError> {
@@ -227,7 +270,7 @@ mod tests {
             (Some(vec![1, 2, 9]), None, None, "asks for branches 1, 2, 9"),
             (Some(vec![5]), None, None, "asks for branch 5 alone"),
             (three(), Some(7), None, "opened with 100, and town.json asks for 7"),
-            (None, None, Some(Ports::Base(5000)), "leave --base-port out"),
+            (None, None, Some(Ports::Base(5000)), "other ports than --base-port 5000"),
         ] {
             let content = Content::Begun(founding(4000));
             match decide(content, &requested(branches, balance, ports), Path::new(DIR)) {
@@ -235,9 +278,32 @@ mod tests {
                 Err(error) => {
                     let said = error.to_string();
                     assert!(!refusal.is_empty() && said.contains(refusal), "{said}");
-                    assert!(said.contains("--dir") && error.exit_code() == 2, "{said}");
+                    assert!(said.contains("--fresh") && error.exit_code() == 2, "{said}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_fresh_bank_is_like_the_old_one_unless_it_is_asked_otherwise() {
+        let over = |content, asked| over(&content, &asked).expect("decided");
+        let same = over(Content::Begun(founding(4000)), Requested::default());
+        assert_eq!(
+            (same.branches, same.opening_balance, same.ports),
+            (Some(vec![1, 2, 3]), Some(100), Some(Ports::Base(4000)))
+        );
+        let asked = requested(Some(vec![5]), Some(7), Some(Ports::Auto));
+        let other = over(Content::Begun(founding(4000)), asked);
+        assert_eq!(
+            (other.branches, other.opening_balance, other.ports),
+            (Some(vec![5]), Some(7), Some(Ports::Auto))
+        );
+        let mut scattered = founding(4000);
+        scattered.branches.insert(2, ([127, 0, 0, 1], 9).into());
+        assert_eq!(
+            over(Content::Begun(scattered), Requested::default()).ports,
+            Some(Ports::Auto)
+        );
+        assert_eq!(over(Content::Empty, Requested::default()).branches, None);
     }
 }

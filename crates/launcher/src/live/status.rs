@@ -2,13 +2,16 @@
 //! once, with a short deadline: a branch that does not answer must not delay the status of the others.
 
 use super::describe;
+use super::geography::{Geography, Region};
+use super::majority::Voters;
 use crate::date::date_and_time;
-use bank_client::operator::{Operator, Role};
+use bank_client::operator::{BranchStatus, Operator, Role};
 use bank_cluster::Cluster;
 use bank_cluster::faults::Injector;
 use bank_cluster::network::LinkState;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -28,6 +31,14 @@ pub(super) struct BankStatus {
     pub(super) launcher_pid: u32,
     /// Newest position that a branch has reported.
     pub(super) position: u64,
+    /// Branch that leads, as far as the launcher can tell.
+    pub(super) leader: Option<u32>,
+    /// Branches that vote, as the bank has them. Empty if no branch has answered yet.
+    pub(super) voters: BTreeSet<u32>,
+    /// Reason for which no write can go through. `None` while a majority of the voters is up.
+    pub(super) no_majority: Option<String>,
+    /// Distances between the regions in words. `None` if all branches stand at one place.
+    pub(super) distances: Option<String>,
     /// Branches in the order of their start.
     pub(super) branches: Vec<BranchRow>,
     /// Whether the branches are connected through relays, so that their links can be degraded.
@@ -47,6 +58,10 @@ pub(super) struct BranchRow {
     pub(super) pid: Option<u32>,
     /// Role or state.
     pub(super) state: State,
+    /// Term of the branch, which rises with each election. `None` if the branch does not answer.
+    pub(super) term: Option<u64>,
+    /// Region in which the branch stands. `None` if all branches stand at one place.
+    pub(super) region: Option<Region>,
     /// Position of the branch. `None` if the branch does not answer.
     pub(super) position: Option<u64>,
     /// Number of commands that another branch has applied and this one has not. `None` if the branch does not answer.
@@ -71,6 +86,8 @@ pub(super) struct BranchRow {
 pub(super) enum State {
     /// The branch leads.
     Leader,
+    /// The branch takes itself for the leader, but another branch was elected later, or there is no majority.
+    WasLeader,
     /// The branch votes and follows the leader.
     Follower,
     /// The branch asks to be elected.
@@ -110,8 +127,10 @@ pub(super) struct StatusSources<'a> {
     pub(super) injector: &'a Injector,
     /// The newest process of each branch.
     pub(super) processes: &'a [BranchProcess],
-    /// Newest position in all earlier statuses.
-    pub(super) position: u64,
+    /// Where the branches stand.
+    pub(super) geography: &'a Geography,
+    /// The status before this one.
+    pub(super) last: Option<&'a BankStatus>,
 }
 
 /// The newest process of a branch.
@@ -130,6 +149,7 @@ impl State {
     pub(super) fn word(self) -> &'static str {
         match self {
             State::Leader => "leader",
+            State::WasLeader => "was leader",
             State::Follower => "follower",
             State::Candidate => "candidate",
             State::Learner => "learner",
@@ -157,15 +177,32 @@ impl StatusSources<'_> {
     /// Asks every branch for its status.
     pub(super) async fn collect(self) -> BankStatus {
         let now = SystemTime::now();
-        let rows = join_all(self.processes.iter().map(|process| self.row(process, now))).await;
-        let mut branches: Vec<BranchRow> = rows.into_iter().flatten().collect();
+        let answers = join_all(self.processes.iter().map(|process| self.ask(process))).await;
+        let newest = answers
+            .iter()
+            .flatten()
+            .max_by_key(|status| (status.term, status.position));
+        let voters = match (newest, self.last) {
+            (Some(status), _) => voters(status),
+            (None, Some(last)) => last.voters.clone(),
+            (None, None) => BTreeSet::new(),
+        };
+        let answered = self.processes.iter().zip(&answers).enumerate();
+        let rows = answered.map(|(place, (process, answer))| self.row(place, process, answer.as_ref(), now));
+        let mut branches: Vec<BranchRow> = rows.flatten().collect();
         let said = branches.iter().filter_map(|row| row.position);
-        let position = said.fold(self.position, u64::max);
+        let position = said.fold(self.last.map_or(0, |last| last.position), u64::max);
         for row in &mut branches {
             row.behind = row.position.map(|at| position - at);
         }
         let network = self.cluster.network();
+        let no_majority = self.no_majority(&voters, &branches);
+        let leader = settle_leader(&mut branches, no_majority.is_none());
         BankStatus {
+            leader,
+            voters,
+            no_majority,
+            distances: self.geography.describe().filter(|_| network.is_some()),
             bank_id: self.cluster.bank().map(|bank| bank.bank_id()).unwrap_or_default(),
             bank_file: self.cluster.bank_path(),
             launcher_pid: std::process::id(),
@@ -176,8 +213,39 @@ impl StatusSources<'_> {
         }
     }
 
+    /// Asks a branch that runs for its status. `None` if it does not answer.
+    async fn ask(&self, process: &BranchProcess) -> Option<BranchStatus> {
+        let branch = process.branch;
+        self.cluster.pid(branch).ok()??;
+        if self.injector.is_paused(branch) {
+            return None;
+        }
+        let address = self.cluster.address(branch).ok()?;
+        Operator::at(address.into(), ANSWER_TIMEOUT).status().await.ok()
+    }
+
+    /// Describes why no write can go through, if there is no majority of the voters. A voter that this launcher does
+    /// not run counts as running.
+    fn no_majority(&self, voters: &BTreeSet<u32>, rows: &[BranchRow]) -> Option<String> {
+        let of_state = |state: State| rows.iter().filter(move |row| row.state == state).map(|row| row.branch);
+        let down: BTreeSet<u32> = of_state(State::Down).collect();
+        let voters = Voters {
+            all: voters.clone(),
+            running: voters - &down,
+            paused: voters & &of_state(State::Paused).collect(),
+        };
+        let network = self.cluster.network();
+        voters.missing_majority(|from, to| network.is_none_or(|network| network.passes(from, to)))
+    }
+
     /// Status of one branch, without `behind`. `None` if the cluster has no such branch.
-    async fn row(&self, process: &BranchProcess, now: SystemTime) -> Option<BranchRow> {
+    fn row(
+        &self,
+        place: usize,
+        process: &BranchProcess,
+        answer: Option<&BranchStatus>,
+        now: SystemTime,
+    ) -> Option<BranchRow> {
         let branch = process.branch;
         let (address, pid) = (self.cluster.address(branch).ok()?, self.cluster.pid(branch).ok()?);
         let began = pid.map(|_| process.began);
@@ -185,6 +253,8 @@ impl StatusSources<'_> {
             branch,
             pid,
             state: State::Silent,
+            term: None,
+            region: self.geography.region(place),
             position: None,
             behind: None,
             customers: None,
@@ -198,8 +268,9 @@ impl StatusSources<'_> {
             row.state = State::Down;
         } else if self.injector.is_paused(branch) {
             row.state = State::Paused;
-        } else if let Ok(status) = Operator::at(address.into(), ANSWER_TIMEOUT).status().await {
+        } else if let Some(status) = answer {
             row.state = status.role.into();
+            row.term = Some(status.term);
             row.position = Some(status.position);
             row.customers = Some(status.customers);
         }
@@ -227,4 +298,23 @@ impl StatusSources<'_> {
         });
         told.collect()
     }
+}
+
+fn voters(status: &BranchStatus) -> BTreeSet<u32> {
+    let voters = status.branches.iter().filter(|member| member.voter);
+    voters.map(|member| member.branch).collect()
+}
+
+/// The branch that leads: of the branches that take themselves for the leader, the one that was elected last. The others
+/// have not heard of that election yet. Without a majority, no branch leads.
+fn settle_leader(rows: &mut [BranchRow], majority: bool) -> Option<u32> {
+    let leading = rows.iter().filter(|row| row.state == State::Leader);
+    let newest = leading.max_by_key(|row| row.term).filter(|_| majority);
+    let leader = newest.map(|row| row.branch);
+    for row in rows {
+        if row.state == State::Leader && Some(row.branch) != leader {
+            row.state = State::WasLeader;
+        }
+    }
+    leader
 }

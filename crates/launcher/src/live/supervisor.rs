@@ -1,7 +1,8 @@
 //! Supervises a running bank: carries out the requests of other shells one after the other, reports branches that end
-//! by themselves, and refreshes the table. A branch that has ended stays down until a request restarts it.
+//! by themselves, and looks at the bank once a second, or more often while no branch leads. A branch that has ended stays down until a request restarts it.
 
 use super::control::{Call, Control, ControlRequest, ControlResponse};
+use super::geography::Geography;
 use super::screen::Screen;
 use super::status::{BankStatus, BranchProcess, StatusSources};
 use super::{describe, table};
@@ -14,10 +15,12 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-use tokio::time::MissedTickBehavior;
+use tokio::time::Instant;
 
-/// Period of the table.
+/// Time between two looks at the bank.
 const REFRESH: Duration = Duration::from_secs(1);
+/// Time between two looks while an election may be under way, so that its end is reported with the right time.
+const REFRESH_ELECTION: Duration = Duration::from_millis(100);
 
 /// Supervises a bank while it runs.
 pub(super) struct Supervisor<'a> {
@@ -25,11 +28,14 @@ pub(super) struct Supervisor<'a> {
     dir: &'a Path,
     screen: &'a mut Screen,
     injector: Injector,
+    geography: Geography,
     processes: Vec<BranchProcess>,
     /// One future for each process of a branch. It yields the branch's number when the process has ended.
     ends: FuturesUnordered<LocalBoxFuture<'a, u32>>,
     /// The newest status.
     last: Option<BankStatus>,
+    /// Time of the next look at the bank.
+    next_look: Instant,
 }
 
 /// Why the bank has to stop.
@@ -55,9 +61,11 @@ impl<'a> Supervisor<'a> {
             dir,
             screen,
             injector: Injector::new(0),
+            geography: Geography::default(),
             ends: numbers.iter().map(|&branch| process_end(cluster, branch)).collect(),
             processes: numbers.into_iter().map(process).collect(),
             last: None,
+            next_look: Instant::now(),
         }
     }
 
@@ -67,7 +75,8 @@ impl<'a> Supervisor<'a> {
             cluster: self.cluster,
             injector: &self.injector,
             processes: &self.processes,
-            position: self.last.as_ref().map_or(0, |last| last.position),
+            geography: &self.geography,
+            last: self.last.as_ref(),
         };
         sources.collect().await
     }
@@ -90,68 +99,106 @@ impl<'a> Supervisor<'a> {
 
     /// Runs until the bank has to stop.
     pub(super) async fn supervise(mut self, control: &mut Control, interrupts: &mut Interrupts) -> End {
-        let mut refresh = tokio::time::interval(REFRESH);
-        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = interrupts.next() => return End::Signal,
                 call = control.next() => match call.request {
                     ControlRequest::Down => return End::Down(call),
                     ControlRequest::Status => call.answer(ControlResponse::Status(self.refresh().await)),
-                    ControlRequest::Do(action) => {
+                    ControlRequest::Place(ref geography) => {
+                        let answer = self.place_on_request(geography.clone()).await;
+                        call.answer(answer);
+                    }
+                    ControlRequest::Do(ref actions) => {
+                        let actions = actions.clone();
                         tokio::select! {
-                            answer = self.carry_out(action) => call.answer(answer),
+                            answer = self.carry_out(actions) => call.answer(answer),
                             // The call is dropped, which tells the shell that the bank stops.
                             _ = interrupts.next() => return End::Signal,
                         }
                     }
                 },
                 Some(branch) = self.ends.next() => self.report_end(branch).await,
-                _ = refresh.tick() => drop(self.refresh().await),
+                () = tokio::time::sleep_until(self.next_look) => drop(self.refresh().await),
             }
         }
     }
 
-    /// Collects the status and shows it.
+    /// Collects the status, shows it, and reports what has changed.
     async fn refresh(&mut self) -> BankStatus {
         let status = self.status().await;
-        if self.screen.refreshes() {
-            let apart = [String::new()].into_iter();
-            self.screen.show(apart.chain(table::lines(&status, self.dir)).collect());
-        } else if let Some(last) = &self.last {
+        if let Some(last) = &self.last {
             table::news(last, &status)
                 .iter()
                 .for_each(|news| self.screen.event(news));
         }
+        if self.screen.refreshes() {
+            let apart = [String::new()].into_iter();
+            self.screen.show(apart.chain(table::lines(&status, self.dir)).collect());
+        }
+        let electing = status.leader.is_none() && status.no_majority.is_none() && status.has_relays;
+        self.next_look = Instant::now() + if electing { REFRESH_ELECTION } else { REFRESH };
         self.last = Some(status.clone());
         status
     }
 
-    async fn carry_out(&mut self, action: FaultAction) -> ControlResponse {
-        let refused = |exit_code, message| ControlResponse::Refused { exit_code, message };
-        if let Some(unknown) = action
-            .branches()
-            .find_map(|branch| self.cluster.bank()?.address(branch).err())
-        {
+    /// Places the branches in regions. Does nothing in a bank without relays.
+    pub(super) fn place(&mut self, geography: Geography) {
+        if let Some(network) = self.cluster.network() {
+            geography.apply(network, &self.cluster.numbers());
+            self.geography = geography;
+        }
+    }
+
+    /// Places the branches in regions, and reports it.
+    async fn place_on_request(&mut self, geography: Geography) -> ControlResponse {
+        if self.cluster.network().is_none() {
+            return refused(2, no_network());
+        }
+        self.place(geography);
+        let distances = self.geography.describe();
+        let said = distances.unwrap_or_else(|| "all branches stand at one place, without distances".to_owned());
+        self.screen.event(&said);
+        self.refresh().await;
+        ControlResponse::Done(said)
+    }
+
+    /// Performs the actions if all of them are possible now. Reports each, and shows the bank after them.
+    async fn carry_out(&mut self, actions: Vec<FaultAction>) -> ControlResponse {
+        let named = actions.iter().flat_map(|action| action.branches());
+        let unknown = named.map(|branch| self.cluster.bank()?.address(branch).err());
+        if let Some(unknown) = unknown.flatten().next() {
             return refused(2, unknown.to_string());
         }
+        let possible = actions
+            .iter()
+            .try_for_each(|&action| self.injector.check(self.cluster, action));
+        if let Err(error) = possible {
+            return refused(1, message(&error));
+        }
+        let mut done = Vec::with_capacity(actions.len());
+        for action in actions {
+            if let Err(error) = self.perform(action).await {
+                done.push(message(&error));
+                self.refresh().await;
+                return refused(1, done.join("; "));
+            }
+            done.push(describe::action(action));
+        }
+        self.refresh().await;
+        ControlResponse::Done(done.join("\n"))
+    }
+
+    async fn perform(&mut self, action: FaultAction) -> Result<(), FaultError> {
         let done = self.injector.perform(self.cluster, action).await;
         self.injector.forget_over();
         if let FaultAction::Restart(branch) = action {
             self.restarted(branch, &done);
         }
-        let answer = match done {
-            Ok(()) => {
-                let said = describe::action(action);
-                self.screen.event(&said);
-                ControlResponse::Done(said)
-            }
-            Err(error) => refused(1, self.message(&error)),
-        };
-        if self.screen.refreshes() {
-            self.refresh().await;
+        if done.is_ok() {
+            self.screen.event(&describe::action(action));
         }
-        answer
+        done
     }
 
     /// Notes the new process of a branch, if the restart started one.
@@ -166,16 +213,6 @@ impl<'a> Supervisor<'a> {
         process.began = SystemTime::now();
         process.ended = done.as_ref().err().map(FaultError::to_string);
         self.ends.push(process_end(self.cluster, branch));
-    }
-
-    fn message(&self, error: &FaultError) -> String {
-        match error {
-            FaultError::NoNetwork => format!(
-                "this bank takes no faults of the network: it has more than {} branches, which reach each other directly",
-                network::BRANCHES_MAX
-            ),
-            error => error.to_string(),
-        }
     }
 
     /// Reports the end of a process, unless it was killed on request or reported before.
@@ -196,6 +233,26 @@ impl<'a> Supervisor<'a> {
         }
         self.refresh().await;
     }
+}
+
+fn refused(exit_code: u8, message: String) -> ControlResponse {
+    ControlResponse::Refused { exit_code, message }
+}
+
+fn message(error: &FaultError) -> String {
+    match error {
+        FaultError::NoNetwork => no_network(),
+        error => error.to_string(),
+    }
+}
+
+/// The message for a bank whose network cannot be changed.
+pub(super) fn no_network() -> String {
+    format!(
+        "this bank takes no faults of the network and no regions: it has more than {} branches, which reach each other \
+         directly",
+        network::BRANCHES_MAX
+    )
 }
 
 /// Waits until the current process of a branch has ended.

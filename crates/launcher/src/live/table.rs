@@ -9,9 +9,12 @@ use std::path::Path;
 /// The lines of the table and of the problems. They contain colours.
 pub(super) fn lines(status: &BankStatus, dir: &Path) -> Vec<String> {
     let mut lines = table(status);
-    let mut troubles: Vec<String> = status.branches.iter().filter_map(|row| trouble(row, dir)).collect();
+    let mut troubles: Vec<String> = no_leader(status).into_iter().collect();
+    troubles.extend(status.branches.iter().filter_map(|row| trouble(row, dir)));
     let degraded = status.degraded.iter();
     troubles.extend(degraded.map(|links| format!("{} ({})", links.says, command(&links.heal, dir))));
+    let distances = status.distances.iter();
+    troubles.extend(distances.map(|distances| format!("{distances} ({})", command("delay --geo none", dir))));
     if !troubles.is_empty() {
         lines.push(String::new());
         lines.append(&mut troubles);
@@ -19,26 +22,44 @@ pub(super) fn lines(status: &BankStatus, dir: &Path) -> Vec<String> {
     lines
 }
 
-const HEADS: [&str; 8] = [
-    "branch", "pid", "role", "position", "behind", "clients", "address", "up for",
+/// Says why no write can go through, or that no branch leads. The second is said only if every branch that runs has
+/// answered.
+fn no_leader(status: &BankStatus) -> Option<String> {
+    if let Some(no_majority) = &status.no_majority {
+        return Some(Colour::Red.paint(no_majority));
+    }
+    let silent = status.branches.iter().any(|row| row.state == State::Silent);
+    let waiting = status.leader.is_none() && !silent;
+    waiting.then(|| Colour::Yellow.paint("no branch leads at the moment; writes wait for an election"))
+}
+
+/// Heads of the columns. The region is left out if all branches stand at one place.
+const HEADS: [&str; 9] = [
+    "branch", "region", "pid", "role", "position", "behind", "clients", "address", "up for",
 ];
+const REGION: usize = 1;
+const ROLE: usize = 3;
+const ADDRESS: usize = 7;
 
 fn table(status: &BankStatus) -> Vec<String> {
-    let rows: Vec<[String; 8]> = status.branches.iter().map(cells).collect();
+    let rows: Vec<[String; 9]> = status.branches.iter().map(cells).collect();
+    let regions = status.branches.iter().any(|row| row.region.is_some());
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].len());
-        cells.fold(HEADS[column].len(), usize::max)
+        let width = cells.fold(HEADS[column].len(), usize::max);
+        (regions || column != REGION).then_some(width)
     };
-    let widths: Vec<usize> = (0..HEADS.len()).map(width).collect();
+    let widths: Vec<Option<usize>> = (0..HEADS.len()).map(width).collect();
     let head = line(&HEADS.map(str::to_owned), &widths, None);
     let rows = rows.iter().zip(&status.branches);
     let rows = rows.map(|(cells, row)| line(cells, &widths, colour(row.state)));
     [head].into_iter().chain(rows).collect()
 }
 
-fn cells(row: &BranchRow) -> [String; 8] {
+fn cells(row: &BranchRow) -> [String; 9] {
     [
         row.branch.to_string(),
+        shown(row.region),
         shown(row.pid),
         row.state.word().to_owned(),
         shown(row.position),
@@ -53,16 +74,18 @@ fn shown(number: Option<impl ToString>) -> String {
     number.map_or("-".to_owned(), |number| number.to_string())
 }
 
-/// Formats a line. Numbers are aligned to the right, words to the left, and the role has its colour.
-fn line(cells: &[String; 8], widths: &[usize], role: Option<Colour>) -> String {
+/// Formats a line of the columns that have a width. Numbers are aligned to the right, words to the left, and the role has
+/// its colour.
+fn line(cells: &[String; 9], widths: &[Option<usize>], role: Option<Colour>) -> String {
     let mut text = String::new();
     for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        let Some(width) = width else { continue };
         let padded = match column {
-            2 | 6 => format!("{cell:<width$}"),
+            REGION | ROLE | ADDRESS => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         };
         let gap = if column == 0 { "" } else { "  " };
-        match role.filter(|_| column == 2) {
+        match role.filter(|_| column == ROLE) {
             Some(colour) => text += &format!("{gap}{}", colour.paint(&padded)),
             None => text += &format!("{gap}{padded}"),
         }
@@ -73,7 +96,7 @@ fn line(cells: &[String; 8], widths: &[usize], role: Option<Colour>) -> String {
 fn colour(state: State) -> Option<Colour> {
     match state {
         State::Leader => Some(Colour::Green),
-        State::Paused | State::Candidate | State::Other => Some(Colour::Yellow),
+        State::Paused | State::Candidate | State::WasLeader | State::Other => Some(Colour::Yellow),
         State::Silent | State::Down => Some(Colour::Red),
         State::Follower | State::Learner => None,
     }
@@ -109,8 +132,8 @@ fn age(seconds: u64) -> String {
     }
 }
 
-/// Lists changes between two statuses that no request caused: another branch leads, or a branch has stopped or started
-/// to answer.
+/// Lists changes between two statuses that no request asked for: another branch leads, a branch has stopped or started to
+/// answer, or the majority of the voters is lost or back.
 pub(super) fn news(before: &BankStatus, now: &BankStatus) -> Vec<String> {
     let pairs = before.branches.iter().zip(&now.branches);
     let news = pairs.filter_map(|(before, now)| match (before.state, now.state) {
@@ -120,11 +143,17 @@ pub(super) fn news(before: &BankStatus, now: &BankStatus) -> Vec<String> {
         (State::Silent, State::Follower | State::Learner) => Some(format!("branch {} answers again", now.branch)),
         _ => None,
     });
-    news.collect()
+    let majority = match (&before.no_majority, &now.no_majority) {
+        (before, Some(now)) if before.as_ref() != Some(now) => Some(now.clone()),
+        (Some(_), None) => Some("a majority of the voters is up again".to_owned()),
+        _ => None,
+    };
+    majority.into_iter().chain(news).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::geography::Region;
     use super::super::status::DegradedLinks;
     use super::*;
     use std::path::PathBuf;
@@ -135,6 +164,8 @@ mod tests {
             branch,
             pid: up_s.map(|_| 4700 + branch),
             state,
+            term: None,
+            region: None,
             position,
             behind: position.map(|at| 120 - at),
             customers: position.map(|_| branch),
@@ -152,6 +183,13 @@ mod tests {
             bank_file: "outputs/bank/bank.json".into(),
             launcher_pid: 4700,
             position: 120,
+            leader: branches
+                .iter()
+                .find(|row| row.state == State::Leader)
+                .map(|row| row.branch),
+            voters: branches.iter().map(|row| row.branch).collect(),
+            no_majority: None,
+            distances: None,
             branches,
             has_relays: true,
             degraded: Vec::new(),
@@ -205,8 +243,45 @@ mod tests {
             ]
         );
         // The commands name a directory that is not the default.
-        let lines = super::lines(&bank(vec![row(4, State::Down, None)]), Path::new("b b"));
-        assert_eq!(lines[3], "branch 4 was killed (launcher restart 4 --dir 'b b')");
+        let leads = row(1, State::Leader, Some(120));
+        let lines = super::lines(&bank(vec![leads, row(4, State::Down, None)]), Path::new("b b"));
+        assert_eq!(lines[4], "branch 4 was killed (launcher restart 4 --dir 'b b')");
+    }
+
+    #[test]
+    fn a_lost_majority_is_said_first_and_regions_have_a_column() {
+        let mut status = bank(vec![row(1, State::WasLeader, Some(120)), row(2, State::Down, None)]);
+        status.no_majority = Some("no majority: 1 of 2 voters is up; no write can go through".to_owned());
+        status.distances = Some("one way between regions: eu-us 40ms".to_owned());
+        for (row, region) in status.branches.iter_mut().zip([Region::Eu, Region::Us]) {
+            row.region = Some(region);
+        }
+        assert_eq!(
+            plain(&lines(&status, Path::new("outputs/bank"))),
+            [
+                "branch  region   pid  role        position  behind  clients  address          up for",
+                "     1  eu      4701  was leader       120       0        1  127.0.0.1:50001  1m 40s",
+                "     2  us         -  down               -       -        -  127.0.0.1:50002       -",
+                "",
+                "no majority: 1 of 2 voters is up; no write can go through",
+                "branch 2 was killed (launcher restart 2)",
+                "one way between regions: eu-us 40ms (launcher delay --geo none)",
+            ]
+        );
+        // An election is told only if every branch that runs has answered.
+        let follower = || row(1, State::Follower, Some(120));
+        let silent = lines(&bank(vec![follower(), row(2, State::Silent, None)]), Path::new("d"));
+        assert!(!silent.iter().any(|line| line.contains("election")), "{silent:?}");
+        let electing = lines(
+            &bank(vec![follower(), row(2, State::Candidate, Some(120))]),
+            Path::new("d"),
+        );
+        assert!(
+            electing
+                .iter()
+                .any(|line| line.contains("no branch leads at the moment")),
+            "{electing:?}"
+        );
     }
 
     #[test]
@@ -235,6 +310,14 @@ mod tests {
         let silent = bank(State::Silent, State::Leader, State::Candidate);
         assert_eq!(news(&before, &before), [""; 0]);
         assert_eq!(news(&before, &silent), ["branch 1 does not answer", "branch 2 leads"]);
+        let mut lost = bank(State::Down, State::Follower, State::Down);
+        lost.no_majority = Some("no majority".to_owned());
+        assert_eq!(news(&before, &lost), ["no majority"]);
+        assert_eq!(news(&lost, &lost), [""; 0]);
+        assert_eq!(
+            news(&lost, &before),
+            ["a majority of the voters is up again", "branch 1 leads"]
+        );
         let healed = bank(State::Follower, State::Leader, State::Down);
         assert_eq!(news(&silent, &healed), ["branch 1 answers again"]);
     }

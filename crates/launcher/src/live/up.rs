@@ -1,20 +1,24 @@
 //! `launcher up`: brings a bank up, supervises it, and stops it.
 
 use super::args::UpPlan;
-use super::bank_dir::{self, BankDir, Founding, command};
+use super::bank_dir::{self, BankDir, Content, command};
 use super::control::{Control, ControlRequest, ControlResponse};
 use super::detach::{self, Detached};
 use super::error::LiveError;
+use super::fresh;
 use super::ready;
 use super::screen::Screen;
 use super::start::{self, Start};
-use super::supervisor::{End, Supervisor};
+use super::supervisor::{End, Supervisor, no_network};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
 use crate::terminal::stdout;
 use bank_cluster::network::LinkState;
 use bank_cluster::network::{self, LinkSet};
-use bank_cluster::{Cluster, ClusterConfig, FOUND_TIMEOUT, Ports, election_timeout};
+use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Ports, election_timeout};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Brings a bank up that another launcher runs in the background. Returns the exit code.
 ///
@@ -35,12 +39,13 @@ pub(super) async fn detach() -> Result<u8, LiveError> {
 /// # Errors
 /// The bank did not come up. All processes were stopped.
 pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
-    let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
     // Decided before the directory is created, so that a refused request leaves no directory; and again under the lock,
     // when no other launcher can change the directory.
-    start::decide(bank_dir::inspect(&plan.dir)?, &plan.requested, &plan.dir)?;
+    decide(&plan, None)?;
     let bank_dir = BankDir::lock(&plan.dir).await?;
-    let start = start::decide(bank_dir::inspect(bank_dir.path())?, &plan.requested, bank_dir.path())?;
+    // Until here a signal ends the process at once, also while it asks whether a bank may be deleted.
+    let start = decide(&plan, Some(&bank_dir))?;
+    let mut interrupts = Interrupts::listen().map_err(LiveError::io("signals"))?;
     let log = plan.detached.then(|| detach::open_log(bank_dir.path())).transpose()?;
     let mut cluster = cluster(&plan, &bank_dir, &start).await?;
     let progress = Progress::on_stderr();
@@ -69,12 +74,35 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
     };
     let mut screen = Screen::on_stdout();
     let mut supervisor = Supervisor::new(&cluster, bank_dir.path(), &mut screen);
+    if let Some(geography) = &plan.geography {
+        supervisor.place(geography.clone());
+    }
     match plan.detached {
         true => supervisor.log(&ready::log_text(&cluster)),
         false => supervisor.announce(&ready::text(&plan, &cluster)).await,
     }
     let end = supervisor.supervise(&mut control, &mut interrupts).await;
     Ok(stop(cluster, bank_dir, control, interrupts, screen, end).await)
+}
+
+/// Decides how the bank comes up. With the directory locked, `--fresh` deletes the bank that is there.
+fn decide(plan: &UpPlan, locked: Option<&BankDir>) -> Result<Start, LiveError> {
+    let content = bank_dir::inspect(&plan.dir)?;
+    let start = if plan.fresh {
+        let requested = start::over(&content, &plan.requested)?;
+        let start = start::decide(Content::Empty, &requested, &plan.dir)?;
+        fresh::check(plan, &content)?;
+        if let Some(bank_dir) = locked {
+            fresh::delete(plan, &content, bank_dir)?;
+        }
+        start
+    } else {
+        start::decide(content, &plan.requested, &plan.dir)?
+    };
+    if plan.geography.is_some() && start.branches().len() > network::BRANCHES_MAX {
+        return Err(LiveError::Usage(no_network()));
+    }
+    Ok(start)
 }
 
 async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Cluster, LiveError> {
@@ -84,13 +112,7 @@ async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Clu
         programs: plan.programs.clone(),
         dir: bank_dir.path().to_owned(),
         secret_file: None,
-        ports: match start {
-            Start::New { ports, .. } => ports.clone(),
-            Start::Begun(Founding { branches, .. })
-            | Start::Existing {
-                addresses: branches, ..
-            } => Ports::Kept(branches.values().copied().collect()),
-        },
+        ports: ports(start).await?,
         election_timeout: election_timeout(branches.len()),
         branches,
         branch_args: Vec::new(),
@@ -98,7 +120,30 @@ async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Clu
     if !relayed {
         return Ok(Cluster::new(config));
     }
-    Ok(Cluster::relayed(config).await?)
+    Cluster::relayed(config).await.map_err(|error| match (start, error) {
+        // Its branches may have each other's addresses already, so it cannot move.
+        (Start::Begun(_), ClusterError::PortTaken { branch, port, user, .. }) => LiveError::Usage(format!(
+            "port {port} of branch {branch} is taken{user}, or start over with: {}",
+            command("up --fresh", bank_dir.path())
+        )),
+        (_, error) => error.into(),
+    })
+}
+
+/// The ports of the branches. Branches that reach each other directly have to know them before they start.
+async fn ports(start: &Start) -> Result<Ports, LiveError> {
+    let branches = start.branches();
+    let kept = |addresses: &BTreeMap<u32, SocketAddr>| Ports::Kept(addresses.values().copied().collect());
+    Ok(match start {
+        Start::New { ports, .. } => ports.clone(),
+        Start::Begun(founding) => kept(&founding.branches),
+        Start::Existing { addresses, ports, .. } => match ports {
+            None | Some(Ports::Kept(_)) => kept(addresses),
+            Some(base @ Ports::Base(_)) => Ports::Kept(base.chosen(&branches)?),
+            Some(Ports::Auto) if kept(addresses).check(&branches).await.is_ok() => kept(addresses),
+            Some(Ports::Auto) => Ports::free(&branches).await?,
+        },
+    })
 }
 
 async fn bring_up(
@@ -119,7 +164,7 @@ async fn bring_up(
         }
         Start::Existing { bank, .. } => {
             cluster.start(|| progress.one()).await?;
-            cluster.recognise(bank);
+            cluster.recognise(bank)?;
         }
     }
     Ok(cluster.await_position(&cluster.numbers(), 1, FOUND_TIMEOUT).await?)
@@ -138,6 +183,7 @@ async fn stop(
     screen.event("stopping the bank; a second signal stops it at once");
     if let Some(network) = cluster.network() {
         network.apply(LinkSet::All, LinkState::Pass);
+        network.set_distance(LinkSet::All, Duration::ZERO);
     }
     let mut told = Vec::new();
     if let End::Down(call) = end {
@@ -153,7 +199,7 @@ async fn stop(
                 call = control.next() => match call.request {
                     ControlRequest::Down => told.push(call),
                     // A dropped call is answered: the bank has stopped.
-                    ControlRequest::Status | ControlRequest::Do(_) => drop(call),
+                    ControlRequest::Status | ControlRequest::Do(_) | ControlRequest::Place(_) => drop(call),
                 },
             }
         }

@@ -47,6 +47,12 @@ pub fn free_base() -> u16 {
     (0..BASES).map(|_| base()).find(|base| is_free(*base)).expect("ports")
 }
 
+/// The branch that leads, if one does.
+pub fn leader(status: &Value) -> Option<u64> {
+    let mut branches = status["branches"].as_array()?.iter();
+    branches.find(|row| row["state"] == "leader")?["branch"].as_u64()
+}
+
 /// A bank in the background, in `outputs/bank` of this directory. It is down once this is dropped.
 pub struct Background<'a>(pub &'a Path);
 

@@ -75,6 +75,24 @@ async fn held_bytes_are_released_in_order_with_the_end_and_replies_still_pass() 
 }
 
 #[tokio::test]
+async fn a_distance_is_kept_by_links_that_pass_and_a_delay_is_added_to_it() {
+    let mut line = line().await;
+    let (distance, delay) = (Duration::from_millis(30), Duration::from_millis(50));
+    line.forward.set_distance(distance);
+    for (state, least) in [
+        (LinkState::Pass, distance),
+        (LinkState::Delay(delay), distance + delay),
+        (LinkState::Pass, distance),
+    ] {
+        line.forward.set(state);
+        let sent = Instant::now();
+        line.near.write_all(b"far").await.expect("written");
+        read(&mut line.far, "far").await;
+        assert!(sent.elapsed() >= least, "{state:?}: {:?}", sent.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn a_sender_into_a_hold_is_slowed_down_and_loses_nothing() {
     let Line {
         relay: _relay,

@@ -85,9 +85,11 @@ pub(super) async fn ask(dir: &Path, request: ControlRequest) -> Result<ControlRe
         return Err(LiveError::Failed(gone()));
     };
     let within = match request {
-        ControlRequest::Status => STATUS_TIMEOUT,
+        ControlRequest::Status | ControlRequest::Place(_) => STATUS_TIMEOUT,
         ControlRequest::Down => DOWN_TIMEOUT,
-        ControlRequest::Do(_) => ACTION_TIMEOUT,
+        ControlRequest::Do(ref actions) => {
+            ACTION_TIMEOUT.saturating_mul(u32::try_from(actions.len()).unwrap_or(1).max(1))
+        }
     };
     let mut stream = BufReader::new(stream);
     let envelope = Envelope {

@@ -204,7 +204,7 @@ mod tests {
         let reached: ControlAddress = serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("JSON");
         let wrong = br#"{"token":"0","order":"down"}"#;
         assert!(message(raw(reached.port, &[wrong, &b"\n"[..]].concat()).await).contains("token"));
-        for rubbish in [&b"\n"[..], b"GET / HTTP/1.1\r\n", b"{}\n", &[b'x'; 5000]] {
+        for rubbish in [&b"\n"[..], b"GET / HTTP/1.1\r\n", b"{}\n", &[b'x'; 70_000]] {
             assert!(message(raw(reached.port, rubbish).await).contains("not understood"));
         }
         assert!(control.calls.try_recv().is_err());

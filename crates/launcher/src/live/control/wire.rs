@@ -1,5 +1,6 @@
 //! What goes over a control connection, and the file that says where to connect.
 
+use crate::live::geography::Geography;
 use crate::live::status::BankStatus;
 use bank_cluster::faults::FaultAction;
 use serde::de::DeserializeOwned;
@@ -10,11 +11,11 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// File in the bank's directory that holds a [`ControlAddress`] while the launcher runs.
-pub(super) const FILE: &str = "control.json";
+pub(in crate::live) const FILE: &str = "control.json";
 /// Largest size of that file. It has three short fields.
 pub(super) const FILE_BYTES_MAX: u64 = 4096;
-/// Largest request. It is one short line.
-pub(super) const REQUEST_BYTES_MAX: u64 = 4096;
+/// Largest request: one line. An action takes some 50 bytes, and a bank has at most 512 branches.
+pub(super) const REQUEST_BYTES_MAX: u64 = 64 << 10;
 /// Largest response. The longest is the status of 512 branches, some 400 bytes each.
 pub(super) const RESPONSE_BYTES_MAX: u64 = 1 << 20;
 /// Time for one line, or for a connection. Both ends are programs of ours on one host, which write and read at once.
@@ -45,8 +46,10 @@ pub(in crate::live) enum ControlRequest {
     Status,
     /// Stop the bank.
     Down,
-    /// Perform this action on the bank.
-    Do(FaultAction),
+    /// Perform these actions on the bank, in this order. If one of them is not possible, none is performed.
+    Do(Vec<FaultAction>),
+    /// Place the branches in regions.
+    Place(Geography),
 }
 
 /// The response to a request.
