@@ -35,7 +35,7 @@ const WAL_BYTES_KEPT: i64 = 32 << 20;
 /// The number of statements that a connection keeps prepared. It is larger than the number of different statements.
 const STATEMENTS_KEPT: usize = 16;
 
-/// The tables. People read them with `select * from entries`, so kinds and reasons are words. An entry links to the
+/// The tables. People read them through the view `statement`, so kinds and reasons are words. An entry links to the
 /// previous entry of each account that it changes (0: none). An index on accounts instead would triple the cost of a
 /// deposit.
 const TABLES: &str = "

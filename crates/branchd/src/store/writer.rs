@@ -15,6 +15,7 @@ use super::reader::Reader;
 use super::rows;
 use super::schema;
 use super::shared::Shared;
+use super::statement_view;
 use super::verify;
 
 /// The commands of one log entry.
@@ -57,6 +58,7 @@ impl BooksFile {
     pub(crate) fn open(path: &Path, bank_id: [u8; 16]) -> Result<(Self, Reader), BooksError> {
         let (mut connection, stored) = schema::open_writer(path, bank_id)?;
         verify::verify_at_start(&mut connection, path)?;
+        statement_view::ensure(&mut connection, path)?;
         let growth = LogGrowth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
         let shared = Arc::new(Shared::new(path.to_owned(), stored.ledger));
         let mut books = Self {
@@ -214,7 +216,9 @@ impl BooksFile {
         self.run_unless_failed(|books| {
             books
                 .copy_from(&source)
-                .map_err(|fault| fault.at(&books.shared.path, "installing the incoming books"))
+                .map_err(|fault| fault.at(&books.shared.path, "installing the incoming books"))?;
+            // A branch of an earlier version sends books without the view.
+            statement_view::ensure(&mut books.connection, &books.shared.path)
         })?;
         self.ledger = stored.ledger;
         self.applied_state = stored.applied_state;

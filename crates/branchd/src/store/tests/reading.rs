@@ -16,7 +16,10 @@ fn a_person_can_read_the_entries_while_the_branch_runs() {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let outside = Connection::open_with_flags(directory.path().join("ledger.db"), flags).unwrap();
     let mut statement = outside
-        .prepare("SELECT format('%d %s %s %d %d %s', position, kind, account, amount, balance, counter_account) FROM entries")
+        .prepare(
+            "SELECT format('%d %s %s %s %d %d %s %d %s', position, time, action, account, amount, balance, to_account, \
+             to_balance, request_id) FROM statement",
+        )
         .unwrap();
     let lines: Vec<String> = statement
         .query_map((), |row| row.get(0))
@@ -26,12 +29,50 @@ fn a_person_can_read_the_entries_while_the_branch_runs() {
     assert_eq!(
         lines,
         [
-            "1 found main 100 100 ",
-            "2 open a 0 0 ",
-            "3 transfer main 30 70 a",
-            "4 withdraw a 5 25 "
+            "1 1970-01-01 00:00:01.000 found main 100 100  0 00000000-0000-0000-0000-000000000001",
+            "2 1970-01-01 00:00:01.000 open a 0 0  0 00000000-0000-0000-0000-000000000002",
+            "3 1970-01-01 00:00:01.000 transfer main 30 70 a 30 00000000-0000-0000-0000-000000000003",
+            "4 1970-01-01 00:00:01.000 withdraw a 5 25  0 00000000-0000-0000-0000-000000000004"
         ]
     );
+}
+
+#[test]
+fn books_of_another_version_get_the_view_for_people() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("ledger.db");
+    let without = ["", "CREATE VIEW statement AS SELECT 1", "CREATE TABLE statement (x)"];
+    for (other, has_view) in without.into_iter().zip([true, true, false]) {
+        drop(new_books(&directory, "ledger.db"));
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(&format!("DROP VIEW statement; {other}"))
+            .unwrap();
+        drop(connection);
+        let (mut books, _reader) = new_books(&directory, "ledger.db");
+        books.apply(vec![deposit(7, "main", 1)], vec![1], None).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let read = connection.prepare("SELECT request_id FROM statement");
+        assert_eq!(read.is_ok(), has_view, "{other}");
+    }
+}
+
+#[test]
+fn books_that_a_branch_without_the_view_sent_get_it() {
+    let directory = TempDir::new().unwrap();
+    let (mut books, reader) = new_books(&directory, "ledger.db");
+    books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    let copied = directory.path().join("copy.db");
+    reader.copy_to(&copied).unwrap();
+    let copy = Connection::open(&copied).unwrap();
+    copy.execute_batch("DROP VIEW statement").unwrap();
+    drop(copy);
+    let (mut other, _reader) = new_books(&directory, "other.db");
+    other.install(&copied).unwrap();
+    let outside = Connection::open(directory.path().join("other.db")).unwrap();
+    let positions = "SELECT group_concat(position) FROM statement";
+    let positions: String = outside.query_row(positions, (), |row| row.get(0)).unwrap();
+    assert_eq!(positions, "1");
 }
 
 #[test]
