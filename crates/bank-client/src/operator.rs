@@ -21,7 +21,7 @@ use crate::branches::{connect, connect_as_operator};
 use crate::failure::{Attempted, Failure, Place};
 
 pub use journal::{AppliedAction, AppliedCommand, Journal, JournalHead};
-pub use reply::{BranchStatus, Founded, JoinProgress, Joined, Member, Promoted, Removed, Role};
+pub use reply::{BranchStatus, Founded, JoinProgress, Joined, LostMajority, Member, Promoted, Removed, Role};
 
 /// A call of an operator that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

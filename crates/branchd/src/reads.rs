@@ -9,6 +9,7 @@ use crate::branch_client::MemberClient;
 use crate::callers::{Quota, QuotaExceeded, QuotaPermit};
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, ProposeError};
+use crate::replication::majority::NoMajority;
 use crate::replication::progress::Progress;
 use crate::replication::read_index::ReadIndex;
 
@@ -53,6 +54,9 @@ pub(crate) enum ReadError {
         "branch {branch} could not confirm with a leader that it has every write ({reason}): try again, or at a lower level"
     )]
     Unconfirmed { branch: u32, reason: String },
+    /// No majority of the voters can be reached from the branch.
+    #[error("{0}, and no strong read: read at a lower level, or start the missing branches")]
+    NoMajority(NoMajority),
     #[error("branch {branch} knows the position that the read needs, but did not apply it in time: try again")]
     Applying { branch: u32 },
     #[error("{max} reads of this connection are waiting at branch {branch}: await their answers, then try again")]
@@ -168,7 +172,8 @@ impl Reads {
             }
         };
         let Ok(Some(index)) = tokio::time::timeout_at(deadline, confirmed).await else {
-            return Err(ReadError::Unconfirmed { branch, reason });
+            let unconfirmed = ReadError::Unconfirmed { branch, reason };
+            return Err(self.engine.no_majority().map_or(unconfirmed, ReadError::NoMajority));
         };
         if self.engine.await_applied(index, deadline).await {
             Ok(())

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use bank_client::operator::{BranchStatus, LostMajority};
 use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session, WriteOutcome};
 use bank_proto::metadata::{FATE, NOT_APPLIED};
 use bank_proto::v1;
@@ -81,7 +82,7 @@ async fn a_leader_that_stops_hands_over_and_comes_back() {
         }
     };
     let ((), stopped) = tokio::join!(writes, leader.stop());
-    let led = |status: &bank_client::operator::BranchStatus| status.leader.is_some_and(|leader| leader != former);
+    let led = |status: &BranchStatus| status.leader.is_some_and(|leader| leader != former);
     bank.daemons[0].until("another leader", led).await;
 
     let back = stopped.start(&bank.setup).await;
@@ -135,12 +136,22 @@ async fn a_write_without_a_leader_is_told_so_before_its_deadline() {
         "{told:?}"
     );
 
-    // Once it is known that there is none, a write is refused long before its deadline.
+    // Once it is known that there is none, and why, a write is refused long before its deadline.
+    let lost = |status: &BranchStatus| status.lost_majority.is_some();
+    let status = follower.until("a lost majority", lost).await;
+    assert_eq!(
+        (status.leader, status.ready, status.lost_majority),
+        (None, false, Some(LostMajority { reached: 1, voters: 3 }))
+    );
     let began = Instant::now();
-    let refused = deposit(client, PATIENCE).await.expect_err("there is no leader");
+    let refused = deposit(client.clone(), PATIENCE).await.expect_err("there is no leader");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     assert_eq!((refused.code(), fate(&refused)), (Code::Unavailable, Some(NOT_APPLIED)));
-    assert!(refused.message().contains("reaches no leader"), "{refused:?}");
+    let strong = strong_query(client, PATIENCE).await.expect_err("there is no leader");
+    assert_eq!(strong.code(), Code::Unavailable);
+    for told in [refused, strong] {
+        assert!(told.message().contains("no majority: 1 of 3 voters"), "{told:?}");
+    }
     follower.stop().await;
 }
 
@@ -167,6 +178,19 @@ async fn deposit(mut client: BankServiceClient<Channel>, limit: Duration) -> Res
     request.set_timeout(limit);
     let answered = client.deposit(request).await?;
     Ok(answered.into_inner().result.expect("a result"))
+}
+
+/// One read at the level `strong`.
+async fn strong_query(mut client: BankServiceClient<Channel>, limit: Duration) -> Result<v1::QueryResponse, Status> {
+    let mut request = tonic::Request::new(v1::QueryRequest {
+        options: Some(v1::ReadOptions {
+            linearizable: true,
+            ..Default::default()
+        }),
+        account: String::new(),
+    });
+    request.set_timeout(limit);
+    Ok(client.query(request).await?.into_inner())
 }
 
 /// One read of what the branch will never have.

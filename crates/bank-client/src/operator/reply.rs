@@ -56,7 +56,7 @@ pub struct BranchStatus {
     pub branch: u32,
     /// Role of the branch in the bank.
     pub role: Role,
-    /// Branch that leads, as far as this one knows.
+    /// Branch that leads. `None` if the branch knows none, or has heard none for its election timeout.
     pub leader: Option<u32>,
     /// Term of the leader. It rises with each election.
     pub term: u64,
@@ -82,6 +82,21 @@ pub struct BranchStatus {
     pub removed: Option<String>,
     /// Number of log entries that the branch has not applied yet since its start. 0 if it has caught up.
     pub behind: u64,
+    /// Bytes that the branch may still write on the file system of its data directory. `None` if it does not say.
+    pub disk_free_bytes: Option<u64>,
+    /// Bytes that the files in its data directory take. `None` if it does not say.
+    pub disk_used_bytes: Option<u64>,
+    /// Set if the branch has no leader because it reaches no majority of the voters.
+    pub lost_majority: Option<LostMajority>,
+}
+
+/// How many voters a branch reaches that has no leader for want of a majority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostMajority {
+    /// Voters that the branch reaches, itself included.
+    pub reached: u32,
+    /// Voters that there are.
+    pub voters: u32,
 }
 
 /// A branch in the status of another one.
@@ -208,6 +223,12 @@ impl TryFrom<v1::GetStatusResponse> for BranchStatus {
             customers: reply.customers,
             removed: none_if_empty(&reply.removed).map(str::to_owned),
             behind: reply.behind,
+            disk_free_bytes: reply.disk_free_bytes,
+            disk_used_bytes: reply.disk_used_bytes,
+            lost_majority: reply.lost_majority.map(|lost| LostMajority {
+                reached: lost.reached,
+                voters: lost.voters,
+            }),
         })
     }
 }

@@ -35,6 +35,7 @@ impl From<WriteError> for Status {
             WriteError::NotLeader { .. }
             | WriteError::NotApplied
             | WriteError::NoLeader { .. }
+            | WriteError::NoMajority(_)
             | WriteError::Stopping { .. }
             | WriteError::InDoubt { .. } => Code::Unavailable,
             WriteError::Unknown => Code::DeadlineExceeded,
@@ -60,7 +61,7 @@ impl From<ReadError> for Status {
     fn from(error: ReadError) -> Self {
         let code = match error {
             ReadError::Behind { .. } | ReadError::Applying { .. } => Code::DeadlineExceeded,
-            ReadError::Unconfirmed { .. } => Code::Unavailable,
+            ReadError::Unconfirmed { .. } | ReadError::NoMajority(_) => Code::Unavailable,
             ReadError::TooManyOfConnection { .. } | ReadError::TooMany { .. } => Code::ResourceExhausted,
         };
         let mut status = Self::new(code, error.to_string());
@@ -272,10 +273,16 @@ mod tests {
     use uuid::Uuid;
 
     use crate::peers::{FORMAT, Identity};
+    use crate::replication::majority::NoMajority;
 
     #[test]
     fn a_failed_write_says_whether_it_may_have_been_applied() {
         let branch = 7;
+        let lost = NoMajority {
+            branch,
+            reached: 1,
+            voters: 3,
+        };
         for (error, code, fate) in [
             (
                 WriteError::Overloaded { branch, max: 1 },
@@ -291,8 +298,9 @@ mod tests {
             (WriteError::NotLeader { branch }, Code::Unavailable, NOT_APPLIED),
             (WriteError::NotApplied, Code::Unavailable, NOT_APPLIED),
             (WriteError::NoLeader { branch }, Code::Unavailable, NOT_APPLIED),
+            (WriteError::NoMajority(lost), Code::Unavailable, NOT_APPLIED),
             (WriteError::Stopping { branch }, Code::Unavailable, NOT_APPLIED),
-            (WriteError::InDoubt { branch }, Code::Unavailable, UNKNOWN),
+            (WriteError::InDoubt { branch, lost: None }, Code::Unavailable, UNKNOWN),
             (WriteError::Unknown, Code::DeadlineExceeded, UNKNOWN),
         ] {
             let disk_full = matches!(error, WriteError::DiskFull { .. });

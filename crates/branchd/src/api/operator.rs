@@ -1,6 +1,7 @@
 //! The gRPC service for operators.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bank_proto::v1;
 use bank_proto::v1::operator_service_server::OperatorService;
@@ -9,8 +10,12 @@ use tonic::{Request, Response, Status};
 
 use super::{commands, deadline};
 use crate::branch::Branch;
+use crate::disk;
 use crate::membership::{self, BranchStatus, JoinProgress, Member};
 use crate::replication::role::Role;
+
+/// How long the file system may take to say how full it is.
+const DISK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves the calls of operators.
 pub(crate) struct OperatorApi(pub(crate) Arc<Branch>);
@@ -69,7 +74,18 @@ impl OperatorService for OperatorApi {
         &self,
         _request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        Ok(Response::new(membership::status(&self.0).into()))
+        let directory = self.0.directory.path().to_owned();
+        // The disk is asked off the event loop. A disk that does not answer is left out.
+        let usage = tokio::task::spawn_blocking(move || disk::Usage::of(&directory));
+        let usage = match tokio::time::timeout(DISK_TIMEOUT, usage).await {
+            Ok(Ok(usage)) => usage,
+            _ => disk::Usage::default(),
+        };
+        Ok(Response::new(v1::GetStatusResponse {
+            disk_free_bytes: usage.free_bytes,
+            disk_used_bytes: usage.used_bytes,
+            ..membership::status(&self.0).into()
+        }))
     }
 }
 
@@ -97,6 +113,10 @@ impl From<BranchStatus> for v1::GetStatusResponse {
             ready: bank.ready,
             removed: bank.removed.unwrap_or_default(),
             behind: bank.behind,
+            lost_majority: bank.no_majority.map(|lost| v1::LostMajority {
+                reached: lost.reached,
+                voters: lost.voters,
+            }),
             ..of_branch
         }
     }

@@ -9,6 +9,7 @@ use crate::address::BranchAddress;
 use crate::branch::Branch;
 use crate::reconfiguration::plan::{has_caught_up, is_joining, predecessor};
 use crate::replication::engine::{Engine, Replica};
+use crate::replication::majority::NoMajority;
 use crate::replication::membership::{Progress, Seats};
 use crate::replication::role::Role;
 
@@ -32,12 +33,14 @@ pub(crate) struct BranchStatus {
 pub(crate) struct BankStatus {
     pub(crate) role: Role,
     pub(crate) term: u64,
-    /// The number of the branch that leads, as far as this branch knows.
+    /// The number of the branch that leads. `None`: this branch has heard no leader for its election timeout.
     pub(crate) leader: Option<u32>,
     pub(crate) position: Position,
     pub(crate) digest: Digest,
     /// Whether the branch can serve customers.
     pub(crate) ready: bool,
+    /// What is known if no majority of the voters can be reached from this branch.
+    pub(crate) no_majority: Option<NoMajority>,
     /// Why the branch is not a member any more. `None`: it is a member, or does not know yet.
     pub(crate) removed: Option<String>,
     /// The number of log entries that the branch must still apply to be current after its start.
@@ -89,7 +92,8 @@ pub(crate) fn status(branch: &Branch) -> BranchStatus {
         bank_id: branch.directory.bank_id(),
         bank: branch.bank_if_any().map(|bank| {
             let (role, term) = bank.engine.role();
-            let leader = bank.engine.leader().map(|leader| leader.branch);
+            let window = bank.members.window();
+            let leader = bank.engine.heard_leader(window).map(|leader| leader.branch);
             let ledger = bank.books.ledger();
             let removed = bank.standing.removed();
             let member = bank.standing.is_settled() && removed.is_none();
@@ -100,9 +104,10 @@ pub(crate) fn status(branch: &Branch) -> BranchStatus {
                 position: ledger.position,
                 digest: ledger.digest,
                 ready: leader.is_some() && ledger.position > 0 && member,
+                no_majority: bank.engine.no_majority(),
                 removed: removed.map(|why| why.to_string()),
                 behind: bank.catching_up.behind(&bank.engine),
-                members: members(&bank.engine, bank.members.window()),
+                members: members(&bank.engine, window),
             }
         }),
     }

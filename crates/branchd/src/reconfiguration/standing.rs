@@ -1,5 +1,6 @@
-//! Whether this branch is still a member of its bank. A branch that was replaced or removed while it was away hears
-//! from no leader. It asks the other branches, and once it knows that it is not a member, it serves no customer.
+//! What a branch finds out by asking the others while it hears no leader: whether it is still a member of its bank, and
+//! whether a majority of the voters can be reached. A branch that was replaced or removed while it was away hears from no
+//! leader. Once it knows that it is not a member, it serves no customer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,18 @@ use tokio::sync::watch;
 use crate::branch_client::{MemberClient, MembershipAnswer};
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::{Engine, Replica};
+use crate::replication::majority::NoMajority;
 use crate::replication::membership::{Seats, Version};
 
-/// How many branches are asked in one round. The first round asks the voters, of which there are at most five; later
-/// rounds ask the other branches of a larger bank.
-const ASKED_MAX: usize = 5;
+/// How many learners are asked in one round. Each round asks all voters, of which there are at most five, or ten while
+/// voters are exchanged. The learners of a larger bank are asked in turns.
+const LEARNERS_ASKED_MAX: usize = 5;
 /// How long the asked branches may take. Reads wait for the first round after a start.
 const ASK_TIMEOUT: Duration = Duration::from_millis(500);
 /// The pause between two rounds, while no leader is heard.
 const ASK_INTERVAL: Duration = Duration::from_secs(1);
+/// The least pause between two looks, while a leader is heard.
+const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// What a branch knows of its own membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,17 +105,26 @@ impl Standing {
     pub(crate) async fn follow(self, identity: Identity, engine: Engine, peers: Peers, window: Duration) {
         let others = MemberClient::new(identity, peers);
         let mut round = 0;
+        let mut told = false;
         loop {
             let seats = engine.seats();
-            let found = if engine.hears_a_leader(window) {
+            let quiet = engine.quiet_for().filter(|quiet| *quiet < window);
+            let found = if quiet.is_some() {
+                engine.count_not_needed();
                 Known::Member
             } else {
-                let found = ask(identity, &seats, &others, round).await;
+                let answers = ask(identity, &seats, &others, round).await;
                 round += 1;
-                found
+                let reached = answers.iter().map(|(id, _)| *id).chain([identity.replica]);
+                engine.count_reached(identity.branch, &seats.voters, &reached.collect());
+                judged(identity, &seats, &answers)
             };
             self.learn(&found, &seats, &engine, identity);
-            tokio::time::sleep(ASK_INTERVAL).await;
+            told = tell_majority(engine.no_majority(), told);
+            let pause = quiet.map_or(ASK_INTERVAL, |quiet| {
+                (window - quiet).clamp(LOOK_INTERVAL_MIN, ASK_INTERVAL)
+            });
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -144,22 +157,37 @@ fn has(seats: &Seats, replica: u64) -> bool {
     seats.replicas.iter().any(|member| member.id == replica)
 }
 
-/// Asks some of the branches that this one knows whether it is a member.
-async fn ask(identity: Identity, seats: &Seats, client: &MemberClient, round: usize) -> Known {
-    let mut others: Vec<&Replica> = seats.replicas.iter().filter(|r| r.id != identity.replica).collect();
-    others.sort_by_key(|replica| !replica.voter);
-    if others.is_empty() {
-        return Known::Member;
+/// Logs that the majority of the voters is lost or reached again, once each. Returns whether the log says that it is
+/// lost.
+fn tell_majority(lost: Option<NoMajority>, told: bool) -> bool {
+    match lost {
+        Some(lost) if !told => tracing::warn!("{lost}: start the missing branches"),
+        None if told => tracing::info!("a majority of the voters can be reached again"),
+        _ => {}
     }
-    let groups = others.len().div_ceil(ASKED_MAX);
-    let asked = others.chunks(ASKED_MAX).nth(round % groups).unwrap_or_default();
-    let answers = asked.iter().map(|other| client.ask_membership(other));
-    let answers = answers.map(|answer| tokio::time::timeout(ASK_TIMEOUT, answer));
-    let answers = futures::future::join_all(answers).await;
-    let removed = answers
-        .into_iter()
-        .filter_map(|answer| answer.ok()?.ok())
-        .find_map(|answer| verdict(identity, seats, &answer));
+    lost.is_some()
+}
+
+/// Asks all voters and some of the learners that this branch knows whether it is a member. Returns the answers, each with
+/// its replica.
+async fn ask(identity: Identity, seats: &Seats, client: &MemberClient, round: usize) -> Vec<(u64, MembershipAnswer)> {
+    let others = seats.replicas.iter().filter(|replica| replica.id != identity.replica);
+    let (voters, learners): (Vec<&Replica>, Vec<&Replica>) = others.partition(|replica| replica.voter);
+    let groups = learners.len().div_ceil(LEARNERS_ASKED_MAX).max(1);
+    let turn = learners
+        .chunks(LEARNERS_ASKED_MAX)
+        .nth(round % groups)
+        .unwrap_or_default();
+    let answers = voters.iter().chain(turn).map(|other| async move {
+        let answer = tokio::time::timeout(ASK_TIMEOUT, client.ask_membership(other)).await;
+        Some((other.id, answer.ok()?.ok()?))
+    });
+    futures::future::join_all(answers).await.into_iter().flatten().collect()
+}
+
+/// What the answers of one round prove.
+fn judged(identity: Identity, seats: &Seats, answers: &[(u64, MembershipAnswer)]) -> Known {
+    let removed = answers.iter().find_map(|(_, answer)| verdict(identity, seats, answer));
     removed.unwrap_or(Known::Member)
 }
 
@@ -197,7 +225,48 @@ pub(crate) fn membership_of(engine: &Engine, replica: u64, branch: u32) -> Membe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Mutex, PoisonError};
     use uuid::Uuid;
+
+    /// The text of all log lines. Clones share it.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_lost_majority_is_logged_once_and_so_is_its_return() {
+        let lost = |reached| {
+            Some(NoMajority {
+                branch: 3,
+                reached,
+                voters: 5,
+            })
+        };
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let looks = [None, lost(1), lost(1), lost(2), None, None, lost(2)];
+            looks.into_iter().fold(false, |told, lost| tell_majority(lost, told));
+        });
+        let text = String::from_utf8(lines.0.lock().expect("not poisoned").clone()).expect("UTF-8");
+        let told: Vec<bool> = text.lines().map(|line| line.contains("no majority: ")).collect();
+        assert_eq!(told, [true, false, true], "{text}");
+        assert!(
+            text.contains("1 of 5 voters") && text.contains("reached again"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn only_a_later_committed_membership_without_it_takes_a_branch_out() {

@@ -1,5 +1,6 @@
 //! The replication engine as the rest of the daemon sees it: proposals, read indexes, roles and progress.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use super::applied::{AppliedTo, ApplyTimes};
 use super::log_store::KnownTerm;
+use super::majority::{self, LastCount, NoMajority};
 use super::progress::Progress;
 use super::read_index::ReadIndex;
 use super::role::Role;
@@ -86,6 +88,7 @@ pub(crate) struct Engine {
     /// Held while a snapshot is received, so that this branch receives one at a time.
     pub(super) receiving: Arc<Mutex<()>>,
     pub(super) space: Space,
+    pub(super) last_count: LastCount,
 }
 
 impl Engine {
@@ -128,11 +131,44 @@ impl Engine {
         self.replicas().into_iter().find(|replica| replica.id == leader)
     }
 
+    /// The branch that leads, if this branch leads or has accepted a message of a leader within the window. A leader that
+    /// has ended is not named for longer.
+    pub(crate) fn heard_leader(&self, window: Duration) -> Option<Replica> {
+        self.hears_a_leader(window).then(|| self.leader()).flatten()
+    }
+
     /// Whether this branch leads, or has accepted a message of a leader within the window.
     pub(crate) fn hears_a_leader(&self, window: Duration) -> bool {
+        self.quiet_for().is_some_and(|quiet| quiet < window)
+    }
+
+    /// How long ago this branch last accepted a message of a leader. Zero: this branch leads. `None`: it never did.
+    pub(crate) fn quiet_for(&self) -> Option<Duration> {
+        if self.is_leader() {
+            return Some(Duration::ZERO);
+        }
         let heard_us = self.heard_us.load(Ordering::Relaxed);
         let ago_us = crate::clock::monotonic_us().saturating_sub(heard_us);
-        self.is_leader() || heard_us > 0 && Duration::from_micros(ago_us) < window
+        (heard_us > 0).then_some(Duration::from_micros(ago_us))
+    }
+
+    /// Records which replicas this branch reaches, itself included, while it hears no leader. During an exchange of
+    /// voters, `voters` are the new ones. A write needs a majority of the old ones too, so this may miss that there is
+    /// none.
+    pub(crate) fn count_reached(&self, branch: u32, voters: &BTreeSet<u64>, reached: &BTreeSet<u64>) {
+        self.last_count.set(majority::missing(branch, voters, reached));
+    }
+
+    /// Records that a leader is heard. A majority has elected it.
+    pub(crate) fn count_not_needed(&self) {
+        self.last_count.set(None);
+    }
+
+    /// What is known if this branch has no leader because no majority of the voters can be reached. `None`: there is a
+    /// leader, an election may be under way, or a majority can be reached.
+    pub(crate) fn no_majority(&self) -> Option<NoMajority> {
+        self.leaderless()?;
+        self.last_count.get()
     }
 
     /// How far this branch is with the log.
@@ -193,9 +229,9 @@ impl Engine {
             Ok(linearizer) => Ok(ReadIndex(*linearizer.read_log_id().log_id())),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(_))) => Err(ProposeError::NotLeader),
             // Customers read this message. openraft's own message names replicas.
-            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
-                Err(ProposeError::Unknown("no quorum confirms that it leads".to_owned()))
-            }
+            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => Err(ProposeError::Unknown(
+                "no majority of the voters confirms that it leads".to_owned(),
+            )),
             Err(RaftError::Fatal(_)) => Err(ProposeError::Unknown("its replication has stopped".to_owned())),
         }
     }

@@ -8,7 +8,7 @@
 //! - [`peer_client`] sends openraft's messages over gRPC; [`peer_server`] serves those of other branches; [`error`]
 //!   maps the engine's failures to statuses
 //! - [`snapshot_sender`] and [`snapshot_receiver`] carry a [`snapshot`], within the limits in [`snapshot_limits`]
-//! - [`succession`] decides when another branch should lead
+//! - [`succession`] decides when another branch should lead; [`majority`] says how many voters are reached without one
 
 mod applied;
 mod command_wire;
@@ -16,6 +16,7 @@ mod convert;
 pub(crate) mod engine;
 mod error;
 mod log_store;
+pub(crate) mod majority;
 mod malformed;
 pub(crate) mod membership;
 mod open;

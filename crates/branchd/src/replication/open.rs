@@ -10,6 +10,7 @@ use openraft::{Config, SnapshotPolicy};
 
 use super::engine::Engine;
 use super::log_store::LogStore;
+use super::majority::LastCount;
 use super::peer_client::NetworkFactory;
 use super::state_machine::StateMachine;
 use super::succession::state::Succession;
@@ -76,6 +77,7 @@ impl Engine {
             term,
             receiving: Arc::default(),
             space: parts.space,
+            last_count: LastCount::default(),
         };
         watcher::watch(engine.clone());
         Ok(engine)

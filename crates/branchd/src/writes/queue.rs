@@ -229,6 +229,7 @@ impl<C> Queue<C> {
             Lead::Elsewhere => Route::Forward,
             Lead::DiskFull => return self.refuse(batch, &WriteError::DiskFull { branch }, answers),
             Lead::Absent => return self.refuse(batch, &WriteError::NoLeader { branch }, answers),
+            Lead::NoMajority(lost) => return self.refuse(batch, &WriteError::NoMajority(lost), answers),
             Lead::Unknown => return self.failed(batch, false, now, answers),
         };
         Slot::Attempting {
@@ -304,10 +305,10 @@ impl<C> Queue<C> {
     /// Answers a batch with an error. The batch has no further attempt. A write that may have been proposed gets
     /// [`WriteError::InDoubt`] instead.
     fn refuse(&self, batch: Batch<C>, error: &WriteError, answers: &mut Answers<C>) -> Slot<C> {
-        let branch = self.branch;
+        let (branch, lost) = (self.branch, error.no_majority());
         answers.extend(batch.writes.into_iter().filter_map(|write| {
             let error = if write.in_doubt {
-                WriteError::InDoubt { branch }
+                WriteError::InDoubt { branch, lost }
             } else {
                 error.clone()
             };

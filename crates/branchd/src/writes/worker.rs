@@ -122,7 +122,8 @@ impl Worker {
     /// What this branch knows about the leader now.
     fn leader(&self) -> Known {
         if self.engine.leaderless().is_some() {
-            let (lead, id, elsewhere) = (Lead::Absent, None, None);
+            let lead = self.engine.no_majority().map_or(Lead::Absent, Lead::NoMajority);
+            let (id, elsewhere) = (None, None);
             return Known { lead, id, elsewhere };
         }
         let id = self.engine.leader_id();

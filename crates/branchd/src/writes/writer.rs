@@ -161,7 +161,7 @@ mod tests {
             })
         };
         let not_leader = || Err(WriteError::NotLeader { branch: 7 });
-        let in_doubt = || Err(WriteError::InDoubt { branch: 7 });
+        let in_doubt = || Err(WriteError::InDoubt { branch: 7, lost: None });
         let definite = Some(WriteError::NotLeader { branch: 7 });
         for (answers, error) in [
             (vec![applied(), applied()], None),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bank_ledger::{Applied, Command};
 
 use crate::replication::engine::ProposeError;
+use crate::replication::majority::NoMajority;
 use crate::writes::error::WriteError;
 
 /// The number of a write. Writes are numbered in the order in which they are submitted.
@@ -39,6 +40,8 @@ pub(in crate::writes) enum Lead {
     Unknown,
     /// This branch has heard no leader for longer than an election takes.
     Absent,
+    /// As `Absent`, and the branch knows why: no majority of the voters can be reached.
+    NoMajority(NoMajority),
 }
 
 /// Where an attempt goes.

@@ -4,9 +4,15 @@ mod model;
 mod table;
 
 use super::*;
+use crate::replication::majority::NoMajority;
 use bank_ledger::{AccountName, Action, Amount, Outcome, RequestId};
 
 const BRANCH: u32 = 7;
+const LOST: NoMajority = NoMajority {
+    branch: BRANCH,
+    reached: 1,
+    voters: 3,
+};
 /// For writes that outlive some attempts.
 const PATIENT: Duration = Duration::from_secs(60);
 

@@ -80,6 +80,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Lead::Unknown),
         1 => Just(Lead::DiskFull),
         1 => Just(Lead::Absent),
+        1 => Just(Lead::NoMajority(LOST)),
     ];
     let ends = proptest::sample::select(vec![
         Ends::Applied,
