@@ -4,8 +4,11 @@ mod support;
 
 use std::time::Duration;
 
+use bank_auth::Secret;
 use bank_client::operator::{BranchStatus, LostMajority};
-use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session, WriteOutcome};
+use bank_client::{
+    BankFile, Branch, Client, ClientOptions, Failure, Level, Operator, Propagation, Session, WriteOutcome,
+};
 use bank_proto::metadata::{FATE, NOT_APPLIED};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
@@ -15,7 +18,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE, place};
+use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE, Setup, place};
 
 #[tokio::test]
 async fn a_bank_takes_writes_at_every_branch_and_reads_at_every_level() {
@@ -153,6 +156,46 @@ async fn a_write_without_a_leader_is_told_so_before_its_deadline() {
         assert!(told.message().contains("no majority: 1 of 3 voters"), "{told:?}");
     }
     follower.stop().await;
+}
+
+#[tokio::test]
+async fn swapped_addresses_are_told_at_once_and_change_nothing() {
+    let secret = Secret::random().expect("randomness");
+    let setup = Setup {
+        secret,
+        hand_over: true,
+    };
+    let mut daemons = Vec::new();
+    for number in 1..=3 {
+        daemons.push(Daemon::start(number, &setup).await);
+    }
+    let right: Vec<Branch> = daemons.iter().map(place).collect();
+    let operator_at =
+        |branch: &Branch| Operator::at(branch.address.clone(), PATIENCE).with_secret(setup.secret.clone());
+    for (one, other) in [(0, 1), (1, 2), (0, 2)] {
+        let mut swapped = right.clone();
+        (swapped[one].address, swapped[other].address) = (right[other].address.clone(), right[one].address.clone());
+        // An operator asks the branch that the request calls the first.
+        let began = Instant::now();
+        let refused = operator_at(&swapped[0])
+            .init(&swapped, 0, 0)
+            .await
+            .expect_err("refused");
+        assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+        assert!(matches!(refused.cause, Failure::Precondition { .. }), "{refused:?}");
+        let (at, found, named) = (&right[other].address, other + 1, one + 1);
+        let told = format!("{at} is branch {found}, not branch {named}: check the addresses");
+        assert!(refused.to_string().contains(&told), "{told}: {refused}");
+    }
+    for daemon in &daemons {
+        assert_eq!(daemon.status().await.bank_id, None);
+    }
+    let joiner = operator_at(&right[0]).join(&right[0]).await.expect_err("no bank");
+    assert!(
+        joiner.to_string().contains("branch 1 is the branch that is to join"),
+        "{joiner}"
+    );
+    operator_at(&right[0]).init(&right, 0, 0).await.expect("founded");
 }
 
 /// A branch of a bank of three whose others are gone, and that does not lead.

@@ -232,6 +232,7 @@ impl StatusCode for JoinError {
             Self::NoBranch => Code::InvalidArgument,
             Self::Address { .. }
             | Self::AskedToJoinItself(_)
+            | Self::AskedJoiner(_)
             | Self::OtherNumber { .. }
             | Self::OtherBank { .. }
             | Self::Removed(_) => Code::FailedPrecondition,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::founding_error::FoundError;
-use super::founding_plan::{Plan, begun_bank};
+use super::founding_plan::{Plan, begun_bank, check_number};
 use super::status::status;
 use crate::address::BranchAddress;
 use crate::branch::{Bank, Branch};
@@ -36,6 +36,8 @@ pub(crate) async fn found(branch: &Branch, request: FoundingRequest) -> Result<F
     let deadline = Instant::now() + FOUNDING_TIMEOUT;
     let first = &plan.branches[0];
     if first.branch != me {
+        // A branch that is another one than the request says, or that is not there, is told at once.
+        check_number(first, &branch_client::ask_status(&branch.peers, first).await?)?;
         // The same branch founds every bank of these branches, so that two foundings take turns.
         let founded = branch_client::found(&branch.peers, first, request, deadline, FOUNDING_TIMEOUT);
         return Ok(founded.await?);

@@ -114,12 +114,7 @@ pub(super) fn begun_bank(
     let answers: Vec<_> = answers.into_iter().collect::<Result<_, _>>()?;
     let mut begun: Option<(u32, String)> = None;
     for (b, summary) in answers {
-        if summary.branch != b.branch {
-            return Err(FoundError::OtherNumber {
-                asked: b.clone(),
-                found: summary.branch,
-            });
-        }
+        check_number(b, &summary)?;
         let Some(bank) = summary.bank_id else { continue };
         let second = (b.branch, bank);
         begun = match begun {
@@ -132,6 +127,20 @@ pub(super) fn begun_bank(
         Ok(id) => Ok(Some(id)),
         Err(_) => Err(FoundError::NoBankId { branch, bank }),
     }
+}
+
+/// Checks that the branch that answered at an address is the one that the request names.
+///
+/// # Errors
+/// [`FoundError::OtherNumber`].
+pub(super) fn check_number(asked: &BranchAddress, summary: &BranchSummary) -> Result<(), FoundError> {
+    if summary.branch == asked.branch {
+        return Ok(());
+    }
+    Err(FoundError::OtherNumber {
+        asked: asked.clone(),
+        found: summary.branch,
+    })
 }
 
 #[cfg(test)]

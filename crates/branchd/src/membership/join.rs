@@ -28,6 +28,9 @@ pub(crate) enum JoinError {
     Address { branch: u32, error: AddressError },
     #[error("branch {0} belongs to this bank already: there is nothing to join")]
     AskedToJoinItself(u32),
+    /// The request went to the branch that is to join.
+    #[error("branch {0} is the branch that is to join: ask a branch of the bank (--to)")]
+    AskedJoiner(u32),
     #[error(transparent)]
     Call(#[from] BranchCallError),
     #[error("{} is branch {found}, not branch {}: check the addresses", asked.address, asked.branch)]
@@ -56,11 +59,14 @@ pub(crate) enum JoinError {
 /// # Errors
 /// See [`JoinError`]. A join that was recorded goes on by itself.
 pub(crate) async fn join(branch: &Branch, joiner: BranchAddress, deadline: Instant) -> Result<Joined, JoinError> {
-    let bank = branch.bank()?;
     let number = joiner.branch;
     if number == 0 {
         return Err(JoinError::NoBranch);
     }
+    let bank = match branch.bank() {
+        Err(BankUnavailable::None { branch }) if branch == number => return Err(JoinError::AskedJoiner(number)),
+        other => other?,
+    };
     address::check(&joiner.address, branch.config.insecure)
         .map_err(|error| JoinError::Address { branch: number, error })?;
     if number == branch.config.branch && joiner.address == branch.address {
