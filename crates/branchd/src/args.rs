@@ -64,7 +64,7 @@ pub enum Verb {
     /// Remove a branch from its bank: a lost branch that is not replaced, or a branch that is not needed any more.
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(MemberArguments),
-    /// Show the status of a branch: its bank, role, leader, position, and the branches of the bank.
+    /// Show the status of a branch, or of all branches of a bank: role, leader, position, disk, version.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArguments),
     /// Print every command that a branch has applied, in order, one line of JSON each.
@@ -127,8 +127,13 @@ command again.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
-  branchd status --branch 127.0.0.1:50002
-  branchd status --branch 127.0.0.1:50002 --json";
+  branchd status --bank bank.json                    # all branches, asked at once
+  branchd status --branch 127.0.0.1:50002 --json     # one branch
+
+A branch of --bank has 2 s to answer. The table shows for each branch how many commands it is behind the highest position,
+the room that is free on its disk, and the room that its data takes.
+
+Exit codes: 0 every branch answers as a branch of the bank, 1 a branch does not, 2 wrong flags or bank file.";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -296,12 +301,24 @@ pub struct MemberArguments {
 /// The arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// The branch to ask.
-    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
-    pub branch: String,
+    /// The branch, or the bank.
+    #[command(flatten)]
+    pub of: StatusOf,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// One branch, or all branches of a bank.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct StatusOf {
+    /// The branch to ask.
+    #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
+    pub branch: Option<String>,
+    /// The bank file, as `branchd init --bank-file` writes it. All branches of the bank are asked.
+    #[arg(long, value_name = "FILE")]
+    pub bank: Option<PathBuf>,
 }
 
 impl StartArguments {

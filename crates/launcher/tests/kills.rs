@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use support::bank::{Bank, Ran, branchd, start_customer, status};
+use support::wait_for;
 
 #[tokio::test]
 async fn a_deposit_is_there_at_every_branch_and_after_every_kill() {
@@ -24,9 +25,26 @@ async fn a_deposit_is_there_at_every_branch_and_after_every_kill() {
     assert_eq!(bank.session_at(follower, "query").done()["balance"], 105);
     bank.assert_agree();
 
-    for branch in [1, 2, 3] {
+    let whole = || branchd(&format!("status --bank {}", bank.file().display()));
+    let shown = whole();
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert!(shown.stdout.contains("3 of 3 voters answer"), "{shown:?}");
+    for branch in [leader, follower] {
         bank.kill(branch).await;
     }
+    let survivor = 6 - leader - follower;
+    let shown = whole();
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    let told = ["no answer", "no majority: 1 of 3 voters answers", &bank.address(leader)];
+    assert!(told.iter().all(|words| shown.stdout.contains(words)), "{shown:?}");
+    let lost = wait_for("a lost majority", || {
+        let lost = status(&bank.address(survivor))["lost_majority"].clone();
+        (!lost.is_null()).then_some(lost)
+    });
+    assert_eq!((&lost["reached"], &lost["voters"]), (&1.into(), &3.into()));
+    let refused = bank.at(survivor, "--timeout 1s deposit 1");
+    assert!(refused.stdout.contains("no majority: 1 of 3 voters"), "{refused:?}");
+    bank.kill(survivor).await;
     for branch in [1, 2, 3] {
         bank.restart(branch).await;
     }

@@ -1,5 +1,8 @@
 //! The verbs of the command line. A verb prints its result on stdout, or fails with an exit code and a line on stderr.
 
+mod bank_answers;
+mod bank_status;
+mod bank_table;
 mod export;
 mod failure;
 mod init;
@@ -11,6 +14,7 @@ mod remove;
 mod start;
 mod status;
 mod token;
+mod words;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,36 +1,32 @@
 //! `branchd status`.
 
-use bank_client::operator::{BranchStatus, JoinProgress, Member, Role};
+use bank_client::operator::{BranchStatus, JoinProgress, Member};
 use serde_json::json;
 
-use super::failure::Failure;
+use super::bank_status::bank_status;
+use super::failure::{Failure, USAGE};
 use super::operator_call::{for_status, on_one_thread};
 use super::output::print;
+use super::words::{role, size};
 use crate::args::StatusArguments;
 
-/// Shows the status of a branch.
+/// Shows the status of a branch, or of all branches of a bank.
 ///
 /// # Errors
-/// Exit code 1 if the branch does not answer.
+/// Exit code 1 if the branch does not answer, or one of the branches; 2 if the bank file is wrong.
 pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
-    let operator = for_status(&arguments.branch)?;
+    let address = match (&arguments.of.branch, &arguments.of.bank) {
+        (Some(address), _) => address,
+        (None, Some(file)) => return bank_status(file, arguments.json),
+        (None, None) => return Err(Failure::new(USAGE, "give --branch HOST:PORT or --bank FILE")),
+    };
+    let operator = for_status(address)?;
     let status = on_one_thread(async { Ok(operator.status().await?) })?;
     print(&if arguments.json {
         as_json(&status)
     } else {
         as_table(&status)
     })
-}
-
-fn role(status: &BranchStatus) -> &'static str {
-    match status.role {
-        Role::Other => "stopping",
-        Role::Uninitialized => "uninitialized",
-        Role::Leader => "leader",
-        Role::Follower => "follower",
-        Role::Candidate => "candidate",
-        Role::Learner => "learner",
-    }
 }
 
 fn digest(status: &BranchStatus) -> String {
@@ -60,6 +56,9 @@ fn as_json(status: &BranchStatus) -> String {
         "customers": status.customers,
         "removed": status.removed,
         "behind": status.behind,
+        "disk_free_bytes": status.disk_free_bytes,
+        "disk_used_bytes": status.disk_used_bytes,
+        "lost_majority": status.lost_majority.map(|lost| json!({ "reached": lost.reached, "voters": lost.voters })),
     });
     format!("{object}\n")
 }
@@ -77,7 +76,7 @@ fn as_table(status: &BranchStatus) -> String {
                 status.branch, status.address, status.pid, status.version
             ),
         ),
-        ("data", status.data_directory.clone()),
+        ("data", data(status)),
     ];
     match status.bank_id {
         None => rows.push(("bank", "none yet: found one with `branchd init`".to_owned())),
@@ -88,6 +87,13 @@ fn as_table(status: &BranchStatus) -> String {
             ("position", status.position.to_string()),
             ("digest", digest(status)),
         ]),
+    }
+    if let Some(lost) = status.lost_majority {
+        let told = format!(
+            "none: {} of {} voters can be reached; no write can go through",
+            lost.reached, lost.voters
+        );
+        rows.push(("majority", told));
     }
     if status.behind > 0 {
         let entries = if status.behind == 1 { "entry" } else { "entries" };
@@ -110,6 +116,15 @@ fn as_table(status: &BranchStatus) -> String {
         ));
     }
     text
+}
+
+/// The data directory, the bytes that it takes, and the bytes that are free.
+fn data(status: &BranchStatus) -> String {
+    let sizes = [(status.disk_used_bytes, "used"), (status.disk_free_bytes, "free")];
+    let sizes = sizes
+        .into_iter()
+        .filter_map(|(bytes, what)| Some(format!(", {} {what}", size(bytes?))));
+    std::iter::once(status.data_directory.clone()).chain(sizes).collect()
 }
 
 fn joining_json(b: &Member) -> Option<serde_json::Value> {
