@@ -41,7 +41,8 @@ pub(super) const SLOTS: usize = 2;
 /// How long another branch may take for a batch before the batch is sent again. A leader checks at the same interval
 /// whether a caller still waits for the batch that it proposed.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an attempt may still take once the branch is stopping. A batch reaches the disks within milliseconds.
+/// How long attempts may still be made once the branch is stopping, for the writes that may have been proposed. A batch
+/// reaches the disks within milliseconds, and a leader that handed over knows the next leader.
 pub(super) const STOPPING_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a batch waits for a leader before its next attempt, at least and at most. The first wait is short, because
 /// a new leader is known a moment before it takes writes. Each further wait is twice as long.
@@ -56,7 +57,8 @@ pub(super) struct Queue<C> {
     waiting: VecDeque<(Command, Write<C>)>,
     slots: [Slot<C>; SLOTS],
     next_ticket: Ticket,
-    stopping: bool,
+    /// Set once the branch is stopping: the last attempt ends by then.
+    stop_by: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl<C> Queue<C> {
             waiting: VecDeque::new(),
             slots: std::array::from_fn(|_| Slot::Idle),
             next_ticket: 0,
-            stopping: false,
+            stop_by: None,
         }
     }
 
@@ -96,7 +98,7 @@ impl<C> Queue<C> {
         origin: Origin,
     ) -> Result<Submitted, WriteError> {
         let branch = self.branch;
-        if self.stopping {
+        if self.stop_by.is_some() {
             return Err(WriteError::Stopping { branch });
         }
         if self.waiting.len() + writes.len() > QUEUE_LEN_MAX {
@@ -143,10 +145,9 @@ impl<C> Queue<C> {
 
     /// Handles an event at a slot. An event that does not fit the slot's state leaves the slot unchanged.
     pub(super) fn handle(&mut self, slot: usize, event: Event, now: Instant) -> Step<C> {
-        let branch = self.branch;
         let mut answers = Vec::new();
         if matches!(event, Event::Stopping) {
-            self.stop(&mut answers);
+            self.stop(now, &mut answers);
         }
         let before = std::mem::replace(&mut self.slots[slot], Slot::Idle);
         let was_attempting = matches!(before, Slot::Attempting { .. });
@@ -157,9 +158,7 @@ impl<C> Queue<C> {
                 self.attempt(batch, lead, now, &mut answers)
             }
             (Slot::AwaitingLeader { batch, .. }, Event::Ready(lead)) => self.attempt(batch, lead, now, &mut answers),
-            (Slot::AwaitingLeader { batch, .. }, Event::Stopping) => {
-                self.refuse(batch, &WriteError::Stopping { branch }, &mut answers)
-            }
+            (Slot::AwaitingLeader { batch, until }, Event::Stopping) => self.await_leader(batch, until, &mut answers),
             (Slot::Attempting { batch, .. }, Event::Ended(result)) => self.ended(batch, result, now, &mut answers),
             (Slot::Attempting { batch, .. }, Event::LeaderChanged) => self.failed(batch, true, now, &mut answers),
             (Slot::Attempting { batch, route, until }, Event::TimedOut) if until <= now => {
@@ -168,12 +167,12 @@ impl<C> Queue<C> {
             (Slot::Attempting { batch, route, until }, Event::Stopping) => Slot::Attempting {
                 batch,
                 route,
-                until: until.min(now + STOPPING_TIMEOUT),
+                until: self.before_stop(until),
             },
             (unchanged, _) => unchanged,
         };
         let next = match &after {
-            Slot::Idle if self.stopping => Next::End,
+            Slot::Idle if self.stop_by.is_some() => Next::End,
             Slot::Idle if self.waiting.is_empty() => Next::Rest,
             Slot::Idle => Next::Take,
             Slot::Attempting { until, .. } if was_attempting => Next::Continue { until: *until },
@@ -219,12 +218,13 @@ impl<C> Queue<C> {
                 answers.push((caller, Err(late(write.in_doubt))));
             }
         }
+        self.release_undoubted(&mut batch, answers);
         batch.keep_awaited();
         if batch.writes.is_empty() {
             return Slot::Idle;
         }
         let route = match lead {
-            _ if self.stopping => return self.refuse(batch, &WriteError::Stopping { branch }, answers),
+            _ if self.is_over(now) => return self.refuse(batch, &WriteError::Stopping { branch }, answers),
             Lead::Here => Route::Propose,
             Lead::Elsewhere => Route::Forward,
             Lead::DiskFull => return self.refuse(batch, &WriteError::DiskFull { branch }, answers),
@@ -235,7 +235,7 @@ impl<C> Queue<C> {
         Slot::Attempting {
             batch,
             route,
-            until: now + ATTEMPT_TIMEOUT,
+            until: self.before_stop(now + ATTEMPT_TIMEOUT),
         }
     }
 
@@ -262,13 +262,13 @@ impl<C> Queue<C> {
 
     /// Handles an attempt that has run out of time.
     fn timed_out(&mut self, batch: Batch<C>, route: Route, now: Instant, answers: &mut Answers<C>) -> Slot<C> {
-        if self.stopping || route == Route::Forward {
+        if self.is_over(now) || route == Route::Forward {
             return self.failed(batch, true, now, answers);
         }
         // The batch is in this leader's journal already, and a second copy would be just as slow.
         let awaited = |write: &Write<C>| write.caller.is_some();
         if batch.writes.iter().any(awaited) {
-            let until = now + ATTEMPT_TIMEOUT;
+            let until = self.before_stop(now + ATTEMPT_TIMEOUT);
             return Slot::Attempting { batch, route, until };
         }
         Slot::Idle
@@ -290,16 +290,45 @@ impl<C> Queue<C> {
                 answers.push((caller, Err(error)));
             }
         }
-        if self.stopping {
+        if self.is_over(now) {
             return self.refuse(batch, &WriteError::Stopping { branch }, answers);
         }
+        let until = now + batch.pause;
+        batch.pause = (batch.pause * 2).min(LEADER_WAIT_MAX);
+        self.await_leader(batch, until, answers)
+    }
+
+    /// Lets a batch wait for a leader, for the writes whose callers still wait.
+    fn await_leader(&self, mut batch: Batch<C>, until: Instant, answers: &mut Answers<C>) -> Slot<C> {
+        self.release_undoubted(&mut batch, answers);
         batch.keep_awaited();
         if batch.writes.is_empty() {
             return Slot::Idle;
         }
-        let until = now + batch.pause;
-        batch.pause = (batch.pause * 2).min(LEADER_WAIT_MAX);
+        let until = self.before_stop(until);
         Slot::AwaitingLeader { batch, until }
+    }
+
+    /// If the branch is stopping, answers the writes of a batch that were certainly not proposed. The others have further
+    /// attempts, because only the leader can tell what became of them.
+    fn release_undoubted(&self, batch: &mut Batch<C>, answers: &mut Answers<C>) {
+        let branch = self.branch;
+        if self.stop_by.is_none() {
+            return;
+        }
+        let undoubted = batch.writes.iter_mut().filter(|write| !write.in_doubt);
+        answers
+            .extend(undoubted.filter_map(|write| Some((write.caller.take()?, Err(WriteError::Stopping { branch })))));
+    }
+
+    /// The time, or the end of the last attempt of a stopping branch if that is earlier.
+    fn before_stop(&self, time: Instant) -> Instant {
+        self.stop_by.map_or(time, |stop_by| time.min(stop_by))
+    }
+
+    /// Whether the branch is stopping and makes no further attempt.
+    fn is_over(&self, now: Instant) -> bool {
+        self.stop_by.is_some_and(|stop_by| stop_by <= now)
     }
 
     /// Answers a batch with an error. The batch has no further attempt. A write that may have been proposed gets
@@ -318,9 +347,9 @@ impl<C> Queue<C> {
     }
 
     /// Refuses the waiting writes and all later writes.
-    fn stop(&mut self, answers: &mut Answers<C>) {
+    fn stop(&mut self, now: Instant, answers: &mut Answers<C>) {
         let branch = self.branch;
-        self.stopping = true;
+        self.stop_by.get_or_insert(now + STOPPING_TIMEOUT);
         let refused = self.waiting.drain(..);
         answers.extend(refused.filter_map(|(_, write)| Some((write.caller?, Err(WriteError::Stopping { branch })))));
     }

@@ -38,11 +38,13 @@ impl Worker {
     pub(super) async fn run(self) {
         let mut known = self.leader();
         let mut next = self.shared.report(self.slot, Event::Ready(known.lead));
+        // Whether the queue knows that the branch is stopping.
+        let mut told = false;
         loop {
             let stopped = match next {
                 Next::End => return,
                 Next::Attempt { commands, route, until } => {
-                    next = self.attempt(&known, &commands, route, until).await;
+                    next = self.attempt(&known, &commands, route, until, &mut told).await;
                     continue;
                 }
                 Next::Take | Next::Continue { .. } => false,
@@ -52,9 +54,10 @@ impl Worker {
                 },
                 Next::AwaitLeader { until } => tokio::select! {
                     () = self.engine.leader_changed(known.id, left(until)) => false,
-                    () = self.stopping.cancelled() => true,
+                    () = self.stopping.cancelled(), if !told => true,
                 },
             };
+            told |= stopped;
             next = if stopped {
                 self.shared.report(self.slot, Event::Stopping)
             } else {
@@ -65,11 +68,17 @@ impl Worker {
     }
 
     /// Makes one attempt. Returns what the task does next.
-    async fn attempt(&self, known: &Known, commands: &Arc<[Command]>, route: Route, mut until: Instant) -> Next {
+    async fn attempt(
+        &self,
+        known: &Known,
+        commands: &Arc<[Command]>,
+        route: Route,
+        mut until: Instant,
+        told: &mut bool,
+    ) -> Next {
         // A panic ends only the attempt, not the task that owns the slot.
         let decided = AssertUnwindSafe(self.decided(known, commands, route)).catch_unwind();
         let mut decided = std::pin::pin!(decided);
-        let mut told = false;
         loop {
             let event = tokio::select! {
                 result = &mut decided => Event::Ended(result.unwrap_or_else(|_| {
@@ -79,8 +88,8 @@ impl Worker {
                 () = self.engine.leader_changed(known.id, left(until)) => {
                     if self.engine.leader_id() == known.id { Event::TimedOut } else { Event::LeaderChanged }
                 }
-                () = self.stopping.cancelled(), if !told => {
-                    told = true;
+                () = self.stopping.cancelled(), if !*told => {
+                    *told = true;
                     Event::Stopping
                 }
             };

@@ -136,3 +136,26 @@ fn waits_for_a_leader_grow_up_to_a_bound() {
     });
     assert_eq!(waits, [2, 4, 8, 16, 32, 50, 50]);
 }
+
+#[test]
+fn a_batch_in_doubt_is_asked_for_again_while_the_branch_stops() {
+    let now = Instant::now();
+    let until = now + STOPPING_TIMEOUT;
+    let mut queue = Queue::new(BRANCH);
+    submit(&mut queue, 0..2, now + PATIENT, Origin::Customer).expect("taken");
+    queue.handle(0, Event::Ready(Lead::Here), now);
+    // The leader hands over, and then stops.
+    queue.handle(0, Event::LeaderChanged, now);
+    let step = queue.handle(0, Event::Stopping, now);
+    assert!(matches!(step.next, Next::AwaitLeader { .. }), "{step:?}");
+    let refused = submit(&mut queue, 2..3, now + PATIENT, Origin::Customer);
+    assert_eq!(refused, Err(WriteError::Stopping { branch: BRANCH }));
+    let step = queue.handle(0, Event::Ready(Lead::Elsewhere), now);
+    let Next::Attempt { route, until: ends, .. } = step.next else {
+        panic!("{step:?}");
+    };
+    assert_eq!((route, ends), (Route::Forward, until));
+    let step = queue.handle(0, Event::Ended(Ok(outcomes(2))), now);
+    assert!(step.answers.iter().all(|(_, answer)| answer.is_ok()));
+    assert_eq!((step.answers.len(), step.next), (2, Next::End));
+}

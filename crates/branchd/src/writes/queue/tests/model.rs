@@ -109,6 +109,8 @@ struct World {
     slots: [Doing; SLOTS],
     called: bool,
     stopping: bool,
+    /// Whether the owner of a slot has reported that the branch is stopping.
+    told: [bool; SLOTS],
 }
 
 impl World {
@@ -120,6 +122,7 @@ impl World {
             slots: std::array::from_fn(|_| Doing::Take),
             called: false,
             stopping: false,
+            told: [false; SLOTS],
         }
     }
 
@@ -167,15 +170,16 @@ impl World {
                 self.slots[slot] = doing;
                 return;
             }
-            Doing::Rest | Doing::AwaitLeader if self.stopping => Event::Stopping,
+            Doing::Rest | Doing::AwaitLeader if self.stopping && !self.told[slot] => Event::Stopping,
             Doing::Rest if !self.called => return,
             Doing::Rest => {
                 self.called = false;
                 Event::Ready(lead)
             }
             Doing::Take | Doing::AwaitLeader => Event::Ready(lead),
-            Doing::Attempt { numbers, until, .. } => self.attempt_ends(numbers, *until, ends),
+            Doing::Attempt { numbers, until, .. } => self.attempt_ends(slot, numbers, *until, ends),
         };
+        self.told[slot] |= matches!(event, Event::Stopping);
         let may_go_on = matches!(event, Event::TimedOut | Event::Stopping);
         let Step { answers, next, call } = self.queue.handle(slot, event, self.now);
         self.called |= call;
@@ -214,10 +218,10 @@ impl World {
     }
 
     /// What is reported of an attempt.
-    fn attempt_ends(&mut self, numbers: &[usize], until: Instant, ends: Ends) -> Event {
+    fn attempt_ends(&mut self, slot: usize, numbers: &[usize], until: Instant, ends: Ends) -> Event {
         let len = numbers.len();
         let (event, proposed) = match ends {
-            Ends::TimedOut if self.stopping && !self.queue.stopping => return Event::Stopping,
+            Ends::TimedOut if self.stopping && !self.told[slot] => return Event::Stopping,
             Ends::TimedOut => {
                 self.pass(until.max(self.now));
                 return Event::TimedOut;

@@ -20,9 +20,11 @@ enum State {
     InDoubt,
     /// An attempt is under way while the branch stops.
     Stopping,
+    /// The write waits for a leader while the branch stops, and may have been proposed.
+    StoppingInDoubt,
 }
 
-use State::{Awaiting, Forwarded, Idle, InDoubt, Proposed, Stopping, Waiting};
+use State::{Awaiting, Forwarded, Idle, InDoubt, Proposed, Stopping, StoppingInDoubt, Waiting};
 
 fn in_state(state: State, origin: Origin, now: Instant) -> Queue<usize> {
     let mut queue = Queue::new(BRANCH);
@@ -36,6 +38,7 @@ fn in_state(state: State, origin: Origin, now: Instant) -> Queue<usize> {
         Awaiting => vec![Event::Ready(Lead::Unknown)],
         InDoubt => vec![Event::Ready(Lead::Here), Event::LeaderChanged],
         Stopping => vec![Event::Ready(Lead::Here), Event::Stopping],
+        StoppingInDoubt => vec![Event::Ready(Lead::Here), Event::Stopping, Event::LeaderChanged],
     };
     for event in events {
         queue.handle(0, event, now);
@@ -98,6 +101,7 @@ fn event(name: &str) -> (Event, Duration) {
         "unknown" => Event::Ended(Err(ProposeError::Unknown(String::new()))),
         "leader changed" => Event::LeaderChanged,
         "timed out" => return (Event::TimedOut, ATTEMPT_TIMEOUT),
+        "ready, too late" => return (Event::Ready(Lead::Here), STOPPING_TIMEOUT),
         "timed out, early" => Event::TimedOut,
         "stopping" => Event::Stopping,
         _ => panic!("{name}"),
@@ -143,23 +147,24 @@ fn a_customers_write_in_every_state() {
         ("timed out, early",       ["- rest -", "- take NotApplied",  "- continue Unknown", "- continue Unknown"]),
         ("stopping",               ["- end -",  "Stopping end -",     "- continue Unknown", "- continue Unknown"]),
     ]);
-    check(Origin::Customer, [Awaiting, InDoubt, Stopping], &[
-        ("ready, leads here",      ["- propose Unknown",  "- propose Unknown", "- continue Unknown"]),
-        ("ready, leads elsewhere", ["- forward Unknown",  "- forward Unknown", "- continue Unknown"]),
-        ("ready, disk full",       ["DiskFull rest -",    "InDoubt rest -",    "- continue Unknown"]),
-        ("ready, unknown",         ["- await NotApplied", "- await Unknown",   "- continue Unknown"]),
-        ("ready, absent",          ["NoLeader rest -",    "InDoubt rest -",    "- continue Unknown"]),
-        ("ready, no majority",     ["NoMajority rest -",  "InDoubt, lost rest -", "- continue Unknown"]),
-        ("applied",                ["- await NotApplied", "- await Unknown",   "Ok end -"]),
-        ("applied, too many",      ["- await NotApplied", "- await Unknown",   "InDoubt end -"]),
-        ("not leader",             ["- await NotApplied", "- await Unknown",   "Stopping end -"]),
-        ("disk full",              ["- await NotApplied", "- await Unknown",   "DiskFull end -"]),
-        ("overloaded",             ["- await NotApplied", "- await Unknown",   "Overloaded end -"]),
-        ("unknown",                ["- await NotApplied", "- await Unknown",   "InDoubt end -"]),
-        ("leader changed",         ["- await NotApplied", "- await Unknown",   "InDoubt end -"]),
-        ("timed out",              ["- await NotApplied", "- await Unknown",   "InDoubt end -"]),
-        ("timed out, early",       ["- await NotApplied", "- await Unknown",   "- continue Unknown"]),
-        ("stopping",               ["Stopping end -",     "InDoubt end -",     "- continue Unknown"]),
+    check(Origin::Customer, [Awaiting, InDoubt, Stopping, StoppingInDoubt], &[
+        ("ready, leads here",      ["- propose Unknown",  "- propose Unknown",   "- continue Unknown", "- propose Unknown"]),
+        ("ready, leads elsewhere", ["- forward Unknown",  "- forward Unknown",   "- continue Unknown", "- forward Unknown"]),
+        ("ready, disk full",       ["DiskFull rest -",    "InDoubt rest -",      "- continue Unknown", "InDoubt end -"]),
+        ("ready, unknown",         ["- await NotApplied", "- await Unknown",     "- continue Unknown", "- await Unknown"]),
+        ("ready, absent",          ["NoLeader rest -",    "InDoubt rest -",      "- continue Unknown", "InDoubt end -"]),
+        ("ready, no majority",     ["NoMajority rest -",  "InDoubt, lost rest -", "- continue Unknown", "InDoubt, lost end -"]),
+        ("ready, too late",        ["- propose Unknown",  "- propose Unknown",   "- continue Unknown", "InDoubt end -"]),
+        ("applied",                ["- await NotApplied", "- await Unknown",     "Ok end -",           "- await Unknown"]),
+        ("applied, too many",      ["- await NotApplied", "- await Unknown",     "- await Unknown",    "- await Unknown"]),
+        ("not leader",             ["- await NotApplied", "- await Unknown",     "Stopping end -",     "- await Unknown"]),
+        ("disk full",              ["- await NotApplied", "- await Unknown",     "DiskFull end -",     "- await Unknown"]),
+        ("overloaded",             ["- await NotApplied", "- await Unknown",     "Overloaded end -",   "- await Unknown"]),
+        ("unknown",                ["- await NotApplied", "- await Unknown",     "- await Unknown",    "- await Unknown"]),
+        ("leader changed",         ["- await NotApplied", "- await Unknown",     "- await Unknown",    "- await Unknown"]),
+        ("timed out",              ["- await NotApplied", "- await Unknown",     "InDoubt end -",      "- await Unknown"]),
+        ("timed out, early",       ["- await NotApplied", "- await Unknown",     "- continue Unknown", "- await Unknown"]),
+        ("stopping",               ["Stopping end -",     "- await Unknown",     "- continue Unknown", "- await Unknown"]),
     ]);
 }
 
