@@ -27,6 +27,7 @@ pub fn judge(history: &History, options: &Options) -> Vec<Verdict> {
     let verdicts = in_group(Group::Session, verdicts);
     let ordering = [
         ordering::linearizability::judge(&run),
+        ordering::no_future_reads::judge(&run),
         ordering::agreement::judge(&run),
         ordering::applied_order::judge(&run),
     ];

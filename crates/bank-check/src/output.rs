@@ -13,7 +13,6 @@ mod concurrent;
 mod pairs;
 mod reported;
 mod sequential;
-mod sums;
 
 pub use pairs::{Pair, Pairs};
 pub use reported::{Answer, Output, Reported};

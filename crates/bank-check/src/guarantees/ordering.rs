@@ -3,3 +3,4 @@
 pub(crate) mod agreement;
 pub(crate) mod applied_order;
 pub(crate) mod linearizability;
+pub(crate) mod no_future_reads;

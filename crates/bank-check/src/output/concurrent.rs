@@ -3,7 +3,7 @@
 //! correct run never fails.
 
 use super::reported::Answer;
-use super::sums::Sums;
+use crate::analysis::sums::Sums;
 use crate::script::{Action, Step};
 use crate::verdict::Verdict;
 use std::collections::BTreeMap;

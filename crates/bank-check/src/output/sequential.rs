@@ -3,7 +3,7 @@
 //! because the write may still be applied later.
 
 use super::reported::Answer;
-use super::sums::Sums;
+use crate::analysis::sums::Sums;
 use crate::script::{Action, Step};
 use crate::verdict::Verdict;
 

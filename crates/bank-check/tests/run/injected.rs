@@ -7,7 +7,7 @@ use bank_check::history::{Action, Applied, History, Level, Operation, Outcome, R
 type Inject = fn(&mut History, &mut Dice) -> bool;
 
 /// Guarantee, name of the violation, and the function that injects it.
-pub(crate) const VIOLATIONS: [(&str, &str, Inject); 23] = [
+pub(crate) const VIOLATIONS: [(&str, &str, Inject); 26] = [
     ("read-your-writes", "a stale read served as session", stale_session_read),
     ("monotonic-reads", "a read that goes back", read_goes_back),
     (
@@ -23,6 +23,21 @@ pub(crate) const VIOLATIONS: [(&str, &str, Inject); 23] = [
     ),
     ("linearizability", "a stale strong read", stale_strong_read),
     ("linearizability", "a write before one that had completed", swap_times),
+    (
+        "no-future-reads",
+        "a read of a write that nobody had begun",
+        future_read,
+    ),
+    (
+        "no-future-reads",
+        "a read of a write that nobody had begun, without journals and positions of writes",
+        future_read_without_positions,
+    ),
+    (
+        "no-future-reads",
+        "a balance that the writes begun so far cannot give, without journals",
+        future_balance,
+    ),
     ("honest-positions", "a balance that is off by one", balance_off_by_one),
     ("conservation", "money from nowhere in a transfer", transfer_makes_money),
     ("no-overdraft", "an accepted overdraft", overdraft),
@@ -209,6 +224,47 @@ fn swap_times(history: &mut History, _: &mut Dice) -> bool {
     let last = writes.len() - 1;
     writes[last].invoked_us = first.saturating_sub(10);
     writes[last].completed_us = first.saturating_sub(5);
+    true
+}
+
+/// Moves the times of a read to before all writes that it shows.
+fn future_read(history: &mut History, dice: &mut Dice) -> bool {
+    let first_begun = history.operations.iter().filter(|operation| !is_query(operation));
+    let Some(first_us) = first_begun.map(|write| write.invoked_us).min() else {
+        return false;
+    };
+    let shown = |position: Option<u64>| {
+        let applied = history.journals[0].applied.iter().skip(1);
+        applied.filter(move |entry| Some(entry.position) <= position).count() > 0
+    };
+    let Some(at) = choose(dice, &reads_at(history, |read| shown(read.position))) else {
+        return false;
+    };
+    history.operations[at].invoked_us = first_us - 10;
+    history.operations[at].completed_us = first_us - 5;
+    true
+}
+
+fn future_read_without_positions(history: &mut History, dice: &mut Dice) -> bool {
+    let injected = future_read(history, dice);
+    history.journals.clear();
+    for write in history.operations.iter_mut().filter(|operation| !is_query(operation)) {
+        write.position = None;
+    }
+    injected
+}
+
+/// Adds more to a balance than all customers together pay in.
+fn future_balance(history: &mut History, dice: &mut Dice) -> bool {
+    let reads = reads_at(history, |read| read.action.account() == "main");
+    let Some(at) = choose(dice, &reads) else { return false };
+    let paid_in: i64 = history
+        .operations
+        .iter()
+        .filter_map(|operation| operation.action.amount())
+        .sum();
+    history.operations[at].balance = history.operations[at].balance.map(|balance| balance + 2 * paid_in + 1);
+    history.journals.clear();
     true
 }
 

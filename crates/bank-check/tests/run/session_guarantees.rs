@@ -154,6 +154,135 @@ fn linearizability() {
 }
 
 #[test]
+fn no_future_reads() {
+    let options = Options {
+        opening: Some(0),
+        ..Options::default()
+    };
+    let not_begun = "customer 1's query at branch 1 (event 1, level strong) was done at 3000 µs and answered from position 2; no customer had begun a write by then that can have this position or an earlier one: no-future-reads broken";
+    let placed = "customer 1's query at branch 1 (event 1, level strong) was done at 3000 µs and answered from position 2; customer 2's deposit of 4 at branch 2 (event 1), at position 2, was begun after that, at 5000 µs: no-future-reads broken";
+    let table = [
+        // The deposit has no position in the history.
+        (
+            "1 query at 1 strong p2 =4 t2000-3000\n2 deposit 4 at 2 unknown t5000-6000\n1 query at 1 strong p2 =4 t7000-8000",
+            "fail 1 of 2",
+            not_begun,
+        ),
+        (
+            "1 query at 1 strong p2 =4 t2000-3000\n2 deposit 4 at 2 =4 t5000-6000",
+            "fail 1 of 1",
+            not_begun,
+        ),
+        ("1 query at 1 strong p2 =4 t2000-3000", "fail 1 of 1", not_begun),
+        // A write that was not applied explains nothing.
+        (
+            "2 deposit 4 at 2 not-applied t100-200\n1 query at 1 strong p2 =4 t2000-3000",
+            "fail 1 of 1",
+            not_begun,
+        ),
+        // An earlier write has a later position.
+        (
+            "2 withdraw 4 at 2 refused p3 =0 t100-200\n1 query at 1 strong p2 =0 t2000-3000",
+            "fail 1 of 1",
+            not_begun,
+        ),
+        (
+            "1 query at 1 strong p2 =4 t2000-3000\n2 deposit 4 at 2 p2 =4 t5000-6000",
+            "fail 1 of 1",
+            placed,
+        ),
+        // The read shows a later position than that of the write.
+        (
+            "2 deposit 4 at 2 p2 =4 t5000-6000\n1 query at 1 p3 =4 t2000-3000\n3 withdraw 5 at 1 p3 refused t1000-1500",
+            "fail 1 of 1",
+            "customer 1's query at branch 1 (event 1, level eventual) was done at 3000 µs and answered from position 3; customer 2's deposit of 4 at branch 2 (event 1), at position 2, was begun after that, at 5000 µs: no-future-reads broken",
+        ),
+        // Some write was begun, and it does not give the balance.
+        (
+            "3 deposit 1 at 1 unknown t100-200\n1 query at 1 p2 =4 t2000-3000\n2 deposit 4 at 2 unknown t5000-6000",
+            "fail 1 of 1",
+            "customer 1's query at branch 1 (event 1, level eventual) was done at 3000 µs and answered 4; the writes that customers had begun by then cannot give this balance: no-future-reads broken",
+        ),
+        (
+            "3 deposit 1 at 1 refused t100-200\n1 query at 1 =1 t2000-3000",
+            "fail 1 of 1",
+            "customer 1's query at branch 1 (event 1, level eventual) was done at 3000 µs and answered 1; the writes that customers had begun by then cannot give this balance: no-future-reads broken",
+        ),
+        (
+            "3 deposit 5 at 1 t100-200\n3 open on a at 1 t300-400\n3 transfer 3 at 1 to a t2500-2600\n1 query on a at 1 =2 t2000-3000",
+            "fail 1 of 1",
+            "customer 1's query of a at branch 1 (event 1, level eventual) was done at 3000 µs and answered 2; the writes that customers had begun by then cannot give this balance: no-future-reads broken",
+        ),
+        // Times that overlap or are equal leave both orders open.
+        (
+            "1 query at 1 p2 =4 t2000-3000\n2 deposit 4 at 2 p2 =4 t3000-4000",
+            "pass 1",
+            "",
+        ),
+        (
+            "1 query at 1 p2 =4 t2000-3000\n2 deposit 4 at 2 unknown t2500-9000",
+            "pass 1",
+            "",
+        ),
+        // A repeated write counts from its first attempt.
+        (
+            "2 deposit 4 at 2 unknown #a t100-200\n1 query at 1 p2 =4 t2000-3000\n2 deposit 4 at 2 p2 =4 #a t5000-6000",
+            "pass 1",
+            "",
+        ),
+        (
+            "3 deposit 5 at 1 t100-200\n3 open on a at 1 t300-400\n3 transfer 3 at 1 to a t2500-2600\n1 query on a at 1 =3 t2000-3000",
+            "pass 1",
+            "",
+        ),
+        (
+            "1 query at 1 p1 =0 t2000-3000\n2 deposit 4 at 2 p2 =4 t5000-6000",
+            "pass 1",
+            "",
+        ),
+        // Nobody is known to have opened the account, so no balance of it is known.
+        ("1 query on a at 1 =7", "unknown", ""),
+    ];
+    check("no-future-reads", without_journals, &options, &table);
+    // The history of a bank that is older than the run does not have all of its writes.
+    let older = Options {
+        before: 7,
+        ..options.clone()
+    };
+    check(
+        "no-future-reads",
+        without_journals,
+        &older,
+        &[("1 query at 1 p7 =70", "pass 1", "")],
+    );
+    let by_journals = [(
+        "2 deposit 4 at 2 p2 =104 t5000-6000\n1 query at 1 p2 =104 t2000-3000",
+        "fail 1 of 1",
+        placed,
+    )];
+    let by_journals = by_journals
+        .map(|(text, expected, sentence)| (text, expected, sentence.replace("level strong", "level eventual")));
+    for (text, expected, sentence) in &by_journals {
+        check(
+            "no-future-reads",
+            with_journals,
+            &Options::default(),
+            &[(*text, *expected, sentence.as_str())],
+        );
+    }
+}
+
+#[test]
+fn a_write_without_a_request_id_is_begun_when_it_is_asked_for() {
+    let text = "1 query at 1 p2 =4 t2000-3000\n2 deposit 4 at 2 p2 =4 t5000-6000";
+    let mut history = without_journals(text);
+    history.operations[1].request_id = None;
+    let verdict = verdict(&history, &Options::default(), "no-future-reads");
+    assert_eq!(found(&verdict), "fail 1 of 1");
+    assert_eq!(verdict.witnesses[0].operations.len(), 2);
+}
+
+#[test]
 fn with_every_read_a_weak_read_is_judged_and_breaks_no_promise() {
     let options = Options {
         every_read: true,

@@ -150,7 +150,7 @@ fn a_run_in_a_few_lines() {
 
     ✓ read-your-writes held: 2 of 2 reads showed the customer's own writes
       session guarantees   not judged: no case across branches
-    ✓ the books            1 check, none failed
+    ✓ the books            2 checks, none failed
 
     picture   run/report.html
     checks    launcher check run --verbose
@@ -177,6 +177,7 @@ fn the_table_says_what_was_counted_and_why_nothing_was() {
                                              apart
     the books: ordering, by the history
       linearizability               unknown  none: no strong read was answered
+      no-future-reads               pass     2 reads
       agreement                     unknown  none: there are no journals
       applied-order                 unknown  none: there are no journals
     the books: integrity, by the history
@@ -212,7 +213,7 @@ fn read_your_writes_counts_at_every_level_and_its_row_says_what_the_level_promis
 
     ✗ read-your-writes failed: 1 of 2 reads did not show the customer's own writes
       session guarantees   not judged: no case across branches
-    ✓ the books            1 check, none failed
+    ✓ the books            2 checks, none failed
 
     checks    launcher check run --verbose
 
@@ -242,7 +243,7 @@ fn what_the_level_does_not_promise_is_told_without_alarm() {
 
     ✓ read-your-writes held: 2 of 2 reads showed the customer's own writes
       session guarantees   not judged: no case across branches
-    ✓ the books            1 check, none failed
+    ✓ the books            2 checks, none failed
       monotonic-reads      1 of 1 read failed; level read-your-writes does not
                            promise it
 
@@ -261,7 +262,7 @@ fn a_run_that_was_not_finished_says_why_and_is_not_called_inconsistent() {
 
     ✓ read-your-writes held: 1 of 1 read showed the customer's own writes
       session guarantees   not judged: no case across branches
-    ✓ the books            1 check, none failed
+    ✓ the books            2 checks, none failed
 
     checks    launcher check run --verbose
 
@@ -310,7 +311,7 @@ fn faults_and_events_without_an_answer_are_one_line_each() {
 
     ✓ read-your-writes held: 1 of 1 read showed the customer's own writes
       session guarantees   not judged: no case across branches
-    ✓ the books            1 check, none failed
+    ✓ the books            2 checks, none failed
       1 fault was played: --verbose lists what and when
       2 events were not answered while a fault was on
 

@@ -10,7 +10,7 @@ const PAIRS_MAX: usize = 64 * 1024;
 
 /// A set of sums. It contains every possible sum and perhaps some impossible ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sums {
+pub(crate) enum Sums {
     /// Exactly these sums.
     Exact(BTreeSet<i128>),
     /// `low`, `low + step`, …, `high`. With a step of 0, only `low`.
@@ -19,12 +19,12 @@ pub(super) enum Sums {
 
 impl Sums {
     /// The set {0}: no write.
-    pub(super) fn zero() -> Self {
+    pub(crate) fn zero() -> Self {
         Sums::Exact(BTreeSet::from([0]))
     }
 
     /// True if `sum` may be in the set.
-    pub(super) fn contains(&self, sum: i128) -> bool {
+    pub(crate) fn contains(&self, sum: i128) -> bool {
         match *self {
             Sums::Exact(ref set) => set.contains(&sum),
             Sums::Span { low, step: 0, .. } => sum == low,
@@ -32,14 +32,14 @@ impl Sums {
         }
     }
 
-    pub(super) fn low(&self) -> i128 {
+    pub(crate) fn low(&self) -> i128 {
         match self {
             Sums::Exact(set) => set.first().copied().unwrap_or(0),
             Sums::Span { low, .. } => *low,
         }
     }
 
-    pub(super) fn high(&self) -> i128 {
+    pub(crate) fn high(&self) -> i128 {
         match self {
             Sums::Exact(set) => set.last().copied().unwrap_or(0),
             Sums::Span { high, .. } => *high,
@@ -47,7 +47,7 @@ impl Sums {
     }
 
     /// The set with `change` added to every sum.
-    pub(super) fn shifted(&self, change: i128) -> Self {
+    pub(crate) fn shifted(&self, change: i128) -> Self {
         match *self {
             Sums::Exact(ref set) => Sums::Exact(set.iter().map(|sum| sum + change).collect()),
             Sums::Span { low, high, step } => Sums::Span {
@@ -59,7 +59,7 @@ impl Sums {
     }
 
     /// Sums that are in either set.
-    pub(super) fn union(&self, other: &Self) -> Self {
+    pub(crate) fn union(&self, other: &Self) -> Self {
         if let (Sums::Exact(a), Sums::Exact(b)) = (self, other) {
             return Sums::Exact(a.union(b).copied().collect()).bounded();
         }
@@ -69,7 +69,7 @@ impl Sums {
     }
 
     /// Sums of one element from each set.
-    pub(super) fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         if let (Sums::Exact(a), Sums::Exact(b)) = (self, other)
             && a.len() * b.len() <= PAIRS_MAX
         {
@@ -84,7 +84,7 @@ impl Sums {
     }
 
     /// True if `sum` may be the sum of one element from each set.
-    pub(super) fn plus_contains(&self, other: &Self, sum: i128) -> bool {
+    pub(crate) fn plus_contains(&self, other: &Self, sum: i128) -> bool {
         match (self, other) {
             (Sums::Exact(set), _) => set.iter().any(|part| other.contains(sum - part)),
             (_, Sums::Exact(set)) => set.iter().any(|part| self.contains(sum - part)),
@@ -93,7 +93,7 @@ impl Sums {
     }
 
     /// The set after a write that may or may not have been applied.
-    pub(super) fn with_uncertain(&self, change: i128) -> Self {
+    pub(crate) fn with_uncertain(&self, change: i128) -> Self {
         self.union(&self.shifted(change))
     }
 
