@@ -4,6 +4,7 @@
 //! All times are microseconds of one host's monotonic clock, counted from an origin that the run chooses. They order
 //! what happened on that host and have no meaning on another host.
 
+mod bad_field;
 mod fault;
 mod journal;
 mod jsonl;

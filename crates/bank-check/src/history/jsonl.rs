@@ -1,6 +1,7 @@
 //! Reads and writes the JSON lines of a run folder. It works on text, not on files. A line that it does not understand
-//! is an error that names the file and the line.
+//! is an error that names the file, the line and, if one field is wrong, the field.
 
+use super::bad_field::bad_field;
 use super::journal::{Journal, JournalLine};
 use super::operation::Operation;
 use super::run::{History, Line};
@@ -147,10 +148,12 @@ fn line<T: serde::de::DeserializeOwned>(file: &str, number: usize, text: &str) -
         // serde_json was given one line, so only the column of its position has a meaning.
         let message = error.to_string();
         let message = message.split(" at line 1 column ").next().unwrap_or(&message);
-        let message = match error.column() {
+        let field = bad_field::<T>(text, message);
+        let message = match (field, error.column()) {
+            (Some(field), _) => format!("field `{field}`: {message}"),
             // The line is JSON but has other fields than expected: serde_json knows no column.
-            0 => message.to_owned(),
-            column => format!("column {column}: {message}"),
+            (None, 0) => message.to_owned(),
+            (None, column) => format!("column {column}: {message}"),
         };
         parse_error(file, number, Problem::Malformed(message))
     })

@@ -108,6 +108,107 @@ fn errors_name_the_file_and_the_line() {
 }
 
 #[test]
+fn a_bad_field_is_named() {
+    let (history, journal) = (history().lines(), history().journals[0].lines());
+    let table = [
+        (
+            r#""customer":1"#,
+            r#""customer":"one""#,
+            "line 1: field `customer`: invalid type: string \"one\", expected u64",
+        ),
+        (
+            r#""branch":2"#,
+            r#""branch":2.5"#,
+            "line 1: field `branch`: invalid type: floating point `2.5`, expected u32",
+        ),
+        (
+            r#""balance":0"#,
+            r#""balance":"0""#,
+            "line 1: field `balance`: invalid type: string \"0\", expected i64",
+        ),
+        (
+            r#""position":2"#,
+            r#""position":-2"#,
+            "line 1: field `position`: invalid value: integer `-2`, expected u64",
+        ),
+        (
+            r#""invoked_us":1"#,
+            r#""invoked_us":null"#,
+            "line 1: field `invoked_us`: invalid type: null, expected u64",
+        ),
+        (
+            r#""amount":5"#,
+            r#""amount":5.5"#,
+            "line 1: field `action.amount`: invalid type: floating point `5.5`, expected i64",
+        ),
+        (
+            r#""operation":"transfer""#,
+            r#""operation":"steal""#,
+            "line 1: field `action.operation`: unknown variant `steal`",
+        ),
+        (r#""to":"b","#, "", "line 1: missing field `to`"),
+        (
+            r#""level":"read-your-writes""#,
+            r#""level":"best""#,
+            "line 1: field `level`: unknown variant `best`",
+        ),
+        (
+            r#""refused":"no-such-account""#,
+            r#""refused":"mood""#,
+            "line 1: field `outcome.refused`: unknown variant `mood`",
+        ),
+        (
+            r#""missing_branches":[3]"#,
+            r#""missing_branches":["3"]"#,
+            "line 1: field `missing_branches`: invalid type",
+        ),
+        (
+            r#""type":"operation""#,
+            r#""type":"opera""#,
+            "line 1: field `type`: unknown variant `opera`",
+        ),
+        (r#""attempts":1"#, r#""attempt":1"#, "line 1: unknown field `attempt`"),
+        (
+            r#""from_us":4"#,
+            r#""from_us":"4""#,
+            "line 2: field `from_us`: invalid type",
+        ),
+        (r#""to":2"#, r#""to":true"#, "line 2: field `kind.to`: invalid type"),
+    ];
+    for (right, wrong, expected) in table {
+        assert!(history.contains(right), "{right}");
+        let error = History::parse(&history.replacen(right, wrong, 1), &[])
+            .expect_err(wrong)
+            .to_string();
+        assert!(error.starts_with(&format!("history.jsonl, {expected}")), "{error}");
+    }
+    let table = [
+        (
+            r#""position":2"#,
+            r#""position":"2""#,
+            "line 1: field `position`: invalid type",
+        ),
+        (
+            r#""amount":400"#,
+            r#""amount":"400""#,
+            "line 2: field `action.amount`: invalid type",
+        ),
+        (
+            r#""applied_us":9"#,
+            r#""applied_us":9.5"#,
+            "line 2: field `applied_us`: invalid type",
+        ),
+    ];
+    for (right, wrong, expected) in table {
+        assert!(journal.contains(right), "{right}");
+        let error = Journal::parse("j", &journal.replacen(right, wrong, 1))
+            .expect_err(wrong)
+            .to_string();
+        assert!(error.starts_with(&format!("j, {expected}")), "{error}");
+    }
+}
+
+#[test]
 fn refusals_are_written_in_kebab_case_and_read_in_snake_case_too() {
     for (refusal, kebab, snake) in [
         (
