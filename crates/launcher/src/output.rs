@@ -7,7 +7,7 @@ mod read;
 pub use file::{OutputFile, OutputFileError};
 pub use read::{OutputError, load};
 
-use crate::input::{Action, Event, Script};
+use crate::input::{Action, Event, Script, Visit};
 use crate::run::customers::Visited;
 use bank_types::{CallOutcome, OperationRecord};
 use serde::Serialize;
@@ -19,13 +19,13 @@ pub enum Format {
     /// One entry for each event. The course report uses this format.
     #[default]
     Events,
-    /// One entry for each customer, with all its events. The predecessor uses this format.
+    /// One entry for each time that the input lists a customer, with its events. The predecessor uses this format.
     Customers,
     /// For each customer, the balance of its last query. The course of 2021-22 uses this format.
     Balances,
 }
 
-/// A customer with the answers that it received.
+/// A customer with answers that it received.
 #[derive(Serialize)]
 struct Entry {
     id: u64,
@@ -52,13 +52,11 @@ struct LastBalance {
 
 /// The text of an output. It leaves out events that their customer did not reach.
 pub fn render(format: Format, script: &Script, visited: &[Visited]) -> String {
-    let received = script.visits.iter().zip(visited).flat_map(|(visit, visited)| {
-        visit
-            .events
-            .iter()
-            .zip(&visited.records)
-            .map(|(event, record)| (visit.customer, received(event, record)))
-    });
+    let received = script
+        .visits
+        .iter()
+        .zip(visited)
+        .flat_map(|(visit, visited)| answers(visit, visited).map(|received| (visit.customer, received)));
     let text = match format {
         Format::Events => {
             let entries: Vec<Entry> = received
@@ -70,27 +68,38 @@ pub fn render(format: Format, script: &Script, visited: &[Visited]) -> String {
             serde_json::to_string_pretty(&entries)
         }
         Format::Customers => {
-            let mut entries = Keyed::default();
-            script.visits.iter().for_each(|visit| {
-                entries.of(visit.customer, || Entry {
+            let entries: Vec<Entry> = script
+                .visits
+                .iter()
+                .zip(visited)
+                .map(|(visit, visited)| Entry {
                     id: visit.customer,
-                    recv: vec![],
+                    recv: answers(visit, visited).collect(),
                 })
-            });
-            received.for_each(|(id, received)| entries.with(id, |entry| entry.recv.push(received)));
-            serde_json::to_string_pretty(&entries.in_order)
+                .collect();
+            serde_json::to_string_pretty(&entries)
         }
         Format::Balances => {
-            let mut entries = Keyed::default();
+            let mut entries: Vec<LastBalance> = Vec::new();
+            let mut places = HashMap::new();
             for (id, balance) in received.filter_map(|(id, received)| Some((id, received.balance?))) {
-                entries.of(id, || LastBalance { id, balance });
-                entries.with(id, |entry| entry.balance = balance);
+                let place = *places.entry(id).or_insert_with(|| {
+                    entries.push(LastBalance { id, balance });
+                    entries.len() - 1
+                });
+                entries[place].balance = balance;
             }
-            serde_json::to_string_pretty(&entries.in_order)
+            serde_json::to_string_pretty(&entries)
         }
     };
     // Serializing numbers and strings does not fail.
     text.unwrap_or_default()
+}
+
+/// The events of a visit that its customer reached, with their answers.
+fn answers(visit: &Visit, visited: &Visited) -> impl Iterator<Item = Received> {
+    let reached = visit.events.iter().zip(&visited.records);
+    reached.map(|(event, record)| received(event, record))
 }
 
 fn received(event: &Event, record: &OperationRecord) -> Received {
@@ -105,37 +114,6 @@ fn received(event: &Event, record: &OperationRecord) -> Received {
         branch: event.branch,
         balance,
         result,
-    }
-}
-
-/// One entry for each customer, in the order in which the customers first came.
-struct Keyed<T> {
-    in_order: Vec<T>,
-    places: HashMap<u64, usize>,
-}
-
-impl<T> Default for Keyed<T> {
-    fn default() -> Self {
-        Keyed {
-            in_order: Vec::new(),
-            places: HashMap::new(),
-        }
-    }
-}
-
-impl<T> Keyed<T> {
-    /// Adds an entry for a customer that has none.
-    fn of(&mut self, customer: u64, new: impl FnOnce() -> T) {
-        self.places.entry(customer).or_insert_with(|| {
-            self.in_order.push(new());
-            self.in_order.len() - 1
-        });
-    }
-
-    fn with(&mut self, customer: u64, change: impl FnOnce(&mut T)) {
-        if let Some(&place) = self.places.get(&customer) {
-            change(&mut self.in_order[place]);
-        }
     }
 }
 

@@ -67,11 +67,6 @@ fn three_formats_in_the_order_of_the_input() {
             "interface": "deposit",
             "branch": 2,
             "result": "success"
-          },
-          {
-            "interface": "query",
-            "branch": 2,
-            "balance": 9
           }
         ]
       },
@@ -82,6 +77,16 @@ fn three_formats_in_the_order_of_the_input() {
             "interface": "withdraw",
             "branch": 1,
             "result": "fail"
+          }
+        ]
+      },
+      {
+        "id": 7,
+        "recv": [
+          {
+            "interface": "query",
+            "branch": 2,
+            "balance": 9
           }
         ]
       }
