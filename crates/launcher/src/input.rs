@@ -17,6 +17,7 @@ mod validate;
 
 pub use bank_check::script::{Action, Event, Script, Visit};
 pub use branches::BRANCHES_MAX;
+pub(crate) use entry::{Checked, written, wrong};
 pub use error::InputError;
 pub(crate) use error::Wrong;
 pub use file::{FILE_BYTES_MAX, FileError, read_text};

@@ -50,7 +50,7 @@ fn from_events(
             let answer = left.next_if(|&entry| is_for(&reported[entry], step));
             match answer.map(|entry| reported[entry].answer) {
                 // An output reports a write that was not applied as failed, like a refused one.
-                None | Some(Answer::Unknown | Answer::Fail) if excused.contains(&at) => {}
+                None | Some(Answer::Unknown | Answer::Missing | Answer::Fail) if excused.contains(&at) => {}
                 Some(answer) => {
                     answers[at] = answer;
                     verdict.count(missing_answer(step, answer));
@@ -93,8 +93,10 @@ fn is_for(entry: &Reported, step: &Step<'_>) -> bool {
 fn missing_answer(step: &Step<'_>, answer: Answer) -> Option<String> {
     match (step.event.action, answer) {
         (_, Answer::Unknown) => Some(format!("{} was not answered", step.with_customer())),
-        (Action::Query, Answer::Success | Answer::Fail) => Some(format!("{} has no balance", step.with_customer())),
-        (Action::Deposit(_) | Action::Withdraw(_), Answer::Balance(_)) => {
+        (Action::Query, Answer::Success | Answer::Fail | Answer::Missing) => {
+            Some(format!("{} has no balance", step.with_customer()))
+        }
+        (Action::Deposit(_) | Action::Withdraw(_), Answer::Balance(_) | Answer::Missing) => {
             Some(format!("{} has no result", step.with_customer()))
         }
         _ => None,

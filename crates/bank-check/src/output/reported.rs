@@ -31,8 +31,10 @@ pub enum Answer {
     Success,
     /// The bank refused the write.
     Fail,
-    /// The output has no answer: it reports the result as unknown, or it lacks the event.
+    /// The output reports the result as unknown, or it lacks the event.
     Unknown,
+    /// The output has the event, with neither a balance nor a result.
+    Missing,
     /// The form of the output has no place for the answer.
     NotSaid,
 }

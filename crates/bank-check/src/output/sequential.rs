@@ -22,7 +22,7 @@ pub(super) fn judge(
             (Action::Query, _) => {}
             (_, Answer::Success | Answer::Fail) => writes.count(account.write(steps, at, answer == Answer::Success)),
             (_, Answer::NotSaid) => account.assume(step, at),
-            (_, Answer::Unknown | Answer::Balance(_)) => account.add_uncertain(step.event.action),
+            (_, Answer::Unknown | Answer::Missing | Answer::Balance(_)) => account.add_uncertain(step.event.action),
         }
     }
 }

@@ -40,10 +40,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     match &args.input {
         Some(input) => check_output(args, input),
         None if args.path.is_dir() => check_folder(args),
-        None => Err(Failure::usage(format!(
-            "{}: not a run folder; an output file is judged by its input: add --input INPUT",
-            args.path.display()
-        ))),
+        None => Err(Failure::usage(output::without_input(&args.path))),
     }
 }
 
@@ -51,7 +48,8 @@ fn check_folder(args: &CheckArgs) -> Result<Exit, Failure> {
     let recorded = Recorded::load(&args.path).map_err(Failure::usage)?;
     let output = recorded.answered.as_ref().map(|(_, path)| output::load(path));
     let output = output.transpose().map_err(Failure::usage)?;
-    let verdict = RunVerdict::on_recorded(&recorded, output.as_ref());
+    let mut verdict = RunVerdict::on_recorded(&recorded, output.as_ref().map(|loaded| &loaded.output));
+    verdict.notes.extend(output.into_iter().flat_map(|loaded| loaded.notes));
     stdout::print(&if args.json {
         json::verdict_json(&verdict)
     } else {
@@ -64,8 +62,9 @@ fn check_folder(args: &CheckArgs) -> Result<Exit, Failure> {
 
 fn check_output(args: &CheckArgs, input_path: &Path) -> Result<Exit, Failure> {
     let input = Input::load(input_path).map_err(Failure::usage)?;
-    let output = output::load(&args.path).map_err(Failure::usage)?;
-    let verdict = RunVerdict::on_output(&input, &output, mode(args.concurrent));
+    let output::Loaded { output, notes } = output::load(&args.path).map_err(Failure::usage)?;
+    let mut verdict = RunVerdict::on_output(&input, &output, mode(args.concurrent));
+    verdict.notes.extend(notes);
     let mut text = if args.json {
         json::verdict_json(&verdict)
     } else {

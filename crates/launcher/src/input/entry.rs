@@ -4,7 +4,7 @@ use super::error::Wrong;
 use super::json::{self, Member, Node, Value, shown};
 
 /// Result of a check: a value, or what is wrong and where.
-pub(super) type Checked<T> = Result<T, Wrong>;
+pub(crate) type Checked<T> = Result<T, Wrong>;
 
 /// Remedy for a wrong number of a customer or an event.
 pub(super) const NUMBER_RULE: &str = "write a whole number, in digits alone";
@@ -77,7 +77,7 @@ impl<'n, 'a> Entry<'n, 'a> {
 }
 
 /// An error at this place. `whose` names the object that has the error, or is empty.
-pub(super) fn wrong(at: usize, whose: &str, what: impl Into<String>) -> Wrong {
+pub(crate) fn wrong(at: usize, whose: &str, what: impl Into<String>) -> Wrong {
     let whose = if whose.is_empty() {
         String::new()
     } else {
@@ -103,7 +103,7 @@ pub(super) fn name(what: &str, members: &[Member<'_>], index: usize) -> String {
 }
 
 /// Formats a value for an error message.
-pub(super) fn written(node: &Node<'_>) -> String {
+pub(crate) fn written(node: &Node<'_>) -> String {
     match &node.value {
         Value::Number(digits) => json::cut(digits),
         Value::String(text) => shown(text),

@@ -24,7 +24,7 @@ pub enum FileError {
         what: &'static str,
     },
     /// The file is larger than [`FILE_BYTES_MAX`].
-    #[error("{}: it has more than {} MiB; that is no input of this program", .0.display(), FILE_BYTES_MAX >> 20)]
+    #[error("{}: it has more than {} MiB, the most that this program reads", .0.display(), FILE_BYTES_MAX >> 20)]
     TooLarge(PathBuf),
     /// The file is not UTF-8.
     #[error("{}:{line}:{column}: {what}", path.display())]
@@ -101,6 +101,9 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
     };
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(wrong(&[], "it is UTF-16; save it as UTF-8"));
+    }
+    if bytes.contains(&0) {
+        return Err(wrong(&[], "it is a binary file, not a text in UTF-8"));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

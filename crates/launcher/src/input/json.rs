@@ -89,10 +89,28 @@ pub(crate) fn read(text: &str) -> Result<Node<'_>, SyntaxError<'_>> {
     }
     let node = reader.value(1)?;
     reader.skip_space();
-    if reader.at < text.len() {
-        return Err(reader.error("there is text after the end of the data; remove it"));
+    match reader.peek() {
+        None => Ok(node),
+        Some('[' | '{' | ',') => Err(reader.error(
+            "there is another value after the first; put all of them in one array [ ], with a comma between two",
+        )),
+        Some(_) => Err(reader.error("there is text after the end of the data; remove it")),
     }
-    Ok(node)
+}
+
+/// Parses a text that holds one value or several, one after another, as JSON Lines does. A comma may stand between two.
+pub(crate) fn read_all(text: &str) -> Result<Vec<Node<'_>>, SyntaxError<'_>> {
+    let mut reader = Reader { text, at: 0, values: 0 };
+    let mut nodes = Vec::new();
+    reader.skip_space();
+    while reader.at < text.len() {
+        nodes.push(reader.value(1)?);
+        reader.skip_space();
+        if reader.take(',') {
+            reader.skip_space();
+        }
+    }
+    Ok(nodes)
 }
 
 struct Reader<'a> {
