@@ -210,7 +210,7 @@ fn wrong_files() {
     let many: Vec<String> = (1..=BRANCHES_MAX + 1)
         .map(|id| format!(r#"{{"id":{id},"type":"branch","balance":0}}"#))
         .collect();
-    let table: [(&str, &str); 25] = [
+    let table = [
         ("", "in.json:1:1: the file is empty"),
         (" \r\n\t", "in.json:2:2: the file is empty"),
         ("[", "the file ends where a value should be; is it whole?"),
@@ -219,8 +219,24 @@ fn wrong_files() {
             "in.json:1:52: customer 1, event 5: the file ends",
         ),
         (
-            r#"{"id":1}"#,
+            r#"{"id":1,"type":"customer","events":[]}"#,
             "it has to hold an array of customers and branches: put it in [ ]",
+        ),
+        (
+            r#"{"id":1}"#,
+            "an object { }; it has to hold an array [ ] of customers and branches",
+        ),
+        (
+            r#"{"branches":[{"id":1,"balance":0}],"customers":[]}"#,
+            "in.json:1:1: the file holds an object with \"customers\"; an input is one array [ ] of all customers and branches",
+        ),
+        (
+            "{\"id\":1,\"type\":\"branch\",\"balance\":0}\n{\"id\":2,\"type\":\"branch\",\"balance\":0}",
+            "in.json:2:1: there is another value after the first; put all of them in one array [ ]",
+        ),
+        (
+            r#"[{"id":1,"recv":[]}]"#,
+            "in.json:1:10: entry no. 1: \"recv\" is what a customer received: the file is an output, not an input",
         ),
         ("5", "the file holds a number"),
         ("[]", "there is no branch; add one"),

@@ -5,7 +5,7 @@ use super::entry::{Checked, Entry, NUMBER_RULE, integer, name, written, wrong};
 use super::error::{InputError, Wrong};
 use super::fault;
 use super::file::read_text;
-use super::json::{self, Inside, Node, SyntaxError, Value};
+use super::json::{self, Inside, Member, Node, SyntaxError, Value};
 use super::planned_fault::PlannedFault;
 use bank_check::script::{Action, Event, Script, Visit};
 use std::path::Path;
@@ -114,11 +114,7 @@ fn syntax(error: SyntaxError<'_>) -> Wrong {
 fn elements<'n, 'a>(root: &'n Node<'a>) -> Checked<&'n [Node<'a>]> {
     match &root.value {
         Value::Array(elements) => Ok(elements),
-        Value::Object(_) => Err(wrong(
-            root.at,
-            "",
-            "the file holds an object { }; it has to hold an array of customers and branches: put it in [ ]",
-        )),
+        Value::Object(members) => Err(wrong(root.at, "", object(members))),
         other => Err(wrong(
             root.at,
             "",
@@ -127,6 +123,22 @@ fn elements<'n, 'a>(root: &'n Node<'a>) -> Checked<&'n [Node<'a>]> {
                 other.kind()
             ),
         )),
+    }
+}
+
+/// What is wrong with a file that holds one object.
+fn object(members: &[Member<'_>]) -> String {
+    let has = |key: &str| members.iter().any(|member| member.key == key);
+    let kept_apart = ["customers", "branches"].into_iter().find(|key| has(key));
+    match kept_apart {
+        Some(key) => format!(
+            "the file holds an object with \"{key}\"; an input is one array [ ] of all customers and branches, each with \
+             its \"type\""
+        ),
+        None if has("type") => {
+            "the file holds an object { }; it has to hold an array of customers and branches: put it in [ ]".to_owned()
+        }
+        None => "the file holds an object { }; it has to hold an array [ ] of customers and branches".to_owned(),
     }
 }
 
@@ -151,6 +163,10 @@ fn entry<'n, 'a>(index: usize, faults: usize, node: &'n Node<'a>) -> Checked<(Ki
         let what = "\"customer-requests\" is the input of another assignment (logical clocks); here a customer \
                     has \"events\", each with a branch";
         return Err(entry.wrong(foreign.key_at, what));
+    }
+    if let (None, Some(received)) = (entry.member("type"), entry.member("recv")) {
+        let what = "\"recv\" is what a customer received: the file is an output, not an input";
+        return Err(entry.wrong(received.key_at, what));
     }
     let kind = entry.need("type")?;
     let word = match &kind.value {
