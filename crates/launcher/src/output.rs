@@ -5,7 +5,7 @@ mod file;
 mod read;
 
 pub use file::{OutputFile, OutputFileError};
-pub use read::{Loaded, OutputError, load, without_input};
+pub use read::{Loaded, OutputError, load, load_for, without_input};
 
 use crate::input::{Action, Event, Script, Visit};
 use crate::run::customers::Visited;

@@ -62,7 +62,7 @@ fn check_folder(args: &CheckArgs) -> Result<Exit, Failure> {
 
 fn check_output(args: &CheckArgs, input_path: &Path) -> Result<Exit, Failure> {
     let input = Input::load(input_path).map_err(Failure::usage)?;
-    let output::Loaded { output, notes } = output::load(&args.path).map_err(Failure::usage)?;
+    let output::Loaded { output, notes } = output::load_for(&input, &args.path).map_err(Failure::usage)?;
     let mut verdict = RunVerdict::on_output(&input, &output, mode(args.concurrent));
     verdict.notes.extend(notes);
     let mut text = if args.json {

@@ -12,7 +12,7 @@ mod words;
 use self::entries::Fields;
 use self::unusual::Unusual;
 use crate::input::json::{self, Node, Value};
-use crate::input::{Checked, FileError, InputError, Wrong, read_text, wrong};
+use crate::input::{Checked, FileError, Input, InputError, Wrong, read_text, wrong};
 use bank_check::output::Output;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -35,6 +35,14 @@ pub enum OutputError {
     /// The text is no output. The error names file, line and column.
     #[error("{0}")]
     Content(InputError),
+    /// The output has no event, and its input has some.
+    #[error("{}: the output has no events, and the input has {events}; has the program that writes it come to its end?", path.display())]
+    NoEvents {
+        /// The output.
+        path: PathBuf,
+        /// Number of events of the input.
+        events: usize,
+    },
     /// A folder is given with an input.
     #[error(
         "{}: it is a folder; --input is for an output file. A run folder has its own input: leave out --input",
@@ -74,6 +82,21 @@ pub fn load(path: &Path) -> Result<Loaded, OutputError> {
         output,
         notes: unusual.note().into_iter().collect(),
     })
+}
+
+/// Reads an output file of this input.
+///
+/// # Errors
+/// The file cannot be read, is no output, or has no events although the input has some.
+pub fn load_for(input: &Input, path: &Path) -> Result<Loaded, OutputError> {
+    let loaded = load(path)?;
+    match (&loaded.output, input.event_count()) {
+        (Output::Events(reported), 1..) if reported.is_empty() => Err(OutputError::NoEvents {
+            path: path.to_owned(),
+            events: input.event_count(),
+        }),
+        _ => Ok(loaded),
+    }
 }
 
 /// Why a path that is no folder cannot be judged without an input.

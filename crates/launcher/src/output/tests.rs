@@ -505,6 +505,16 @@ fn a_path_that_is_no_output_is_told_as_what_it_is() {
         let error = without_input(&path(name)).to_string();
         assert!(error.contains(expected), "{error}");
     }
+    std::fs::write(path("array"), "[]").expect("written");
+    let input = Input::load(&path("in.json")).expect("an input");
+    let error = load_for(&input, &path("array")).expect_err("empty").to_string();
+    assert!(
+        error.ends_with(
+            "array: the output has no events, and the input has 4; has the program that writes it come to its end?"
+        ),
+        "{error}"
+    );
+    assert!(load_for(&input, &path("out.json")).is_ok() && load(&path("array")).is_ok());
     let error = load(dir.path()).expect_err("a folder").to_string();
     assert!(
         error.contains("it is a folder; --input is for an output file"),
