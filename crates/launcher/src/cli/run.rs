@@ -27,7 +27,7 @@ pub(super) struct RunArgs {
     /// File for the output
     #[arg(long, value_name = "FILE", default_value = "outputs/output.json")]
     output: PathBuf,
-    /// Form of the output: an entry for each event, an entry for each customer, or the last balance of each customer
+    /// Form of the output: an entry for each event, one for each listing of a customer, or each customer's last balance
     #[arg(long, value_enum, default_value_t = Format::Events)]
     output_format: Format,
     /// Branch N listens on port BASE + N; auto: on any free port
