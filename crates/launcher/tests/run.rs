@@ -259,6 +259,58 @@ fn the_sevens_are_caught() {
 }
 
 #[test]
+fn an_output_of_another_program_is_judged_or_refused_by_its_place() {
+    let launcher = Launcher::new();
+    let input = inputs().join("input_big.json");
+    let right = expected("output_big.json");
+    let entries = right
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|entry| entry.to_string() + "\n");
+    let loud = entries.collect::<String>().replace("\"success\"", "\"SUCCESS\"");
+    fs::write(launcher.path("loud.jsonl"), &loud).expect("written");
+    let checked = launcher.check("loud.jsonl", &input, &[]);
+    assert_code(&checked, 0);
+    let said = text(&checked.stdout);
+    // A note is wrapped at 80 columns.
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let note = "note: read several values, one after another, as one array (once), \"SUCCESS\" as success (20 times)";
+    assert!(said.contains(note), "{said}");
+
+    fs::write(
+        launcher.path("doubtful.jsonl"),
+        loud.replacen("\"SUCCESS\"", "\"maybe\"", 1),
+    )
+    .expect("written");
+    for (output, input, expected) in [
+        ("doubtful.jsonl", &input, "doubtful.jsonl:2:"),
+        (
+            "doubtful.jsonl",
+            &input,
+            ": entry no. 2, event no. 1: \"result\" is \"maybe\", which has no reading",
+        ),
+        ("none.json", &input, "none.json: there is no such file"),
+        (".", &input, ".: it is a folder"),
+        (
+            "loud.jsonl",
+            &launcher.path("loud.jsonl"),
+            "there is another value after the first",
+        ),
+    ] {
+        let checked = launcher.check(output, input, &[]);
+        assert_code(&checked, 2);
+        assert!(text(&checked.stderr).contains(expected), "{checked:?}");
+    }
+    let checked = launcher.launch(&["check", input.to_str().expect("UTF-8")]);
+    assert_code(&checked, 2);
+    assert!(
+        text(&checked.stderr).contains("this is an input, not an output"),
+        "{checked:?}"
+    );
+}
+
+#[test]
 fn a_wrong_input_leaves_nothing() {
     for (input, args, expected) in [
         ("", vec![], "input.json:1:1: the file is empty"),

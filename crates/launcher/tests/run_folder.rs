@@ -283,3 +283,37 @@ fn the_sevens_are_caught_with_journals_and_without() {
         "{said}"
     );
 }
+
+/// Without journals and positions of writes, only the times show that the first read is from the future.
+#[test]
+fn a_read_of_a_deposit_that_nobody_had_begun_is_caught() {
+    let operation = |customer: u64, sequence: u64, action: &str, times: [u64; 2], reply: &str| {
+        let [invoked, completed] = times;
+        format!(
+            r#"{{"type":"operation","customer":{customer},"session":"customer-{customer}","sequence":{sequence},"event":{sequence},"action":{{"operation":{action},"account":"main"}},"branch":1,"served_by":1,"level":"strong","propagation":"quorum","request_id":null,"invoked_us":{invoked},"completed_us":{completed},{reply},"waited_us":0,"attempts":1,"repeated":false,"missing_branches":[],"error":null}}"#
+        ) + "\n"
+    };
+    let read = r#""outcome":"answered","balance":4,"position":2"#;
+    let deposit = r#""outcome":"unknown","balance":null,"position":null"#;
+    let history = [
+        operation(1, 1, r#""query""#, [2000, 3000], read),
+        operation(2, 1, r#""deposit","amount":4"#, [5000, 6000], deposit),
+        operation(1, 2, r#""query""#, [7000, 8000], read),
+    ];
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("history.jsonl"), history.concat()).expect("written");
+    let checked = launch(dir.path(), &["check", "."]);
+    let said = text(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains("no-future-reads broken"), "{said}");
+
+    let bad = history.concat().replace(r#""amount":4"#, r#""amount":"4""#);
+    fs::write(dir.path().join("history.jsonl"), bad).expect("written");
+    let checked = launch(dir.path(), &["check", "."]);
+    assert_eq!(checked.status.code(), Some(2));
+    let said = text(&checked.stderr);
+    assert!(
+        said.contains("history.jsonl, line 2: field `action.amount`: "),
+        "{said}"
+    );
+}
