@@ -30,7 +30,8 @@ fn script(opening_balance: i64, text: &str) -> Script {
     }
 }
 
-/// Reads the answers in order: a number, "ok", "fail", "?", or "-" for an event that the output lacks.
+/// Reads the answers in order: a number, "ok", "fail", "?", "." for an event without an answer, or "-" for an event that
+/// the output lacks.
 fn output(script: &Script, answers: &str) -> Output {
     let steps = script.steps();
     let reported = steps
@@ -45,6 +46,7 @@ fn output(script: &Script, answers: &str) -> Output {
                 "ok" => Answer::Success,
                 "fail" => Answer::Fail,
                 "?" => Answer::Unknown,
+                "." => Answer::Missing,
                 balance => Answer::Balance(balance.parse().expect("balance")),
             },
         });
@@ -61,9 +63,10 @@ fn failures(opening: i64, text: &str, answers: &str, mode: Mode) -> Vec<String> 
 fn an_excused_event_needs_no_answer() {
     // Answers, indexes of the excused events, expected failures. An output reports a write that was not applied as
     // "fail".
-    let table: [(&str, &[usize], &[&str]); 7] = [
+    let table: [(&str, &[usize], &[&str]); 8] = [
         ("ok fail ? 10", &[1, 2], &[]),
         ("ok - - 10", &[1, 2], &[]),
+        ("ok . . 10", &[1, 2], &[]),
         // An excused write may or may not have been applied.
         ("ok ? 10 30", &[1], &[]),
         ("ok fail 30 30", &[1], &[]),
@@ -112,7 +115,7 @@ fn an_excused_event_needs_no_answer() {
 
 #[test]
 fn sequential_runs() {
-    let table: [(&str, &str, &[&str]); 14] = [
+    let table: [(&str, &str, &[&str]); 16] = [
         ("1: q1 d1+10 q2", "0 ok 10", &[]),
         ("1: d1+10 w2-4 q1", "ok ok 6", &[]),
         ("1: w1-4 q2", "fail 0", &[]),
@@ -170,6 +173,16 @@ fn sequential_runs() {
             "1: d1+4 q2",
             "? 0",
             &["customer 1's deposit of 4 at branch 1 (event 1) was not answered"],
+        ),
+        (
+            "1: d1+4 q2 q2",
+            ". 0 4",
+            &["customer 1's deposit of 4 at branch 1 (event 1) has no result"],
+        ),
+        (
+            "1: d1+4 q2",
+            "ok .",
+            &["customer 1's query at branch 2 (event 2) has no balance"],
         ),
         (
             "1: d1+4 q2 q2",

@@ -335,6 +335,13 @@ fn an_unusual_shape_is_read_and_noted() {
             ),
             "",
         ),
+        // The predecessor's.
+        (
+            r#"[{"id":7,"recv":[{"interface":"query","result":"success","money":5},{"interface":"deposit","result":"success"},
+                {"interface":"query","result":"success","money":9}]},{"id":3,"recv":[{"interface":"withdraw","result":"failure"}]}]"#
+                .to_owned(),
+            "read the key \"money\" as \"balance\" (2 times), \"failure\" as fail (once)",
+        ),
         (r#"[{"id":7,"balance":9}]"#.to_owned(), ""),
         (
             r#"{"id":7,"balance":"9"}"#.to_owned(),
