@@ -1,5 +1,8 @@
-//! The attempts of one operation. They share one deadline; the first ones ask the branch that was named, later ones
-//! also the others.
+//! The attempts of one operation. They share one deadline. The first ones ask the branch that was named, later ones also
+//! the others.
+//!
+//! While another branch can be asked, an attempt gets a share of the time that is left. A branch that says that it is
+//! behind, or does not answer in its share, is passed over.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,6 +10,7 @@ use std::time::Duration;
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_types::{Certainty, Write};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -14,19 +18,34 @@ use tonic::{Request, Status};
 use crate::backoff;
 use crate::branches::Branches;
 use crate::failure::{Attempted, Failure};
+use crate::progress::Progress;
 
-/// What one attempt works with: a connection, and the time that is left.
+/// One attempt gets this part of the time that is left: a third, so that three branches can be asked in turn.
+const SHARES: u32 = 3;
+/// Longest share. A branch that is well answers in milliseconds, and an election is over within a second.
+const SHARE_MAX: Duration = Duration::from_secs(2);
+/// Shortest share. A branch that is well and busy answers within it.
+const SHARE_MIN: Duration = Duration::from_millis(50);
+
+/// What one attempt works with: a connection, and the time for its answer.
 pub(crate) struct Attempt {
     pub(crate) stub: BankServiceClient<Channel>,
+    /// Time for this attempt.
+    share: Duration,
+    /// Time for the whole operation.
     left: Duration,
 }
 
 impl Attempt {
-    /// The message as a request whose gRPC timeout is the time that is left.
+    /// The message as a request whose gRPC timeout is the time for this attempt. So a branch that cannot serve in that
+    /// time says why before the time is over.
     pub(crate) fn request<M>(&self, message: M) -> Request<M> {
-        let mut request = Request::new(message);
-        request.set_timeout(self.left);
-        request
+        timed(message, self.share)
+    }
+
+    /// The message as a request for a stream, whose gRPC timeout is the time for the whole operation.
+    pub(crate) fn stream_request<M>(&self, message: M) -> Request<M> {
+        timed(message, self.left)
     }
 
     /// Sends a write.
@@ -94,6 +113,8 @@ pub(crate) struct RetryPlan {
     pub(crate) first: usize,
     /// Whether other branches may be asked.
     pub(crate) failover: bool,
+    /// Whether a branch gets the whole deadline even if another one can be asked.
+    pub(crate) patient: bool,
     /// Whether there is more than one attempt.
     pub(crate) retries: bool,
     pub(crate) deadline: Instant,
@@ -102,10 +123,11 @@ pub(crate) struct RetryPlan {
 }
 
 /// Calls until there is an answer, a failure that is not retryable, or the deadline. The deadline and the pauses bound
-/// the number of attempts: about 50 in 10 s.
+/// the number of attempts: about 50 in 10 s. `report` is called with the progress after each change.
 pub(crate) async fn run<T, F>(
     branches: &Branches,
     plan: RetryPlan,
+    report: Option<&watch::Sender<Progress>>,
     call: impl Fn(Attempt) -> F,
 ) -> Result<Answered<T>, Exhausted>
 where
@@ -115,61 +137,106 @@ where
     let RetryPlan {
         first,
         failover,
+        patient,
         retries,
         deadline,
         mut in_doubt,
     } = plan;
     let mut route = Route::new(branches.order(first, failover));
+    let passes_over = !patient && retries && route.order.len() > 1;
+    let mut progress = Progress::default();
     loop {
         attempts += 1;
         let index = route.index();
-        let Attempted { failure, certainty } = match once(branches, index, deadline, &call).await {
+        progress.asking = Some(branches.place(index));
+        tell(report, &progress);
+        let now = Instant::now();
+        let share_end = if passes_over {
+            share_end(now, deadline)
+        } else {
+            deadline
+        };
+        let Attempted { failure, certainty } = match once(branches, index, (share_end, deadline), &call).await {
             Ok(value) => {
                 branches.answered(index);
                 return Ok(Answered { value, index, attempts });
             }
             Err(attempted) => attempted,
         };
-        branches.failed(index, &failure);
+        let slow = passes_over && (failure.is_behind() || matches!(failure, Failure::TimedOut { .. }));
+        branches.failed(index, &failure, slow);
+        progress.failed(failure.clone());
+        tell(report, &progress);
         tracing::debug!(attempts, %failure, ?certainty, "an attempt failed");
         in_doubt = match certainty {
             Certainty::Unknown => true,
             Certainty::NotApplied => in_doubt && !failure.excludes_earlier_attempts(),
         };
-        let pause_end = Instant::now() + backoff::pause(attempts);
-        if !retries || !failure.is_retryable() || pause_end >= deadline {
-            let certainty = if in_doubt {
-                Certainty::Unknown
-            } else {
-                Certainty::NotApplied
-            };
-            return Err(Exhausted {
-                failure,
-                certainty,
-                attempts,
-            });
+        let certainty = if in_doubt {
+            Certainty::Unknown
+        } else {
+            Certainty::NotApplied
+        };
+        let exhausted = |failure| Exhausted {
+            failure,
+            certainty,
+            attempts,
+        };
+        if !retries || !(slow || failure.is_retryable()) {
+            return Err(exhausted(failure));
         }
-        route.next(&failure);
+        // A branch that was not asked yet is asked at once.
+        let pause = if route.next(&failure) {
+            Duration::ZERO
+        } else {
+            backoff::pause(attempts)
+        };
+        let pause_end = Instant::now() + pause;
+        if pause_end >= deadline {
+            let failure = progress.worth_telling().cloned().unwrap_or(failure);
+            return Err(exhausted(failure));
+        }
         sleep_until(pause_end).await;
     }
 }
 
+fn tell(report: Option<&watch::Sender<Progress>>, progress: &Progress) {
+    if let Some(report) = report {
+        report.send_replace(progress.clone());
+    }
+}
+
+/// The end of an attempt's share of the time until the deadline.
+fn share_end(now: Instant, deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(now);
+    deadline.min(now + (left / SHARES).clamp(SHARE_MIN, SHARE_MAX))
+}
+
+fn timed<M>(message: M, timeout: Duration) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(timeout);
+    request
+}
+
+/// One attempt at one branch. It ends at the end of its share; the deadline is that of the whole operation.
 async fn once<T, F>(
     branches: &Branches,
     index: usize,
-    deadline: Instant,
+    (share_end, deadline): (Instant, Instant),
     call: &impl Fn(Attempt) -> F,
 ) -> Result<T, Attempted>
 where
     F: Future<Output = Result<T, Status>>,
 {
-    let channel = branches.channel(index, deadline).await?;
+    let channel = branches.channel(index, share_end).await?;
+    let now = Instant::now();
     let attempt = Attempt {
         stub: BankServiceClient::new(channel),
-        left: deadline.saturating_duration_since(Instant::now()),
+        share: share_end.saturating_duration_since(now),
+        left: deadline.saturating_duration_since(now),
     };
     let at = branches.place(index);
-    let status = match timeout_at(deadline, call(attempt)).await {
+    let status = match timeout_at(share_end, call(attempt)).await {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(status)) => status,
         Err(_) => return Err(Attempted::sent(Failure::TimedOut { at })),
@@ -177,14 +244,16 @@ where
     Err(Attempted::by_status(at, &status))
 }
 
-/// The order in which branches are asked: the first one twice, unless it cannot be reached, then the others in turn,
-/// and so on in a circle.
+/// The order in which branches are asked: the first one twice, unless it cannot be reached or is slow, then the others
+/// in turn, and so on in a circle.
 struct Route {
     /// Indices of the branches. Never empty.
     order: Vec<usize>,
     step: usize,
     /// The first branch has been asked for the second time.
     asked_again: bool,
+    /// Every branch has been asked.
+    all_asked: bool,
 }
 
 impl Route {
@@ -193,6 +262,7 @@ impl Route {
             order,
             step: 0,
             asked_again: false,
+            all_asked: false,
         }
     }
 
@@ -200,13 +270,20 @@ impl Route {
         self.order[self.step]
     }
 
-    fn next(&mut self, failure: &Failure) {
-        let reached = !matches!(failure, Failure::Unreachable { .. } | Failure::Silent { .. });
-        if reached && self.step == 0 && !self.asked_again {
+    /// Goes on to the next branch. Returns whether that one was not asked yet.
+    fn next(&mut self, failure: &Failure) -> bool {
+        let passed_over = match failure {
+            Failure::Unreachable { .. } | Failure::Silent { .. } => true,
+            Failure::TimedOut { .. } | Failure::Behind { .. } => true,
+            _ => false,
+        };
+        if !passed_over && self.step == 0 && !self.asked_again {
             self.asked_again = true;
-            return;
+            return false;
         }
         self.step = (self.step + 1) % self.order.len();
+        self.all_asked |= self.step == 0;
+        !self.all_asked
     }
 }
 
@@ -233,22 +310,50 @@ mod tests {
 
     #[test]
     fn the_branch_asked_comes_first_and_the_others_in_turn() {
-        let at = Place {
+        let place = || Place {
             branch: None,
             address: address(1),
         };
         let unavailable = Failure::Unavailable {
-            at: at.clone(),
+            at: place(),
             message: String::new(),
         };
         let unreachable = Failure::Unreachable {
-            at: at.clone(),
+            at: place(),
             detail: String::new(),
         };
         assert_eq!(walk(&[1, 2, 0], &unavailable), [1, 1, 2, 0, 1, 2]);
         assert_eq!(walk(&[1, 2, 0], &unreachable), [1, 2, 0, 1, 2, 0]);
-        assert_eq!(walk(&[1, 2, 0], &Failure::Silent { at }), [1, 2, 0, 1, 2, 0]);
+        assert_eq!(walk(&[1, 2, 0], &Failure::Silent { at: place() }), [1, 2, 0, 1, 2, 0]);
         assert_eq!(walk(&[1], &unavailable), [1; 6]);
+        let behind = Failure::Behind {
+            at: place(),
+            position: 1,
+            needed: 2,
+        };
+        for slow in [behind, Failure::TimedOut { at: place() }] {
+            assert_eq!(walk(&[1, 2, 0], &slow), [1, 2, 0, 1, 2, 0]);
+        }
+        let mut route = Route::new(vec![1, 2]);
+        let new: Vec<bool> = (0..4).map(|_| route.next(&unavailable)).collect();
+        assert_eq!(new, [false, true, false, false]);
+    }
+
+    #[test]
+    fn an_attempt_gets_a_third_of_the_time_that_is_left_within_bounds() {
+        let now = Instant::now();
+        //   left ms  share ms
+        for (left, share) in [
+            (60_000, 2_000),
+            (10_000, 2_000),
+            (3_000, 1_000),
+            (90, 50),
+            (20, 20),
+            (0, 0),
+        ] {
+            let end = share_end(now, now + Duration::from_millis(left));
+            assert_eq!(end - now, Duration::from_millis(share), "{left} ms");
+        }
     }
 
     #[test]
@@ -264,7 +369,7 @@ mod tests {
             (branches.order(1, true), branches.order(1, false)),
             (vec![1, 2, 0], vec![1])
         );
-        branches.failed(1, &Failure::Silent { at: branches.place(1) });
+        branches.failed(1, &Failure::Silent { at: branches.place(1) }, false);
         assert_eq!(
             (branches.order(1, true), branches.order(0, true)),
             (vec![2, 0, 1], vec![0, 2, 1])
@@ -272,5 +377,7 @@ mod tests {
         assert_eq!(branches.order(1, false), [1]);
         branches.answered(1);
         assert_eq!(branches.order(1, true), [1, 2, 0]);
+        branches.failed(1, &Failure::TimedOut { at: branches.place(1) }, true);
+        assert_eq!(branches.order(1, true), [2, 0, 1]);
     }
 }

@@ -20,8 +20,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time for which a silent branch is asked after the others, so that not every call waits for its pings.
-const SILENT_FOR: Duration = Duration::from_secs(30);
+/// Time for which a silent or slow branch is asked after the others, so that not every call waits for it.
+const ASKED_LAST_FOR: Duration = Duration::from_secs(30);
 /// Interval of TCP keepalive, which finds a host that is gone while no call waits.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -41,7 +41,7 @@ struct Known {
 #[derive(Debug, Default)]
 struct Line {
     channel: Option<Channel>,
-    silent_until: Option<Instant>,
+    asked_last_until: Option<Instant>,
 }
 
 impl Branches {
@@ -61,15 +61,19 @@ impl Branches {
         }
     }
 
-    /// Indices of the branches to ask: the first, then the others in turn. Branches that are known to be silent come
-    /// last.
+    /// Indices of the branches to ask: the first, then the others in turn. Branches that were silent or slow a
+    /// moment ago come last.
     pub(crate) fn order(&self, first: usize, failover: bool) -> Vec<usize> {
         let len = if failover { self.all.len() } else { 1 };
         let turn = (0..len).map(|step| (first + step) % self.all.len());
         let now = Instant::now();
-        let (silent, mut order): (Vec<_>, Vec<_>) =
-            turn.partition(|index| self.all[*index].lock().silent_until.is_some_and(|until| until > now));
-        order.extend(silent);
+        let (late, mut order): (Vec<_>, Vec<_>) = turn.partition(|index| {
+            self.all[*index]
+                .lock()
+                .asked_last_until
+                .is_some_and(|until| until > now)
+        });
+        order.extend(late);
         order
     }
 
@@ -99,8 +103,9 @@ impl Branches {
         Ok(channel)
     }
 
-    /// Records that an attempt failed. The next call replaces a broken connection, and a silent branch is asked last.
-    pub(crate) fn failed(&self, index: usize, failure: &Failure) {
+    /// Records that an attempt failed. The next call replaces a broken connection. A branch that is silent, or too slow
+    /// for its share of the time, is asked last.
+    pub(crate) fn failed(&self, index: usize, failure: &Failure, slow: bool) {
         let broken = matches!(
             failure,
             Failure::Unreachable { .. } | Failure::Lost { .. } | Failure::Silent { .. }
@@ -109,14 +114,14 @@ impl Branches {
         if broken {
             line.channel = None;
         }
-        if matches!(failure, Failure::Silent { .. }) {
-            line.silent_until = Some(Instant::now() + SILENT_FOR);
+        if slow || matches!(failure, Failure::Silent { .. }) {
+            line.asked_last_until = Some(Instant::now() + ASKED_LAST_FOR);
         }
     }
 
     /// Records that the branch answered.
     pub(crate) fn answered(&self, index: usize) {
-        self.all[index].lock().silent_until = None;
+        self.all[index].lock().asked_last_until = None;
     }
 }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use bank_proto::v1;
-use bank_types::{Address, Certainty, Level, RequestId};
+use bank_types::{Address, Certainty, Level, Propagation, RequestId};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tonic::Status;
 use uuid::Uuid;
@@ -14,18 +15,23 @@ use crate::bank_file::BankFile;
 use crate::branches::Branches;
 use crate::error::{ReadError, WriteError};
 use crate::failure::{Failure, Place};
+use crate::progress::Progress;
 use crate::read_need::ReadNeed;
 use crate::reply::{AccountPage, Decision, Reply};
 use crate::session::{PendingWrite, Session};
 use crate::statement::Statement;
 use crate::wire::{self, Stamp, Stamped};
 
+/// Name and version of the protocol between customers and branches: the package of `bank.proto`.
+pub const PROTOCOL: &str = "bank.v1";
+
 /// Options of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientOptions {
     /// Longest time that an operation may take, all its attempts included. A branch waits at most 60 s.
     pub timeout: Duration,
-    /// Whether other branches are asked if the first one cannot serve. Without effect for a single address.
+    /// Whether other branches are asked if the first one cannot serve: it is down, it is behind, or it does not answer
+    /// in its share of the timeout. Without effect for a single address.
     pub failover: bool,
 }
 
@@ -47,6 +53,9 @@ pub struct Client {
     pub(crate) options: ClientOptions,
     /// Whether an attempt that failed is followed by others.
     pub(crate) retries: bool,
+    /// Whether the branch that was named gets the whole deadline.
+    patient: bool,
+    progress: Option<watch::Sender<Progress>>,
 }
 
 impl Client {
@@ -57,6 +66,8 @@ impl Client {
             bank_id: None,
             options,
             retries: true,
+            patient: false,
+            progress: None,
         }
     }
 
@@ -67,7 +78,26 @@ impl Client {
             bank_id: Some(bank.bank_id()),
             options,
             retries: true,
+            patient: false,
+            progress: None,
         }
+    }
+
+    /// The same client, which gives the branch that was named the whole deadline. Another branch is asked only if that
+    /// one is down or refuses to serve, and not if it is behind or slow.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    /// The same client, and the progress of its operations. Without effect on them. Operations that run at once
+    /// overwrite each other's progress.
+    #[must_use]
+    pub fn with_progress(mut self) -> (Self, watch::Receiver<Progress>) {
+        let (sender, receiver) = watch::channel(Progress::default());
+        self.progress = Some(sender);
+        (self, receiver)
     }
 
     /// The balance of an account, in minor units.
@@ -156,7 +186,7 @@ impl Client {
             limit,
         };
         let call = |mut attempt: Attempt| {
-            let request = attempt.request(message.clone());
+            let request = attempt.stream_request(message.clone());
             async move {
                 let mut stream = attempt.stub.read_statement(request).await?.into_inner();
                 Ok((stream.message().await?, stream))
@@ -222,11 +252,13 @@ impl Client {
         let plan = RetryPlan {
             first,
             failover: self.options.failover,
+            // A branch reports at its deadline which branches have not confirmed a write.
+            patient: self.patient || write.propagation == Propagation::All,
             retries: self.retries,
             deadline: self.deadline(),
             in_doubt,
         };
-        let result = match attempts::run(&self.branches, plan, call).await {
+        let result = match attempts::run(&self.branches, plan, self.progress.as_ref(), call).await {
             Ok(answered) => self.decided(branch, session, request_id, answered),
             Err(Exhausted {
                 failure,
@@ -275,11 +307,12 @@ impl Client {
         let plan = RetryPlan {
             first,
             failover: self.options.failover,
+            patient: self.patient,
             retries: self.retries,
             deadline,
             in_doubt: false,
         };
-        let result = attempts::run(&self.branches, plan, call).await;
+        let result = attempts::run(&self.branches, plan, self.progress.as_ref(), call).await;
         result.map_err(|Exhausted { failure, attempts, .. }| ReadError::new(failure, attempts))
     }
 

@@ -210,6 +210,49 @@ impl Failure {
         }
     }
 
+    /// The branch that was asked. `None` if nothing was sent.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Unreachable { at, .. }
+            | Self::Unauthenticated { at, .. }
+            | Self::Lost { at, .. }
+            | Self::Silent { at }
+            | Self::TimedOut { at }
+            | Self::Behind { at, .. }
+            | Self::Unfinished { at, .. }
+            | Self::Unavailable { at, .. }
+            | Self::Busy { at, .. }
+            | Self::Invalid { at, .. }
+            | Self::Precondition { at, .. }
+            | Self::NoSuchAccount { at, .. }
+            | Self::IdInUse { at, .. }
+            | Self::Other { at, .. }
+            | Self::Malformed { at, .. }
+            | Self::Breach { at, .. } => Some(at),
+            Self::InvalidArgument { .. }
+            | Self::Unsettled { .. }
+            | Self::UnknownBranch(_)
+            | Self::BankMismatch { .. } => None,
+        }
+    }
+
+    /// What the branch did, in a few words that follow its name: `did not answer`, `is behind (at 1, needs 2)`.
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "cannot be reached".to_owned(),
+            Self::Silent { .. } | Self::TimedOut { .. } => "did not answer".to_owned(),
+            Self::Lost { .. } => "closed the connection".to_owned(),
+            Self::Behind { position, needed, .. } => format!("is behind (at {position}, needs {needed})"),
+            Self::Busy { .. } => "is overloaded or out of space".to_owned(),
+            _ => "cannot serve".to_owned(),
+        }
+    }
+
+    /// Whether the branch has not reached the position that the read needs.
+    pub(crate) fn is_behind(&self) -> bool {
+        matches!(self, Self::Behind { .. })
+    }
+
     /// Whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -370,6 +370,99 @@ async fn other_branches_are_asked_where_a_bank_file_names_them() {
 }
 
 #[tokio::test]
+async fn a_branch_that_is_behind_is_passed_over_and_the_progress_says_why() {
+    let bank = Bank::new(0);
+    let addresses = [bank.start(1), bank.start(2), bank.start(3)];
+    let behind = || [Fault::Behind { position: 1, needed: 2 }];
+    let (client, progress) = of_bank(&bank, &addresses, patient()).with_progress();
+    let mut session = Session::default();
+    client.write(Some(1), &mut session, deposit(7)).await.expect("done");
+    bank.fault(3, behind());
+    let reply = client
+        .query(Some(3), &mut session, Level::Session, "main")
+        .await
+        .expect("read");
+    assert_eq!(
+        (reply.asked, reply.served_by, reply.attempts, reply.value),
+        (Some(3), 1, 2, 7)
+    );
+    let told = progress.borrow().clone();
+    let short = told.failure_of(3).map(Failure::in_short);
+    assert_eq!(short.as_deref(), Some("is behind (at 1, needs 2)"));
+    assert_eq!(told.asking.and_then(|at| at.branch), Some(1));
+    // For a while the next calls ask it last.
+    let reply = client
+        .query(Some(3), &mut session, Level::Session, "main")
+        .await
+        .expect("read");
+    assert_eq!((reply.served_by, reply.attempts), (1, 1));
+
+    // A patient client does not ask another one, and neither does one without failover.
+    let one = ClientOptions {
+        failover: false,
+        ..patient()
+    };
+    let clients = [
+        of_bank(&bank, &addresses, patient()).patient(),
+        of_bank(&bank, &addresses, one),
+    ];
+    for client in clients {
+        bank.fault(3, behind());
+        let error = client
+            .query(Some(3), &mut session, Level::Session, "main")
+            .await
+            .expect_err("behind");
+        assert!(matches!(error, ReadError::NotInTime { attempts: 1, .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_branch_that_does_not_answer_in_its_share_is_passed_over_and_the_write_is_applied_once() {
+    let bank = Bank::new(0);
+    let addresses = [bank.start(1), bank.start(2)];
+    let options = ClientOptions {
+        timeout: Duration::from_secs(6),
+        failover: true,
+    };
+    let client = of_bank(&bank, &addresses, options);
+    bank.fault(2, [Fault::Hang(true)]);
+    let mut session = Session::default();
+    let reply = client.write(Some(2), &mut session, deposit(7)).await.expect("done");
+    assert_eq!((reply.served_by, reply.attempts, reply.value.repeated), (1, 2, true));
+    assert_eq!((bank.balance("main"), session.pending), (7, None));
+    let ids: Vec<_> = bank.calls().into_iter().map(|call| call.request_id).collect();
+    assert!(ids[0] == ids[1] && !ids[0].is_empty(), "{ids:?}");
+
+    // A write that waits for every branch keeps its branch: the branch reports at the deadline who is missing.
+    bank.fault(2, [Fault::Hang(false)]);
+    let all = PendingWrite {
+        propagation: Propagation::All,
+        ..deposit(7)
+    };
+    let client = of_bank(&bank, &addresses, hasty());
+    let error = client
+        .write(Some(2), &mut Session::default(), all)
+        .await
+        .expect_err("hangs");
+    assert_eq!((error.attempts(), bank.balance("main")), (1, 7));
+}
+
+#[tokio::test]
+async fn if_no_branch_serves_the_error_is_that_of_a_branch_that_said_something() {
+    let bank = Bank::new(0);
+    let addresses = [bank.start(1), fake::closed(), fake::closed()];
+    let client = of_bank(&bank, &addresses, hasty());
+    bank.fault(1, vec![Fault::Fail(Code::Unavailable, NOT_APPLIED); 50]);
+    let mut session = Session::default();
+    let error = client
+        .write(Some(2), &mut session, deposit(7))
+        .await
+        .expect_err("nobody");
+    assert_eq!(error.certainty(), Certainty::NotApplied);
+    assert!(error.to_string().contains("told to fail"), "{error}");
+}
+
+#[tokio::test]
 async fn a_read_in_vain_says_what_the_branch_has_and_what_is_needed() {
     let bank = Bank::new(0);
     let client = of_bank(&bank, &[bank.start(1)], patient());
