@@ -13,6 +13,10 @@ use uuid::Uuid;
 use bank_types::Address;
 use durable_file::Durability;
 
+use crate::file_kind::FileKind;
+
+/// Version of the format. The file does not hold it: a field that this program does not know is an error.
+pub const VERSION: u32 = 1;
 /// Largest bank file, in bytes. It has room for 100,000 branches.
 const FILE_LEN_MAX: u64 = 8 << 20;
 
@@ -64,6 +68,14 @@ pub enum BankFileError {
         /// Error of the JSON, with its line.
         #[source]
         source: serde_json::Error,
+    },
+    /// The file is another one of this project.
+    #[error("bank file {}: it is {kind}, not a bank file", path.display())]
+    AnotherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
     },
     /// A field is wrong.
     #[error("bank file {}: {field}: {what}", path.display())]
@@ -120,9 +132,12 @@ impl BankFile {
         })?;
         // Some editors write a byte order mark.
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
-        let raw: RawBankFile = serde_json::from_slice(content).map_err(|source| BankFileError::Json {
-            path: path.to_owned(),
-            source,
+        let raw: RawBankFile = serde_json::from_slice(content).map_err(|source| {
+            let path = path.to_owned();
+            match FileKind::of(content).filter(|kind| *kind != FileKind::Bank) {
+                Some(kind) => BankFileError::AnotherKind { path, kind },
+                None => BankFileError::Json { path, source },
+            }
         })?;
         Self::from_raw(&raw).map_err(|(field, what)| BankFileError::Field {
             path: path.to_owned(),
@@ -348,6 +363,11 @@ mod tests {
                 "duplicate field `branch`",
             ),
             (with("[]") + "x", "trailing characters"),
+            (
+                "passbook-secret-1:00".into(),
+                "it is the secret of a bank, not a bank file",
+            ),
+            (r#"[{"id":1,"type":"branch"}]"#.into(), "it is an input of launcher run"),
         ];
         for (content, expected) in table {
             let error = load(&content).expect_err(&content);

@@ -1,7 +1,7 @@
 //! A client for customers and operators of a bank: sessions, consistency levels, retries under one request id,
 //! deadlines, and the addresses of branches. It knows nothing of how a bank keeps its books.
 //!
-//! In reading order: where the branches are ([`bank_file`]), what a customer has seen and what a read needs
+//! In reading order: where the branches are ([`bank_file`], and [`file_kind`] for files that are given in its place), what a customer has seen and what a read needs
 //! ([`session`], [`read_need`]), what comes back ([`reply`], [`failure`], [`error`]), and the calls ([`client`],
 //! [`statement`], [`follow`]). [`operator`] has the calls that found a bank, change its branches, and ask for a status
 //! or a journal.
@@ -31,6 +31,7 @@ pub mod bank_file;
 pub mod client;
 pub mod error;
 pub mod failure;
+pub mod file_kind;
 pub mod follow;
 pub mod operator;
 pub mod progress;
@@ -52,6 +53,7 @@ pub use bank_types::{
 pub use client::{Client, ClientOptions};
 pub use error::{ReadError, WriteError};
 pub use failure::{Failure, Place};
+pub use file_kind::FileKind;
 pub use follow::{Follow, News};
 pub use operator::{Operator, OperatorError};
 pub use progress::Progress;
