@@ -17,6 +17,14 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(ms))
 }
 
+/// Reads a duration of a command line: as [`parse_duration`] does, or a bare number, which stands for seconds.
+pub fn parse_duration_or_seconds(text: &str) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return parse_duration(&format!("{text}s"));
+    }
+    parse_duration(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +53,20 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn on_a_command_line_a_bare_number_is_seconds() {
+        for (text, ms) in [
+            ("5", Some(5_000)),
+            ("5ms", Some(5)),
+            ("0", Some(0)),
+            ("", None),
+            ("5x", None),
+            ("-5", None),
+        ] {
+            assert_eq!(parse_duration_or_seconds(text), ms.map(Duration::from_millis), "{text}");
+        }
+        assert_eq!(parse_duration_or_seconds("99999999999999999999"), None);
     }
 }

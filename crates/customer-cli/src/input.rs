@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bank_types::{AccountName, Amount, RequestId, parse_duration};
+use bank_types::{AccountName, Amount, RequestId, parse_duration_or_seconds};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ pub fn request_id(text: &str) -> Result<RequestId, InputError> {
     Ok(id.into())
 }
 
-/// A timeout from 1 ms to 60 s: digits and `ms`, `s` or `m`.
+/// A timeout from 1 ms to 60 s: digits and `ms`, `s` or `m`. Without a unit, seconds.
 ///
 /// # Errors
 /// The text is anything else.
@@ -71,7 +71,7 @@ pub fn timeout(text: &str) -> Result<Duration, InputError> {
     })
 }
 
-/// The time of a watch, from 1 ms to 24 h: digits and `ms`, `s`, `m` or `h`.
+/// The time of a watch, from 1 ms to 24 h: digits and `ms`, `s`, `m` or `h`. Without a unit, seconds.
 ///
 /// # Errors
 /// The text is anything else.
@@ -85,7 +85,7 @@ pub fn lasting(text: &str) -> Result<Duration, InputError> {
 }
 
 fn duration(text: &str, max: Duration) -> Option<Duration> {
-    parse_duration(text).filter(|duration| !duration.is_zero() && *duration <= max)
+    parse_duration_or_seconds(text).filter(|duration| !duration.is_zero() && *duration <= max)
 }
 
 /// A text as a terminal may show it: quoted, control characters escaped, not too long.
@@ -158,11 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn timeouts_have_a_unit_and_a_bound() {
+    fn timeouts_are_seconds_without_a_unit_and_have_a_bound() {
         for (text, ms) in [
             ("1ms", 1),
             ("500ms", 500),
             ("5s", 5_000),
+            ("5", 5_000),
             ("60s", 60_000),
             ("1m", 60_000),
         ] {
@@ -170,7 +171,8 @@ mod tests {
         }
         for bad in [
             "",
-            "5",
+            "0",
+            "61",
             "0s",
             "0ms",
             "61s",
@@ -185,6 +187,7 @@ mod tests {
             assert!(timeout(bad).is_err(), "{bad}");
         }
         assert_eq!(lasting("24h"), Ok(LASTING_MAX));
+        assert_eq!(lasting("90"), Ok(Duration::from_secs(90)));
         assert_eq!(lasting("90m"), Ok(Duration::from_secs(5_400)));
         assert!(lasting("25h").is_err() && lasting("0h").is_err() && lasting("1d").is_err());
     }
