@@ -82,6 +82,14 @@ impl ReadError {
         }
     }
 
+    /// The branch that the error names. `None` if nothing was sent.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::NotInTime { at, .. } | Self::NoSuchAccount { at, .. } => Some(at),
+            Self::Failed { cause, .. } => cause.place(),
+        }
+    }
+
     /// Number of times that the request was sent.
     pub fn attempts(&self) -> u32 {
         match self {

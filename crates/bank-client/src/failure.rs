@@ -244,6 +244,7 @@ impl Failure {
             Self::Lost { .. } => "closed the connection".to_owned(),
             Self::Behind { position, needed, .. } => format!("is behind (at {position}, needs {needed})"),
             Self::Busy { .. } => "is overloaded or out of space".to_owned(),
+            Self::Unavailable { .. } => "is not available".to_owned(),
             _ => "cannot serve".to_owned(),
         }
     }

@@ -5,17 +5,23 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by the bank, 4 not applied, 5 unknown.
+use crate::version;
 
-Examples:
-  customer-cli --branch 127.0.0.1:50001 --session s.json deposit 100
-  customer-cli --branch 127.0.0.1:50003 --session s.json query
+const AFTER_HELP: &str = "\
+Without --bank and --branch, the live bank of the current directory is asked
+(outputs/bank/bank.json), or else the branch at 127.0.0.1:50001.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by the bank,
+4 not applied, 5 unknown.
+
+Examples, beside a bank that launcher up --branches 3 started:
+  customer-cli deposit 100
+  customer-cli query --branch 3
   customer-cli --bank bank.json --branch 3 --json query --level strong";
 
 /// A customer of the bank: every branch shows what this session has done and seen.
 #[derive(Debug, Parser)]
-#[command(name = "customer-cli", version, after_help = EXIT_CODES)]
+#[command(name = "customer-cli", version = version::text(), after_help = AFTER_HELP)]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
@@ -28,33 +34,22 @@ pub struct Cli {
 /// Flags that every verb takes.
 #[derive(Debug, Args)]
 pub struct Shared {
-    /// The branch to ask: HOST:PORT, or its number with --bank [default: the first branch of the bank file]
-    #[arg(long, global = true, value_name = "BRANCH")]
-    pub branch: Option<String>,
-    /// The bank file, which names the bank's branches. If one branch cannot serve, the others are asked
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The bank file, which names the bank's branches
+    #[arg(long, global = true, value_name = "FILE", env = "PASSBOOK_BANK")]
     pub bank: Option<PathBuf>,
-    /// Asks only the one branch, even if the bank file names others
+    /// The branch to ask first: its number in the bank file, or HOST:PORT if there is no bank file [default: the first]
+    #[arg(long, global = true, value_name = "BRANCH", env = "PASSBOOK_BRANCH")]
+    pub branch: Option<String>,
+    /// Asks only that branch. Otherwise the others are asked if it is down, behind or slow
     #[arg(long, global = true)]
     pub no_failover: bool,
-    /// The account. For a transfer, the account that pays [default: main]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub account: Option<String>,
-    /// Consistency level of reads: eventual, read-your-writes, monotonic-reads, session or strong [default: session]
-    #[arg(long, global = true, value_name = "LEVEL")]
-    pub level: Option<String>,
-    /// Branches that a write waits for: quorum or all [default: quorum]
-    #[arg(long, global = true, value_name = "PROPAGATION")]
-    pub propagation: Option<String>,
-    /// Keeps the session in this file, which is made if it is missing. A write is in the file before it is sent. If its
-    /// outcome is unknown, the next run settles it
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Keeps the session in this file, which is made if it is missing [default: a file beside the bank file]
+    #[arg(long, global = true, value_name = "FILE", env = "PASSBOOK_SESSION")]
     pub session: Option<PathBuf>,
-    /// Request id of the write, a UUID. The same id again returns the first outcome. "Not applied" speaks of this run
-    /// only: earlier runs with the same id are known from --session alone [default: a new id]
-    #[arg(long, global = true, value_name = "UUID")]
-    pub request_id: Option<String>,
-    /// Longest time of an operation with its retries: 1ms to 60s [default: 10s]
+    /// Goes without a session: the answer may lack your earlier writes
+    #[arg(long, global = true)]
+    pub no_session: bool,
+    /// Longest time of an operation with its retries: 1ms to 60s, or seconds [default: 10s]
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<String>,
     /// Prints one JSON object per line
@@ -65,127 +60,243 @@ pub struct Shared {
     pub verbose: bool,
 }
 
+/// The account of a verb that reads one account.
+#[derive(Debug, Args)]
+pub struct ReadAccount {
+    /// The account [default: main]
+    // The id must differ from that of the flag.
+    #[arg(id = "ACCOUNT", value_name = "ACCOUNT", conflicts_with = "account")]
+    pub positional: Option<String>,
+    /// The same, as a flag
+    #[arg(long = "account", id = "account", value_name = "NAME")]
+    pub flag: Option<String>,
+}
+
+/// The consistency level of a verb that reads.
+#[derive(Debug, Args)]
+pub struct ReadLevel {
+    /// Consistency level: eventual, read-your-writes, monotonic-reads, session or strong [default: session]
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
+}
+
+/// The flags of a verb that writes.
+#[derive(Debug, Args)]
+pub struct WriteFlags {
+    /// Branches that the write waits for: quorum or all [default: quorum]
+    #[arg(long, value_name = "PROPAGATION")]
+    pub propagation: Option<String>,
+    /// Request id of the write, a UUID. The same id again returns the first outcome. "Not applied" speaks of this run
+    /// only: earlier runs with the same id are known from the session alone [default: a new id]
+    #[arg(long, value_name = "UUID")]
+    pub request_id: Option<String>,
+}
+
+/// The account of a verb that writes to one account.
+#[derive(Debug, Args)]
+pub struct WriteAccount {
+    /// The account. For a transfer, the account that pays [default: main]
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+}
+
+/// An amount of money.
+#[derive(Debug, Args)]
+pub struct AmountArg {
+    /// Amount in minor units: digits, 1 to 9223372036854775807
+    #[arg(allow_negative_numbers = true)]
+    pub amount: String,
+}
+
 /// A verb.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Prints the balance of the account
-    #[command(after_help = "Examples:
-  customer-cli --branch 127.0.0.1:50001 query
-  customer-cli --bank bank.json --branch 2 --session s.json query --account rent
-  customer-cli --branch 127.0.0.1:50003 --json query --level strong")]
-    Query,
-    /// Pays money in
+    /// Prints the balance of an account
     #[command(
-        after_help = "After an unknown outcome (exit code 5), the same command with the same --session settles that
-deposit and reports what became of it; it does not deposit twice.
+        visible_alias = "balance",
+        after_help = "Examples:
+  customer-cli query
+  customer-cli query rent --branch 2
+  customer-cli --branch 127.0.0.1:50003 --json query --level strong"
+    )]
+    Query {
+        /// The account.
+        #[command(flatten)]
+        account: ReadAccount,
+        /// The consistency level.
+        #[command(flatten)]
+        level: ReadLevel,
+    },
+    /// Pays money in
+    #[command(after_help = "\
+After an unknown outcome (exit code 5), the same command in the same session
+settles that deposit and reports what became of it. It does not deposit twice.
 
 Examples:
-  customer-cli --branch 127.0.0.1:50001 --session s.json deposit 100
-  customer-cli --bank bank.json deposit 100 --propagation all"
-    )]
+  customer-cli deposit 100
+  customer-cli --branch 2 deposit 100 --account rent --propagation all")]
     Deposit {
-        /// Amount in minor units: digits, 1 to 9223372036854775807
-        #[arg(allow_negative_numbers = true)]
-        amount: String,
+        /// The amount.
+        #[command(flatten)]
+        amount: AmountArg,
+        /// The account.
+        #[command(flatten)]
+        account: WriteAccount,
+        /// Flags of the write.
+        #[command(flatten)]
+        flags: WriteFlags,
     },
     /// Takes money out. Refused (exit code 3) if the account holds less
-    #[command(
-        after_help = "After an unknown outcome (exit code 5), the same command with the same --session settles that
-withdrawal and reports what became of it; it does not withdraw twice.
+    #[command(after_help = "\
+After an unknown outcome (exit code 5), the same command in the same session
+settles that withdrawal and reports what became of it. It does not withdraw
+twice.
 
 Examples:
-  customer-cli --branch 127.0.0.1:50001 --session s.json withdraw 30
-  customer-cli --bank bank.json --account rent withdraw 30 --json"
-    )]
+  customer-cli withdraw 30
+  customer-cli --branch 2 withdraw 30 --account rent --json")]
     Withdraw {
-        /// Amount in minor units: digits, 1 to 9223372036854775807
-        #[arg(allow_negative_numbers = true)]
-        amount: String,
+        /// The amount.
+        #[command(flatten)]
+        amount: AmountArg,
+        /// The account.
+        #[command(flatten)]
+        account: WriteAccount,
+        /// Flags of the write.
+        #[command(flatten)]
+        flags: WriteFlags,
     },
     /// Moves money to another account of the bank
     #[command(after_help = "Examples:
-  customer-cli --branch 127.0.0.1:50001 transfer 25 --to rent
-  customer-cli --branch 127.0.0.1:50001 --account rent transfer 5 --to main")]
+  customer-cli transfer 25 --to rent
+  customer-cli transfer 5 --account rent --to main")]
     Transfer {
-        /// Amount in minor units: digits, 1 to 9223372036854775807
-        #[arg(allow_negative_numbers = true)]
-        amount: String,
+        /// The amount.
+        #[command(flatten)]
+        amount: AmountArg,
         /// The account that is paid
         #[arg(long, value_name = "ACCOUNT")]
         to: String,
+        /// The account that pays.
+        #[command(flatten)]
+        account: WriteAccount,
+        /// Flags of the write.
+        #[command(flatten)]
+        flags: WriteFlags,
     },
     /// Opens an account with a balance of 0
     #[command(after_help = "Example:
-  customer-cli --branch 127.0.0.1:50001 open rent")]
+  customer-cli open rent")]
     Open {
         /// Name of the account: 1 to 64 of a-z A-Z 0-9 . _ - that begin with a letter or a digit
-        // The id must differ from that of the flag --account.
-        #[arg(id = "NEW_ACCOUNT", value_name = "ACCOUNT")]
         account: String,
+        /// Flags of the write.
+        #[command(flatten)]
+        flags: WriteFlags,
     },
     /// Lists every account with its balance, in order of their names
     #[command(after_help = "Examples:
-  customer-cli --branch 127.0.0.1:50001 accounts
-  customer-cli --bank bank.json accounts --json")]
-    Accounts,
-    /// Lists the account's entries, newest first
+  customer-cli accounts
+  customer-cli --branch 127.0.0.1:50001 accounts --json")]
+    Accounts {
+        /// The consistency level.
+        #[command(flatten)]
+        level: ReadLevel,
+    },
+    /// Lists an account's entries, newest first
     #[command(after_help = "Examples:
-  customer-cli --branch 127.0.0.1:50001 statement --limit 10
-  customer-cli --bank bank.json --account rent statement --json")]
+  customer-cli statement --limit 10
+  customer-cli --branch 2 statement rent --json")]
     Statement {
+        /// The account.
+        #[command(flatten)]
+        account: ReadAccount,
+        /// The consistency level.
+        #[command(flatten)]
+        level: ReadLevel,
         /// Largest number of entries, 1 or more [default: all]
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         limit: Option<String>,
     },
-    /// Shows the account's entries as they reach the branch, until Ctrl-C
-    #[command(
-        after_help = "The watch begins with the newest entries and stays with one branch. If the branch goes
-away, the watch waits until it is back, and goes on where it was. Each entry is shown once.
+    /// Shows an account's entries as they reach the branch, until Ctrl-C
+    #[command(after_help = "\
+The watch begins with the newest entries and stays with one branch. If the
+branch goes away, the watch waits until it is back, and goes on where it was.
+Each entry is shown once. A watch shows the entries of every customer, so it
+uses no session.
 
 Examples:
-  customer-cli --branch 127.0.0.1:50001 watch
-  customer-cli --bank bank.json --branch 3 watch rent --limit 0 --for 10m
-  customer-cli --bank bank.json --branch 3 --json watch"
-    )]
+  customer-cli --branch 3 watch
+  customer-cli --branch 3 watch rent --limit 0 --for 10m
+  customer-cli --branch 3 --json watch")]
     Watch {
-        /// The account [default: main]
-        // The id must differ from that of the flag --account.
-        #[arg(id = "WATCHED", value_name = "ACCOUNT")]
-        account: Option<String>,
+        /// The account.
+        #[command(flatten)]
+        account: ReadAccount,
         /// Number of the newest entries to begin with [default: 10]
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         limit: Option<String>,
-        /// Time after which the watch ends by itself, 1ms to 24h [default: never]
+        /// Time after which the watch ends by itself: 1ms to 24h, or seconds [default: never]
         #[arg(long = "for", value_name = "DURATION")]
         lasting: Option<String>,
     },
     /// Replays a list of events on stdin as one customer
     #[command(after_help = "\
-Stdin is a JSON array of events, or one event per line. All events are checked before anything is sent:
+Stdin is a JSON array of events, or one event per line. All events are checked
+before anything is sent:
   {\"id\":1,\"interface\":\"deposit\",\"branch\":1,\"money\":400}
   {\"id\":2,\"interface\":\"query\",\"branch\":2}
-An event may also have account, level and request_id. Each outcome is printed at once, as one JSON line on stdout.
+An event may also have account, level and request_id. Each outcome is printed
+at once, as one JSON line on stdout.
 
-The replay goes on after a failed read and after a write that was not applied. It stops after a write whose outcome is
-unknown: the other events are not sent and are reported as not-applied. A pending write of the --session is settled
-first. The events are then sent as they are, so give them request_ids to repeat a replay safely. During a replay the
-session file survives the death of this process at every instant. It is synced, and so survives the death of the host,
-at the end only.
+The replay goes on after a failed read and after a write that was not applied.
+It stops after a write whose outcome is unknown: the other events are not sent
+and are reported as not-applied. A pending write of the session is settled
+first. The events are then sent as they are, so give them request_ids to repeat
+a replay safely. Each event waits at its own branch; another branch is asked
+only if that one is down. During a replay the session file survives the death
+of this process at every instant. It is synced, and so survives the death of
+the host, at the end only.
 
 Examples:
-  customer-cli --bank bank.json replay < events.json
-  customer-cli --bank bank.json --session s.json --level strong replay < events.jsonl")]
+  customer-cli replay < events.json
+  customer-cli --session s.json replay --level strong < events.jsonl")]
     Replay {
+        /// Account of an event that names none [default: main]
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// The consistency level.
+        #[command(flatten)]
+        level: ReadLevel,
+        /// Branches that a write waits for: quorum or all [default: quorum]
+        #[arg(long, value_name = "PROPAGATION")]
+        propagation: Option<String>,
         /// Reads the events from the first line of stdin, as an array, and stops at once when stdin ends, because the
         /// program at its other end is gone
         #[arg(long)]
         stop_with_stdin: bool,
     },
+    /// Shows the session, or forgets it
+    #[command(after_help = "Examples:
+  customer-cli session
+  customer-cli session --forget
+  customer-cli --session s.json session --json")]
+    Session {
+        /// Removes the session file. The next command begins a new session, which knows nothing of earlier writes
+        #[arg(long)]
+        forget: bool,
+    },
     /// Prints a completion script for a shell
-    #[command(after_help = "Example:
-  customer-cli completions bash > ~/.local/share/bash-completion/completions/customer-cli")]
+    #[command(after_help = "\
+Example, where bash finds it by itself:
+  d=~/.local/share/bash-completion/completions
+  customer-cli completions bash > $d/customer-cli")]
     Completions {
         /// Shell to print the script for
         shell: Shell,
     },
+    /// Prints the version, the commit, and the formats that this program knows
+    #[command(after_help = "Example:
+  customer-cli version")]
+    Version,
 }

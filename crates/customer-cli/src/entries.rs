@@ -30,12 +30,15 @@ struct EntryLine<'a> {
     read_position: Position,
 }
 
-/// The head of the columns.
+/// The head of the columns. A row fits 80 columns if the amounts have 11 digits and the other account has 8 letters at
+/// most.
 pub fn head() -> String {
-    format!(
-        "{:>10}  {:<20}  {:<12}  {:>19}  {:>19}  with",
-        "position", "time", "kind", "amount", "balance"
-    )
+    columns("position", "time", "kind", "amount", "balance", "with")
+}
+
+fn columns(position: &str, time: &str, kind: &str, amount: &str, balance: &str, with: &str) -> String {
+    let line = format!("{position:>8}  {time:<20}  {kind:<12}  {amount:>11}  {balance:>11}  {with}");
+    line.trim_end().to_owned()
 }
 
 /// Prints an entry of this account. The reply names the branch that showed it and the state that it comes from.
@@ -75,8 +78,8 @@ pub fn print<W: Write, T>(
         });
     }
     let (kind, time) = (kind.as_str().replace('-', " "), utc(*time_us));
-    let line = format!("{position:>10}  {time:<20}  {kind:<12}  {amount:>19}  {balance:>19}  {counter_account}");
-    out.line(line.trim_end())
+    let (position, amount, balance) = (position.to_string(), amount.to_string(), balance.to_string());
+    out.line(&columns(&position, &time, &kind, &amount, &balance, counter_account))
 }
 
 /// A refused write as a JSON object.
@@ -152,6 +155,20 @@ fn utc(time_us: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_fits_80_columns() {
+        let time = utc(1_795_403_552_000_000);
+        let row = columns(
+            "99999999",
+            &time,
+            "transfer out",
+            "99999999999",
+            "99999999999",
+            "overhead",
+        );
+        assert!(row.len() <= 80 && head().len() <= 80, "{}", row.len());
+    }
 
     #[test]
     fn times_are_those_of_the_calendar() {

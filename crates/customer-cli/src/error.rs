@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::session_place::OpenError;
 use crate::session_store::SessionStoreError;
 
 /// An error that ends a run before its task is done.
@@ -12,6 +13,9 @@ pub enum RunError {
     /// Stdout cannot be written.
     #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
+    /// The session cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The session file cannot be used.
     #[error(transparent)]
     Session(#[from] SessionStoreError),

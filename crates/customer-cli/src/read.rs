@@ -3,8 +3,9 @@
 
 use std::io::Write;
 
-use bank_client::{Client, ReadError, Reply};
+use bank_client::{Account, ReadError, Reply};
 
+use crate::asker::Asker;
 use crate::entries;
 use crate::error::RunError;
 use crate::exit::Exit;
@@ -19,7 +20,7 @@ pub struct Reader<'a, W: Write> {
     /// The checked command line.
     pub request: &'a Request,
     /// Client of the bank.
-    pub client: &'a Client,
+    pub asker: &'a Asker,
     /// The session.
     pub store: &'a mut SessionStore,
     /// Output for the answers.
@@ -32,7 +33,7 @@ impl<W: Write> Reader<'_, W> {
     /// # Errors
     /// The session file cannot be written.
     pub async fn settle(&mut self) -> Result<(), RunError> {
-        if settle(self.client, self.request.target.branch(), self.store)
+        if settle(self.asker, self.request.target.branch(), self.store)
             .await?
             .is_some()
         {
@@ -49,10 +50,12 @@ impl<W: Write> Reader<'_, W> {
         let Request {
             target, level, json, ..
         } = self.request;
-        let result = self
+        let needed = self.store.session.need(*level).min_position;
+        let asking = self
+            .asker
             .client
-            .query(target.branch(), &mut self.store.session, *level, account)
-            .await;
+            .query(target.branch(), &mut self.store.session, *level, account);
+        let result = self.asker.waiting(needed, asking).await;
         let reply = match result {
             Ok(reply) => reply,
             Err(error) => return self.failed(Some(account), &error),
@@ -63,6 +66,7 @@ impl<W: Write> Reader<'_, W> {
             self.out.json(&Line {
                 account: Some(account),
                 balance: Some(reply.value),
+                passed_over: report::passed_over(self.asker, &reply),
                 ..line
             })?;
         } else {
@@ -82,29 +86,25 @@ impl<W: Write> Reader<'_, W> {
             target, level, json, ..
         } = self.request;
         let mut after = String::new();
-        let mut width = 0;
+        let mut widths = None;
         loop {
-            let result = self
+            let needed = self.store.session.need(*level).min_position;
+            let asking = self
+                .asker
                 .client
-                .accounts(target.branch(), &mut self.store.session, *level, &after, 0)
-                .await;
+                .accounts(target.branch(), &mut self.store.session, *level, &after, 0);
+            let result = self.asker.waiting(needed, asking).await;
             let mut reply = match result {
                 Ok(reply) => reply,
                 Err(error) => return self.failed(None, &error),
             };
             let saved = self.store.save();
             let accounts = std::mem::take(&mut reply.value.accounts);
-            if width == 0 {
-                width = accounts
-                    .iter()
-                    .map(|account| account.name.len())
-                    .max()
-                    .unwrap_or(0)
-                    .max("account".len());
-                if !json {
-                    self.out.line(&format!("{:<width$}  {:>19}", "account", "balance"))?;
-                }
+            if widths.is_none() && !json {
+                self.out
+                    .line(&columns(*widths.insert(widths_of(&accounts)), "account", "balance"))?;
             }
+            let shown = widths.unwrap_or_default();
             for account in &accounts {
                 if *json {
                     let line = Line::answered(&reply, *level);
@@ -115,7 +115,7 @@ impl<W: Write> Reader<'_, W> {
                     })?;
                 } else {
                     self.out
-                        .line(&format!("{:<width$}  {:>19}", account.name, account.balance))?;
+                        .line(&columns(shown, &account.name, &account.balance.to_string()))?;
                 }
             }
             self.done(&reply)?;
@@ -139,10 +139,12 @@ impl<W: Write> Reader<'_, W> {
         let Request {
             target, level, json, ..
         } = self.request;
-        let result = self
+        let needed = self.store.session.need(*level).min_position;
+        let asking = self
+            .asker
             .client
-            .statement(target.branch(), &mut self.store.session, *level, account, limit)
-            .await;
+            .statement(target.branch(), &mut self.store.session, *level, account, limit);
+        let result = self.asker.waiting(needed, asking).await;
         let mut reply = match result {
             Ok(reply) => reply,
             Err(error) => return self.failed(Some(account), &error),
@@ -168,14 +170,13 @@ impl<W: Write> Reader<'_, W> {
     }
 
     fn done<T>(&mut self, reply: &Reply<T>) -> std::io::Result<()> {
-        if self.request.verbose {
-            note(&report::served(reply));
-        }
+        report::note_served(self.request, self.asker, reply);
         self.out.flush()
     }
 
     fn failed(&mut self, account: Option<&str>, error: &ReadError) -> Result<Exit, RunError> {
         note(&error.to_string());
+        report::note_failed(self.request, self.asker, error.place());
         if self.request.json {
             self.out.json(&Line::failed(
                 account,
@@ -187,4 +188,18 @@ impl<W: Write> Reader<'_, W> {
         }
         Ok(error.into())
     }
+}
+
+/// Widths of the columns: those of the first page.
+fn widths_of(accounts: &[Account]) -> (usize, usize) {
+    let widest =
+        |head: &str, width: &dyn Fn(&Account) -> usize| accounts.iter().map(width).fold(head.len(), usize::max);
+    let name = widest("account", &|account| account.name.len());
+    let balance = widest("balance", &|account| account.balance.to_string().len());
+    (name, balance)
+}
+
+/// One row of the list of accounts.
+fn columns((name_width, balance_width): (usize, usize), name: &str, balance: &str) -> String {
+    format!("{name:<name_width$}  {balance:>balance_width$}")
 }

@@ -6,17 +6,19 @@
 
 use std::io::Write;
 
-use bank_client::{Client, Decision, PendingWrite, Reply, WriteOutcome};
+use bank_client::{Decision, PendingWrite, Reply, WriteOutcome};
 use bank_types::{AccountName, CallOutcome, Interface, OperationRecord, WriteResult};
 
+use crate::asker::Asker;
 use crate::clock::monotonic_us;
 use crate::error::RunError;
 use crate::events::{self, Defaults, Event, EventTask, EventsError};
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report;
-use crate::request::{Request, Target};
+use crate::request::Request;
 use crate::session_store::SessionStore;
+use crate::target::Target;
 use crate::write::settle;
 
 /// A replay.
@@ -24,7 +26,7 @@ pub struct Replay<'a, W: Write> {
     /// The checked command line.
     pub request: &'a Request,
     /// Client of the bank.
-    pub client: &'a Client,
+    pub asker: &'a Asker,
     /// The session.
     pub store: &'a mut SessionStore,
     /// Output for the records.
@@ -37,7 +39,7 @@ pub struct Replay<'a, W: Write> {
 /// Names the first line that is wrong.
 pub fn events(request: &Request, account: &AccountName, content: &[u8]) -> Result<Vec<Event>, EventsError> {
     let known = match &request.target {
-        Target::Bank(bank, _) => bank.branches().iter().map(|one| one.branch).collect(),
+        Target::Bank { bank, .. } => bank.branches().iter().map(|one| one.branch).collect(),
         Target::Address(_) => Vec::new(),
     };
     events::parse(
@@ -57,7 +59,7 @@ impl<W: Write> Replay<'_, W> {
     /// The session file or stdout cannot be written.
     pub async fn run(mut self, events: &[Event]) -> Result<Exit, RunError> {
         let mut exit = Exit::Done;
-        let mut stopped = settle(self.client, self.request.target.branch(), self.store)
+        let mut stopped = settle(self.asker, self.request.target.branch(), self.store)
             .await?
             .map(|error| {
                 exit = Exit::Unknown;
@@ -124,7 +126,7 @@ impl<W: Write> Replay<'_, W> {
     async fn query(&mut self, record: OperationRecord) -> OperationRecord {
         let (branch, session) = (Some(record.branch), &mut self.store.session);
         let account = record.account.as_str();
-        match self.client.query(branch, session, record.level, account).await {
+        match self.asker.client.query(branch, session, record.level, account).await {
             Ok(reply) => OperationRecord {
                 outcome: CallOutcome::Answered,
                 balance: Some(reply.value),
@@ -145,7 +147,7 @@ impl<W: Write> Replay<'_, W> {
             ..record
         };
         let (branch, session) = (Some(record.branch), &mut self.store.session);
-        match self.client.write(branch, session, write).await {
+        match self.asker.client.write(branch, session, write).await {
             Ok(reply) => decided(record, &reply),
             Err(error) => OperationRecord {
                 outcome: error.certainty().into(),

@@ -1,9 +1,13 @@
 //! The report of an outcome: a line for people, or a JSON object for programs.
 
-use bank_client::{Decision, Reply, WriteError, WriteOutcome};
+use bank_client::{Decision, Place, Reply, WriteError, WriteOutcome};
 use bank_types::{CallOutcome, Level, Position, Propagation, RefusalReason, RequestId, Write};
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::asker::Asker;
+use crate::output::note;
+use crate::request::Request;
 
 /// One outcome as a JSON object. A field that does not apply is left out.
 #[derive(Debug, Serialize)]
@@ -25,6 +29,9 @@ pub struct Line<'a> {
     /// Branch that was asked first. `None` if no bank file gives its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<u32>,
+    /// Branches that were asked before the one that answered, and what each did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
     /// Bank that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bank_id: Option<Uuid>,
@@ -63,6 +70,42 @@ pub struct Line<'a> {
     pub error: Option<String>,
 }
 
+/// A branch that was asked and did not serve, as a JSON object.
+#[derive(Debug, Serialize)]
+pub struct PassedOver {
+    /// Number of the branch.
+    pub branch: u32,
+    /// What it did, such as `did not answer`.
+    pub why: String,
+}
+
+/// The branches that were asked before the one that answered.
+pub fn passed_over<T>(asker: &Asker, reply: &Reply<T>) -> Vec<PassedOver> {
+    let branches = asker.passed_over(reply).into_iter();
+    branches.map(|(branch, why)| PassedOver { branch, why }).collect()
+}
+
+/// Reports on stderr which branch answered, if it is not the one that was asked, or with `--verbose`.
+pub fn note_served<T>(request: &Request, asker: &Asker, reply: &Reply<T>) {
+    if let Some(elsewhere) = asker.served_elsewhere(reply) {
+        note(&elsewhere);
+    }
+    if request.verbose {
+        note(&served(reply));
+    }
+}
+
+/// Reports on stderr what other branches did than the one at `told`, and what to do if nothing answers at a target that
+/// was found and not named.
+pub fn note_failed(request: &Request, asker: &Asker, told: Option<&Place>) {
+    if let Some(others) = asker.nobody_else(told) {
+        note(&others);
+    }
+    if let (Some(advice), true) = (request.advice, asker.reached_nobody()) {
+        note(advice);
+    }
+}
+
 impl<'a> Line<'a> {
     /// A line with an outcome and no other field.
     pub fn new(outcome: CallOutcome) -> Self {
@@ -73,6 +116,7 @@ impl<'a> Line<'a> {
             position: None,
             branch: None,
             asked: None,
+            passed_over: Vec::new(),
             bank_id: None,
             level: None,
             propagation: None,
@@ -218,7 +262,7 @@ pub fn missing(reply: &Reply<Decision>) -> Option<String> {
 }
 
 /// The line for people, with `--verbose`, about the branch that answered.
-pub fn served<T>(reply: &Reply<T>) -> String {
+fn served<T>(reply: &Reply<T>) -> String {
     let Reply {
         served_by,
         position,

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bank_client::{BankFile, Client, ClientOptions};
-use bank_types::{AccountName, Address, AddressError, Level, Propagation, RequestId, UnknownWord, Write};
+use bank_client::ClientOptions;
+use bank_types::{AccountName, Level, Propagation, RequestId, UnknownWord, Write};
 
-use crate::args::{Cli, Shared, Verb};
+use crate::args::{Cli, ReadAccount, ReadLevel, Shared, Verb, WriteAccount, WriteFlags};
 use crate::input::{self, InputError, shown};
+use crate::target::{self, Found, Target};
 
 /// Number of entries that a watch begins with by default.
 const WATCHED_AT_FIRST: u64 = 10;
@@ -17,14 +18,16 @@ const WATCHED_AT_FIRST: u64 = 10;
 pub struct Request {
     /// Branch or bank to ask.
     pub target: Target,
+    /// Advice if nothing answers there. `None` if the command line names the target.
+    pub advice: Option<&'static str>,
     /// Deadline and failover.
     pub options: ClientOptions,
     /// Consistency level of reads.
     pub level: Level,
     /// Branches that writes wait for.
     pub propagation: Propagation,
-    /// File of the session. `None` for a session that ends with the program.
-    pub session: Option<PathBuf>,
+    /// Where the session is kept.
+    pub session: SessionChoice,
     /// Prints JSON.
     pub json: bool,
     /// Prints more on stderr.
@@ -33,13 +36,15 @@ pub struct Request {
     pub task: Task,
 }
 
-/// The branch or bank to ask.
-#[derive(Debug)]
-pub enum Target {
-    /// One branch of any bank.
-    Address(Address),
-    /// The branches of a bank, and the one to ask first. `None` for the first in the bank file.
-    Bank(BankFile, Option<u32>),
+/// Where the session is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionChoice {
+    /// In the file that the bank has by default.
+    OfBank,
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere: the session ends with the program.
+    None,
 }
 
 /// The task of a command line.
@@ -75,6 +80,11 @@ pub enum Task {
         /// Time after which the watch ends. `None` if it ends by Ctrl-C only.
         lasting: Option<Duration>,
     },
+    /// Shows the session, or forgets it.
+    Session {
+        /// Removes the session file.
+        forget: bool,
+    },
     /// Replays the events on stdin.
     Replay {
         /// Account of an event that names none.
@@ -85,22 +95,16 @@ pub enum Task {
 }
 
 impl Request {
-    /// Checks a command line, and reads the bank file that it names.
+    /// Checks a command line, and reads the bank file that it names or that is found.
     ///
     /// # Errors
     /// A value is wrong, or the bank file cannot be used.
     pub fn new(Cli { verb, shared }: Cli) -> Result<Self, InputError> {
-        let task = task(verb, &shared)?;
-        if let (Some(_), false) = (&shared.request_id, matches!(task, Task::Write { .. })) {
-            return Err(InputError(
-                "--request-id names a write; this verb sends no write, or gives each write an id of its own".into(),
-            ));
-        }
-        if matches!(task, Task::Watch { .. }) && (shared.session.is_some() || shared.level.is_some()) {
-            return Err(InputError(
-                "watch shows the entries of every customer and has no session: leave --session and --level out".into(),
-            ));
-        }
+        let Asked {
+            task,
+            level,
+            propagation,
+        } = asked(verb)?;
         let mut options = ClientOptions {
             failover: !shared.no_failover,
             ..ClientOptions::default()
@@ -108,12 +112,15 @@ impl Request {
         if let Some(timeout) = &shared.timeout {
             options.timeout = input::timeout(timeout)?;
         }
+        let is_replay = matches!(task, Task::Replay { .. });
+        let Found { target, advice } = target::find(shared.bank.as_deref(), shared.branch.as_deref(), is_replay)?;
         Ok(Self {
+            target,
+            advice,
             options,
-            level: named("--level", shared.level.as_deref())?,
-            propagation: named("--propagation", shared.propagation.as_deref())?,
-            target: target(&shared, &task)?,
-            session: shared.session,
+            level,
+            propagation,
+            session: session(&shared),
             json: shared.json,
             verbose: shared.verbose,
             task,
@@ -121,137 +128,124 @@ impl Request {
     }
 }
 
-impl Target {
-    /// A client of the branch or bank.
-    pub fn client(&self, options: ClientOptions) -> Client {
-        match self {
-            Self::Address(address) => Client::at(address.clone(), options),
-            Self::Bank(bank, _) => Client::of_bank(bank, options),
-        }
-    }
-
-    /// Number of the branch to ask. `None` if there is no bank file, or if the first branch in it is asked.
-    pub fn branch(&self) -> Option<u32> {
-        match self {
-            Self::Address(_) => None,
-            Self::Bank(_, branch) => *branch,
-        }
-    }
+/// A task, and what it asks of reads and writes.
+struct Asked {
+    task: Task,
+    level: Level,
+    propagation: Propagation,
 }
 
-fn task(verb: Verb, shared: &Shared) -> Result<Task, InputError> {
-    let account = shared.account.as_deref().map(input::account).transpose()?;
-    let account = account.unwrap_or_else(AccountName::main);
-    let request_id = shared.request_id.as_deref().map(input::request_id).transpose()?;
-    let write = |write| Task::Write { write, request_id };
-    let none_named = || match shared.account {
-        Some(_) => Err(InputError(
-            "--account has no place here: this verb names its account itself, or needs none".into(),
-        )),
-        None => Ok(()),
-    };
-    Ok(match verb {
-        Verb::Query => Task::Query { account },
-        Verb::Deposit { amount } => write(Write::Deposit {
+fn asked(verb: Verb) -> Result<Asked, InputError> {
+    match verb {
+        Verb::Query { account, level } => reads(
+            Task::Query {
+                account: read_account(account)?,
+            },
+            level,
+        ),
+        Verb::Accounts { level } => reads(Task::Accounts, level),
+        Verb::Statement { account, level, limit } => {
+            let limit = limit.as_deref().map_or(Ok(0), |limit| entries(limit, 1))?;
+            let account = read_account(account)?;
+            reads(Task::Statement { account, limit }, level)
+        }
+        Verb::Deposit { amount, account, flags } => {
+            let (account, amount) = (write_account(account)?, input::amount(&amount.amount)?);
+            writes(Write::Deposit { account, amount }, flags)
+        }
+        Verb::Withdraw { amount, account, flags } => {
+            let (account, amount) = (write_account(account)?, input::amount(&amount.amount)?);
+            writes(Write::Withdraw { account, amount }, flags)
+        }
+        Verb::Transfer {
+            amount,
+            to,
             account,
-            amount: input::amount(&amount)?,
-        }),
-        Verb::Withdraw { amount } => write(Write::Withdraw {
-            account,
-            amount: input::amount(&amount)?,
-        }),
-        Verb::Transfer { amount, to } => {
-            let (to, amount) = (input::account(&to)?, input::amount(&amount)?);
-            if to == account {
+            flags,
+        } => {
+            let from = write_account(account)?;
+            let (to, amount) = (input::account(&to)?, input::amount(&amount.amount)?);
+            if to == from {
                 return Err(InputError(format!(
                     "{to} cannot pay itself; name another account in --to or --account"
                 )));
             }
-            write(Write::Transfer {
-                from: account,
-                to,
-                amount,
-            })
+            writes(Write::Transfer { from, to, amount }, flags)
         }
-        Verb::Open { account } => {
-            none_named()?;
-            write(Write::Open {
-                account: input::account(&account)?,
-            })
+        Verb::Open { account, flags } => {
+            let account = input::account(&account)?;
+            writes(Write::Open { account }, flags)
         }
-        Verb::Accounts => {
-            none_named()?;
-            Task::Accounts
-        }
-        Verb::Statement { limit } => Task::Statement {
-            account,
-            limit: limit.as_deref().map_or(Ok(0), |limit| entries(limit, 1))?,
-        },
         Verb::Watch {
-            account: watched,
+            account,
             limit,
             lasting,
         } => {
-            if watched.is_some() {
-                none_named()?;
-            }
-            Task::Watch {
-                account: watched.map_or(Ok(account), |watched| input::account(&watched))?,
-                limit: limit
-                    .as_deref()
-                    .map_or(Ok(WATCHED_AT_FIRST), |limit| entries(limit, 0))?,
+            let limit = limit.as_deref();
+            Ok(plain(Task::Watch {
+                account: read_account(account)?,
+                limit: limit.map_or(Ok(WATCHED_AT_FIRST), |limit| entries(limit, 0))?,
                 lasting: lasting.as_deref().map(input::lasting).transpose()?,
-            }
+            }))
         }
-        Verb::Replay { stop_with_stdin } => Task::Replay {
+        Verb::Replay {
             account,
+            level,
+            propagation,
             stop_with_stdin,
-        },
-        Verb::Completions { .. } => return Err(InputError("completions need no branch".into())),
+        } => Ok(Asked {
+            task: Task::Replay {
+                account: account_or_main(account)?,
+                stop_with_stdin,
+            },
+            level: named("--level", level.level.as_deref())?,
+            propagation: named("--propagation", propagation.as_deref())?,
+        }),
+        Verb::Session { forget } => Ok(plain(Task::Session { forget })),
+        Verb::Completions { .. } | Verb::Version => Err(InputError("this verb asks no branch".into())),
+    }
+}
+
+fn plain(task: Task) -> Asked {
+    Asked {
+        task,
+        level: Level::default(),
+        propagation: Propagation::default(),
+    }
+}
+
+fn reads(task: Task, level: ReadLevel) -> Result<Asked, InputError> {
+    Ok(Asked {
+        level: named("--level", level.level.as_deref())?,
+        ..plain(task)
     })
 }
 
-fn target(shared: &Shared, task: &Task) -> Result<Target, InputError> {
-    let bank = shared.bank.as_deref().map(BankFile::load).transpose();
-    let bank = bank.map_err(|error| InputError(error.to_string()))?;
-    let branch = shared.branch.as_deref();
-    let number = branch.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
-    let wrong = |what: String| InputError(format!("--branch: {what}"));
-    match (bank, branch, number) {
-        (None, _, _) if matches!(task, Task::Replay { .. }) => Err(InputError(
-            "replay needs the bank file, which says where each branch is: give --bank FILE".into(),
-        )),
-        (None, None, _) => Err(InputError(
-            "which branch? Give --branch HOST:PORT, or --bank FILE with --branch NUMBER".into(),
-        )),
-        (None, _, Some(number)) => Err(wrong(format!(
-            "{} is a number; give HOST:PORT, or the bank file with --bank FILE",
-            shown(number)
-        ))),
-        (None, Some(address), None) => {
-            let address: Result<Address, _> = address.parse();
-            address.map(Target::Address).map_err(|error| wrong(error.to_string()))
-        }
-        (Some(bank), None, _) => Ok(Target::Bank(bank, None)),
-        (Some(bank), Some(_), Some(number)) => {
-            let number = number
-                .parse()
-                .map_err(|_| wrong(format!("{} is too large", shown(number))))?;
-            bank.address(number).map_err(|error| wrong(error.to_string()))?;
-            Ok(Target::Bank(bank, Some(number)))
-        }
-        (Some(bank), Some(address), None) => {
-            let address: Address = address
-                .parse()
-                .map_err(|error: AddressError| wrong(error.to_string()))?;
-            let known = bank
-                .branches()
-                .iter()
-                .find(|known| known.address == address)
-                .map(|known| known.branch);
-            let known = known.ok_or_else(|| wrong(format!("the bank file names no branch at {address}")))?;
-            Ok(Target::Bank(bank, Some(known)))
-        }
+fn writes(write: Write, flags: WriteFlags) -> Result<Asked, InputError> {
+    let request_id = flags.request_id.as_deref().map(input::request_id).transpose()?;
+    Ok(Asked {
+        propagation: named("--propagation", flags.propagation.as_deref())?,
+        ..plain(Task::Write { write, request_id })
+    })
+}
+
+fn read_account(ReadAccount { positional, flag }: ReadAccount) -> Result<AccountName, InputError> {
+    account_or_main(positional.or(flag))
+}
+
+fn write_account(WriteAccount { account }: WriteAccount) -> Result<AccountName, InputError> {
+    account_or_main(account)
+}
+
+fn account_or_main(account: Option<String>) -> Result<AccountName, InputError> {
+    account.map_or_else(|| Ok(AccountName::main()), |account| input::account(&account))
+}
+
+fn session(shared: &Shared) -> SessionChoice {
+    match &shared.session {
+        _ if shared.no_session => SessionChoice::None,
+        Some(path) => SessionChoice::File(path.clone()),
+        None => SessionChoice::OfBank,
     }
 }
 

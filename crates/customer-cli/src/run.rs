@@ -8,23 +8,29 @@ use clap::CommandFactory;
 use durable_file::Durability;
 
 use crate::args::{Cli, Verb};
+use crate::asker::Asker;
 use crate::error::RunError;
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::read::Reader;
 use crate::replay::{self, Replay};
-use crate::report::Line;
+use crate::report::{self, Line};
 use crate::request::{Request, Task};
-use crate::session_store::{SessionStore, SessionStoreError};
+use crate::session_place::{self, OpenError};
+use crate::session_store::SessionStoreError;
+use crate::session_verb::session;
 use crate::stdin;
+use crate::version;
 use crate::watch::Watch;
 use crate::write::write;
 
 /// Runs the task of a command line.
 pub async fn run(cli: Cli) -> Exit {
     let mut out = Output::stdout();
-    if let Verb::Completions { shell } = cli.verb {
-        return finish(completions(shell, &mut out));
+    match cli.verb {
+        Verb::Completions { shell } => return finish(completions(shell, &mut out)),
+        Verb::Version => return finish(version(&mut out)),
+        _ => {}
     }
     let request = match Request::new(cli) {
         Ok(request) => request,
@@ -56,21 +62,28 @@ pub async fn run(cli: Cli) -> Exit {
 }
 
 async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> Result<Exit, RunError> {
-    let client = request.target.client(request.options);
-    let mut store = match open(request, Durability::Host).await {
+    let asker = Asker::new(request.target.client(request.options), request.json);
+    if let Task::Session { forget } = task {
+        let store = match session_place::open_of_any_bank(request, &asker, Durability::Host).await {
+            Ok(store) => store,
+            Err(error) => return without_session((request, &asker), task, error, out),
+        };
+        return session(store, *forget, request.json, out);
+    }
+    let mut store = match session_place::open(request, &asker, Durability::Host).await {
         Ok(store) => store,
-        Err(error) => return without_session(request, task, error, out),
+        Err(error) => return without_session((request, &asker), task, error, out),
     };
     if let Task::Write { write: new, request_id } = task {
         let mut new = PendingWrite::new(new.clone(), request.propagation);
         if let Some(request_id) = request_id {
             new.request_id = *request_id;
         }
-        return write(request, new, request_id.is_some(), &client, &mut store, out).await;
+        return write(request, new, request_id.is_some(), &asker, &mut store, out).await;
     }
     let mut reader = Reader {
         request,
-        client: &client,
+        asker: &asker,
         store: &mut store,
         out,
     };
@@ -79,7 +92,7 @@ async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> 
         Task::Query { account } => reader.query(account.as_str()).await,
         Task::Accounts => reader.accounts().await,
         Task::Statement { account, limit } => reader.statement(account.as_str(), *limit).await,
-        Task::Write { .. } | Task::Watch { .. } | Task::Replay { .. } => Ok(Exit::Usage),
+        Task::Write { .. } | Task::Watch { .. } | Task::Replay { .. } | Task::Session { .. } => Ok(Exit::Usage),
     }
 }
 
@@ -101,11 +114,14 @@ async fn replay<W: Write>(
             return Ok(Exit::Usage);
         }
     };
-    let client = request.target.client(request.options);
-    let mut store = open(request, Durability::Process).await?;
+    // The records tell what the branch of each event answers, so that one gets the whole deadline.
+    let client = request.target.client(request.options).patient();
+    // Waits are normal in a replay, and its output is JSON.
+    let asker = Asker::new(client, true);
+    let mut store = session_place::open(request, &asker, Durability::Process).await?;
     Replay {
         request,
-        client: &client,
+        asker: &asker,
         store: &mut store,
         out,
     }
@@ -113,21 +129,18 @@ async fn replay<W: Write>(
     .await
 }
 
-async fn open(request: &Request, durability: Durability) -> Result<SessionStore, SessionStoreError> {
-    match &request.session {
-        Some(path) => SessionStore::open(path, request.options.timeout, durability).await,
-        None => Ok(SessionStore::in_memory()),
-    }
-}
-
 /// Reports that the session file cannot be used. Nothing was sent, so a write was not applied.
 fn without_session<W: Write>(
-    request: &Request,
+    (request, asker): (&Request, &Asker),
     task: &Task,
-    error: SessionStoreError,
+    error: OpenError,
     out: &mut Output<W>,
 ) -> Result<Exit, RunError> {
-    let locked = matches!(error, SessionStoreError::Locked { .. });
+    let in_vain = match &error {
+        OpenError::Store(SessionStoreError::Locked { .. }) => Some(Exit::Failed),
+        OpenError::Bank(cause) => Some(cause.into()),
+        _ => None,
+    };
     if request.json {
         let outcome = if matches!(task, Task::Write { .. }) {
             CallOutcome::NotApplied
@@ -141,10 +154,13 @@ fn without_session<W: Write>(
         out.flush()?;
     }
     note(&error.to_string());
-    Ok(match task {
-        Task::Write { .. } if locked => Exit::NotApplied,
-        _ if locked => Exit::Failed,
-        _ => Exit::Usage,
+    if let OpenError::Bank(cause) = &error {
+        report::note_failed(request, asker, cause.place());
+    }
+    Ok(match (task, in_vain) {
+        (Task::Write { .. }, Some(Exit::Failed)) => Exit::NotApplied,
+        (_, Some(exit)) => exit,
+        (_, None) => Exit::Usage,
     })
 }
 
@@ -156,12 +172,22 @@ fn completions<W: Write>(shell: clap_complete::Shell, out: &mut Output<W>) -> Re
     Ok(Exit::Done)
 }
 
+fn version<W: Write>(out: &mut Output<W>) -> Result<Exit, RunError> {
+    out.line(&format!("customer-cli {}", version::text()))?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
 fn finish(result: Result<Exit, RunError>) -> Exit {
     result.unwrap_or_else(|error| {
         note(&error.to_string());
         match error {
-            RunError::Session(SessionStoreError::Corrupt { .. }) => Exit::Usage,
-            RunError::Session(_) | RunError::Output(_) => Exit::Failed,
+            RunError::Open(
+                OpenError::AnotherBank { .. }
+                | OpenError::NoPlace(_)
+                | OpenError::Store(SessionStoreError::Corrupt { .. } | SessionStoreError::AnotherKind { .. }),
+            ) => Exit::Usage,
+            RunError::Open(_) | RunError::Session(_) | RunError::Output(_) => Exit::Failed,
         }
     })
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bank_client::{PendingWrite, Session};
+use bank_client::{FileKind, PendingWrite, Session};
 use bank_types::Position;
 use durable_file::Durability;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 /// Version of the file format.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 /// Largest session file. A session takes a few hundred bytes.
 const FILE_LEN_MAX: u64 = 64 << 10;
 /// Time between two attempts to take a lock that another run holds.
@@ -47,16 +47,24 @@ pub enum SessionStoreError {
     Io {
         /// The file.
         path: PathBuf,
-        /// `read`, `write` or `lock`.
+        /// `read`, `write`, `remove` or `lock`.
         verb: &'static str,
         /// Error of the file system.
         #[source]
         source: io::Error,
     },
+    /// The file is another one of this project.
+    #[error("session file {}: it is {kind}, not a session file; it is left as it is; name another file with --session", path.display())]
+    AnotherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
+    },
     /// The content is not a session.
     #[error(
-        "session file {}: it is damaged, or no session file: {what}; restore it, or remove it to begin a new session, \
-         which knows nothing of earlier writes",
+        "session file {}: it is damaged, or no session file: {what}; it is left as it is; restore it, or name another \
+         file with --session",
         path.display()
     )]
     Corrupt {
@@ -66,13 +74,27 @@ pub enum SessionStoreError {
         what: String,
     },
     /// Another run uses the file.
-    #[error("session file {}: in use by {holder}; wait for it, or give a longer --timeout", path.display())]
+    #[error(
+        "session file {}: in use by {holder}; wait for it, give a longer --timeout, or use another file with --session",
+        path.display()
+    )]
     Locked {
         /// The file.
         path: PathBuf,
         /// Process that holds the lock, as it wrote into the lock file.
         holder: String,
     },
+}
+
+impl SessionStoreError {
+    /// Whether the file system does not let this user write the file.
+    pub fn is_forbidden(&self) -> bool {
+        let Self::Io { source, .. } = self else { return false };
+        matches!(
+            source.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        )
+    }
 }
 
 fn hint(source: &io::Error) -> &'static str {
@@ -120,7 +142,7 @@ impl SessionStore {
         let stored = match durable_file::read_bounded(&path, FILE_LEN_MAX) {
             Ok(content) => match decode(&content) {
                 Ok(session) => Some(session),
-                Err(what) => return Err(SessionStoreError::Corrupt { path, what }),
+                Err(what) => return Err(not_a_session(path, &content, what)),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(source) => {
@@ -141,6 +163,35 @@ impl SessionStore {
                 _lock: lock,
             }),
         })
+    }
+
+    /// Path of the file, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|kept| kept.path.as_path())
+    }
+
+    /// Whether the file holds a session already.
+    pub fn is_stored(&self) -> bool {
+        self.file.as_ref().is_some_and(|kept| kept.stored.is_some())
+    }
+
+    /// Removes the file. It was read before, so it is a session file. Its lock file stays, since another run may wait
+    /// for it.
+    ///
+    /// # Errors
+    /// [`SessionStoreError::Io`]. The file is unchanged.
+    pub fn forget(&mut self) -> Result<(), SessionStoreError> {
+        let Some(kept) = self.file.as_mut().filter(|kept| kept.stored.is_some()) else {
+            return Ok(());
+        };
+        let removed = std::fs::remove_file(&kept.path);
+        removed.map_err(|source| SessionStoreError::Io {
+            path: kept.path.clone(),
+            verb: "remove",
+            source,
+        })?;
+        kept.stored = None;
+        Ok(())
     }
 
     /// Replaces the file with the current session, unless the file holds it already.
@@ -175,6 +226,14 @@ impl Kept {
         })?;
         self.stored = Some(session.clone());
         Ok(())
+    }
+}
+
+/// The error of a file that holds no session.
+fn not_a_session(path: PathBuf, content: &[u8], what: String) -> SessionStoreError {
+    match FileKind::of(content).filter(|kind| *kind != FileKind::Session) {
+        Some(kind) => SessionStoreError::AnotherKind { path, kind },
+        None => SessionStoreError::Corrupt { path, what },
     }
 }
 
@@ -365,14 +424,20 @@ mod tests {
             ),
             (good[..good.len() / 2].to_owned(), "EOF"),
             (good.clone() + "x", "trailing"),
+            (
+                r#"{"bank_id":"x","branches":[]}"#.into(),
+                "it is a bank file, not a session file",
+            ),
+            ("passbook-secret-1:00".into(), "it is the secret of a bank"),
         ];
         for (content, expected) in table {
             std::fs::write(&path, &content).expect("written");
             let error = open(&path).await.expect_err(&content).to_string();
             assert!(
-                error.contains("s.json") && error.contains(expected) && error.contains("remove it"),
+                error.contains("s.json") && error.contains(expected) && error.contains("it is left as it is"),
                 "{error}"
             );
+            assert!(!error.contains("remove"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).expect("there"), content);
         }
         let error = open(&directory.path().join("no/s.json"))

@@ -113,6 +113,16 @@ impl<W: Write> Watch<'_, W> {
 
     fn failed(&mut self, error: &ReadError) -> Result<Exit, RunError> {
         note(&error.to_string());
+        let gone = matches!(
+            error,
+            ReadError::Failed {
+                cause: Failure::Unreachable { .. },
+                ..
+            }
+        );
+        if let (Some(advice), true) = (self.request.advice, gone) {
+            note(advice);
+        }
         if self.request.json {
             let (account, said) = (Some(self.account), error.to_string());
             self.out

@@ -4,14 +4,15 @@
 //! A command that repeats the earlier write sends only that one, under its old request id, and shows its outcome. With
 //! any other command, the earlier write is settled first, and then the new one is sent.
 
-use bank_client::{Client, Decision, PendingWrite, Reply, WriteError, WriteOutcome};
+use bank_client::{Decision, PendingWrite, Reply, WriteError, WriteOutcome};
 use bank_types::CallOutcome;
 
+use crate::asker::Asker;
 use crate::error::RunError;
 use crate::exit::Exit;
 use crate::output::{Output, note};
 use crate::report::{self, Line};
-use crate::request::Request;
+use crate::request::{Request, SessionChoice};
 use crate::session_store::{SessionStore, SessionStoreError};
 
 /// Sends the write, or settles the pending one that it repeats.
@@ -22,7 +23,7 @@ pub async fn write<W: std::io::Write>(
     request: &Request,
     write: PendingWrite,
     named: bool,
-    client: &Client,
+    asker: &Asker,
     store: &mut SessionStore,
     out: &mut Output<W>,
 ) -> Result<Exit, RunError> {
@@ -47,7 +48,7 @@ pub async fn write<W: std::io::Write>(
             ..earlier
         },
         None => {
-            if let Some(error) = settle(client, request.target.branch(), store).await? {
+            if let Some(error) = settle(asker, request.target.branch(), store).await? {
                 let text = format!("not sent, because an earlier write must be settled first: {error}");
                 return not_sent(request, &write, text, out);
             }
@@ -58,9 +59,10 @@ pub async fn write<W: std::io::Write>(
     if let Err(error) = store.save() {
         return not_sent(request, &write, format!("not sent: {error}"), out);
     }
-    let result = client
-        .write(request.target.branch(), &mut store.session, write.clone())
-        .await;
+    let sending = asker
+        .client
+        .write(request.target.branch(), &mut store.session, write.clone());
+    let result = asker.waiting(0, sending).await;
     let saved = store.save();
     if settled && result.is_ok() {
         note(&format!(
@@ -69,8 +71,8 @@ pub async fn write<W: std::io::Write>(
         ));
     }
     let exit = match &result {
-        Ok(reply) => decided(request, &write, settled, reply, out)?,
-        Err(error) => undecided(request, &write, error, out)?,
+        Ok(reply) => decided(request, &write, settled, (reply, asker), out)?,
+        Err(error) => undecided(request, &write, (error, asker), out)?,
     };
     out.flush()?;
     saved?;
@@ -92,14 +94,15 @@ fn repeats(earlier: &PendingWrite, write: &PendingWrite, named: bool) -> bool {
 /// # Errors
 /// The session file cannot be written.
 pub async fn settle(
-    client: &Client,
+    asker: &Asker,
     branch: Option<u32>,
     store: &mut SessionStore,
 ) -> Result<Option<WriteError>, SessionStoreError> {
     let Some(earlier) = store.session.pending.clone() else {
         return Ok(None);
     };
-    let result = client.write(branch, &mut store.session, earlier.clone()).await;
+    let sending = asker.client.write(branch, &mut store.session, earlier.clone());
+    let result = asker.waiting(0, sending).await;
     store.save()?;
     let what = format!("the earlier {}, whose outcome was unknown,", earlier.action);
     match result {
@@ -122,18 +125,17 @@ fn decided<W: std::io::Write>(
     request: &Request,
     write: &PendingWrite,
     settled: bool,
-    reply: &Reply<Decision>,
+    (reply, asker): (&Reply<Decision>, &Asker),
     out: &mut Output<W>,
 ) -> Result<Exit, RunError> {
     if let Some(missing) = report::missing(reply) {
         note(&format!("warning: {missing}"));
     }
-    if request.verbose {
-        note(&report::served(reply));
-    }
+    report::note_served(request, asker, reply);
     if request.json {
         out.json(&Line {
             settled,
+            passed_over: report::passed_over(asker, reply),
             ..Line::decided(reply, &write.action, write.propagation)
         })?;
     } else {
@@ -148,22 +150,23 @@ fn decided<W: std::io::Write>(
 fn undecided<W: std::io::Write>(
     request: &Request,
     write: &PendingWrite,
-    error: &WriteError,
+    (error, asker): (&WriteError, &Asker),
     out: &mut Output<W>,
 ) -> Result<Exit, RunError> {
     if request.json {
         out.json(&Line::undecided(write.request_id, &write.action, error))?;
     }
     let text = match (error, &request.session) {
-        (WriteError::Unknown { cause, .. }, Some(_)) => {
-            format!("unknown whether it was applied: {cause}; the same command with the same --session asks again")
-        }
-        (WriteError::Unknown { cause, request_id, .. }, None) => {
+        (WriteError::Unknown { cause, request_id, .. }, SessionChoice::None) => {
             format!("unknown whether it was applied: {cause}; to ask again, repeat it with --request-id {request_id}")
+        }
+        (WriteError::Unknown { cause, .. }, _) => {
+            format!("unknown whether it was applied: {cause}; the same command in the same session asks again")
         }
         (WriteError::NotApplied { .. }, _) => error.to_string(),
     };
     note(&format!("{}: {text}", write.action));
+    report::note_failed(request, asker, error.cause().place());
     Ok(error.into())
 }
 

@@ -71,16 +71,13 @@ fn every_write_says_what_it_did() {
         (&json!("refused"), &json!("insufficient-funds"))
     );
     let stdout = town.at(1, "accounts").stdout;
-    assert_eq!(
-        stdout,
-        "account              balance\nmain                      70\nrent                      20\n"
-    );
+    assert_eq!(stdout, "account  balance\nmain          70\nrent          20\n");
     let lines = town.at(1, "accounts --json").json();
     assert_eq!(
         (&lines[1]["account"], &lines[1]["balance"], lines.len()),
         (&json!("rent"), &json!(20), 2)
     );
-    let stdout = town.at(1, "--account rent statement").stdout;
+    let stdout = town.at(1, "statement rent").stdout;
     let lines: Vec<_> = stdout.lines().collect();
     assert_eq!(lines.len(), 3);
     assert!(lines[1].contains("2026-") && lines[1].contains("withdraw"), "{stdout}");
@@ -137,16 +134,18 @@ fn wrong_amounts_and_arguments_are_refused_and_nothing_is_sent() {
             "deposit 5 --propagation some",
             "--propagation: \"some\" is none of quorum, all",
         ),
-        ("query --timeout 5", "is not a timeout"),
+        ("query --timeout 61", "is not a timeout"),
         ("query --timeout 61s", "is not a timeout"),
         ("deposit 5 --request-id 7", "is not a request id"),
         (
             "query --request-id 0190a5d0-0000-7000-8000-000000000001",
-            "--request-id names a write",
+            "unexpected argument '--request-id'",
         ),
         ("statement --limit 0", "is not a number of entries"),
         ("statement --limit -1", "is not a number of entries"),
-        ("accounts --account rent", "--account has no place here"),
+        ("accounts --account rent", "unexpected argument '--account'"),
+        ("query rent --account main", "cannot be used with"),
+        ("deposit 5 --level strong", "unexpected argument '--level'"),
         ("steal", "unrecognized subcommand"),
     ];
     for (args, expected) in table {
@@ -162,11 +161,8 @@ fn wrong_amounts_and_arguments_are_refused_and_nothing_is_sent() {
 fn the_branch_is_named_by_address_or_by_number() {
     let town = Town::new(5, 2);
     let bank = town.path("bank.json").display().to_string();
-    for (args, served) in [
-        (&["--branch", "2"][..], 2),
-        (&[], 1),
-        (&["--branch", &town.addresses[1].to_string()], 2),
-    ] {
+    let second = town.addresses[1].to_string();
+    for (args, served) in [(&["--branch", "2"][..], 2), (&[], 1)] {
         let ran = run([&["query", "--json", "--bank", &bank], args].concat());
         assert_eq!(
             (ran.code, &ran.json()[0]["branch"]),
@@ -175,8 +171,10 @@ fn the_branch_is_named_by_address_or_by_number() {
         );
     }
     let table = [
-        (&["query"][..], "which branch? Give --branch HOST:PORT"),
-        (&["query", "--branch", "2"], "give HOST:PORT, or the bank file"),
+        (
+            &["query", "--branch", "2"][..],
+            "2 is a number, and there is no bank file in outputs/bank",
+        ),
         (&["query", "--branch", "localhost"], "it has no port"),
         (&["query", "--branch", ""], "is not an address"),
         (
@@ -185,7 +183,11 @@ fn the_branch_is_named_by_address_or_by_number() {
         ),
         (
             &["query", "--branch", "h:1", "--bank", &bank],
-            "the bank file names no branch at h:1",
+            "the bank file names no branch at \"h:1\"",
+        ),
+        (
+            &["query", "--branch", &second, "--bank", &bank],
+            "is branch 2 of the bank file; give its number: 2",
         ),
         (
             &["query", "--bank", "/dev/zero"],
@@ -438,7 +440,11 @@ fn stdout_that_is_closed_or_full_does_no_harm() {
         &["deposit", "1"],
         &["completions", "bash"],
     ] {
-        let args = || ["--branch", &address].into_iter().chain(verb.iter().copied());
+        let args = || {
+            ["--branch", &address, "--no-session"]
+                .into_iter()
+                .chain(verb.iter().copied())
+        };
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let output = command(args()).stdout(writer).output().expect("ran");

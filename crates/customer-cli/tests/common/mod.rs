@@ -37,6 +37,11 @@ pub fn command(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     command
         .args(args)
         .env_remove("RUST_LOG")
+        .env_remove("PASSBOOK_BANK")
+        .env_remove("PASSBOOK_BRANCH")
+        .env_remove("PASSBOOK_SESSION")
+        // Sessions there have the id of their bank in their names, and every test has its own bank.
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
