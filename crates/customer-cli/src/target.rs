@@ -136,3 +136,33 @@ fn needs_bank_file() -> InputError {
 fn wrong(what: impl ToString) -> InputError {
     InputError(format!("--branch: {}", what.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_bank_and_a_branch_it_is_the_first_port_of_this_host() {
+        // No live bank stands in the directory of the tests.
+        let found = find(None, None, false).expect("a target");
+        assert!(
+            matches!(&found.target, Target::Address(address) if address.as_str() == "127.0.0.1:50001"),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .advice
+                .is_some_and(|advice| advice.contains("launcher up --branches 3"))
+        );
+        let named = find(None, Some("h:1"), false).expect("a target");
+        assert!(matches!(named.target, Target::Address(_)) && named.advice.is_none());
+        for (branch, needs_bank, expected) in [
+            (Some("3"), false, "launcher up --branches 3"),
+            (Some("h:1"), true, "replay needs the bank file"),
+            (None, true, "replay needs the bank file"),
+        ] {
+            let error = find(None, branch, needs_bank).expect_err("no bank").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

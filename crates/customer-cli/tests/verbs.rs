@@ -479,10 +479,36 @@ fn every_verb_has_help_with_examples() {
         "statement",
         "watch",
         "replay",
+        "session",
         "completions",
+        "version",
     ] {
         let ran = run([verb, "--help"]);
         assert!(ran.code == Some(0) && ran.stdout.contains("Example"), "{ran:?}");
+        // Each example is the verb's own, on one line of a narrow terminal.
+        let examples: Vec<_> = ran
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("  customer-cli "))
+            .collect();
+        assert!(!examples.is_empty(), "{ran:?}");
+        for example in examples {
+            assert!(example.contains(verb) && example.len() <= 80, "{example}");
+        }
+    }
+    let help = run(["query", "--help"]).stdout;
+    assert!(help.contains("--level"), "{help}");
+    for foreign in ["--propagation", "--request-id", "--limit", "--for"] {
+        assert!(!help.contains(foreign), "{help}");
+    }
+    let version = run(["--version"]).stdout;
+    assert_eq!(version, run(["version"]).stdout);
+    for part in [
+        "customer-cli 0.",
+        "(commit ",
+        "session file 1, bank file 1, protocol bank.v1",
+    ] {
+        assert!(version.contains(part), "{version}");
     }
     assert!(run(["--help"]).stdout.contains("4 not applied, 5 unknown"));
     assert!(run(["completions", "zsh"]).stdout.starts_with("#compdef customer-cli"));

@@ -59,7 +59,7 @@ pub fn run_with_stdin(args: impl IntoIterator<Item = impl AsRef<OsStr>>, stdin: 
     ran(child.wait_with_output().expect("ended"))
 }
 
-fn ran(output: std::process::Output) -> Ran {
+pub fn ran(output: std::process::Output) -> Ran {
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let ran = Ran {
         code: output.status.code(),
@@ -120,6 +120,13 @@ impl Town {
         let bank = self.path("bank.json");
         let shared = ["--bank".as_ref(), bank.as_os_str(), "replay".as_ref()];
         run_with_stdin(shared.into_iter().chain(args.iter().map(OsStr::new)), events.as_bytes())
+    }
+
+    /// Runs by the bank file, without a word about the session.
+    pub fn by_bank(&self, args: &str) -> Ran {
+        let bank = self.path("bank.json");
+        let shared = ["--bank".as_ref(), bank.as_os_str()];
+        run(shared.into_iter().chain(args.split(' ').map(OsStr::new)))
     }
 
     pub fn session(&self) -> Value {
