@@ -66,7 +66,7 @@ fn state(bank: &Bank) -> Vec<Value> {
 /// A bank of three branches with 100 in its books, known to all.
 async fn bank_at_rest() -> Bank {
     let bank = Bank::new(3).await;
-    bank.at(1, "--propagation all deposit 100").done();
+    bank.at(1, "deposit 100 --propagation all").done();
     bank.assert_agree();
     wait_for("one leader known to all", || {
         let state = state(&bank);

@@ -22,7 +22,7 @@ const ALL_ALIKE: &str = "
 /// Opens `a` at position 2, and deposits 1000 at 3 and at 4.
 async fn bank(branches: u32) -> Bank {
     let bank = Bank::new(branches).await;
-    for args in ["open a", "--account a deposit 1000", "--account a deposit 1000"] {
+    for args in ["open a", "deposit 1000 --account a", "deposit 1000 --account a"] {
         bank.session_at(1, args).done();
     }
     bank.assert_agree();
@@ -62,10 +62,10 @@ async fn restart(bank: &Bank, branch: u32) {
 
 fn assert_serve(bank: &Bank, branches: &[u32], balance: i64) {
     for branch in branches {
-        let read = bank.at(*branch, "--account a query --level strong").done();
+        let read = bank.at(*branch, "query --level strong --account a").done();
         assert_eq!(read["balance"], balance, "branch {branch}");
     }
-    let again = bank.at(branches[0], "--account a deposit 5").done();
+    let again = bank.at(branches[0], "deposit 5 --account a").done();
     assert_eq!(again["balance"], balance + 5);
 }
 
@@ -77,7 +77,7 @@ async fn a_follower_with_a_wrong_balance_stops_at_the_first_entry_that_reads_it(
     bank.cluster.stop_branch(wrong).await.expect("stopped");
     damage(&bank, wrong, ALL_ALIKE);
     restart(&bank, wrong).await;
-    let deposited = bank.at(leader, "--account a deposit 1").done();
+    let deposited = bank.at(leader, "deposit 1 --account a").done();
     assert_eq!(
         (&deposited["balance"], &deposited["position"]),
         (&(HELD + 1).into(), &5.into())
@@ -118,10 +118,10 @@ async fn a_leader_with_a_wrong_balance_acknowledges_nothing_that_the_others_refu
     assert_eq!(bank.leader(&[wrong, leader, other]), wrong);
 
     // A read brings the balance into its memory, which makes it no truer.
-    bank.at(wrong, "--account a query").done();
+    bank.at(wrong, "query --account a").done();
     // More than it holds, and less than the leader says: with the whole bank's addresses, the customer asks on.
     let file = bank.file();
-    let withdrawn: Ran = customer(&format!("--json --bank {} --account a withdraw 10000", file.display()));
+    let withdrawn: Ran = customer(&format!("--json --bank {} withdraw 10000 --account a", file.display()));
     assert_eq!(withdrawn.code, Some(3), "{withdrawn:?}");
     let told = withdrawn.stdout + &withdrawn.stderr;
     assert!(told.contains("2000") && !told.contains("8384"), "{told}");
@@ -147,7 +147,7 @@ async fn of_two_branches_nobody_can_tell_and_both_stop() {
     bank.cluster.stop_branch(follower).await.expect("stopped");
     damage(&bank, follower, ALL_ALIKE);
     restart(&bank, follower).await;
-    let unknown = bank.at(leader, "--timeout 5s --account a deposit 1");
+    let unknown = bank.at(leader, "--timeout 5s deposit 1 --account a");
     // The leader held it in memory since it decided it: it may have answered before it heard of the other's digest.
     assert!(matches!(unknown.code, Some(0 | 5)), "{unknown:?}");
     for branch in [leader, follower] {
@@ -180,7 +180,7 @@ async fn a_row_that_contradicts_its_entry_is_found_at_the_start_and_when_it_is_r
     // The start finds nothing; the damage comes after it.
     restart(&bank, wrong).await;
     damage(&bank, wrong, &flipped);
-    let read = bank.at(wrong, "--account a query");
+    let read = bank.at(wrong, "query --account a");
     assert_ne!(read.code, Some(0), "{read:?}");
     let line = last_line(&bank, wrong).await;
     assert!(

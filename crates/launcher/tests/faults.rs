@@ -29,7 +29,7 @@ async fn a_woken_leader_knows_what_it_missed() {
     bank.cluster.pause(old).expect("paused");
     // A write that the paused one alone knows of.
     let write = format!(
-        "--json --timeout 60s --branch {} --request-id {NAMED} deposit 7",
+        "--json --timeout 60s --branch {} deposit 7 --request-id {NAMED}",
         bank.address(old)
     );
     let write = start_customer(&write, Stdio::null());
@@ -53,7 +53,7 @@ async fn a_woken_leader_knows_what_it_missed() {
     let first = Ran::of(write.wait_with_output().expect("ended"));
     // Whatever it was told, the same id elsewhere settles it, and it is applied once.
     let again = bank
-        .at(others[1], &format!("--timeout 60s --request-id {NAMED} deposit 7"))
+        .at(others[1], &format!("--timeout 60s deposit 7 --request-id {NAMED}"))
         .done();
     if first.code == Some(0) {
         assert_eq!(first.done()["position"], again["position"]);
@@ -95,11 +95,11 @@ async fn one_request_id_at_two_branches_at_once_is_one_write_with_one_reply() {
     let (entries, balance) = bank.entries(1);
     assert_eq!((entries.len(), balance), (rounds as usize, 3 * i64::from(rounds)));
     // A refusal is remembered too, and another write under a used id is none.
-    let withdraw = format!("--request-id {NAMED} withdraw 1000");
+    let withdraw = format!("withdraw 1000 --request-id {NAMED}");
     let (first, second) = (bank.at(1, &withdraw), bank.at(2, &withdraw));
     assert_eq!((first.code, second.code), (Some(3), Some(3)));
     assert_eq!(first.lines()[0]["position"], second.lines()[0]["position"]);
-    let other = bank.at(3, &format!("--request-id {NAMED} withdraw 1"));
+    let other = bank.at(3, &format!("withdraw 1 --request-id {NAMED}"));
     assert_eq!(other.code, Some(4), "{other:?}");
     assert!(
         other.stderr.contains("used for another write, at position"),
@@ -113,13 +113,13 @@ async fn one_request_id_at_two_branches_at_once_is_one_write_with_one_reply() {
 async fn a_write_for_all_branches_names_the_one_that_is_missing_and_stands() {
     let mut bank = Bank::new(3).await;
     assert_eq!(
-        bank.at(1, "--propagation all deposit 10")
+        bank.at(1, "deposit 10 --propagation all")
             .done()
             .get("missing_branches"),
         None
     );
     bank.kill(3).await;
-    let ran = bank.at(1, "--propagation all --timeout 1s deposit 10");
+    let ran = bank.at(1, "--timeout 1s deposit 10 --propagation all");
     let done = ran.done();
     assert_eq!(done["missing_branches"], serde_json::json!([3]), "{done}");
     assert!(ran.stderr.contains("but branch 3 has not confirmed it"), "{ran:?}");
@@ -134,7 +134,7 @@ async fn a_write_for_all_branches_names_the_one_that_is_missing_and_stands() {
     let read = client.query(Some(3), &mut session, Level::MonotonicReads, "main").await;
     assert_eq!(read.expect("answered").value, 20);
     assert_eq!(
-        bank.at(1, "--propagation all deposit 1").done().get("missing_branches"),
+        bank.at(1, "deposit 1 --propagation all").done().get("missing_branches"),
         None
     );
     bank.assert_agree();

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use support::attack::{self, Line};
-use support::bank::{Ran, start_customer_in};
+use support::bank::{Ran, customer_at_a_shell, start_customer_in};
 use support::live::{Up, free_base, launcher, leader, three};
 use support::wait_for;
 
@@ -153,6 +153,28 @@ fn a_read_waits_at_a_branch_that_is_cut_off_and_is_served_once_it_is_healed() {
         "nothing goes to and from branch 3; heal it with: launcher heal 3\n"
     );
     assert_eq!(up.customer("--branch 1 deposit 7").done()["balance"], 107);
+
+    // Another branch answers for it, long before the deadline, and the customer is told. Nothing is named here: neither
+    // the bank nor a session, which is kept beside the bank file.
+    let shell = |args: &str| customer_at_a_shell(dir.path(), args);
+    assert_eq!(shell("balance --branch 1").stdout, "107\n");
+    let ran = shell("--timeout 60 query --branch 3");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "107\n"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("branch 3 ") && ran.stderr.contains("; branch "),
+        "{ran:?}"
+    );
+    let read = shell("--timeout 60 --json query --branch 3").done();
+    assert_eq!(
+        (&read["asked"], &read["passed_over"][0]["branch"]),
+        (&json!(3), &json!(3))
+    );
+    assert_ne!(read["branch"], 3);
+    assert_eq!(shell("--json session").done()["read_position"], 2);
+    assert!(dir.path().join("outputs/bank/bank.session.json").exists());
+    // Without a session, the branch may answer from an older state.
+    assert_eq!(shell("--no-session query --branch 3").stdout, "100\n");
+
     let asked = "--json --bank outputs/bank/bank.json --session me.json --no-failover --timeout 60s --branch 3 query";
     let reader = start_customer_in(dir.path(), asked, Stdio::null());
     up.branch_is(3, |row| {

@@ -51,6 +51,9 @@ fn command(program: &Path, args: &str) -> Command {
     command
         .args(args.split(' '))
         .env_remove("RUST_LOG")
+        .env_remove("PASSBOOK_BANK")
+        .env_remove("PASSBOOK_BRANCH")
+        .env_remove("PASSBOOK_SESSION")
         .stdin(Stdio::null());
     command
 }
@@ -73,21 +76,36 @@ pub fn start_branchd(args: &str, stdin: Stdio) -> Child {
     command.spawn().expect("branchd runs")
 }
 
+/// `customer-cli` with these arguments. Without `--session` it has no session: a test names the one that it needs.
+fn customer_command(args: &str) -> Command {
+    let mut command = command(&programs().customer_cli, args);
+    if !args.contains("--session") {
+        command.arg("--no-session");
+    }
+    command
+}
+
 /// Runs `customer-cli` to its end.
 pub fn customer(args: &str) -> Ran {
-    let mut command = command(&programs().customer_cli, args);
+    let mut command = customer_command(args);
     Ran::of(command.output().expect("customer-cli runs"))
 }
 
 /// Runs `customer-cli` in this directory, to its end.
 pub fn customer_in(dir: &Path, args: &str) -> Ran {
+    let mut command = customer_command(args);
+    Ran::of(command.current_dir(dir).output().expect("customer-cli runs"))
+}
+
+/// Runs `customer-cli` in this directory as people do who name no session.
+pub fn customer_at_a_shell(dir: &Path, args: &str) -> Ran {
     let mut command = command(&programs().customer_cli, args);
     Ran::of(command.current_dir(dir).output().expect("customer-cli runs"))
 }
 
 /// Starts `customer-cli` in this directory.
 pub fn start_customer_in(dir: &Path, args: &str, stdin: Stdio) -> Child {
-    let mut command = command(&programs().customer_cli, args);
+    let mut command = customer_command(args);
     command.current_dir(dir).stdin(stdin);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("customer-cli runs")
@@ -95,7 +113,7 @@ pub fn start_customer_in(dir: &Path, args: &str, stdin: Stdio) -> Child {
 
 /// Starts `customer-cli`.
 pub fn start_customer(args: &str, stdin: Stdio) -> Child {
-    let mut command = command(&programs().customer_cli, args);
+    let mut command = customer_command(args);
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("customer-cli runs")
 }
