@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bank_auth::Secret;
-use bank_types::parse_duration;
+use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::address;
@@ -22,9 +22,12 @@ const CONNECTIONS: std::ops::RangeInclusive<i64> = CONNECTIONS_MIN as i64..=CONN
 /// The default of `--checkpoint-entries`: some seconds of a busy bank, and a few MiB of journal.
 const CHECKPOINT_ENTRIES: u64 = 8192;
 
+/// The version, as `--version` prints it after the name of the program.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PASSBOOK_COMMIT"), ")");
+
 /// One branch of a Passbook bank. It keeps a full durable copy of the books and serves customers.
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version = VERSION, about, arg_required_else_help = true)]
 pub struct Arguments {
     /// Format of the log lines on stderr. RUST_LOG filters them, for example RUST_LOG=branchd=debug.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
@@ -373,10 +376,10 @@ fn numbered_address(text: &str) -> Result<(u32, String), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Reads an election timeout such as `500ms` or `2s`.
+/// Reads an election timeout such as `500ms` or `2s`. Without a unit, seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration =
-        parse_duration(text).ok_or_else(|| format!("{text:?} is not a duration: give for example 500ms or 2s"))?;
+    let duration = parse_duration_or_seconds(text)
+        .ok_or_else(|| format!("{text:?} is not a duration: give for example 500ms or 2s"))?;
     if (ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&duration) {
         return Ok(duration);
     }

@@ -35,9 +35,12 @@ fn after_help() -> String {
     format!("{EXAMPLES}{EXIT_CODES}")
 }
 
+/// The version, as `--version` prints it after the name of the program.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PASSBOOK_COMMIT"), ")");
+
 /// Runs an input file on a bank of real branch processes, and judges the replies that its customers got.
 #[derive(Debug, Parser)]
-#[command(name = "launcher", version, after_help = after_help())]
+#[command(name = "launcher", version = VERSION, after_help = after_help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -52,7 +52,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Deadline of each event, such as 10s or 500ms
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse_flag)]
     timeout: Duration,
     /// Print the whole table of checks, the phases of the run and its faults
     #[arg(long, short, conflicts_with = "json")]

@@ -1,12 +1,14 @@
-//! Tells the compiler the commit that this program is built from.
+//! Build script of the programs: tells the compiler the commit that a release is built from, for `--version`.
 
+use std::env;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    // A debug build is rebuilt often and never given to others, so it does not depend on the commit.
-    let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    // Without such a line, the script would run after each change of the crate.
+    println!("cargo:rerun-if-changed=Cargo.toml");
+    // A debug build does not depend on the commit, so that a commit does not cause a build.
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let commit = if is_release { commit() } else { None };
     let unknown = if is_release {
         "unknown"
@@ -19,8 +21,13 @@ fn main() {
     );
 }
 
-/// The commit of the working tree. `None` outside of git. The build is repeated when the commit changes.
+/// The commit of the working tree. `None` outside of the repository. The script runs again when the commit changes.
 fn commit() -> Option<String> {
+    let crate_name = env::var("CARGO_PKG_NAME").ok()?;
+    // A copy of the files can stand in another repository, whose commits say nothing of them.
+    if git(&["rev-parse", "--show-prefix"])? != format!("crates/{crate_name}/") {
+        return None;
+    }
     for name in ["HEAD", "logs/HEAD"] {
         let path = git(&["rev-parse", "--git-path", name])?;
         if Path::new(&path).exists() {
