@@ -1,10 +1,10 @@
 //! A client for customers and operators of a bank: sessions, consistency levels, retries under one request id,
 //! deadlines, and the addresses of branches. It knows nothing of how a bank keeps its books.
 //!
-//! In reading order: where the branches are ([`bank_file`], and [`file_kind`] for files that are given in its place), what a customer has seen and what a read needs
-//! ([`session`], [`read_need`]), what comes back ([`reply`], [`failure`], [`error`]), and the calls ([`client`],
-//! [`statement`], [`follow`]). [`operator`] has the calls that found a bank, change its branches, and ask for a status
-//! or a journal.
+//! In reading order: where the branches are ([`bank_file`], and [`file_kind`] for files that are given in its place),
+//! what a customer has seen and what a read needs ([`session`], [`read_need`]), what comes back ([`reply`], [`failure`],
+//! [`error`], [`progress`]), and the calls ([`client`], [`statement`], [`follow`]). [`operator`] has the calls that found
+//! a bank, change its branches, and ask for a status or a journal.
 //!
 //! ```no_run
 //! use std::path::Path;

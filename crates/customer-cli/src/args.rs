@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::version;
@@ -31,20 +32,79 @@ pub struct Cli {
     pub shared: Shared,
 }
 
+impl Cli {
+    /// Reads the command line of this process. Ends the process with 0 after `--help`, and with 2 after a wrong argument.
+    pub fn of_this_process() -> Self {
+        let matches = command().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let names_address = cli.shared.branch.as_deref().is_some_and(|branch| branch.contains(':'));
+        // An address and a bank file exclude each other. A flag comes before the environment.
+        match (given("bank"), given("branch")) {
+            (false, true) if names_address => cli.shared.bank = None,
+            (true, false) if names_address => cli.shared.branch = None,
+            _ => {}
+        }
+        cli
+    }
+}
+
+/// The command line, in which the help of a verb does not show the shared flags that mean nothing to it.
+pub fn command() -> clap::Command {
+    let command = Cli::command();
+    let shared = command.get_arguments().filter(|flag| flag.is_global_set());
+    let hidden: Vec<_> = shared.map(|flag| flag.clone().hide(true)).collect();
+    command.mut_subcommands(|verb| {
+        let name = verb.get_name().to_owned();
+        let flags = hidden
+            .iter()
+            .filter(|flag| is_meaningless(&name, flag.get_id().as_str()));
+        verb.args(flags.cloned().collect::<Vec<_>>())
+    })
+}
+
+/// Whether a shared flag means nothing to a verb.
+fn is_meaningless(verb: &str, flag: &str) -> bool {
+    match verb {
+        "completions" | "version" => true,
+        "watch" => matches!(flag, "no_failover" | "session" | "no_session"),
+        "session" => matches!(flag, "no_failover" | "no_session"),
+        _ => false,
+    }
+}
+
 /// Flags that every verb takes.
 #[derive(Debug, Args)]
 pub struct Shared {
     /// The bank file, which names the bank's branches
-    #[arg(long, global = true, value_name = "FILE", env = "PASSBOOK_BANK")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PASSBOOK_BANK",
+        hide_env_values = true
+    )]
     pub bank: Option<PathBuf>,
     /// The branch to ask first: its number in the bank file, or HOST:PORT if there is no bank file [default: the first]
-    #[arg(long, global = true, value_name = "BRANCH", env = "PASSBOOK_BRANCH")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "BRANCH",
+        env = "PASSBOOK_BRANCH",
+        hide_env_values = true
+    )]
     pub branch: Option<String>,
     /// Asks only that branch. Otherwise the others are asked if it is down, behind or slow
     #[arg(long, global = true)]
     pub no_failover: bool,
     /// Keeps the session in this file, which is made if it is missing [default: a file beside the bank file]
-    #[arg(long, global = true, value_name = "FILE", env = "PASSBOOK_SESSION")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PASSBOOK_SESSION",
+        hide_env_values = true
+    )]
     pub session: Option<PathBuf>,
     /// Goes without a session: the answer may lack your earlier writes
     #[arg(long, global = true)]
@@ -295,8 +355,18 @@ Example, where bash finds it by itself:
         /// Shell to print the script for
         shell: Shell,
     },
-    /// Prints the version, the commit, and the formats that this program knows
+    /// Prints the version, the commit, and the known formats
     #[command(after_help = "Example:
   customer-cli version")]
     Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use customer_cli::args::Cli;
 use customer_cli::exit::Exit;
 use customer_cli::output::note;
@@ -10,8 +9,7 @@ use customer_cli::run::run;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    // clap ends the process itself, with 0 after --help and 2 after a wrong argument.
-    let cli = Cli::parse();
+    let cli = Cli::of_this_process();
     log(cli.shared.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,10 +4,9 @@ use std::io::Write;
 
 use bank_client::PendingWrite;
 use bank_types::{AccountName, CallOutcome};
-use clap::CommandFactory;
 use durable_file::Durability;
 
-use crate::args::{Cli, Verb};
+use crate::args::{Cli, Verb, command};
 use crate::asker::Asker;
 use crate::error::RunError;
 use crate::exit::Exit;
@@ -166,7 +165,7 @@ fn without_session<W: Write>(
 
 fn completions<W: Write>(shell: clap_complete::Shell, out: &mut Output<W>) -> Result<Exit, RunError> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "customer-cli", &mut script);
+    clap_complete::generate(shell, &mut command(), "customer-cli", &mut script);
     out.line(String::from_utf8_lossy(&script).trim_end())?;
     out.flush()?;
     Ok(Exit::Done)

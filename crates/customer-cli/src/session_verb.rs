@@ -16,7 +16,8 @@ use crate::session_store::SessionStore;
 /// The session as a JSON object.
 #[derive(Debug, Serialize)]
 struct SessionLine<'a> {
-    file: &'a Path,
+    /// `None` if no session is kept.
+    file: Option<&'a Path>,
     forgotten: bool,
     bank_id: Option<Uuid>,
     read_position: Position,
@@ -34,11 +35,7 @@ pub fn session<W: Write>(
     json: bool,
     out: &mut Output<W>,
 ) -> Result<Exit, RunError> {
-    let Some(path) = store.path().map(Path::to_owned) else {
-        out.line("no session is kept")?;
-        out.flush()?;
-        return Ok(Exit::Done);
-    };
+    let path = store.path().map(Path::to_owned);
     let begun = store.is_stored();
     if forget {
         store.forget()?;
@@ -51,7 +48,7 @@ pub fn session<W: Write>(
             pending,
         } = &store.session;
         out.json(&SessionLine {
-            file: &path,
+            file: path.as_deref(),
             forgotten: forget && begun,
             bank_id: *bank_id,
             read_position: *read_position,
@@ -59,7 +56,7 @@ pub fn session<W: Write>(
             pending: pending.as_ref(),
         })?;
     } else {
-        for line in told(&path, &store.session, begun, forget) {
+        for line in told(path.as_deref(), &store.session, begun, forget) {
             out.line(&line)?;
         }
     }
@@ -68,8 +65,10 @@ pub fn session<W: Write>(
 }
 
 /// The lines for people.
-fn told(path: &Path, session: &Session, begun: bool, forget: bool) -> Vec<String> {
-    let path = path.display();
+fn told(path: Option<&Path>, session: &Session, begun: bool, forget: bool) -> Vec<String> {
+    let Some(path) = path.map(Path::display) else {
+        return vec!["no session is kept".to_owned()];
+    };
     if !begun {
         return vec![format!("no session yet; the next command begins one in {path}")];
     }

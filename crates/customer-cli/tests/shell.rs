@@ -69,6 +69,11 @@ fn the_environment_names_the_bank_the_branch_and_the_session() {
     assert!(session.exists());
     // A flag comes first.
     assert_eq!(with_env("--json query --branch 1").json()[0]["branch"], 1);
+    let address = town.addresses[0].to_string();
+    assert_eq!(
+        with_env(&format!("--json query --branch {address}")).json()[0]["branch"],
+        1
+    );
     // A watch has no session, and does not mind that one is named for the other verbs.
     assert_eq!(with_env("watch --for 50ms").code, Some(0));
 }

@@ -501,6 +501,8 @@ fn every_verb_has_help_with_examples() {
     for foreign in ["--propagation", "--request-id", "--limit", "--for"] {
         assert!(!help.contains(foreign), "{help}");
     }
+    let help = run(["version", "--help"]).stdout;
+    assert!(!help.contains("--bank"), "{help}");
     let version = run(["--version"]).stdout;
     assert_eq!(version, run(["version"]).stdout);
     for part in [

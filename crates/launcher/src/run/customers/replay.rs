@@ -203,6 +203,8 @@ fn start(config: &CustomerConfig, customer: u64) -> io::Result<(Process, Option<
     command
         .arg("--timeout")
         .arg(format!("{}ms", config.timeout.as_millis()));
+    // The events name their branches. A branch in the environment may be one of another bank.
+    command.env_remove("PASSBOOK_BRANCH");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
     let (process, pipes) = Process::spawn(&mut command)?;
     let stdin = pipes.stdin.map(ChildStdin::from_std).transpose()?;
