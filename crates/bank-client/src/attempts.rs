@@ -272,11 +272,10 @@ impl Route {
 
     /// Goes on to the next branch. Returns whether that one was not asked yet.
     fn next(&mut self, failure: &Failure) -> bool {
-        let passed_over = match failure {
-            Failure::Unreachable { .. } | Failure::Silent { .. } => true,
-            Failure::TimedOut { .. } | Failure::Behind { .. } => true,
-            _ => false,
-        };
+        let passed_over = matches!(
+            failure,
+            Failure::Unreachable { .. } | Failure::Silent { .. } | Failure::TimedOut { .. } | Failure::Behind { .. }
+        );
         if !passed_over && self.step == 0 && !self.asked_again {
             self.asked_again = true;
             return false;

@@ -78,7 +78,7 @@ pub fn find(bank: Option<&Path>, branch: Option<&str>, needs_bank: bool) -> Resu
     if live.exists() {
         return Ok(Found {
             target: of_bank(live, number)?,
-            advice: Some("this is the bank of outputs/bank; start it again with: launcher up"),
+            advice: Some("this is the live bank of outputs/bank; launcher status shows it, launcher up starts it"),
         });
     }
     match number {
