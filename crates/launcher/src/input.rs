@@ -20,7 +20,7 @@ pub use branches::BRANCHES_MAX;
 pub(crate) use entry::{Checked, written, wrong};
 pub use error::InputError;
 pub(crate) use error::Wrong;
-pub use file::{FILE_BYTES_MAX, FileError, read_text};
+pub use file::{FILE_BYTES_MAX, FileError, FileId, is_stdin, read_text, short_name, shown};
 pub use validate::Input;
 
 #[cfg(test)]

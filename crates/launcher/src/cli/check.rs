@@ -3,7 +3,7 @@
 use super::args::mode;
 use super::failure::Failure;
 use crate::exit::Exit;
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::output;
 use crate::run::folder::PAGE_FILE;
 use crate::run::recorded::Recorded;
@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 /// The arguments of `launcher check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// A run folder, or an output file in any of the three forms
+    /// A run folder, or an output file in any of the three forms. -: an output on stdin
     #[arg(value_name = "RUN|OUTPUT")]
     path: PathBuf,
-    /// The input of the output file
+    /// The input of the output file. -: stdin
     #[arg(long)]
     input: Option<PathBuf>,
     /// The customers ran at once. A run folder has this information itself
@@ -61,6 +61,11 @@ fn check_folder(args: &CheckArgs) -> Result<Exit, Failure> {
 }
 
 fn check_output(args: &CheckArgs, input_path: &Path) -> Result<Exit, Failure> {
+    if input::is_stdin(input_path) && input::is_stdin(&args.path) {
+        return Err(Failure::usage(
+            "the output and the input cannot both be read from stdin; name a file for one of them",
+        ));
+    }
     let input = Input::load(input_path).map_err(Failure::usage)?;
     let output::Loaded { output, notes } = output::load_for(&input, &args.path).map_err(Failure::usage)?;
     let mut verdict = RunVerdict::on_output(&input, &output, mode(args.concurrent));

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// The arguments of `launcher run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Input file: branches, customers and faults in JSON (docs/INPUT.md)
+    /// Input file: branches, customers and faults in JSON (docs/INPUT.md). A pipe is read to its end; -: stdin
     input: PathBuf,
     /// File for the output
     #[arg(long, value_name = "FILE", default_value = "outputs/output.json")]
@@ -84,17 +84,11 @@ impl RunArgs {
                 input.branches.len()
             )));
         }
-        let input_name = self
-            .input
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
         let programs = Programs::beside_this_one().map_err(Failure::not_finished)?;
         Ok(RunPlan {
             election_timeout: election_timeout(input.branches.len()),
             input,
-            input_name,
+            input_name: input::short_name(&self.input),
             flags: command_line(),
             input_text,
             ports: self.base_port,

@@ -1,6 +1,6 @@
 //! Errors of an input, with their place.
 
-use super::file::{FileError, position};
+use super::file::{FileError, position, shown};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -40,7 +40,7 @@ impl Wrong {
     pub(crate) fn in_file(self, path: &Path, text: &str) -> InputError {
         let (line, column) = position(text, self.at);
         InputError::Content {
-            path: path.to_owned(),
+            path: shown(path).to_owned(),
             line,
             column,
             whose: self.whose,

@@ -1,8 +1,9 @@
-//! Reads a text file that a user named. The size is bounded and the file must be a regular one, because a pipe or a
-//! device could make the launcher wait or fill its memory.
+//! Reads a text that a user named: a regular file, a pipe, or stdin. The size is bounded, because a pipe may have no
+//! end. There is no deadline: a pipe is read until its writer closes it, and Ctrl-C ends the wait.
 
+use rustix::fs::{FileType, Stat};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -15,8 +16,8 @@ pub enum FileError {
     /// There is no such file.
     #[error("{}: there is no such file", .0.display())]
     Missing(PathBuf),
-    /// The path leads to a directory, a pipe, a device or a socket.
-    #[error("{}: it is {what}, not a regular file", path.display())]
+    /// The path leads to a directory, a device or a socket.
+    #[error("{}: it is {what}, not a file or a pipe", path.display())]
     NotRegular {
         /// The file.
         path: PathBuf,
@@ -49,37 +50,103 @@ pub enum FileError {
     },
 }
 
-/// Reads a file as text. A byte order mark is removed.
+/// Whether a path stands for the stdin of this process.
+pub fn is_stdin(path: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .iter()
+        .any(|name| path == Path::new(name))
+}
+
+/// The path as messages name it: `stdin` for the stdin of this process.
+pub fn shown(path: &Path) -> &Path {
+    if is_stdin(path) { Path::new("stdin") } else { path }
+}
+
+/// The name of an input or output, without its directory: `town.json`, `stdin`, or `/dev/fd/63` for a pipe of a shell.
+pub fn short_name(path: &Path) -> String {
+    let path = shown(path);
+    let name = path.file_name().filter(|_| !path.starts_with("/dev"));
+    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// The identity of a regular file. All its names have the same one: hard links, symbolic links, spellings of its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    number: u64,
+}
+
+impl FileId {
+    /// The regular file that a path leads to, or that stdin is redirected to. `None` if it is no regular file.
+    pub fn of_input(path: &Path) -> Option<Self> {
+        let stat = match is_stdin(path) {
+            true => rustix::fs::fstat(io::stdin()),
+            false => rustix::fs::stat(path),
+        };
+        Self::of(&stat.ok()?)
+    }
+
+    /// The regular file that stdout is redirected to. `None` if it is no regular file.
+    pub fn of_stdout() -> Option<Self> {
+        Self::of(&rustix::fs::fstat(io::stdout()).ok()?)
+    }
+
+    // The types of the fields differ between Linux and macOS.
+    #[allow(clippy::unnecessary_cast)]
+    fn of(stat: &Stat) -> Option<Self> {
+        FileType::from_raw_mode(stat.st_mode).is_file().then_some(FileId {
+            device: stat.st_dev as u64,
+            number: stat.st_ino as u64,
+        })
+    }
+}
+
+/// Reads a file, a pipe or, for `-` and `/dev/stdin`, stdin as text. A byte order mark is removed.
+///
+/// # Errors
+/// There is no such file, it cannot be read, it is too large, or it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
+    let name = shown(path);
     let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => FileError::Missing(path.to_owned()),
+        io::ErrorKind::NotFound => FileError::Missing(name.to_owned()),
         _ => FileError::Unreadable {
-            path: path.to_owned(),
+            path: name.to_owned(),
             source,
         },
     };
-    // Checked before the file is opened: opening a pipe waits for a writer.
-    check_regular(path, &std::fs::metadata(path).map_err(unreadable)?)?;
-    let file = File::open(path).map_err(unreadable)?;
-    check_regular(path, &file.metadata().map_err(unreadable)?)?;
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    let bytes = if is_stdin(path) {
+        if io::stdin().is_terminal() {
+            eprintln!("reading from the terminal; end the text with Ctrl-D on a line of its own");
+        }
+        read_bounded(io::stdin().lock())
+    } else {
+        // Checked before the file is opened, because opening some devices has an effect.
+        check_kind(path, &std::fs::metadata(path).map_err(unreadable)?)?;
+        let file = File::open(path).map_err(unreadable)?;
+        check_kind(path, &file.metadata().map_err(unreadable)?)?;
+        read_bounded(file)
+    };
+    let bytes = bytes.map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(FileError::TooLarge(path.to_owned()));
+        return Err(FileError::TooLarge(name.to_owned()));
     }
-    decode(path, bytes)
+    decode(name, bytes)
 }
 
-fn check_regular(path: &Path, metadata: &std::fs::Metadata) -> Result<(), FileError> {
+/// Reads to the end, or one byte past the bound.
+fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<(), FileError> {
     use std::os::unix::fs::FileTypeExt;
     let kind = metadata.file_type();
     let what = match () {
         () if kind.is_file() && metadata.len() > FILE_BYTES_MAX => return Err(FileError::TooLarge(path.to_owned())),
-        () if kind.is_file() => return Ok(()),
+        () if kind.is_file() || kind.is_fifo() => return Ok(()),
         () if kind.is_dir() => "a directory",
-        () if kind.is_fifo() => "a pipe",
         () if kind.is_socket() => "a socket",
         () => "a device",
     };

@@ -1,4 +1,5 @@
 use super::*;
+use std::io::Write;
 use std::path::Path;
 
 const BRANCH: &str = r#"{"id":1,"type":"branch","balance":0}"#;
@@ -303,12 +304,10 @@ fn unreadable_files() {
     std::fs::write(path("utf16"), b"\xff\xfe[\0]\0").expect("written");
     let huge = std::fs::File::create(path("huge")).expect("created");
     huge.set_len(1 << 30).expect("sparse");
-    rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RUSR).expect("a pipe");
     let table = [
         (path("nowhere"), "there is no such file"),
-        (dir.path().to_owned(), "it is a directory, not a regular file"),
-        (path("pipe"), "it is a pipe, not a regular file"),
-        ("/dev/zero".into(), "it is a device, not a regular file"),
+        (dir.path().to_owned(), "it is a directory, not a file or a pipe"),
+        ("/dev/zero".into(), "it is a device, not a file or a pipe"),
         (path("huge"), "it has more than 64 MiB"),
         (path("latin1"), "latin1:2:2: from here on it is not UTF-8"),
         (path("utf16"), "it is UTF-16; save it as UTF-8"),
@@ -323,6 +322,58 @@ fn unreadable_files() {
     }
     std::fs::write(path("bom"), format!("\u{feff}[{BRANCH}]\r\n")).expect("written");
     assert!(Input::load(&path("bom")).is_ok());
+}
+
+#[test]
+fn a_pipe_is_read_with_the_bound_of_a_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pipe = dir.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).expect("a pipe");
+    let through_pipe = |write: fn(std::fs::File)| {
+        let to = pipe.clone();
+        let writer = std::thread::spawn(move || {
+            write(std::fs::File::options().write(true).open(to).expect("opened"));
+        });
+        let read = Input::load(&pipe);
+        writer.join().expect("written");
+        read
+    };
+    let input = through_pipe(|mut pipe| write!(pipe, "[{BRANCH}]").expect("written"));
+    assert_eq!(input.expect("an input").branches, [1]);
+    let error = through_pipe(|mut pipe| {
+        let block = vec![b' '; 1 << 20];
+        // The reader closes the pipe at its bound.
+        while pipe.write_all(&block).is_ok() {}
+    });
+    let error = error.expect_err("endless").to_string();
+    assert!(error.contains("more than 64 MiB"), "{error}");
+}
+
+#[test]
+fn all_names_of_a_file_have_one_identity() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("file"), "").expect("written");
+    std::fs::write(path("other"), "").expect("written");
+    std::fs::hard_link(path("file"), path("hard")).expect("linked");
+    std::os::unix::fs::symlink("file", path("soft")).expect("linked");
+    let file = FileId::of_input(&path("file")).expect("a file");
+    for name in ["hard", "soft", "./file"] {
+        assert_eq!(FileId::of_input(&path(name)), Some(file), "{name}");
+    }
+    assert_ne!(FileId::of_input(&path("other")), Some(file));
+    for none in [dir.path().to_owned(), path("missing")] {
+        assert_eq!(FileId::of_input(&none), None);
+    }
+    assert!(is_stdin(Path::new("-")) && !is_stdin(Path::new("./-")));
+    for (path, short) in [
+        ("a/town.json", "town.json"),
+        ("/dev/stdin", "stdin"),
+        ("-", "stdin"),
+        ("/dev/fd/63", "/dev/fd/63"),
+    ] {
+        assert_eq!(short_name(Path::new(path)), short);
+    }
 }
 
 mod json_reading {
