@@ -4,7 +4,7 @@
 mod file;
 mod read;
 
-pub use file::{OutputFile, OutputFileError};
+pub use file::{OutputFile, OutputFileError, is_stdout};
 pub use read::{Loaded, OutputError, load, load_for, without_input};
 
 use crate::input::{Action, Event, Script, Visit};

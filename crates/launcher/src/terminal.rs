@@ -4,4 +4,5 @@ pub mod colours;
 pub mod format;
 pub mod progress;
 pub mod signals;
+pub mod stderr;
 pub mod stdout;

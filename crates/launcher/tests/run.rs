@@ -349,6 +349,16 @@ fn a_wrong_input_leaves_nothing() {
         ),
         (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--output", "./input.json"],
+            "./input.json cannot be written: the run reads the same file",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
+            vec!["--dir", "new", "--output", "new/history.jsonl"],
+            "is a run folder, and keeps its own records there",
+        ),
+        (
+            r#"[{"id":1,"type":"branch","balance":0}]"#,
             vec!["--timeout", "2m"],
             "write a duration from 1ms to 60s",
         ),
@@ -367,6 +377,37 @@ fn a_wrong_input_leaves_nothing() {
         );
         assert_eq!(launcher.files(), Vec::<String>::new(), "{said}");
     }
+}
+
+#[test]
+fn an_input_on_stdin_and_an_output_on_stdout() {
+    let launcher = Launcher::new();
+    let input = fs::File::open(inputs().join("two_branches.json")).expect("an input");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
+    command
+        .args(["run", "-", "--base-port", "auto", "--output", "-"])
+        .current_dir(launcher.dir.path())
+        .stdin(input);
+    let ran = command.output().expect("launcher runs");
+    assert_code(&ran, 0);
+    let output: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("the output alone");
+    assert_eq!(output, expected("two_branches.json"));
+    assert!(
+        text(&ran.stderr).contains("read-your-writes held"),
+        "{}",
+        text(&ran.stderr)
+    );
+    assert!(!launcher.path("outputs/output.json").exists());
+
+    // Both cannot come from stdin, and its text is named by what it is.
+    assert_code(&launcher.launch(&["check", "-", "--input", "/dev/stdin"]), 2);
+    let empty = launcher.launch(&["run", "-"]);
+    assert_code(&empty, 2);
+    assert!(
+        text(&empty.stderr).contains("stdin:1:1: the file is empty"),
+        "{}",
+        text(&empty.stderr)
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::output::{Format, OutputFile};
 use crate::run::execution::{self, RunError, RunPlan};
 use crate::run::open_files;
 use crate::terminal::progress::Progress;
-use crate::terminal::stdout;
+use crate::terminal::{stderr, stdout};
 use crate::verdict::report::RunReport;
 use crate::verdict::{json, text};
 use bank_client::{Level, Propagation};
@@ -24,7 +24,7 @@ use std::time::Duration;
 pub(super) struct RunArgs {
     /// Input file: branches, customers and faults in JSON (docs/INPUT.md). A pipe is read to its end; -: stdin
     input: PathBuf,
-    /// File for the output
+    /// File for the output. -: stdout; the report, also that of --json, then goes to stderr
     #[arg(long, value_name = "FILE", default_value = "outputs/output.json")]
     output: PathBuf,
     /// Form of the output: an entry for each event, one for each listing of a customer, or each customer's last balance
@@ -108,6 +108,7 @@ impl RunArgs {
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let verbose = args.verbose;
     let (as_json, format, output) = (args.json, args.output_format, args.output.clone());
+    let input = args.input.clone();
     let plan = args.plan()?;
     let progress = if as_json {
         Progress::hidden()
@@ -117,21 +118,26 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     // Checked before a folder is created or a process is started.
     plan.ports.check(&plan.input.branches).await.map_err(RunError::from)?;
     open_files::check(&plan.input, plan.mode).map_err(RunError::from)?;
-    let file = OutputFile::prepare(&output).map_err(Failure::usage)?;
+    let reads = [&input, &plan.programs.branchd, &plan.programs.customer_cli].map(PathBuf::as_path);
+    let file = OutputFile::prepare(&output, &reads, plan.dir.as_deref()).map_err(Failure::usage)?;
     let ran = execution::run(&plan, &progress).await?;
     let mut report = RunReport::write(&plan, ran, &file, format).map_err(Failure::not_finished)?;
     let kept = match plan.keep {
         true => live::keep(&report.dir).await.map(|()| report.kept = true),
         false => Ok(()),
     };
-    stdout::print(&if as_json {
+    let mut text = if as_json {
         json::run_json(&plan, &output, &report)
     } else {
         text::run_text(&plan, &output, &report, verbose)
-    })?;
-    kept?;
+    };
     if report.kept && !as_json {
-        stdout::print(&live::kept_text(&plan.programs, &report.dir))?;
+        text += &live::kept_text(&plan.programs, &report.dir);
     }
+    match file {
+        OutputFile::Stdout => stderr::print(&text)?,
+        OutputFile::File(_) => stdout::print(&text)?,
+    }
+    kept?;
     Ok(report.verdict.exit())
 }

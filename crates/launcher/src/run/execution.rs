@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::input::Input;
 use crate::run::customers::{self, CustomerConfig, Visited};
 use crate::run::fault_player::{FaultPlayer, InjectedFault, Played, SeenWaiting};
-use crate::run::folder::{INPUT_FILE, OUTPUTS, RunFolder, RunFolderError};
+use crate::run::folder::{CUSTOMERS_DIR, INPUT_FILE, OUTPUTS, RunFolder, RunFolderError};
 use crate::run::history::{self, Terms};
 use crate::run::meta::{self, Meta, Platform};
 use crate::run::open_files::{self, OpenFilesError};
@@ -25,8 +25,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 
-/// The folder of the customers' sessions and logs, in the run folder.
-const CUSTOMERS_DIR: &str = "customers";
 /// Bound on the wait for branches before a visit, in a run with faults. A healthy branch catches up within
 /// milliseconds. A fault that begins meanwhile must not delay the customer for long.
 const CATCH_UP_UNDER_FAULTS: Duration = Duration::from_secs(1);

@@ -25,6 +25,35 @@ pub const META_FILE: &str = "meta.json";
 pub const INPUT_FILE: &str = "input.json";
 /// Output of the run.
 pub const OUTPUT_FILE: &str = "output.json";
+/// State of the run: under way, interrupted, or judged.
+pub const STATE_FILE: &str = "state.json";
+/// File that the launcher of the run locks until the run has ended.
+pub const RUN_LOCK_FILE: &str = "run.lock";
+/// Directory of the customers' sessions and logs.
+pub const CUSTOMERS_DIR: &str = "customers";
+/// File that the launcher of a live bank and its branches lock.
+pub const BANK_LOCK_FILE: &str = "LOCK";
+/// Folders that a demonstration has for its runs.
+pub const DEMO_DIRS: [&str; 3] = ["weak", "strong", "dead-branch"];
+
+/// Names that a run, a demonstration or a kept bank gives to files in the folder. Branches have directories besides.
+const OWN_NAMES: [&str; 15] = [
+    INPUT_FILE,
+    OUTPUT_FILE,
+    HISTORY_FILE,
+    JOURNALS_DIR,
+    META_FILE,
+    PAGE_FILE,
+    STATE_FILE,
+    RUN_LOCK_FILE,
+    CUSTOMERS_DIR,
+    "bank.json",
+    "bank.secret",
+    BANK_LOCK_FILE,
+    "founding.json",
+    "control.json",
+    "launcher.log",
+];
 
 /// The folder of a run.
 #[derive(Debug, Clone)]
@@ -47,6 +76,14 @@ pub enum RunFolderError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Whether a file of this name in a run folder is one that a run, a demonstration or a kept bank writes.
+pub fn is_own_name(name: &str) -> bool {
+    let branch = name
+        .strip_prefix("branch-")
+        .and_then(|number| number.parse::<u32>().ok());
+    branch.is_some() || OWN_NAMES.contains(&name) || DEMO_DIRS.contains(&name)
 }
 
 impl RunFolder {
