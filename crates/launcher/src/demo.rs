@@ -137,13 +137,29 @@ struct Performed {
 
 async fn perform(lesson: &Lesson, run: u32, context: &ActContext, folder: &Folder) -> Result<Performed, DemoError> {
     let place = folder.of_run(run)?;
-    let performance = Performance::play(context, lesson, place.path()).await?;
-    Ok(Performed {
+    let under_way = folder.begin(lesson, &place)?;
+    let performance = match Performance::play(context, lesson, place.path()).await {
+        Ok(performance) => performance,
+        Err(error) => {
+            if let Some(under_way) = under_way {
+                under_way.stopped(error.state(), error.to_string());
+            }
+            return Err(error);
+        }
+    };
+    let performed = Performed {
         kept: folder.keep(lesson, &performance, &place)?,
         broke: performance.broke(lesson).is_ok(),
         held: performance.held(lesson).is_ok(),
         performance,
-    })
+    };
+    if let Some(under_way) = under_way {
+        under_way.judged(Some(match performed.broke && performed.held {
+            true => "shown",
+            false => "not shown",
+        }))?;
+    }
+    Ok(performed)
 }
 
 fn print(text: &str) -> Result<(), DemoError> {

@@ -7,6 +7,7 @@
 //! - `waiting`: finds out that a branch holds a request of a customer and does not answer it yet.
 //! - [`history`], [`meta`]: the records of a run.
 //! - [`recorded`]: reads the records of a run back.
+//! - [`state`]: how far a run came, as its folder says.
 //! - [`folder`]: the folder of a run and the names of its files.
 
 pub mod customers;
@@ -17,4 +18,5 @@ pub mod history;
 pub mod meta;
 pub(crate) mod open_files;
 pub mod recorded;
+pub mod state;
 mod waiting;

@@ -47,6 +47,14 @@ fn children(dir: &Path, word: &str) -> Vec<Pid> {
     pids.filter(started_for_it).filter_map(Pid::from_raw).collect()
 }
 
+/// Runs `launcher` to its end: its exit code and what it said.
+fn launch(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
+    let ran = command.args(args).current_dir(dir).output().expect("launcher runs");
+    let said = [ran.stdout, ran.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    (ran.status.code(), said.concat())
+}
+
 fn signal(launcher: &Child, signal: Signal) {
     kill_process(Pid::from_child(launcher), signal).expect("sent");
 }
@@ -70,6 +78,18 @@ fn a_signal_at_any_moment_leaves_no_process() {
                 None => wait_for("the end of all", || children(dir.path(), "").is_empty().then_some(())),
             }
             assert!(!dir.path().join("outputs/output.json").exists());
+            assert!(!dir.path().join("outputs/latest").exists());
+            let (code, said) = launch(dir.path(), &["check", "run"]);
+            assert_eq!(code, Some(3), "{said}");
+            let reason = if sent == Signal::KILL {
+                "its launcher was killed"
+            } else {
+                "a signal stopped it"
+            };
+            assert!(
+                said.contains(&format!("was not judged: it was interrupted ({reason})")),
+                "{said}"
+            );
         }
     }
 }

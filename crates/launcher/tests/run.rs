@@ -137,6 +137,7 @@ fn the_reports_run_ends_with_its_checkers_line_and_leaves_its_folder() {
         "input.json",
         "output.json",
         "bank.json",
+        "state.json",
         "branch-10/data",
         "branch-10/log",
         "customers/customer-1.log",

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::input::{self, Input};
 use crate::output;
 use crate::run::folder::PAGE_FILE;
-use crate::run::recorded::Recorded;
+use crate::run::recorded::{Recorded, RecordedError};
 use crate::terminal::format::shell_word;
 use crate::terminal::stdout;
 use crate::verdict::run_verdict::{Conclusion, RunVerdict};
@@ -45,7 +45,10 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
 }
 
 fn check_folder(args: &CheckArgs) -> Result<Exit, Failure> {
-    let recorded = Recorded::load(&args.path).map_err(Failure::usage)?;
+    let recorded = Recorded::load(&args.path).map_err(|error| match error {
+        RecordedError::NotJudged { .. } => Failure::not_finished(error),
+        error => Failure::usage(error),
+    })?;
     let output = recorded.answered.as_ref().map(|(_, path)| output::load(path));
     let output = output.transpose().map_err(Failure::usage)?;
     let mut verdict = RunVerdict::on_recorded(&recorded, output.as_ref().map(|loaded| &loaded.output));

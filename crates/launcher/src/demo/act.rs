@@ -92,7 +92,9 @@ impl ActContext {
             every_read: lesson.every_read,
             ..ran.meta(&plan, failures(&ran))
         };
+        let wait = setting.waits.and_then(|event| wait(event, &ran));
         ran.folder.record(&ran.history, &meta)?;
+        ran.under_way.judged(None)?;
         let options = Options {
             opening: Some(meta.opening_balance),
             every_read: lesson.every_read,
@@ -102,7 +104,7 @@ impl ActContext {
             setting,
             meta,
             verdicts: judge(&ran.history, &options),
-            wait: setting.waits.and_then(|event| wait(event, &ran)),
+            wait,
             history: ran.history,
         })
     }

@@ -4,6 +4,7 @@ use crate::exit::Exit;
 use crate::input::InputError;
 use crate::run::execution::RunError;
 use crate::run::folder::RunFolderError;
+use crate::run::state::State;
 use bank_cluster::ProgramsError;
 use std::io;
 use thiserror::Error;
@@ -50,6 +51,14 @@ impl From<RunError> for DemoError {
 }
 
 impl DemoError {
+    /// The state of a demonstration that ended with this error.
+    pub(super) fn state(&self) -> State {
+        match self {
+            DemoError::Interrupted { .. } => State::Interrupted,
+            _ => State::NotFinished,
+        }
+    }
+
     /// How the command ends because of this error. It is wrong usage if other arguments would help.
     pub fn exit(&self) -> Exit {
         match self {

@@ -5,7 +5,9 @@ use super::error::DemoError;
 use super::lesson::Lesson;
 use super::page;
 use super::play::Performance;
+use crate::date::date_and_time;
 use crate::run::folder::{OUTPUTS, PAGE_FILE, RunFolder, RunFolderError};
+use crate::run::state::{Kind, RunState, UnderWay};
 use std::path::Path;
 use std::time::SystemTime;
 use tempfile::TempDir;
@@ -50,6 +52,15 @@ impl Folder {
             1 => Ok(self.folder.clone()),
             _ => self.folder.inside(&format!("run-{run}")),
         }
+    }
+
+    /// Writes the state of a run at its start. `None` in a temporary folder, where nobody reads it.
+    pub(super) fn begin(&self, lesson: &Lesson, folder: &RunFolder) -> Result<Option<UnderWay>, RunFolderError> {
+        if self.temporary.is_some() {
+            return Ok(None);
+        }
+        let state = RunState::running(Kind::Demo, lesson.name, date_and_time(SystemTime::now()));
+        UnderWay::begin(folder, state).map(Some)
     }
 
     /// Writes the page of a run. In a temporary folder it removes the run at once, so that a thousand runs need no more

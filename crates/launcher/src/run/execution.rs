@@ -10,10 +10,10 @@ use crate::run::folder::{CUSTOMERS_DIR, INPUT_FILE, OUTPUTS, RunFolder, RunFolde
 use crate::run::history::{self, Terms};
 use crate::run::meta::{self, Meta, Platform};
 use crate::run::open_files::{self, OpenFilesError};
+use crate::run::state::{Kind, RunState, State, UnderWay};
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
 use bank_check::History;
-use bank_check::history::{Fault, Journal};
 use bank_check::output::Mode;
 use bank_client::{Level, Propagation};
 use bank_cluster::clock::monotonic_us;
@@ -67,6 +67,8 @@ pub struct RunPlan {
 pub struct Ran {
     /// The run folder. It holds the input and the files of the processes so far.
     pub folder: RunFolder,
+    /// The state of the run in its folder, until the run is judged.
+    pub under_way: UnderWay,
     /// The bank file.
     pub bank: PathBuf,
     /// The results of the visits, in the order of the input.
@@ -145,6 +147,14 @@ impl RunError {
             RunError::OpenFiles(_) | RunError::Cluster(_) | RunError::Signals(_) => Exit::NotFinished,
         }
     }
+
+    /// The state of a run that ended with this error, and the reason, for its folder.
+    fn state(&self) -> (State, String) {
+        match self {
+            RunError::Interrupted { .. } => (State::Interrupted, "a signal stopped it".to_owned()),
+            error => (State::NotFinished, error.to_string()),
+        }
+    }
 }
 
 /// Runs an input.
@@ -153,13 +163,32 @@ impl RunError {
 /// The run did not come to its end. No process runs then.
 pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
     let (began, started) = (Instant::now(), SystemTime::now());
-    let origin_us = monotonic_us();
     let mut interrupts = Interrupts::listen().map_err(RunError::Signals)?;
     open_files::check(&plan.input, plan.mode)?;
     let folder = match &plan.dir {
         Some(dir) => RunFolder::named(dir)?,
-        None => fresh_folder(started)?,
+        None => RunFolder::fresh(OUTPUTS.as_ref(), "run", started)?,
     };
+    let state = RunState::running(Kind::Run, &plan.input_name, date_and_time(started));
+    let under_way = UnderWay::begin(&folder, state)?;
+    match play(plan, progress, &folder, &mut interrupts).await {
+        Ok(played) => Ok(played.ran(folder, under_way, (began, started))),
+        Err(error) => {
+            let (state, reason) = error.state();
+            under_way.stopped(state, reason);
+            Err(error)
+        }
+    }
+}
+
+/// Starts the bank in the run folder, runs the customers, and stops the bank.
+async fn play(
+    plan: &RunPlan,
+    progress: &Progress,
+    folder: &RunFolder,
+    interrupts: &mut Interrupts,
+) -> Result<PlayedRun, RunError> {
+    let origin_us = monotonic_us();
     let customers = folder.inside(CUSTOMERS_DIR)?;
     folder.write(INPUT_FILE, &plan.input_text)?;
     let config = ClusterConfig {
@@ -196,43 +225,57 @@ pub async fn run(plan: &RunPlan, progress: &Progress) -> Result<Ran, RunError> {
         None => cluster.kill_all(),
         Some(stopped) => stop_fault = stopped.err(),
     }
-    let Driven {
-        visited,
-        played,
-        collected,
-    } = ran?;
+    let mut driven = ran?;
     timings.stop_us = micros(stopping);
-    let mut failures = played.failures;
-    failures.extend(stop_fault.map(|fault| fault.to_string()));
-    Ok(Ran {
-        history: whole_history(plan, &visited, (played.faults, collected.command_logs), origin_us),
-        folder,
+    Ok(PlayedRun {
+        history: whole_history(plan, &mut driven, origin_us),
+        driven,
         bank,
-        visited,
-        injected: played.injected,
-        seen_waiting: played.seen_waiting,
-        failures,
-        notes: played.notes.into_iter().chain(collected.missing).collect(),
-        branchd_version: collected.version,
+        stop_fault,
         timings,
-        started,
-        began,
     })
 }
 
-fn fresh_folder(now: SystemTime) -> Result<RunFolder, RunFolderError> {
-    let folder = RunFolder::fresh(OUTPUTS.as_ref(), "run", now)?;
-    folder.link_latest();
-    Ok(folder)
+/// A run whose bank has stopped.
+struct PlayedRun {
+    history: History,
+    driven: Driven,
+    bank: PathBuf,
+    /// The error of a branch that did not stop as it should.
+    stop_fault: Option<ClusterError>,
+    timings: Timings,
+}
+
+impl PlayedRun {
+    fn ran(self, folder: RunFolder, mut under_way: UnderWay, (began, started): (Instant, SystemTime)) -> Ran {
+        let Driven {
+            visited,
+            played,
+            collected,
+        } = self.driven;
+        under_way.played();
+        let mut failures = played.failures;
+        failures.extend(self.stop_fault.map(|fault| fault.to_string()));
+        Ran {
+            folder,
+            under_way,
+            bank: self.bank,
+            visited,
+            history: self.history,
+            injected: played.injected,
+            seen_waiting: played.seen_waiting,
+            failures,
+            notes: played.notes.into_iter().chain(collected.missing).collect(),
+            branchd_version: collected.version,
+            timings: self.timings,
+            started,
+            began,
+        }
+    }
 }
 
 /// The history of the run.
-fn whole_history(
-    plan: &RunPlan,
-    visited: &[Visited],
-    (faults, journals): (Vec<Fault>, Vec<Journal>),
-    origin_us: u64,
-) -> History {
+fn whole_history(plan: &RunPlan, driven: &mut Driven, origin_us: u64) -> History {
     let terms = Terms {
         level: plan.level,
         propagation: plan.propagation,
@@ -241,9 +284,9 @@ fn whole_history(
     let mut branches = plan.input.branches.clone();
     branches.sort_unstable();
     History {
-        operations: history::operations(&plan.input.script, visited, terms),
-        faults,
-        journals,
+        operations: history::operations(&plan.input.script, &driven.visited, terms),
+        faults: std::mem::take(&mut driven.played.faults),
+        journals: std::mem::take(&mut driven.collected.command_logs),
         branches,
     }
 }

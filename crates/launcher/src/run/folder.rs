@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// Directory for new run folders and for the default output, in the current directory.
 pub const OUTPUTS: &str = "outputs";
-/// Symbolic link to the newest run folder that `launcher run` named itself.
+/// Symbolic link to the folder of the last run that was judged, of those that `launcher run` named itself.
 pub const LATEST: &str = "latest";
 /// Page that shows the run.
 pub const PAGE_FILE: &str = "report.html";

@@ -2,8 +2,9 @@
 //! file becomes a note. A malformed file is refused by its name and line.
 
 use crate::input::{Input, InputError};
-use crate::run::folder::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE};
+use crate::run::folder::{HISTORY_FILE, INPUT_FILE, JOURNALS_DIR, META_FILE, OUTPUT_FILE, STATE_FILE};
 use crate::run::meta::Meta;
+use crate::run::state::{Kind, RunState, State};
 use bank_check::History;
 use bank_check::history::ParseError;
 use std::fs;
@@ -39,6 +40,20 @@ pub enum RecordedError {
     /// The folder has no history.
     #[error("{} is no run folder: it has no {HISTORY_FILE}", .0.display())]
     NoHistory(PathBuf),
+    /// The run was not judged, so that it has no history.
+    #[error("the run in {} was not judged: {reason}", dir.display())]
+    NotJudged {
+        /// The folder.
+        dir: PathBuf,
+        /// How the run ended, and what to do.
+        reason: String,
+    },
+    /// The folder is of a demonstration.
+    #[error(
+        "{dir} is the folder of a demonstration; judge one of its runs: launcher check {dir}/weak, or {dir}/strong",
+        dir = .0.display()
+    )]
+    Demonstration(PathBuf),
     /// A line of the history or of a journal is malformed.
     #[error("{}/{source}", dir.display())]
     Line {
@@ -68,7 +83,10 @@ impl Recorded {
     /// # Errors
     /// The folder has no history, or a file is malformed. The error names the file and the line.
     pub fn load(dir: &Path) -> Result<Self, RecordedError> {
-        let history = text(&dir.join(HISTORY_FILE))?.ok_or_else(|| RecordedError::NoHistory(dir.to_owned()))?;
+        let state = RunState::load(dir).map_err(io_error(&dir.join(STATE_FILE)))?;
+        let Some(history) = text(&dir.join(HISTORY_FILE))? else {
+            return Err(no_history(dir, state));
+        };
         let journals = journals(dir)?;
         let borrowed: Vec<(String, &str)> = journals
             .iter()
@@ -96,6 +114,10 @@ impl Recorded {
                 "there are no journals: only what customers were told is judged, not what branches did".to_owned(),
             );
         }
+        if let Some(state) = state.filter(|state| state.state != State::Judged) {
+            let how = how_it_ended(&state);
+            notes.push(format!("{how} while its records were written: some may be missing"));
+        }
         let answered = answered(dir)?;
         if answered.is_none() {
             notes.push(format!(
@@ -114,6 +136,40 @@ impl Recorded {
     pub fn opening(&self) -> Option<i64> {
         let by_input = || self.answered.as_ref().map(|(input, _)| input.script.opening_balance);
         self.meta.as_ref().map(|meta| meta.opening_balance).or_else(by_input)
+    }
+}
+
+/// The error for a folder without a history, by the state of its run.
+fn no_history(dir: &Path, state: Option<RunState>) -> RecordedError {
+    let dir = dir.to_owned();
+    let Some(state) = state else {
+        return RecordedError::NoHistory(dir);
+    };
+    if state.kind == Kind::Demo {
+        return RecordedError::Demonstration(dir);
+    }
+    let next = match state.state {
+        State::Judged => return RecordedError::NoHistory(dir),
+        State::Running => "wait for its end",
+        State::Interrupted | State::NotFinished => "run its input again",
+    };
+    RecordedError::NotJudged {
+        dir,
+        reason: format!("{}; {next}", how_it_ended(&state)),
+    }
+}
+
+/// How a run that was not judged ended, in words.
+fn how_it_ended(state: &RunState) -> String {
+    let how = match state.state {
+        State::Running => "it is still under way",
+        State::Interrupted => "it was interrupted",
+        State::NotFinished => "it could not be finished",
+        State::Judged => "it was judged",
+    };
+    match &state.reason {
+        Some(reason) => format!("{how} ({reason})"),
+        None => how.to_owned(),
     }
 }
 

@@ -41,7 +41,8 @@ pub enum ReportError {
 }
 
 impl RunReport {
-    /// Judges a run. Writes the output in this format, and the history and the page of the run into its folder.
+    /// Judges a run. Writes the output in this format, and the history, the page and the verdict of the run into its
+    /// folder.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -57,6 +58,10 @@ impl RunReport {
         ran.folder.record(&ran.history, &meta)?;
         let page = html::render(&meta, ran.history, &verdict);
         ran.folder.write(PAGE_FILE, &page)?;
+        ran.under_way.judged(Some(verdict.conclusion().word()))?;
+        if plan.dir.is_none() {
+            ran.folder.link_latest();
+        }
         Ok(RunReport {
             verdict,
             injected: ran.injected,

@@ -81,6 +81,18 @@ pub enum Conclusion {
     Unknown,
 }
 
+impl Conclusion {
+    /// The conclusion in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Conclusion::Consistent => "consistent",
+            Conclusion::Inconsistent => "inconsistent",
+            Conclusion::NotFinished => "not-finished",
+            Conclusion::Unknown => "unknown",
+        }
+    }
+}
+
 impl RunVerdict {
     /// The verdict on an output file. No event is excused, because an output does not show the faults.
     pub fn on_output(input: &Input, output: &Output, mode: Mode) -> Self {
