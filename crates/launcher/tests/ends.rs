@@ -119,6 +119,8 @@ fn a_customer_that_dies_loses_its_own_results_alone() {
         "{said}"
     );
     assert!(!said.contains("NOT consistent"), "{said}");
+    // Someone will want to look at the data of a run that failed.
+    assert!(dir.path().join("run/branch-1/data").exists());
     let output = fs::read_to_string(dir.path().join("outputs/output.json")).expect("written");
     let output: serde_json::Value = serde_json::from_str(&output).expect("JSON");
     assert_eq!(output[0]["id"], 1);

@@ -43,7 +43,16 @@ impl Run {
     fn of_text(input: &str, args: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("input.json"), input).expect("written");
-        let flags = ["run", "input.json", "--base-port", "auto", "--dir", "run"];
+        // The locks in the data tell whether a branch has ended.
+        let flags = [
+            "run",
+            "input.json",
+            "--base-port",
+            "auto",
+            "--dir",
+            "run",
+            "--keep-data",
+        ];
         let form = match args.contains(&"--json") {
             true => &[][..],
             false => &["--verbose"],

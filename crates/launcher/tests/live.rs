@@ -425,7 +425,10 @@ fn the_bank_of_a_run_is_brought_back() {
     let town = r#"[{"id":1,"type":"branch","balance":5},
         {"id":1,"type":"customer","events":[{"interface":"deposit","branch":1,"money":7}]}]"#;
     fs::write(dir.path().join("town.json"), town).expect("written");
-    let run = format!("run town.json --dir outputs/bank --base-port {}", free_base());
+    let run = format!(
+        "run town.json --keep-data --dir outputs/bank --base-port {}",
+        free_base()
+    );
     let ran = launcher(dir.path(), &run);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let up = Up::new(dir.path(), "");

@@ -138,7 +138,6 @@ fn the_reports_run_ends_with_its_checkers_line_and_leaves_its_folder() {
         "output.json",
         "bank.json",
         "state.json",
-        "branch-10/data",
         "branch-10/log",
         "customers/customer-1.log",
     ];

@@ -24,17 +24,25 @@ fn text(bytes: &[u8]) -> String {
 
 impl Finished {
     fn run(input: &str) -> Self {
+        Self::run_with(input, &[])
+    }
+
+    fn run_with(input: &str, args: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../inputs").join(input);
         let ran = launch(
             dir.path(),
             &[
-                "run",
-                input.to_str().expect("UTF-8"),
-                "--base-port",
-                "auto",
-                "--verbose",
-            ],
+                &[
+                    "run",
+                    input.to_str().expect("UTF-8"),
+                    "--base-port",
+                    "auto",
+                    "--verbose",
+                ],
+                args,
+            ]
+            .concat(),
         );
         assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
         Finished {
@@ -115,7 +123,7 @@ fn all_sevens(text: &str) -> String {
 
 #[test]
 fn a_run_leaves_all_that_it_is_judged_by() {
-    let run = Finished::run("input_big.json");
+    let run = Finished::run_with("input_big.json", &["--keep-data"]);
     let latest = fs::read_link(run.dir.path().join("outputs/latest")).expect("a link");
     assert!(latest.to_string_lossy().starts_with("run-"), "{}", latest.display());
     for name in ["input.json", "output.json", "bank.json", "report.html"] {
@@ -163,6 +171,25 @@ fn a_run_leaves_all_that_it_is_judged_by() {
     assert!(kept.applied.iter().all(|applied| applied.applied_us.is_some()));
     kept.applied.iter_mut().for_each(|applied| applied.applied_us = None);
     assert_eq!(exported, kept);
+}
+
+#[test]
+fn a_judged_run_needs_no_data() {
+    let run = Finished::run("two_branches.json");
+    let launcher = |args: &[&str]| {
+        let done = launch(run.dir.path(), args);
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    // A judged run needs the data of its branches no more.
+    assert!(run.file("branch-1/log").is_file() && !run.file("branch-1/data").exists());
+    assert!(!run.file("run.lock").exists());
+    // The bank cannot come up without it.
+    let (code, said) = launcher(&["up", "--dir", "outputs/latest"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("was removed once its run was judged") && said.contains("--keep-data"),
+        "{said}"
+    );
 }
 
 #[test]

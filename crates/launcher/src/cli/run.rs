@@ -48,6 +48,9 @@ pub(super) struct RunArgs {
     /// Start the bank again after the run, as a live bank in the background, and print how to use and stop it
     #[arg(long)]
     keep: bool,
+    /// Keep the data directories of the branches. They are kept too unless the run is consistent, and with --keep
+    #[arg(long)]
+    keep_data: bool,
     /// Run folder, new or empty [default: a new one in outputs/]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -108,7 +111,7 @@ impl RunArgs {
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let verbose = args.verbose;
     let (as_json, format, output) = (args.json, args.output_format, args.output.clone());
-    let input = args.input.clone();
+    let (input, keep_data) = (args.input.clone(), args.keep_data || args.keep);
     let plan = args.plan()?;
     let progress = if as_json {
         Progress::hidden()
@@ -139,5 +142,12 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         OutputFile::File(_) => stdout::print(&text)?,
     }
     kept?;
-    Ok(report.verdict.exit())
+    let exit = report.verdict.exit();
+    if exit == Exit::Done && !keep_data {
+        report
+            .folder
+            .remove_data(&plan.input.branches)
+            .map_err(Failure::not_finished)?;
+    }
+    Ok(exit)
 }

@@ -95,6 +95,10 @@ impl ActContext {
         let wait = setting.waits.and_then(|event| wait(event, &ran));
         ran.folder.record(&ran.history, &meta)?;
         ran.under_way.judged(None)?;
+        // After a failure someone will want to look at it.
+        if meta.faults.is_empty() {
+            ran.folder.remove_data(&meta.branches)?;
+        }
         let options = Options {
             opening: Some(meta.opening_balance),
             every_read: lesson.every_read,

@@ -3,6 +3,7 @@
 use super::args::Requested;
 use super::bank_dir::{Content, Founding, addresses, command};
 use super::error::LiveError;
+use crate::run::state::RunState;
 use bank_client::BankFile;
 use bank_cluster::Ports;
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,8 +184,16 @@ pub(super) fn over(content: &Content, requested: &Requested) -> Result<Requested
 }
 
 fn check_books(branches: &BTreeMap<u32, SocketAddr>, dir: &Path) -> Result<(), LiveError> {
+    let data = |branch: &u32| dir.join(format!("branch-{branch}/data"));
+    let is_run_folder = matches!(RunState::load(dir), Ok(Some(_)));
+    if is_run_folder && !branches.keys().any(|branch| data(branch).exists()) {
+        return Err(LiveError::Usage(format!(
+            "the data of the bank in {} was removed once its run was judged; run the input again with --keep or --keep-data",
+            dir.display()
+        )));
+    }
     for branch in branches.keys() {
-        let data = dir.join(format!("branch-{branch}/data"));
+        let data = data(branch);
         if !data.join("branch.json").exists() {
             return Err(LiveError::Failed(format!(
                 "the books of branch {branch} are not in {}; put them back, or start another bank with --dir",

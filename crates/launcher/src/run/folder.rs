@@ -76,6 +76,15 @@ pub enum RunFolderError {
         #[source]
         source: io::Error,
     },
+    /// The data directory of a branch cannot be removed.
+    #[error("the data of a branch cannot be removed once the run is judged: {}: {source}", path.display())]
+    Data {
+        /// The data directory.
+        path: PathBuf,
+        /// The error.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// Whether a file of this name in a run folder is one that a run, a demonstration or a kept bank writes.
@@ -168,6 +177,23 @@ impl RunFolder {
         // Numbers and texts can always be written.
         let text = serde_json::to_string_pretty(meta).unwrap_or_default();
         self.write(META_FILE, &(text + "\n"))
+    }
+
+    /// Removes the data directories of these branches, whose processes have ended. Their logs stay.
+    ///
+    /// # Errors
+    /// A directory cannot be removed.
+    pub fn remove_data(&self, branches: &[u32]) -> Result<(), RunFolderError> {
+        for branch in branches {
+            let path = self.path.join(format!("branch-{branch}/data"));
+            match fs::remove_dir_all(&path) {
+                Ok(()) => {}
+                // A branch that never started has no data.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(RunFolderError::Data { path, source }),
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file of this folder, and creates the file's directory if needed.

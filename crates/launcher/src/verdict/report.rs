@@ -5,7 +5,7 @@ use super::run_verdict::RunVerdict;
 use crate::output::{Format, OutputFile, OutputFileError, render};
 use crate::run::execution::{Ran, RunPlan, Timings, micros};
 use crate::run::fault_player::InjectedFault;
-use crate::run::folder::{OUTPUT_FILE, PAGE_FILE, RunFolderError};
+use crate::run::folder::{OUTPUT_FILE, PAGE_FILE, RunFolder, RunFolderError};
 use std::path::PathBuf;
 use std::time::Instant;
 use thiserror::Error;
@@ -20,6 +20,8 @@ pub struct RunReport {
     /// Durations of the phases.
     pub timings: Timings,
     /// The run folder.
+    pub folder: RunFolder,
+    /// Path of the run folder.
     pub dir: PathBuf,
     /// The bank file.
     pub bank: PathBuf,
@@ -72,6 +74,7 @@ impl RunReport {
             },
             page: ran.folder.path().join(PAGE_FILE),
             dir: ran.folder.path().to_owned(),
+            folder: ran.folder,
             bank: ran.bank,
             kept: false,
         })
