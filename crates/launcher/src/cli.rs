@@ -3,8 +3,10 @@
 
 mod args;
 mod check;
+mod clean;
 mod failure;
 mod run;
+mod runs;
 
 use crate::demo::{self, DemoArgs};
 use crate::exit::{EXIT_CODES, Exit};
@@ -15,8 +17,10 @@ use crate::verdict::json::failure_json;
 use args::command_line;
 use check::CheckArgs;
 use clap::{CommandFactory, Parser, Subcommand};
+use clean::CleanArgs;
 use failure::Failure;
 use run::RunArgs;
+use runs::RunsArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,6 +72,12 @@ enum Command {
     /// network delays what is sent to one branch. The result is a folder with report.html, which shows both runs, and a
     /// run folder of each for `launcher check`. Without a lesson, the lessons are listed.
     Demo(DemoArgs),
+    /// List run folders: when, verdict, size and input of each, newest first
+    #[command(after_help = runs::EXAMPLES)]
+    Runs(RunsArgs),
+    /// Remove old run folders
+    #[command(after_help = clean::EXAMPLES)]
+    Clean(CleanArgs),
     #[command(flatten)]
     Live(LiveCommand),
     /// Print completions for a shell
@@ -113,6 +123,8 @@ async fn executed(cli: Cli) -> u8 {
         Command::Run(args) => run::run(args).await,
         Command::Check(args) => check::check(&args),
         Command::Demo(args) => demo(args).await,
+        Command::Runs(args) => runs::runs(&args),
+        Command::Clean(args) => clean::clean(&args),
         Command::Live(command) => live(command).await,
         Command::Completions { shell } => completions(shell),
     };

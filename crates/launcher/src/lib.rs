@@ -3,6 +3,7 @@
 //! - [`cli`]: the command line, and the exit codes.
 //! - [`demo`]: an anomaly on purpose: the same input under a weak setting and under a strong one.
 //! - [`live`]: a bank that keeps running, with commands from other shells to show it, to inject faults and to stop it.
+//! - [`runs`]: the list of run folders, and the removal of old ones.
 //! - [`verdict`]: what `bank-check` makes of a run, and how that is said: as text, JSON and HTML.
 //! - [`output`]: the output file, made and read back.
 //! - [`run`]: one run from start to end: customers, faults, history, and the run folder.
@@ -23,5 +24,6 @@ pub mod input;
 pub mod live;
 pub mod output;
 pub mod run;
+pub mod runs;
 pub mod terminal;
 pub mod verdict;

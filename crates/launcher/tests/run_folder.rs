@@ -174,7 +174,7 @@ fn a_run_leaves_all_that_it_is_judged_by() {
 }
 
 #[test]
-fn a_judged_run_needs_no_data() {
+fn runs_are_listed_and_old_ones_are_removed() {
     let run = Finished::run("two_branches.json");
     let launcher = |args: &[&str]| {
         let done = launch(run.dir.path(), args);
@@ -190,6 +190,47 @@ fn a_judged_run_needs_no_data() {
         said.contains("was removed once its run was judged") && said.contains("--keep-data"),
         "{said}"
     );
+
+    let (code, said) = launcher(&["runs"]);
+    assert_eq!(code, Some(0), "{said}");
+    let line = said.lines().nth(1).expect("a run");
+    assert!(
+        line.contains(" consistent ") && line.ends_with("two_branches.json"),
+        "{said}"
+    );
+    let (_, said) = launcher(&["runs", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&said).expect("one JSON object");
+    assert_eq!(list["runs"][0]["verdict"], "consistent");
+    assert_eq!(list["runs"].as_array().map(Vec::len), Some(1));
+
+    let (code, said) = launcher(&["clean"]);
+    assert_eq!(
+        (code, said.starts_with("nothing to remove: ")),
+        (Some(0), true),
+        "{said}"
+    );
+    let (code, said) = launcher(&["clean", "--keep", "0", "--dry-run"]);
+    assert_eq!(
+        (code, said.contains("would be removed: 1 run folder")),
+        (Some(0), true),
+        "{said}"
+    );
+    // Nobody can be asked here.
+    let (code, said) = launcher(&["clean", "--keep", "0"]);
+    assert_eq!((code, said.contains("add --yes")), (Some(2), true), "{said}");
+    assert!(run.file("meta.json").exists());
+    let (code, said) = launcher(&["clean", "--keep", "0", "--yes"]);
+    assert_eq!(
+        (code, said.starts_with("removed 1 run folder, freed ")),
+        (Some(0), true),
+        "{said}"
+    );
+    let left = fs::read_dir(run.dir.path().join("outputs"))
+        .expect("listed")
+        .map(|entry| entry.expect("listed").file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["output.json"]);
+    let (code, said) = launcher(&["runs"]);
+    assert_eq!((code, said.as_str()), (Some(0), "there is no run folder in outputs\n"));
 }
 
 #[test]

@@ -20,6 +20,14 @@ impl Failure {
         }
     }
 
+    /// A failure of a command that judges nothing, which other arguments would not avoid.
+    pub(super) fn failed(error: impl ToString) -> Self {
+        Failure {
+            exit: Exit::Failed,
+            message: error.to_string(),
+        }
+    }
+
     /// A failure of a run after it was started.
     pub(super) fn not_finished(error: impl ToString) -> Self {
         Failure {
