@@ -13,7 +13,7 @@ mod run;
 
 pub use bank_types::{Level, Propagation, RefusalReason};
 pub use fault::{Fault, FaultKind};
-pub use journal::{Applied, Journal, JournalLine};
+pub use journal::{Applied, Journal, JournalLine, Leader};
 pub use jsonl::{ParseError, Problem};
 pub use operation::{Action, Operation, Outcome};
 pub use run::{History, Line};

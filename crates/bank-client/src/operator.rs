@@ -20,7 +20,7 @@ use crate::bank_file::Branch;
 use crate::branches::{connect, connect_as_operator};
 use crate::failure::{Attempted, Failure, Place};
 
-pub use journal::{AppliedAction, AppliedCommand, Journal, JournalHead};
+pub use journal::{AppliedAction, AppliedCommand, Journal, JournalHead, JournalLeader};
 pub use reply::{BranchStatus, Founded, JoinProgress, Joined, LostMajority, Member, Promoted, Removed, Role};
 
 /// A call of an operator that failed.

@@ -16,6 +16,15 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 struct FakeBranch;
 
+fn led(branch: u32) -> v1::JournalLeader {
+    v1::JournalLeader {
+        term: 2,
+        branch,
+        after_position: 4,
+        from_us: 5,
+    }
+}
+
 #[tonic::async_trait]
 impl OperatorService for FakeBranch {
     type ReadJournalStream = Pin<Box<dyn Stream<Item = Result<v1::ReadJournalResponse, Status>> + Send>>;
@@ -80,6 +89,7 @@ impl OperatorService for FakeBranch {
             branch: 1,
             position: after + 2,
             digest: vec![7; 32],
+            leaders: vec![led(0), led(3)],
         };
         let messages = [
             v1::ReadJournalResponse {
@@ -175,6 +185,8 @@ async fn a_status_has_what_the_branch_leaves_out_as_none() {
 async fn a_journal_is_read_command_by_command() {
     let mut journal = operator().await.export(7).await.expect("a journal");
     assert_eq!((journal.head.branch, journal.head.position), (1, 9));
+    let leaders: Vec<_> = journal.head.leaders.iter().map(|leader| leader.branch).collect();
+    assert_eq!(leaders, [None, Some(3)], "a branch that left the bank has no number");
     let first = journal.next().await.expect("read").expect("a command");
     assert_eq!((first.position, first.applied_us), (8, None));
     assert_eq!(first.outcome, WriteOutcome::Accepted { balance: 2 });

@@ -4,8 +4,8 @@
 use crate::cluster::Cluster;
 use crate::cluster::positions::Positions;
 use crate::error::ClusterError;
-use bank_check::history::{Action, Applied, Journal, Outcome};
-use bank_client::operator::{AppliedAction, AppliedCommand};
+use bank_check::history::{Action, Applied, Journal, Leader, Outcome};
+use bank_client::operator::{AppliedAction, AppliedCommand, JournalLeader};
 use bank_client::{Failure, Operator, OperatorError, WriteOutcome};
 use futures::future::join_all;
 use std::net::SocketAddr;
@@ -119,6 +119,12 @@ async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLog
         branch: commands.head.branch,
         position: commands.head.position,
         digest: commands.head.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        leaders: commands
+            .head
+            .leaders
+            .iter()
+            .map(|leader| led(leader, origin_us))
+            .collect(),
         applied: Vec::new(),
     };
     let rest = async {
@@ -131,6 +137,15 @@ async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLog
         .await
         .map_err(|_| CommandLogError::TimedOut)??;
     Ok(log)
+}
+
+fn led(leader: &JournalLeader, origin_us: u64) -> Leader {
+    Leader {
+        term: leader.term,
+        branch: leader.branch,
+        after_position: leader.after_position,
+        from_us: leader.from_us.checked_sub(origin_us),
+    }
 }
 
 fn applied(command: AppliedCommand, origin_us: u64) -> Result<Applied, CommandLogError> {

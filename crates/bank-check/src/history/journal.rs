@@ -13,6 +13,9 @@ pub struct Journal {
     /// SHA-256 of everything decided up to `position`, in hexadecimal. Branches with equal state have equal digests at
     /// equal positions. Empty if the branch gave none.
     pub digest: String,
+    /// The leaders whose log entries the branch applied while its process ran, oldest first. Empty if they are not
+    /// known, as in run folders of older versions. The judge does not use them.
+    pub leaders: Vec<Leader>,
     /// Decided commands by position. A position is missing if its command repeated a request id that had been decided
     /// before.
     pub applied: Vec<Applied>,
@@ -30,9 +33,27 @@ pub enum JournalLine {
         position: u64,
         /// See [`Journal::digest`].
         digest: String,
+        /// See [`Journal::leaders`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        leaders: Vec<Leader>,
     },
     /// Every other line: one command.
     Applied(Applied),
+}
+
+/// A branch that led, by the first of its log entries that the journal's branch applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leader {
+    /// Number of the election.
+    pub term: u64,
+    /// Number of the branch that led. `None` if it had left the bank.
+    pub branch: Option<u32>,
+    /// This leader put the commands after this position into their order, up to the same position of the next leader.
+    pub after_position: u64,
+    /// Time at which the journal's branch applied the leader's first entry, by the clock of the run. `None` if that was
+    /// before the clock began.
+    pub from_us: Option<u64>,
 }
 
 /// One command that a branch decided and applied.

@@ -108,6 +108,7 @@ impl Journal {
             branch,
             position,
             digest,
+            leaders,
         } = line(name, number, first)?
         else {
             return Err(parse_error(name, number, Problem::MissingBranchLine));
@@ -123,6 +124,7 @@ impl Journal {
             branch,
             position,
             digest,
+            leaders,
             applied,
         })
     }
@@ -133,6 +135,7 @@ impl Journal {
             branch: self.branch,
             position: self.position,
             digest: self.digest.clone(),
+            leaders: self.leaders.clone(),
         };
         to_jsonl(std::iter::once(first).chain(self.applied.iter().cloned().map(JournalLine::Applied)))
     }

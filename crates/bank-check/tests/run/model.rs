@@ -288,6 +288,7 @@ impl Bank {
                 branch: *branch,
                 position,
                 digest: digest(position),
+                leaders: Vec::new(),
                 applied: self.entries[..count].to_vec(),
             }
         });

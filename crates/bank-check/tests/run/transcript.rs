@@ -57,6 +57,7 @@ fn journal(branch: u32, position: u64, applied: &[Applied]) -> Journal {
         branch,
         position,
         digest: "d0".to_owned(),
+        leaders: Vec::new(),
         applied: applied.to_vec(),
     }
 }

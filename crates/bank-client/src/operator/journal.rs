@@ -37,6 +37,21 @@ pub struct JournalHead {
     pub position: Position,
     /// SHA-256 chained over every decision up to the position.
     pub digest: Vec<u8>,
+    /// The leaders whose entries the branch has applied since its start or its last snapshot, oldest first.
+    pub leaders: Vec<JournalLeader>,
+}
+
+/// A branch that led, by the first of its log entries that the journal's branch applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalLeader {
+    /// Number of the election.
+    pub term: u64,
+    /// Number of the branch that led. `None` if it is not a member of the bank any more.
+    pub branch: Option<u32>,
+    /// This leader put the commands after this position into their order, up to the same position of the next leader.
+    pub after_position: Position,
+    /// Time at which the journal's branch applied the leader's first entry: microseconds of its host's monotonic clock.
+    pub from_us: u64,
 }
 
 /// One command that a branch decided and applied.
@@ -168,7 +183,19 @@ impl TryFrom<v1::JournalHead> for JournalHead {
             branch: head.branch,
             position: head.position,
             digest: head.digest,
+            leaders: head.leaders.into_iter().map(JournalLeader::from).collect(),
         })
+    }
+}
+
+impl From<v1::JournalLeader> for JournalLeader {
+    fn from(leader: v1::JournalLeader) -> Self {
+        Self {
+            term: leader.term,
+            branch: Some(leader.branch).filter(|branch| *branch > 0),
+            after_position: leader.after_position,
+            from_us: leader.from_us,
+        }
     }
 }
 

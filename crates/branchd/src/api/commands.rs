@@ -6,19 +6,22 @@ use bank_ledger::{Action, Outcome, Position};
 use bank_proto::v1;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::outcome::refused;
 use crate::file_reads::FileReads;
-
 use crate::peers::Identity;
 use crate::replication::engine::Engine;
+use crate::replication::leaders::Leader;
 use crate::store::{CommandRecord, Cursor, Reader};
 
 /// How long one page may wait for a read of the ledger database.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the head waits for the engine. The engine records what the books show some microseconds later.
+const RECORDED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The part of the commands that is not read yet.
 struct Unread {
@@ -29,7 +32,8 @@ struct Unread {
     up_to: Position,
 }
 
-/// Streams a head and then pages of commands. With an engine, each command has the time at which it was applied.
+/// Streams a head and then pages of commands. With an engine, the head has the leaders, and each command has the time at
+/// which it was applied.
 pub(crate) fn pages(
     identity: Identity,
     books: Reader,
@@ -43,11 +47,9 @@ pub(crate) fn pages(
         branch: identity.branch,
         position: ledger.position,
         digest: ledger.digest.0.to_vec(),
+        leaders: Vec::new(),
     };
-    let first = v1::ReadJournalResponse {
-        head: Some(head),
-        applied: Vec::new(),
-    };
+    let first = first(head, engine.clone());
     let unread = Unread {
         books,
         file_reads,
@@ -58,11 +60,6 @@ pub(crate) fn pages(
     let pages = futures::stream::try_unfold(unread, |mut rest| async move {
         let (books, cursor, up_to) = (rest.books.clone(), rest.cursor, rest.up_to);
         let deadline = Instant::now() + PAGE_TIMEOUT;
-        if let Some(engine) = &rest.engine {
-            // The books show a command a moment before the engine records when it was applied. If the wait ends early,
-            // the command is sent without the time.
-            let _ = timeout_at(deadline, engine.position().wait_for(up_to)).await;
-        }
         let (page, cursor) = rest
             .file_reads
             .run(deadline, move || books.read_commands(cursor, up_to))
@@ -84,7 +81,32 @@ pub(crate) fn pages(
         };
         Ok(Some((message, rest)))
     });
-    futures::stream::once(async { Ok(first) }).chain(pages).boxed()
+    futures::stream::once(first).chain(pages).boxed()
+}
+
+/// The message with the head, once the engine has recorded when and under which leader everything was applied.
+async fn first(mut head: v1::JournalHead, engine: Option<Engine>) -> Result<v1::ReadJournalResponse, Status> {
+    if let Some(engine) = &engine {
+        // The books show a command a moment before the engine records it. If the wait ends early, the newest commands
+        // are sent without time and leader.
+        let _ = timeout(RECORDED_TIMEOUT, engine.position().wait_for(head.position)).await;
+        head.leaders = engine.leaders().into_iter().map(v1::JournalLeader::from).collect();
+    }
+    Ok(v1::ReadJournalResponse {
+        head: Some(head),
+        applied: Vec::new(),
+    })
+}
+
+impl From<Leader> for v1::JournalLeader {
+    fn from(leader: Leader) -> Self {
+        Self {
+            term: leader.term,
+            branch: leader.branch,
+            after_position: leader.after,
+            from_us: leader.from_us,
+        }
+    }
 }
 
 fn applied_command(record: CommandRecord, applied_us: Option<u64>) -> v1::AppliedCommand {

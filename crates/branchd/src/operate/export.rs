@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bank_client::WriteOutcome;
-use bank_client::operator::{AppliedAction, AppliedCommand, JournalHead};
+use bank_client::operator::{AppliedAction, AppliedCommand, JournalHead, JournalLeader};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -106,7 +106,20 @@ impl Lines {
 
 fn head(head: &JournalHead) -> Value {
     let digest: String = head.digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({ "type": "branch", "branch": head.branch, "position": head.position, "digest": digest })
+    let mut line = json!({ "type": "branch", "branch": head.branch, "position": head.position, "digest": digest });
+    if !head.leaders.is_empty() {
+        line["leaders"] = head.leaders.iter().map(leader).collect();
+    }
+    line
+}
+
+fn leader(leader: &JournalLeader) -> Value {
+    json!({
+        "term": leader.term,
+        "branch": leader.branch,
+        "after_position": leader.after_position,
+        "from_us": leader.from_us,
+    })
 }
 
 fn applied(command: &AppliedCommand) -> Value {

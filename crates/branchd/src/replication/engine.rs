@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::applied::{AppliedTo, ApplyTimes};
+use super::leaders::{Leader, LeaderRecord};
 use super::log_store::KnownTerm;
 use super::majority::{self, LastCount, NoMajority};
 use super::progress::Progress;
@@ -79,6 +80,7 @@ pub(crate) struct Engine {
     pub(super) applied_to: AppliedTo,
     pub(super) succession: Succession,
     pub(super) times: ApplyTimes,
+    pub(super) leaders: LeaderRecord,
     /// When this branch last accepted a message of a leader, in microseconds of the host's monotonic clock. 0: never.
     pub(super) heard_us: Arc<AtomicU64>,
     /// The directory for snapshots that are being received.
@@ -123,6 +125,11 @@ impl Engine {
     /// is not known.
     pub(crate) fn applied_us(&self, position: Position) -> Option<u64> {
         self.times.of(position).filter(|at| *at > 0)
+    }
+
+    /// The leaders whose entries this branch has applied since its start or its last snapshot, oldest first.
+    pub(crate) fn leaders(&self) -> Vec<Leader> {
+        self.leaders.all()
     }
 
     /// The branch that leads, as far as this branch knows.

@@ -61,7 +61,11 @@ impl Engine {
             parts.agreement,
             succession.pace.clone(),
         )?;
-        let (applied_to, times) = (state_machine.applied_to(), state_machine.times());
+        let (applied_to, times, leaders) = (
+            state_machine.applied_to(),
+            state_machine.times(),
+            state_machine.leaders(),
+        );
         let log = LogStore::new(parts.wal);
         let term = log.known_term();
         let network = NetworkFactory::new(parts.identity, parts.peers, term.clone(), succession.full_disks.clone());
@@ -71,6 +75,7 @@ impl Engine {
             applied_to,
             succession,
             times,
+            leaders,
             heard_us: Arc::default(),
             scratch: parts.scratch,
             bank_id: parts.identity.bank_id,

@@ -16,9 +16,10 @@ use prost::Message;
 
 use super::applied::{AppliedTo, ApplyTimes};
 use super::convert;
+use super::leaders::LeaderRecord;
 use super::snapshot::{Snapshot, SnapshotData};
 use super::succession::fitness::Pace;
-use super::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
+use super::types::{LeaderId, LogId, SnapshotMeta, StoredMembership, TypeConfig};
 use crate::agreement::Agreement;
 use crate::clock::monotonic_us;
 use crate::stop::Stop;
@@ -38,6 +39,7 @@ pub(crate) struct StateMachine {
     membership: StoredMembership,
     applied_to: AppliedTo,
     times: ApplyTimes,
+    leaders: LeaderRecord,
     /// Describes the last checkpoint or installed snapshot since the process started.
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
@@ -79,6 +81,7 @@ impl StateMachine {
             membership,
             applied_to,
             times,
+            leaders: LeaderRecord::after(applied),
             snapshot: Arc::default(),
         })
     }
@@ -91,15 +94,21 @@ impl StateMachine {
         self.times.clone()
     }
 
+    pub(super) fn leaders(&self) -> LeaderRecord {
+        self.leaders.clone()
+    }
+
     /// Applies entries in one transaction, then answers their proposers.
     async fn apply_together(&mut self, entries: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
         let mut batches: Vec<LogEntry> = Vec::new();
+        let mut proposers: Vec<LeaderId> = Vec::new();
         let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> = Vec::new();
         let mut membership = None;
         let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else {
             return Ok(());
         };
         for (entry, responder) in entries {
+            proposers.push(entry.log_id.leader_id);
             let (rule, commands) = match entry.payload {
                 EntryPayload::Normal(batch) => (batch.rule, batch.commands),
                 EntryPayload::Blank => (DigestRule::NEWEST, Arc::default()),
@@ -130,8 +139,15 @@ impl StateMachine {
             .iter()
             .map(|effect| agreement.applied(effect.ledger, effect.read_from_file))
             .collect();
+        let at_us = monotonic_us();
+        let mut before = self.applied_to.position.at();
+        for (proposer, effect) in proposers.into_iter().zip(&effects) {
+            let branch_of = |replica| self.branch_of(replica);
+            self.leaders.applied(proposer, before, at_us, branch_of);
+            before = effect.ledger.position;
+        }
         let position = self.reader.position();
-        self.times.applied(position, monotonic_us());
+        self.times.applied(position, at_us);
         self.applied_to.reach(position, self.applied);
 
         for ((effect, responder), unconfirmed) in effects.into_iter().zip(responders).zip(unconfirmed) {
@@ -140,6 +156,14 @@ impl StateMachine {
             }
         }
         Ok(())
+    }
+
+    /// The branch number of a replica in the membership that is applied.
+    fn branch_of(&self, replica: u64) -> Option<u32> {
+        self.membership
+            .membership()
+            .get_node(&replica)
+            .map(|member| member.branch)
     }
 
     /// Answers a proposer. If `unconfirmed` is set, the answer waits until another branch has confirmed that position.
@@ -243,6 +267,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let position = self.reader.position();
         self.agreement.installed(self.reader.ledger());
         self.times.applied(position, 0);
+        self.leaders.begin_again(self.applied);
         self.applied_to.reach(position, self.applied);
         Ok(())
     }

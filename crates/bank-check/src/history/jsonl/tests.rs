@@ -1,5 +1,5 @@
 use super::*;
-use crate::history::{Action, Applied, Fault, FaultKind, Level, Outcome, Propagation, RefusalReason};
+use crate::history::{Action, Applied, Fault, FaultKind, Leader, Level, Outcome, Propagation, RefusalReason};
 
 fn history() -> History {
     let operation = Operation {
@@ -51,6 +51,12 @@ fn history() -> History {
             branch: 1,
             position: 2,
             digest: "ab".to_owned(),
+            leaders: vec![Leader {
+                term: 3,
+                branch: Some(2),
+                after_position: 1,
+                from_us: None,
+            }],
             applied: vec![applied],
         }],
         branches: vec![1, 2, 4],
@@ -63,6 +69,18 @@ fn a_written_history_is_read_back() {
     let journal = history.journals[0].lines();
     let read = History::parse(&history.lines(), &[("branch-1.jsonl".to_owned(), &journal)]);
     assert_eq!(read, Ok(history));
+}
+
+#[test]
+fn a_journal_of_an_older_version_names_no_leaders() {
+    let journal = history().journals[0].clone();
+    let older = Journal {
+        leaders: Vec::new(),
+        ..journal
+    };
+    let text = older.lines();
+    assert!(!text.contains("leaders"), "{text}");
+    assert_eq!(Journal::parse("branch-1.jsonl", &text), Ok(older));
 }
 
 #[test]
