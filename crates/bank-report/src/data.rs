@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bank_check::history::{Applied, Fault, Journal, Operation, Outcome};
+use bank_check::history::{Applied, Fault, FaultKind, Journal, Operation, Outcome};
 use bank_check::verdict;
 use serde::{Serialize, Serializer};
 
 use crate::describe;
 use crate::layout::{self, Layout};
+use crate::leaders;
 use crate::read_requirement::{self, ReadRequirement};
 use crate::report::Run;
 
@@ -32,6 +33,7 @@ pub(crate) struct Data<'a> {
     command_columns: &'static [&'static str],
     commands: Vec<Command<'a>>,
     journals: Vec<BranchJournal>,
+    leaders: Vec<Led>,
     faults: Vec<Band>,
     witnesses: Vec<Witness<'a>>,
 }
@@ -96,6 +98,16 @@ struct BranchJournal {
     at: Vec<Option<i64>>,
 }
 
+/// A leader. Commands after the position `after` are its own, up to the next leader's.
+#[derive(Serialize)]
+struct Led {
+    term: u64,
+    branch: Option<u32>,
+    after: u64,
+    /// `null` if it led before the clock of the run began.
+    from: Option<i64>,
+}
+
 #[derive(Serialize)]
 struct Band {
     branches: Vec<u32>,
@@ -104,6 +116,8 @@ struct Band {
     word: &'static str,
     from: i64,
     until: Option<i64>,
+    /// The branches have no process during the fault.
+    dead: bool,
 }
 
 #[derive(Serialize)]
@@ -187,6 +201,7 @@ pub(crate) fn of<'a>(run: &'a Run, operations: &[&'a Operation]) -> Data<'a> {
         command_columns: COMMAND_COLUMNS,
         commands: commands(&by_position, operations),
         journals: journals(run, &by_position, origin_us),
+        leaders: led(run, origin_us),
         faults: bands(run, &branches, origin_us),
         witnesses: witnesses(run, operations),
         customers: customers.iter().map(|&customer| Exact(customer.into())).collect(),
@@ -281,6 +296,18 @@ fn journals(run: &Run, by_position: &BTreeMap<u64, &Applied>, origin_us: u64) ->
     run.history.journals.iter().map(times).collect()
 }
 
+fn led(run: &Run, origin_us: u64) -> Vec<Led> {
+    let leaders = leaders::of(run).into_iter();
+    leaders
+        .map(|leader| Led {
+            term: leader.term,
+            branch: leader.branch,
+            after: leader.after_position,
+            from: leader.from_us.map(|from_us| since(from_us, origin_us)),
+        })
+        .collect()
+}
+
 fn bands(run: &Run, branches: &[u32], origin_us: u64) -> Vec<Band> {
     let band = |fault: &Fault| {
         let affected = describe::affected_branches(&fault.kind);
@@ -294,6 +321,7 @@ fn bands(run: &Run, branches: &[u32], origin_us: u64) -> Vec<Band> {
             word: describe::fault_short(&fault.kind),
             from: since(fault.from_us, origin_us),
             until: fault.until_us.map(|until_us| since(until_us, origin_us)),
+            dead: matches!(fault.kind, FaultKind::Kill { .. }),
         }
     };
     run.history.faults.iter().map(band).collect()

@@ -68,24 +68,18 @@ pub(crate) fn was_carried_out(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered | Outcome::Accepted)
 }
 
-/// Meaning of a guarantee. `None` for a guarantee whose name says it.
-pub(crate) fn meaning(guarantee: &str) -> Option<&'static str> {
+/// What happened when a guarantee was broken. `None` for a guarantee whose name says it.
+pub(crate) fn broken(guarantee: &str) -> Option<&'static str> {
     match guarantee {
-        "read-your-writes" => {
-            Some("This guarantee means that a customer's read shows everything that the customer wrote before.")
+        "read-your-writes" => Some("A read did not show everything that its customer had written before."),
+        "monotonic-reads" => Some("A read showed an older state than an earlier read of the same customer."),
+        "monotonic-writes" => {
+            Some("A branch applied a customer's writes in another order than the customer made them.")
         }
-        "monotonic-reads" => {
-            Some("This guarantee means that a customer's reads never show an older state than its earlier reads.")
+        "writes-follow-reads" => {
+            Some("A branch applied a customer's write before a write that the customer had already seen.")
         }
-        "monotonic-writes" => Some(
-            "This guarantee means that every branch applies a customer's writes in the order in which it made them.",
-        ),
-        "writes-follow-reads" => Some(
-            "This guarantee means that every branch applies a customer's write after the writes that the customer had seen.",
-        ),
-        "linearizability" => Some(
-            "This guarantee means that an operation sees every write that any customer had completed before it began.",
-        ),
+        "linearizability" => Some("An operation did not see a write that was completed before the operation began."),
         _ => None,
     }
 }

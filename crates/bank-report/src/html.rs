@@ -8,7 +8,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::data::{self, SINGLE_MAX};
 use crate::describe;
 use crate::escape::json_in_script;
+use crate::lanes;
 use crate::layout;
+use crate::leaders;
 use crate::legend;
 use crate::report::{Meta, Report, Run};
 use crate::tables;
@@ -31,12 +33,15 @@ const STYLES: &[&str] = &[
 /// The parts of the page's one script, in an order in which each part uses only earlier ones.
 const SCRIPTS: &[&str] = &[
     include_str!("page/run.js"),
+    include_str!("page/lanes.js"),
     include_str!("page/clock.js"),
     include_str!("page/svg.js"),
     include_str!("page/phrases.js"),
     include_str!("page/backdrop.js"),
+    include_str!("page/leaders.js"),
     include_str!("page/operations.js"),
     include_str!("page/counts.js"),
+    include_str!("page/hint.js"),
     include_str!("page/panel.js"),
     include_str!("page/picture.js"),
     include_str!("page/start.js"),
@@ -77,9 +82,11 @@ pub fn render(report: &Report) -> String {
                     div.how.needs-script {
                         p {
                             "Time runs from left to right; each customer and each branch has a line. Click an operation, or use \
-                             Tab, arrow keys and Enter, to see what it saw and what it had to see. Escape closes it."
+                             Tab, arrow keys and Enter, to see what it saw and what it had to see. Escape closes it. Rest on an \
+                             operation to read it in words."
                         }
                         (legend::list(&runs))
+                        (lanes::boxes(&runs))
                     }
                     div class=(format!("runs of-{}", runs.len())) {
                         @for (index, run) in runs.iter().enumerate() {
@@ -233,18 +240,18 @@ fn proof(
             @if !verdict.promised { " (not promised by the level)" }
         }
     };
-    let meaning = html! {
-        @if let Some(meaning) = describe::meaning(verdict.guarantee) { p.note { (meaning) } }
+    let happened = html! {
+        @if let Some(happened) = describe::broken(verdict.guarantee) { p.note { (happened) } }
     };
     let Some(witness) = verdict.witnesses.first() else {
-        return html! { (heading) (meaning) };
+        return html! { (heading) (happened) };
     };
     html! {
         div.proof-head {
             (heading)
             button.needs-script.show-proof type="button" data-witness=[witnesses.next()] { "Show in the picture" }
         }
-        (meaning)
+        (happened)
         p.witness.highlighted data-witness=(verdict.guarantee) { (witness.sentence) }
         ol.steps {
             @for operation in data::witness_operations(operations, &witness.operations) {
@@ -281,6 +288,7 @@ fn picture(run: &Run, index: usize) -> Markup {
             }
             div.frame style=(format!("height:{frame}px")) {}
             div.overview aria-hidden="true" {}
+            @if let Some(led) = leaders::sentence(run, data::origin_us(run)) { p.note.led { (led) } }
             p.status.note role="status" id=(format!("run-{index}-status")) {}
         }
     }
@@ -378,7 +386,8 @@ mod tests {
         );
         assert!(page.contains("href=\"#r0-1\"") && page.contains("href=\"#r0-2\""));
         assert!(
-            page.contains("not promised by the level") && page.contains("This guarantee means that a customer's read")
+            page.contains("not promised by the level")
+                && page.contains("A read did not show everything that its customer had written")
         );
     }
 

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-/// Largest height of the frame. A higher picture scrolls inside it.
-const FRAME_MAX_PX: usize = 620;
+/// Largest height of the frame: a run of the report's input, 1 customer and 10 branches, fits. A higher picture scrolls inside it.
+const FRAME_MAX_PX: usize = 640;
 /// Largest number of lanes that are tall.
 const TALL_LANES_MAX: usize = 16;
 /// Largest number of customers whose lanes are high enough for upright labels.
@@ -30,12 +30,12 @@ pub(crate) fn of(customers: usize, branches: usize) -> Layout {
     let tall = customers + branches <= TALL_LANES_MAX;
     let (customer, branch) = match (tall, customers <= LABELLED_CUSTOMERS_MAX, branches <= 5) {
         (true, true, true) => (72, 78),
-        (true, true, false) => (72, 40),
-        (true, false, _) => (46, 40),
-        (false, true, _) => (60, 28),
+        (true, true, false) => (72, 44),
+        (true, false, _) => (46, 44),
+        (false, true, _) => (60, 30),
         (false, false, _) => (20, 30),
     };
-    let axis = 30;
+    let axis = 46;
     let total = axis + customers * customer + branches * branch + 4;
     Layout {
         axis,

@@ -1,11 +1,12 @@
 //! The legend of the picture. It lists only the signs that the picture has.
 
-use bank_check::history::{Operation, Propagation};
+use bank_check::history::{FaultKind, Leader, Operation, Propagation};
 use bank_check::verdict::Outcome;
 
 use maud::{Markup, PreEscaped, html};
 
 use crate::describe;
+use crate::leaders;
 use crate::read_requirement;
 use crate::report::Run;
 
@@ -19,6 +20,10 @@ enum Shown {
     Behind,
     Refused,
     Proof,
+    Leader,
+    Forwarded,
+    Elections,
+    Restarts,
 }
 
 /// Signs with their meanings. A sign is 44 by 20 pixels of SVG and has the classes of the picture.
@@ -44,6 +49,21 @@ const SIGNS: &[(Shown, &str, &str)] = &[
         "a write reaches a branch; “2:\u{a0}+10”: position\u{a0}2 of the journal deposits\u{a0}10",
     ),
     (
+        Shown::Leader,
+        r#"<rect class="lead" x="0" y="1" width="44" height="18"/><path class="lane-line branch" d="M0 10H44"/>"#,
+        "the branch leads: it gives each write its position; a term is the time of one leader",
+    ),
+    (
+        Shown::Elections,
+        r#"<path class="election" d="M4 3L40 17"/>"#,
+        "an election: another branch leads from there on",
+    ),
+    (
+        Shown::Forwarded,
+        r#"<path class="leg write" d="M8 3L18 16M26 16L36 3"/><path class="head write" d="M18.8 17.2L14.2 14.2L18 11.3ZM36.8 1.8L36 7.4L32.2 4.5Z"/>"#,
+        "a write that another branch took goes to the leader, and its result comes back",
+    ),
+    (
         Shown::Waits,
         r#"<rect class="wait" x="3" y="4" width="38" height="12" rx="2" style="fill:url(#hatch-0)"/>"#,
         "the branch waits until it has the state that the reader must see",
@@ -59,6 +79,11 @@ const SIGNS: &[(Shown, &str, &str)] = &[
         "an injected fault, while it lasts",
     ),
     (
+        Shown::Restarts,
+        r#"<text class="position" x="0" y="15">at 3</text>"#,
+        "“restarted at 3”: a branch begins again at position 3. When it had applied earlier writes is not known any more",
+    ),
+    (
         Shown::Refused,
         r#"<g class="bad"><rect class="bar write" x="6" y="6" width="32" height="9" rx="2"/></g>"#,
         "refused (✗), not answered, or unknown (?)",
@@ -72,6 +97,11 @@ const SIGNS: &[(Shown, &str, &str)] = &[
         Shown::Proof,
         r#"<circle class="badge" cx="22" cy="10" r="9"/><text class="badge-number" x="22" y="14">1</text>"#,
         "the operations that prove that a guarantee was broken",
+    ),
+    (
+        Shown::Always,
+        r#"<circle class="no-room" cx="22" cy="10" r="2"/>"#,
+        "an operation whose label has no room here: rest on it, choose it or zoom in",
     ),
 ];
 
@@ -95,6 +125,7 @@ pub(crate) fn list(runs: &[&Run]) -> Markup {
 fn is_shown(shown: Shown, run: &Run) -> bool {
     let any = |seen: fn(&Operation) -> bool| run.history.operations.iter().any(seen);
     let failed = run.verdicts.iter().any(|verdict| verdict.outcome() == Outcome::Fail);
+    let leaders = leaders::of(run);
     match shown {
         Shown::Always => true,
         Shown::Waits => any(|operation| operation.wait_us() > 0),
@@ -103,11 +134,30 @@ fn is_shown(shown: Shown, run: &Run) -> bool {
         Shown::Refused => any(|operation| !describe::was_carried_out(operation.outcome)),
         Shown::Behind => read_requirement::is_any_behind(&run.ordered()),
         Shown::Proof => failed,
+        Shown::Leader => !leaders.is_empty(),
+        Shown::Elections => leaders.len() > 1,
+        Shown::Forwarded => any_forwarded(run, &leaders),
+        Shown::Restarts => run
+            .history
+            .faults
+            .iter()
+            .any(|fault| matches!(fault.kind, FaultKind::Kill { .. }) && fault.until_us.is_some()),
     }
+}
+
+/// True if any write was taken by a branch that did not lead at the time.
+fn any_forwarded(run: &Run, leaders: &[Leader]) -> bool {
+    let led = |position: u64| leaders.iter().rev().find(|leader| leader.after_position < position);
+    run.history.operations.iter().any(|operation| {
+        let leader = operation.position.and_then(led).and_then(|leader| leader.branch);
+        !operation.is_read() && leader.is_some_and(|leader| leader != operation.answering())
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use bank_check::history::{Action, Journal};
+
     use super::*;
     use crate::describe::tests::operation;
 
@@ -115,11 +165,28 @@ mod tests {
     fn only_signs_in_the_picture_are_explained() {
         let signs = |run: &Run| list(&[run]).into_string().matches("<li>").count();
         let mut run = Run::default();
-        assert_eq!(signs(&run), 4);
+        assert_eq!(signs(&run), 5);
         run.history.operations = vec![operation("a", 1)];
         run.history.operations[0].waited_us = 1;
-        assert_eq!(signs(&run), 4, "some microseconds are no wait");
+        assert_eq!(signs(&run), 5, "some microseconds are no wait");
         run.history.operations[0].waited_us = 1_000;
-        assert_eq!(signs(&run), 5);
+        assert_eq!(signs(&run), 6);
+        let leader = Leader {
+            term: 1,
+            branch: Some(2),
+            after_position: 0,
+            from_us: None,
+        };
+        run.history.journals = vec![Journal {
+            leaders: vec![leader],
+            ..Journal::default()
+        }];
+        assert_eq!(signs(&run), 7, "a leader");
+        run.history.operations[0].action = Action::Deposit {
+            account: "main".into(),
+            amount: 1,
+        };
+        run.history.operations[0].waited_us = 0;
+        assert_eq!(signs(&run), 7, "a forwarded write in place of the wait");
     }
 }

@@ -2,7 +2,7 @@
 
 use bank_check::history::RefusalReason;
 use bank_check::history::{
-    Action, Applied, Fault, FaultKind, History, Journal, Level, Operation, Outcome, Propagation,
+    Action, Applied, Fault, FaultKind, History, Journal, Leader, Level, Operation, Outcome, Propagation,
 };
 
 /// The invented bank.
@@ -11,6 +11,7 @@ pub(super) struct Bank {
     balance: i64,
     position: u64,
     random: u64,
+    leader: u32,
 }
 
 /// A request of a customer.
@@ -39,12 +40,14 @@ impl Bank {
             balance,
             position: 0,
             random: 7,
+            leader: 0,
         };
+        bank.elect(1, origin_us.saturating_sub(100_000));
         let open = Action::Open {
             account: "main".to_owned(),
             amount: balance,
         };
-        bank.apply(open, Outcome::Accepted, 1, origin_us.saturating_sub(90_000));
+        bank.apply(open, Outcome::Accepted, origin_us.saturating_sub(90_000));
         bank
     }
 
@@ -64,6 +67,19 @@ impl Bank {
             from_us,
             until_us: Some(until_us),
         });
+    }
+
+    /// Makes a branch the leader in the next term.
+    pub(super) fn elect(&mut self, branch: u32, at_us: u64) {
+        self.leader = branch;
+        for journal in &mut self.history.journals {
+            journal.leaders.push(Leader {
+                term: journal.leaders.len() as u64 + 1,
+                branch: Some(branch),
+                after_position: self.position,
+                from_us: Some(at_us),
+            });
+        }
     }
 
     /// Makes a deposit, or with a negative amount a withdrawal. Returns the time of its completion.
@@ -90,7 +106,7 @@ impl Bank {
         if outcome == Outcome::Accepted {
             self.balance += amount;
         }
-        let id = self.apply(action.clone(), outcome, ask.branch, applied_us);
+        let id = self.apply(action.clone(), outcome, applied_us);
         let completed_us = applied_us + self.random(150, 500);
         self.record(ask, action, completed_us, |operation| {
             operation.outcome = outcome;
@@ -139,12 +155,12 @@ impl Bank {
         self.position
     }
 
-    fn apply(&mut self, action: Action, outcome: Outcome, at: u32, applied_us: u64) -> String {
+    fn apply(&mut self, action: Action, outcome: Outcome, applied_us: u64) -> String {
         self.position += 1;
         let request_id = format!("01946a3e-0000-7000-8000-{:012x}", self.position);
         for index in 0..self.history.journals.len() {
             let branch = index as u32 + 1;
-            let lag_us = if branch == at { 0 } else { self.random(100, 1_600) };
+            let lag_us = if branch == self.leader { 0 } else { self.random(100, 1_600) };
             let mut reached_us = applied_us + lag_us;
             for fault in &self.history.faults {
                 let (hit, until_us) = match fault.kind {

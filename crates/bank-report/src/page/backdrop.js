@@ -8,7 +8,6 @@ function drawLanes(picture, parent) {
   picture.run.lanes.all.forEach((lane, index) => {
     svg(parent, "rect", { class: `lane ${lane.kind}${index % 2 ? " odd" : ""}`, x: 0, y: lane.y, width: picture.width, height: lane.height });
     svg(parent, "path", { class: `lane-line ${lane.kind}`, d: line(GUTTER, lane.mid, picture.width, lane.mid) });
-    svg(parent, "text", { class: `lane-name ${lane.kind}`, x: 10, y: lane.mid + 4 }, lane.label);
   });
   const first = picture.run.lanes.branch.values().next().value;
   if (first) svg(parent, "path", { class: "divide", d: line(0, first.y, picture.width, first.y) });
@@ -23,10 +22,10 @@ function drawAxis(picture, parent, top) {
     const x = picture.x(us);
     if (x < GUTTER - 1 || x > picture.width) return;
     const text = timeWords(us, step);
-    const width = textWidth(text, 11);
+    const width = textWidth(text, 12);
     const left = Math.min(Math.max(x - width / 2, GUTTER), picture.width - width - 2);
     if (!room(left, width)) return;
-    svg(parent, "path", { class: "grid", d: line(x, layout.axis - 5, x, layout.total) });
+    svg(parent, "path", { class: "grid", d: line(x, layout.axis - 5, x, picture.run.height) });
     svg(top, "text", { class: "axis", x: round(left), y: layout.axis - 10 }, text);
   };
   const [from, to] = [picture.timeAt(GUTTER), picture.timeAt(picture.width)];
@@ -38,6 +37,9 @@ function drawAxis(picture, parent, top) {
     for (let i = 0; i <= marks; i += 1) mark(roundNear(picture, GUTTER + 10 + ((picture.width - GUTTER - 34) * i) / marks), 0);
   }
   svg(top, "text", { class: "axis-name", x: 10, y: layout.axis - 10 }, "time →");
+  const notes = picture.toScale ? ["to scale"] : ["not to scale: busy moments are stretched, idle ones are shortened", "not to scale: busy moments are stretched", "busy moments stretched"];
+  const note = notes.find((text) => textWidth(text, 12) < picture.width - GUTTER - 12) || "stretched";
+  svg(top, "text", { class: "axis-name", x: GUTTER + 10, y: 15 }, note);
 }
 
 // The roundest time within 16 pixels of `x`.
@@ -64,7 +66,7 @@ function drawFaults(picture, parent, names) {
       const group = svg(parent, "g", {});
       svg(group, "title", {}, `${fault.words}, ${timeWords(Math.max(fault.from, 0))} to ${fault.until === null ? "the end" : timeWords(until)}`);
       svg(group, "rect", { class: "fault", x: round(from), y: lane.y + 1, width: round(Math.max(to - from, 2)), height: lane.height - 2 });
-      const letters = Math.floor((to - from - 8) / textWidth("x", 11));
+      const letters = Math.floor((to - from - 8) / textWidth("x", 12));
       if (letters < 5 || lane.height < 26) continue;
       const words = fault.words.length > letters ? fault.word : fault.words;
       const text = words.length > letters ? `${words.slice(0, letters - 1)}…` : words;
@@ -73,7 +75,7 @@ function drawFaults(picture, parent, names) {
   }
 }
 
-// Draws a tick for each command at each branch, its name if there is space, and a line from the place where it entered the bank.
+// Draws a tick for each command at each branch, its name if there is space, and a line from the place where it was put into order.
 // `arrival` is drawn apart.
 function drawJournal(picture, parent, arrival) {
   const { run } = picture;
@@ -83,6 +85,7 @@ function drawJournal(picture, parent, arrival) {
   const texts = svg(null, "g", {});
   for (const journal of run.journals) {
     const lane = run.lanes.branch.get(journal.branch);
+    if (!lane) continue;
     const late = arrival && arrival.lane === lane ? arrival : null;
     const names = commandNames(picture, texts, lane);
     if (late) names.room(late.left, late.width);
@@ -93,7 +96,7 @@ function drawJournal(picture, parent, arrival) {
       if (at === null || at < 0 || command.first.at > to || at < from) return;
       const x = picture.x(at);
       const entry = entryOf(picture, command);
-      if (entry.lane !== lane && spreads < SPREAD_MAX) {
+      if (entry.lane && entry.lane !== lane && spreads < SPREAD_MAX) {
         spread += line(entry.x, entry.lane.mid, x, lane.mid);
         spreads += 1;
       }
@@ -104,6 +107,10 @@ function drawJournal(picture, parent, arrival) {
     svg(parent, "path", { class: "tick", d: ticks });
     const base = baseOf(run, journal, from);
     if (base) names.start(base);
+    if (journal.again !== null && journal.again > from && journal.again <= to) {
+      const had = baseOf(run, journal, journal.again);
+      if (had) names.again(had, picture.x(journal.again));
+    }
   }
   if (picture.showSpread && spreads < SPREAD_MAX) parent.prepend(svg(null, "path", { class: "spread", d: spread }));
   parent.appendChild(texts);
@@ -112,23 +119,23 @@ function drawJournal(picture, parent, arrival) {
 // Names commands below a branch's line if there is space: by their action, or only by position.
 function commandNames(picture, parent, lane) {
   const [tall, room] = [lane.height > 50, labelRoom()];
-  const size = tall ? 11 : 10;
-  const draw = (command, before, leftFor) => {
+  const draw = (command, before, short, leftFor) => {
     if (lane.height < 36) return;
     const position = String(command.position);
-    for (const words of tall ? [shortCommand(command), position] : [position]) {
-      const text = before + words;
-      const width = textWidth(text, size);
+    const texts = tall ? [before + shortCommand(command), before + position] : [before + position];
+    for (const text of short ? [...texts, short + position] : texts) {
+      const width = textWidth(text, 12);
       const left = leftFor(width);
       if (!room(left, width)) continue;
-      svg(parent, "text", { class: `position${tall ? " large" : ""}`, x: round(left), y: lane.mid + (tall ? 18 : 15) }, text);
+      svg(parent, "text", { class: "position", x: round(left), y: lane.mid + (tall ? 18 : 15) }, text);
       return;
     }
   };
   return {
     room,
-    at: (command, x) => draw(command, "", (width) => Math.min(x - width / 2, picture.width - width - 3)),
-    start: (command) => draw(command, "at ", () => GUTTER + 5),
+    at: (command, x) => draw(command, "", "", (width) => Math.min(x - width / 2, picture.width - width - 3)),
+    start: (command) => draw(command, "at ", "", () => GUTTER + 5),
+    again: (command, x) => draw(command, "restarted at ", "at ", (width) => Math.min(x + 4, picture.width - width - 3)),
   };
 }
 
@@ -137,7 +144,8 @@ function baseOf(run, journal, from) {
   let base = null;
   for (const command of run.commands) {
     const at = journal.at[command.index];
-    if (at === null ? command.position > journal.position : at > Math.max(from, 0)) break;
+    if (at === null && command.position > journal.position) break;
+    if (at === null ? isForgotten(journal, command) && journal.again > from : at > Math.max(from, 0)) break;
     base = command;
   }
   return base;
@@ -154,7 +162,7 @@ function drawSpot(picture, parent) {
   for (const journal of run.journals) {
     const at = journal.at[command.index];
     const lane = run.lanes.branch.get(journal.branch);
-    if (at === null || lane === entry.lane || (chosen.read && journal.branch !== branchOf(chosen))) continue;
+    if (at === null || !lane || !entry.lane || lane === entry.lane || (chosen.read && journal.branch !== branchOf(chosen))) continue;
     svg(parent, "path", { class: "spot", d: line(entry.x, entry.lane.mid, picture.x(at), lane.mid) });
     svg(parent, "path", { class: "spot-head", d: arrowHead(entry.x, entry.lane.mid, picture.x(at), lane.mid, 8) });
   }
@@ -164,7 +172,7 @@ function drawSpot(picture, parent) {
 function drawArrival(picture, parent, arrival) {
   const { command, lane, x } = arrival;
   const entry = entryOf(picture, command);
-  if (entry.lane !== lane) {
+  if (entry.lane && entry.lane !== lane) {
     svg(parent, "path", { class: "late", d: line(entry.x, entry.lane.mid, x, lane.mid) });
     svg(parent, "path", { class: "late-head", d: arrowHead(entry.x, entry.lane.mid, x, lane.mid, 9) });
   }

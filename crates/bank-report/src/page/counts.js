@@ -53,7 +53,7 @@ function drawSlice(picture, parent, slice, index) {
   const words = `${slice.ops.length} operations from ${timeWords(slice.from)} to ${timeWords(slice.to)}${marked ? ", with a step of the proof" : ""}`;
   const group = svg(parent, "g", { class: `slice${marked ? " marked" : ""}`, role: "button", tabindex: -1, "data-slice": index, "aria-label": `${words}. Enter zooms in.` });
   svg(group, "title", {}, words);
-  svg(group, "rect", { class: "ring", x: round(slice.x - 1), y: picture.run.layout.axis, width: round(slice.width), height: picture.run.layout.total - picture.run.layout.axis });
+  svg(group, "rect", { class: "ring", x: round(slice.x - 1), y: picture.run.layout.axis, width: round(slice.width), height: picture.run.height - picture.run.layout.axis });
   if (!marked) return;
   const { mid } = picture.run.lanes.customer[marked.customer];
   svg(group, "circle", { class: "badge", cx: round(slice.x + slice.width / 2), cy: mid, r: 9 });

@@ -15,14 +15,32 @@ function shape(picture, op) {
   const asked = picture.run.lanes.branch.get(op.branch);
   const served = op.served === null ? null : picture.run.lanes.branch.get(op.served);
   const wait = op.wait > 0 ? [op.read ? xa : picture.x(op.waitFrom), xd] : null;
-  return { x0, x1, xa, xd, wait, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
+  const at = { x0, x1, xa, xd, wait, customer, asked, served, half: customer.height > 40 ? 7 : 5 };
+  forward(picture, op, at);
+  return at;
 }
 
-// Place at which a command entered the bank: the branch that served its operation, or the branch that applied it first.
+// Adds the way of a write through the leader, if the leader is another branch than the one that served it: `leader` is its lane, and
+// the write is there from `xl` to `xc`. At `xc` at the latest it was committed, because a branch had applied it.
+function forward(picture, op, at) {
+  const lane = !op.read && op.command && at.served ? leaderLane(picture.run, op.command) : null;
+  at.leader = lane === at.served ? null : lane;
+  if (!at.leader) return;
+  at.xa = at.x0 + (at.xa - at.x0) * 0.6;
+  at.xc = op.since === null ? at.xa + (at.xd - at.xa) * 0.7 : Math.max(picture.x(op.since), at.xa + 1);
+  at.xl = at.xa + (at.xc - at.xa) * 0.4;
+  at.xd = Math.max(at.xd, Math.min(at.xc + (at.x1 - at.xc) * 0.5, at.x1));
+}
+
+// Place from which a command goes to the branches: the leader if it is known, or the branch that served its operation, or the branch
+// that applied it first. `lane` is empty if that lane is hidden.
 function entryOf(picture, command) {
-  const at = command.op ? shape(picture, command.op) : null;
-  if (at && at.served) return { lane: at.served, x: at.xa };
-  return { lane: picture.run.lanes.branch.get(command.first.branch), x: picture.x(command.first.at) };
+  const { run } = picture;
+  const at = command.op && run.lanes.customer[command.op.customer] ? shape(picture, command.op) : null;
+  if (at && at.leader) return { lane: at.leader, x: at.xl };
+  if (at && at.served && !(leaderOf(run, command) && !leaderLane(run, command))) return { lane: at.served, x: at.xa };
+  const known = leaderOf(run, command);
+  return { lane: run.lanes.branch.get(known ? known.branch : command.first.branch), x: picture.x(command.first.at) };
 }
 
 function drawOperation(picture, parent, op) {
@@ -62,6 +80,19 @@ function drawLegs(group, at, kind) {
   if (!at.served) return;
   leg(at.x0, at.xa, at.served, false);
   leg(at.xd, at.x1, null, false);
+  if (at.leader) drawForward(group, at, kind);
+}
+
+// The write on its way from the branch that was asked to the leader, and the answer back.
+function drawForward(group, at, kind) {
+  const side = at.leader.mid > at.served.mid ? 4 : -4;
+  const leg = (from, y1, to, y2) => {
+    svg(group, "path", { class: `leg ${kind}`, d: line(from, y1, to, y2) });
+    svg(group, "path", { class: `head ${kind}`, d: arrowHead(from, y1, to, y2, 6) });
+  };
+  leg(at.xa, at.served.mid + side, at.xl, at.leader.mid - side);
+  leg(at.xc, at.leader.mid - side, at.xd, at.served.mid + side);
+  svg(group, "rect", { class: `service ${kind}`, x: round(at.xl), y: at.leader.mid - 4, width: round(Math.max(at.xc - at.xl, 2)), height: 8, rx: 1 });
 }
 
 function drawService(picture, group, op, at, kind) {
@@ -76,7 +107,7 @@ function drawService(picture, group, op, at, kind) {
 // Draws labels. The most important operations get their space first.
 function drawLabels(picture, parent, ops) {
   const { run } = picture;
-  const first = (op) => (picture.step(op) ? 0 : op.behind ? 1 : 2);
+  const first = (op) => (picture.step(op) ? 0 : op.behind ? 1 : op === picture.chosen ? 2 : 3);
   const ranked = [...ops].sort((a, b) => first(a) - first(b) || a.index - b.index);
   const upright = crowdedLanes(picture, ops);
   const rooms = new Map();
@@ -94,9 +125,12 @@ function drawLabels(picture, parent, ops) {
       const level = Math.min(middle, picture.width - width / 2 - 4);
       if (upright.has(at.customer)) {
         const short = text.length > 6 ? `${text.slice(0, 5)}…` : text;
-        if (roomOf(at.customer)(middle - 4, 8)) svg(parent, "text", { class: `label${mark}`, transform: `translate(${round(middle + 4)} ${round(y + 2)}) rotate(-90)` }, short);
+        if (!roomOf(at.customer)(middle - 4, 8)) drawNoRoom(parent, middle, y + 3);
+        else svg(parent, "text", { class: `label${mark}`, transform: `translate(${round(middle + 4)} ${round(y + 2)}) rotate(-90)` }, short);
       } else if (roomOf(at.customer)(level - width / 2, width)) {
         svg(parent, "text", { class: `label middle${mark}`, x: round(level), y: round(y) }, text);
+      } else {
+        drawNoRoom(parent, middle, y + 3);
       }
     }
     if (at.served && at.served.height >= 36) drawBranchLabel(picture, parent, op, at, roomOf(at.served), mark);
@@ -110,12 +144,17 @@ function drawLabels(picture, parent, ops) {
   }
 }
 
+// A dot in place of a label.
+function drawNoRoom(parent, x, y) {
+  svg(parent, "circle", { class: "no-room", cx: round(x), cy: round(y), r: 2 });
+}
+
 function drawBranchLabel(picture, parent, op, at, room, mark) {
   const wait = op.wait > 0 ? `waits ${timeWords(op.wait)}${op.read ? "" : " for all"}` : "";
   const position = op.position === null ? "" : op.read ? `sees ${op.position}` : `writes ${op.position}`;
   const texts = op.wait > 0 ? [...(at.served.height > 50 ? [`${wait}, ${position}`] : []), wait, position] : [position, String(op.position === null ? "" : op.position)];
   for (const text of texts) {
-    const width = textWidth(text, 11.5);
+    const width = textWidth(text, 12);
     const middle = Math.min(Math.max((at.xa + at.xd) / 2, GUTTER + width / 2), picture.width - width / 2 - 4);
     if (text && room(middle - width / 2, width)) {
       svg(parent, "text", { class: `told middle${op.wait > 0 ? " waits" : ""}${op.behind ? " short" : ""}${mark}`, x: round(middle), y: round(at.served.mid - 12) }, text);

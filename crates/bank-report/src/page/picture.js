@@ -13,9 +13,9 @@ function makePicture(section, run, common) {
     proof: run.witnesses.length ? 0 : null,
     chosen: null, focused: null, slices: [], single: true,
   };
-  const root = svg(frame, "svg", { height: run.layout.total, role: "group", "aria-label": `Space–time diagram: ${run.customers.length} customers, ${run.branches.length} branches, ${run.ops.length} operations` });
+  const root = svg(frame, "svg", { role: "group", "aria-label": `Space–time diagram: ${run.customers.length} customers, ${run.branches.length} branches, ${run.ops.length} operations` });
   hatch(root, run.number);
-  const [backdrop, plot, spotlight, above, top] = ["backdrop", "plot", "spotlight", "above", "top"].map((name) => svg(root, "g", { class: name }));
+  const [backdrop, plot, spotlight, above, top, hint] = ["backdrop", "plot", "spotlight", "above", "top", "hint-box"].map((name) => svg(root, "g", { class: name }));
 
   picture.setClock = () => {
     picture.clock = picture.toScale ? clockToScale(common.end(run)) : clockEvened(run);
@@ -28,17 +28,19 @@ function makePicture(section, run, common) {
   picture.step = (op) => (picture.proof === null ? 0 : run.witnesses[picture.proof].operations.indexOf(op.index) + 1);
   picture.inView = () => {
     const [from, to] = [picture.timeAt(GUTTER), picture.timeAt(picture.width)];
-    return run.ops.filter((op) => op.end >= from && op.begin <= to);
+    return run.ops.filter((op) => run.lanes.customer[op.customer] && op.end >= from && op.begin <= to);
   };
 
-  picture.draw = () => {
-    picture.width = Math.max(frame.clientWidth, 280);
+  picture.draw = (width) => {
+    picture.width = width || Math.max(frame.clientWidth, 280);
     root.setAttribute("width", picture.width);
-    root.setAttribute("viewBox", `0 0 ${picture.width} ${run.layout.total}`);
-    for (const group of [backdrop, plot, above, top]) group.replaceChildren();
+    root.setAttribute("height", run.height);
+    root.setAttribute("viewBox", `0 0 ${picture.width} ${run.height}`);
+    for (const group of [backdrop, plot, above, top, hint]) group.replaceChildren();
     const ops = picture.inView();
     picture.single = ops.length <= run.singleMax;
     drawLanes(picture, backdrop);
+    drawLeaders(picture, backdrop);
     drawAxis(picture, backdrop, top);
     const faultNames = svg(null, "g", {});
     drawFaults(picture, plot, faultNames);
@@ -123,6 +125,7 @@ function makePicture(section, run, common) {
   };
   frame.addEventListener("scroll", () => top.setAttribute("transform", `translate(0 ${frame.scrollTop})`));
   picture.root = root;
+  picture.hint = hint;
   picture.spotlight = spotlight;
   picture.setClock();
   return picture;
@@ -144,18 +147,23 @@ function arrivalOf(picture) {
   const needed = Math.max(last.required, ...steps.map((op) => op.position || 0));
   const command = needed > last.position ? run.byPosition.get(needed) : undefined;
   const at = command ? reachedAt(run, command, branchOf(last)) : null;
-  if (at === null) return null;
+  const lane = run.lanes.branch.get(branchOf(last));
+  if (at === null || !lane) return null;
   const text = `${shortCommand(command)} ${at <= last.end ? "was here" : "arrives only here"}`;
-  const width = textWidth(text, 11.5);
+  const width = textWidth(text, 12);
   const x = picture.x(at);
   const left = Math.min(x - width + 20, picture.width - width - 4);
-  return { command, lane: run.lanes.branch.get(branchOf(last)), x, text, left, width };
+  return { command, lane, x, text, left, width };
 }
 
-// Draws the lane names again above everything that reaches below them.
+// Draws the lane names above everything that reaches below them.
 function coverGutter(picture, parent) {
-  svg(parent, "rect", { class: "gutter", x: 0, y: picture.run.layout.axis, width: GUTTER - 3, height: picture.run.layout.total });
-  for (const lane of picture.run.lanes.all) svg(parent, "text", { class: `lane-name ${lane.kind}`, x: 10, y: lane.mid + 4 }, lane.label);
+  svg(parent, "rect", { class: "gutter", x: 0, y: picture.run.layout.axis, width: GUTTER - 3, height: picture.run.height });
+  for (const lane of picture.run.lanes.all) {
+    const leads = leadWords(picture, lane);
+    svg(parent, "text", { class: `lane-name ${lane.kind}`, x: 10, y: lane.mid + (leads ? -2 : 4) }, lane.label);
+    if (leads) svg(parent, "text", { class: "lead-name", x: 10, y: lane.mid + 12 }, leads);
+  }
 }
 
 function mark(picture) {

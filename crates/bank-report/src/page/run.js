@@ -52,9 +52,11 @@ function readRun(raw, number) {
   });
   run.byPosition = new Map(run.commands.map((command) => [command.position, command]));
   run.journalOf = new Map(run.journals.map((journal) => [journal.branch, journal]));
+  addLeaders(run, raw.leaders);
+  for (const journal of run.journals) journal.again = restartOf(run, journal);
   for (const op of run.ops) addTimes(run, op);
   run.end = endOf(run);
-  run.lanes = lanesOf(run);
+  placeLanes(run, new Set());
   return run;
 }
 
@@ -64,9 +66,26 @@ function reachedAt(run, command, branch) {
   return journal ? journal.at[command.index] : null;
 }
 
+// When a branch began again, if it does not know the times of commands before. A restarted process does not know when the process
+// before it applied a command; it knows only which commands it has. `null` if the branch knows all times of the run.
+function restartOf(run, journal) {
+  const forgot = run.commands.some((command) => isForgotten(journal, command));
+  if (!forgot) return null;
+  const restarts = run.faults.filter((fault) => fault.dead && fault.until !== null && fault.branches.includes(journal.branch));
+  if (restarts.length) return Math.max(...restarts.map((fault) => fault.until));
+  const known = journal.at.filter((at) => at !== null && at >= 0);
+  return known.length ? Math.min(...known) : Infinity;
+}
+
+// A command of the run that the branch has, without a time. A command from before the run has no time anywhere.
+function isForgotten(journal, command) {
+  return journal.at[command.index] === null && command.position <= journal.position && command.first !== null && command.first.at >= 0;
+}
+
 // Adds what the journals show about an operation's time at its branch.
 // `since`: the request had arrived by then, because a branch had applied its command.
-// `until`: the branch did not answer before, because only then it had the command that was read or written.
+// `until`: the branch did not answer before, because only then it had the command that was read, or the leader had decided the one
+// that was written.
 // `wait`: how long it waited. For a read, as the branch reports. For a write with propagation `all`, from `waitFrom`, when its own
 // branch had it, until every branch had it.
 function addTimes(run, op) {
@@ -75,9 +94,10 @@ function addTimes(run, op) {
   const here = command ? reachedAt(run, command, branchOf(op)) : null;
   const first = op.read || !command || !command.first ? null : command.first.at;
   op.since = during(first) ? first : null;
-  op.until = during(here) ? here : null;
+  const decided = op.read || !command || !leaderOf(run, command) ? here : first;
+  op.until = during(decided) ? decided : null;
   op.wait = op.waited;
-  if (op.read || op.level !== "all" || op.until === null) return;
+  if (op.read || op.level !== "all" || !during(here)) return;
   const reached = run.branches.map((branch) => reachedAt(run, command, branch)).filter(during);
   const everywhere = op.missing.length ? op.end : Math.max(...reached);
   if (everywhere - here < WAIT_MIN) return;
@@ -92,21 +112,4 @@ function endOf(run) {
   for (const journal of run.journals) for (const at of journal.at) if (at !== null) end = Math.max(end, at);
   for (const fault of run.faults) if (fault.until !== null) end = Math.max(end, fault.until);
   return end;
-}
-
-// Lanes from top to bottom: customers, then branches. `mid` is the y of the lane's line.
-function lanesOf(run) {
-  const lanes = { customer: [], branch: new Map(), all: [] };
-  let y = run.layout.axis;
-  const add = (kind, label, height, share) => {
-    const lane = { kind, label: label.length > 18 ? `${label.slice(0, 17)}…` : label, y, height, mid: y + height * share };
-    lanes.all.push(lane);
-    y += height;
-    return lane;
-  };
-  for (const customer of run.customers) {
-    lanes.customer.push(add("customer", `customer ${customer}`, run.layout.customer, run.layout.customer > 40 ? 0.78 : 0.5));
-  }
-  for (const branch of run.branches) lanes.branch.set(branch, add("branch", `branch ${branch}`, run.layout.branch, run.layout.branch > 50 ? 0.56 : 0.5));
-  return lanes;
 }

@@ -1,6 +1,8 @@
 // Starts the picture of every run and connects mouse, keys, tools and links to it.
 
 const OVERVIEW_HEIGHT = 34;
+// Width in CSS pixels that A4 and Letter have for text, with usual margins.
+const PAPER_WIDTH = 680;
 
 function drawOverview(picture) {
   const box = picture.section.querySelector(".overview");
@@ -95,7 +97,9 @@ function connectKeys(picture) {
       if (next) next.focus();
       return;
     }
-    move(run.ops[Number(element.dataset.op) + by]);
+    let next = Number(element.dataset.op) + by;
+    while (run.ops[next] && !run.lanes.customer[run.ops[next].customer]) next += by;
+    move(run.ops[next]);
   };
   const move = (op) => {
     if (!op) return;
@@ -107,6 +111,7 @@ function connectKeys(picture) {
   // Moves to the next customer with operations, up or down, to the operation that began nearest in time.
   const across = (op, by) => {
     for (let customer = op.customer + by; customer >= 0 && customer < run.customers.length; customer += by) {
+      if (!run.lanes.customer[customer]) continue;
       const nearest = run.ops.filter((other) => other.customer === customer).reduce((best, other) => (!best || Math.abs(other.begin - op.begin) < Math.abs(best.begin - op.begin) ? other : best), null);
       if (nearest) return move(nearest);
     }
@@ -121,8 +126,8 @@ function connectKeys(picture) {
       ArrowLeft: () => step(element, -1),
       ArrowDown: () => op && across(op, 1),
       ArrowUp: () => op && across(op, -1),
-      Home: () => move(run.ops[0]),
-      End: () => move(run.ops[run.ops.length - 1]),
+      Home: () => move(run.ops.find((op) => run.lanes.customer[op.customer])),
+      End: () => move(run.ops.findLast((op) => run.lanes.customer[op.customer])),
       Enter: () => open(picture, element),
       " ": () => open(picture, element),
       "+": () => { picture.zoom(0.5); picture.focus(); },
@@ -171,9 +176,16 @@ function chooseFirst(all) {
   });
 }
 
+// Paper is narrower than a window. A picture that was only made smaller would have text too small to read, so it is drawn again.
+function connectPrint(all) {
+  window.addEventListener("beforeprint", () => all.forEach((picture) => picture.draw(PAPER_WIDTH)));
+  window.addEventListener("afterprint", () => all.forEach((picture) => picture.draw()));
+}
+
 const runs = JSON.parse(document.getElementById("runs").textContent).map(readRun);
 const longest = Math.max(...runs.flatMap((run) => run.lanes.all.map((lane) => lane.label.length)), 0);
-GUTTER = Math.max(92, 20 + Math.ceil(longest * 7.6));
+const leads = runs.some((run) => run.leaders.length) ? 22 + textWidth("leads, 10 terms", 12) : 0;
+GUTTER = Math.max(92, 20 + Math.ceil(longest * 7.6), Math.ceil(leads));
 const common = { end: () => Math.max(...runs.map((run) => run.end)), drawOverview };
 const pictures = runs.map((run) => makePicture(document.getElementById(`run-${run.number}`), run, common));
 for (const picture of pictures) {
@@ -182,6 +194,7 @@ for (const picture of pictures) {
   connectTools(picture);
   connectMouse(picture);
   connectKeys(picture);
+  connectHint(picture);
   let width = picture.frame.clientWidth;
   new ResizeObserver(() => {
     if (picture.frame.clientWidth === width) return;
@@ -189,7 +202,9 @@ for (const picture of pictures) {
     picture.draw();
   }).observe(picture.frame);
 }
+connectLanes(pictures);
 chooseFirst(pictures);
+connectPrint(pictures);
 window.addEventListener("hashchange", () => follow(pictures, true));
 follow(pictures, false);
 document.documentElement.dataset.drawn = "yes";
