@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let reports = [
         ("sixty-events.html", samples::sixty_events()),
         ("read-your-writes.html", samples::read_your_writes()),
+        ("killed-leader.html", samples::killed_leader()),
         ("ten-thousand.html", samples::ten_thousand()),
     ];
     for (name, report) in reports {

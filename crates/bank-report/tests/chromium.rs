@@ -113,6 +113,116 @@ fn with_keys(report: &Report, keys: &str) -> Option<String> {
     Some(root(&page.dom("", WIDE)).to_owned())
 }
 
+#[test]
+fn who_led_and_how_a_write_was_forwarded_is_drawn() {
+    let Some(browser) = Browser::find() else { return };
+    let page = browser.open(&render(&samples::killed_leader()));
+    let dom = page.dom("", WIDE);
+    for words in [
+        ">leads, term 1</text>",
+        ">leads, term 2</text>",
+        "The leader was branch 1 (term 1), then branch 2 from 30.0 ms (term 2).",
+        ">not to scale: busy moments are stretched, idle ones are shortened</text>",
+        ">restarted at 3: +20</text>",
+    ] {
+        assert!(dom.contains(words), "{words}: {dom}");
+    }
+    let picture = dom.split("<div class=\"frame\"").nth(1).expect("a picture");
+    assert_eq!(tags(picture, "class=\"lead\"").len(), 2);
+    assert_eq!(tags(picture, "class=\"election\"").len(), 1);
+    // Two writes are forwarded: each is served at two branches. One write is served by the leader itself.
+    assert_eq!(tags(picture, "class=\"service write\"").len(), 5);
+    // The restarted branch has nothing at the begin of the run but the opening.
+    let at_begin = picture.matches(">at 1").count();
+    assert_eq!((at_begin, picture.contains(">at 3")), (3, false), "{picture}");
+    page.screenshot("killed-leader.png", WIDE, &[]);
+    page.screenshot("killed-leader-dark.png", WIDE, DARK);
+}
+
+#[test]
+fn a_run_whose_journals_name_no_leader_is_drawn_and_says_so() {
+    let Some(browser) = Browser::find() else { return };
+    let mut report = samples::killed_leader();
+    for journal in &mut report.run.history.journals {
+        journal.leaders.clear();
+    }
+    let dom = browser.open(&render(&report)).dom("", WIDE);
+    assert!(dom.contains("The journals do not say which branch led"), "{dom}");
+    assert!(tags(&dom, "class=\"lead\"").is_empty() && !dom.contains("leads, term"));
+    assert_eq!(tags(&dom, "data-op=").len(), 4);
+}
+
+/// JavaScript that notes the smallest text of the page, in pixels.
+const SMALLEST: &str = "note.smallest = Math.min(...[...document.querySelectorAll('body *')].filter((element) => \
+                        element.matches(':not(script, title)') && [...element.childNodes].some((child) => child.nodeType === 3 && \
+                        child.textContent.trim())).map((element) => parseFloat(getComputedStyle(element).fontSize) * \
+                        (element.ownerSVGElement ? element.getScreenCTM().a || 1 : 1)));";
+
+#[test]
+fn no_text_is_smaller_than_12_pixels_on_the_screen_and_on_paper() {
+    for report in [
+        samples::sixty_events(),
+        samples::read_your_writes(),
+        samples::killed_leader(),
+        samples::ten_thousand(),
+    ] {
+        let keys = format!(
+            "{SMALLEST} note.screen = note.smallest; dispatchEvent(new Event('beforeprint'));\
+             note.paper = document.querySelector('.frame svg').getAttribute('width'); {SMALLEST}"
+        );
+        let Some(root) = with_keys(&report, &keys) else { return };
+        assert!(
+            root.contains("data-screen=\"12\"") && root.contains("data-smallest=\"12\""),
+            "{root}"
+        );
+        assert!(root.contains("data-paper=\"680\""), "{root}");
+    }
+}
+
+#[test]
+fn a_hidden_lane_is_left_out_and_named_and_comes_back() {
+    let keys = "const box = (name) => document.querySelector(`[data-lane='${name}']`);\
+                const names = () => [...document.querySelectorAll('.frame .lane-name')].map((text) => text.textContent).join();\
+                const height = () => document.querySelector('.frame').style.height; note.high = height();\
+                box('branch 2').click(); box('branch 1').click(); note.names = names(); note.low = height();\
+                note.state = document.querySelector('.lanes-shown').textContent;\
+                enter(); press('End'); note.op = at().dataset.op;\
+                box('customer 1').click(); note.none = document.querySelectorAll('.frame [data-op]').length;\
+                document.querySelector('[data-lanes]').click(); note.back = names();\
+                note.all = document.querySelector('.lanes-shown').textContent;";
+    let Some(root) = with_keys(&samples::killed_leader(), keys) else {
+        return;
+    };
+    for noted in [
+        "names=\"customer 1,branch 3\"",
+        "state=\"2 of 4 shown; hidden: branch 1, branch 2\"",
+        "op=\"3\"",
+        "none=\"0\"",
+        "back=\"customer 1,branch 1,branch 2,branch 3\"",
+        "all=\"all 4 shown\"",
+        "high=\"356px\"",
+        "low=\"200px\"",
+    ] {
+        assert!(root.contains(&format!("data-{noted}")), "{noted} not in {root}");
+    }
+}
+
+#[test]
+fn an_operation_without_room_for_its_label_is_read_when_it_has_the_focus() {
+    let keys = "note.dots = document.querySelectorAll('.frame .no-room').length; enter(); press('Home'); press('ArrowRight');\
+                note.hint = [...document.querySelectorAll('.hint-box text')].map((text) => text.textContent).join(' | ');";
+    let mut report = samples::sixty_events();
+    for operation in report.run.history.operations.iter_mut().skip(1).take(3) {
+        operation.completed_us = operation.invoked_us + 1;
+    }
+    let Some(root) = with_keys(&report, keys) else { return };
+    assert!(!root.contains("data-dots=\"0\""), "{root}");
+    assert!(
+        root.contains("data-hint=\"customer 1 | event 2 | deposit 10 at branch 1 | accepted at position 2"),
+        "{root}"
+    );
+}
+
 /// JavaScript expression for the places of everything outside the pictures and panels.
 const PLACES: &str = "JSON.stringify([...document.querySelectorAll('h1, h2, .frame, .overview, .panel, table, details')]\
                       .map((element) => { const { x, y, width } = element.getBoundingClientRect(); return [x, y, width]; }))";
@@ -123,6 +233,7 @@ fn nothing_moves_when_the_picture_is_drawn() {
     for report in [
         samples::sixty_events(),
         samples::read_your_writes(),
+        samples::killed_leader(),
         samples::ten_thousand(),
     ] {
         let data = "<script type=\"application/json\" id=\"runs\">";

@@ -181,6 +181,19 @@ fn a_leader_that_is_killed_between_two_events_costs_no_answer() {
     assert_eq!(event(&history, 1, 7).balance, Some(6));
     let sequences: Vec<u64> = history.operations.iter().map(|one| one.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7]);
+    // Each survivor saw both leaders. The killed one knows only who led after it came back.
+    let journals = history.journals.iter();
+    let leaders: Vec<Vec<u64>> = journals
+        .map(|journal| journal.leaders.iter().map(|leader| leader.term).collect())
+        .collect();
+    assert_eq!((leaders[0].len(), leaders[1].len()), (1, 2), "{leaders:?}");
+    assert_eq!(leaders[1], leaders[2]);
+    let [first, second] = history.journals[1].leaders[..] else {
+        panic!("{leaders:?}")
+    };
+    assert_eq!((first.branch, first.after_position), (Some(1), 0));
+    assert!(second.branch != Some(1) && second.from_us > Some(from_us), "{second:?}");
+    assert_eq!(second.after_position, 3, "two writes before the kill");
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(super) struct Bank {
     position: u64,
     random: u64,
     leader: u32,
+    term: u64,
 }
 
 /// A request of a customer.
@@ -41,6 +42,7 @@ impl Bank {
             position: 0,
             random: 7,
             leader: 0,
+            term: 0,
         };
         bank.elect(1, origin_us.saturating_sub(100_000));
         let open = Action::Open {
@@ -72,13 +74,23 @@ impl Bank {
     /// Makes a branch the leader in the next term.
     pub(super) fn elect(&mut self, branch: u32, at_us: u64) {
         self.leader = branch;
+        self.term += 1;
         for journal in &mut self.history.journals {
             journal.leaders.push(Leader {
-                term: journal.leaders.len() as u64 + 1,
+                term: self.term,
                 branch: Some(branch),
                 after_position: self.position,
                 from_us: Some(at_us),
             });
+        }
+    }
+
+    /// Makes a branch lose what a process knows only while it runs.
+    pub(super) fn forget(&mut self, branch: u32) {
+        let journal = &mut self.history.journals[branch as usize - 1];
+        journal.leaders.clear();
+        for applied in &mut journal.applied {
+            applied.applied_us = None;
         }
     }
 
@@ -160,7 +172,11 @@ impl Bank {
         let request_id = format!("01946a3e-0000-7000-8000-{:012x}", self.position);
         for index in 0..self.history.journals.len() {
             let branch = index as u32 + 1;
-            let lag_us = if branch == self.leader { 0 } else { self.random(100, 1_600) };
+            let lag_us = if branch == self.leader {
+                0
+            } else {
+                self.random(100, 1_600)
+            };
             let mut reached_us = applied_us + lag_us;
             for fault in &self.history.faults {
                 let (hit, until_us) = match fault.kind {

@@ -145,6 +145,35 @@ fn demo_run(level: Level) -> Run {
     }
 }
 
+/// A leader that is killed between two writes, and comes back: the branch does not know when it applied earlier commands.
+pub(crate) fn killed_leader() -> Report {
+    let mut bank = Bank::new(3, 0, ORIGIN_US);
+    bank.fault(FaultKind::Kill { branch: 1 }, ORIGIN_US + 20_000, ORIGIN_US + 60_000);
+    let ask = |event, branch, at_us| Ask {
+        customer: 1,
+        event,
+        branch,
+        level: Level::Session,
+        at_us,
+    };
+    bank.write(&ask(1, 1, ORIGIN_US), 10);
+    bank.write(&ask(2, 3, ORIGIN_US + 10_000), 20);
+    bank.forget(1);
+    bank.elect(2, ORIGIN_US + 30_000);
+    bank.write(&ask(3, 3, ORIGIN_US + 40_000), 30);
+    bank.query(&ask(4, 1, ORIGIN_US + 80_000), 4);
+    Report {
+        title: "A leader is killed and comes back".to_owned(),
+        meta: meta("killed_leader.json", &[]),
+        run: Run {
+            history: bank.history,
+            verdicts: vec![held("read-your-writes", 1, Unit::READS, true)],
+            ..Run::default()
+        },
+        ..Report::default()
+    }
+}
+
 /// Twenty concurrent customers and five branches. One branch is killed, one is paused, and one read misses a write.
 pub(crate) fn ten_thousand() -> Report {
     let mut bank = Bank::new(5, 1_000, ORIGIN_US);

@@ -89,6 +89,8 @@ function drawJournal(picture, parent, arrival) {
     const late = arrival && arrival.lane === lane ? arrival : null;
     const names = commandNames(picture, texts, lane);
     if (late) names.room(late.left, late.width);
+    const restarted = journal.again !== null && journal.again > from && journal.again <= to ? baseOf(run, journal, journal.again) : null;
+    if (restarted) names.again(restarted, picture.x(journal.again));
     const half = lane.height > 50 ? 9 : 6;
     let ticks = "";
     run.commands.forEach((command, index) => {
@@ -107,10 +109,6 @@ function drawJournal(picture, parent, arrival) {
     svg(parent, "path", { class: "tick", d: ticks });
     const base = baseOf(run, journal, from);
     if (base) names.start(base);
-    if (journal.again !== null && journal.again > from && journal.again <= to) {
-      const had = baseOf(run, journal, journal.again);
-      if (had) names.again(had, picture.x(journal.again));
-    }
   }
   if (picture.showSpread && spreads < SPREAD_MAX) parent.prepend(svg(null, "path", { class: "spread", d: spread }));
   parent.appendChild(texts);
@@ -135,7 +133,7 @@ function commandNames(picture, parent, lane) {
     room,
     at: (command, x) => draw(command, "", "", (width) => Math.min(x - width / 2, picture.width - width - 3)),
     start: (command) => draw(command, "at ", "", () => GUTTER + 5),
-    again: (command, x) => draw(command, "restarted at ", "at ", (width) => Math.min(x + 4, picture.width - width - 3)),
+    again: (command, x) => draw(command, "restarted at ", "at ", (width) => Math.max(x - width - 4, GUTTER)),
   };
 }
 
