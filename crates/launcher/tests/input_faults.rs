@@ -4,7 +4,7 @@
 mod support;
 
 use bank_check::History;
-use bank_check::history::{Fault, FaultKind, Operation, Outcome};
+use bank_check::history::{Fault, FaultKind, Journal, Operation, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -86,6 +86,12 @@ impl Run {
     fn history(&self) -> History {
         let text = fs::read_to_string(self.file("history.jsonl")).expect("a history");
         History::parse(&text, &[]).expect("a history")
+    }
+
+    fn journal(&self, branch: u32) -> Journal {
+        let name = format!("journals/branch-{branch}.jsonl");
+        let text = fs::read_to_string(self.file(&name)).expect("a journal");
+        Journal::parse(&name, &text).expect("a journal")
     }
 }
 
@@ -182,13 +188,13 @@ fn a_leader_that_is_killed_between_two_events_costs_no_answer() {
     let sequences: Vec<u64> = history.operations.iter().map(|one| one.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7]);
     // Each survivor saw both leaders. The killed one knows only who led after it came back.
-    let journals = history.journals.iter();
-    let leaders: Vec<Vec<u64>> = journals
-        .map(|journal| journal.leaders.iter().map(|leader| leader.term).collect())
-        .collect();
-    assert_eq!((leaders[0].len(), leaders[1].len()), (1, 2), "{leaders:?}");
-    assert_eq!(leaders[1], leaders[2]);
-    let [first, second] = history.journals[1].leaders[..] else {
+    let leaders = [1, 2, 3].map(|branch| run.journal(branch).leaders);
+    let terms = leaders
+        .each_ref()
+        .map(|all| all.iter().map(|leader| leader.term).collect::<Vec<_>>());
+    assert_eq!((terms[0].len(), terms[1].len()), (1, 2), "{leaders:?}");
+    assert_eq!(terms[1], terms[2]);
+    let [first, second] = leaders[1][..] else {
         panic!("{leaders:?}")
     };
     assert_eq!((first.branch, first.after_position), (Some(1), 0));
