@@ -402,17 +402,8 @@ mod tests {
     fn durations_are_checked() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
-        for bad in [
-            "",
-            "ms",
-            "5",
-            "-5s",
-            "1.5s",
-            "1h",
-            "10ms",
-            "61s",
-            "99999999999999999999s",
-        ] {
+        assert_eq!(duration("5"), Ok(Duration::from_secs(5)));
+        for bad in ["", "ms", "-5s", "1.5s", "1h", "10ms", "61s", "99999999999999999999s"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }

@@ -334,7 +334,7 @@ fn a_wrong_input_leaves_nothing() {
         ),
         (
             r#"[{"id":1,"type":"branch","balance":0}]"#,
-            vec!["--timeout", "5"],
+            vec!["--timeout", "5h"],
             "write a duration",
         ),
         (

@@ -1,5 +1,5 @@
-//! The report of a run, and a verdict, as text: a few lines ([`super::summary`]), or the whole table
-//! ([`super::table`]) with the phases of the run. Both end with what went wrong ([`super::ending`]).
+//! The report of a run, and a verdict, as text: a few lines (`summary`), or the whole table (`table`) with the phases
+//! of the run. Both end with what went wrong (`ending`).
 
 use super::report::RunReport;
 use super::run_verdict::{Conclusion, RunVerdict};
@@ -80,7 +80,6 @@ pub fn folder_text(
             _ => Vec::new(),
         },
         page,
-        ..Around::default()
     };
     text(verdict, &around.with_again(again, verbose), verbose)
 }
