@@ -170,3 +170,23 @@ fn inputs() {
 fn consistency() {
     run("docs/CONSISTENCY.md");
 }
+
+#[test]
+fn the_readme() {
+    run("README.md");
+}
+
+#[test]
+fn a_live_bank() {
+    run("docs/LIVE.md");
+}
+
+#[test]
+fn branches_by_hand() {
+    run("docs/OPERATING.md");
+}
+
+#[test]
+fn run_folders() {
+    run("docs/RUN_FOLDER.md");
+}
