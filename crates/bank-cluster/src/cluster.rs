@@ -8,7 +8,7 @@ pub(crate) mod founding;
 pub(crate) mod positions;
 
 use crate::branch::BranchProcess;
-use crate::config::{ClusterConfig, ELECTION_TIMEOUT_RELAYED};
+use crate::config::{BANK_FILE, ClusterConfig, ELECTION_TIMEOUT_RELAYED};
 use crate::error::ClusterError;
 use crate::network::Network;
 use crate::ports::Ports;
@@ -131,7 +131,7 @@ impl Cluster {
 
     /// The path of the bank file, which [`Cluster::found`] writes.
     pub fn bank_path(&self) -> PathBuf {
-        self.config.dir.join("bank.json")
+        self.config.dir.join(BANK_FILE)
     }
 
     /// The programs that the cluster starts.

@@ -28,6 +28,8 @@ pub fn election_timeout(branches: usize) -> Duration {
     patience.min(ELECTION_TIMEOUT_MAX)
 }
 
+/// Name of the bank file, in the directory of the cluster.
+pub const BANK_FILE: &str = "bank.json";
 /// Name of the file with the bank's secret, in the directory of the cluster.
 pub const SECRET_FILE: &str = "bank.secret";
 

@@ -59,7 +59,7 @@ mod programs;
 pub use cluster::founding::FOUND_TIMEOUT;
 pub use cluster::positions::Positions;
 pub use cluster::{ANNOUNCE_TIMEOUT, Cluster, STOP_TIMEOUT};
-pub use config::{ClusterConfig, SECRET_FILE, election_timeout};
+pub use config::{BANK_FILE, ClusterConfig, SECRET_FILE, election_timeout};
 pub use error::ClusterError;
 pub use port_user::PortUser;
 pub use ports::Ports;

@@ -8,8 +8,9 @@
 //! - [`history`], [`meta`]: the records of a run.
 //! - [`recorded`]: reads the records of a run back.
 //! - [`state`]: how far a run came, as its folder says.
-//! - [`folder`]: the folder of a run and the names of its files.
+//! - [`folder`]: the folder of a run and the names of its files; [`bank_files`] has those of its bank.
 
+pub mod bank_files;
 pub mod customers;
 pub mod execution;
 pub mod fault_player;

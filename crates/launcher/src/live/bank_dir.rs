@@ -12,8 +12,8 @@
 //! ```
 
 use super::error::LiveError;
+use crate::run::bank_files::{BANK_FILE, BANK_LOCK_FILE, FOUNDING_FILE, LOG_FILE, SECRET_FILE};
 use bank_client::{BankFile, Branch};
-use bank_cluster::SECRET_FILE;
 use durable_file::Durability;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
@@ -28,11 +28,6 @@ use std::time::{Duration, Instant};
 
 /// Directory of the bank if there is no `--dir`.
 pub(super) const DEFAULT_DIR: &str = "outputs/bank";
-const LOCK_FILE: &str = "LOCK";
-/// Events of a launcher in the background.
-pub(super) const LOG_FILE: &str = "launcher.log";
-pub(super) const BANK_FILE: &str = "bank.json";
-pub(super) const FOUNDING_FILE: &str = "founding.json";
 /// Largest size of `founding.json`. A founding of 1,000 branches takes less than a tenth of it.
 const FOUNDING_BYTES_MAX: u64 = 1 << 20;
 /// Time until the branches of a killed launcher have ended. They notice at once, and drain for at most 5 s
@@ -80,7 +75,7 @@ impl BankDir {
     /// error. The message names the process.
     pub(super) async fn lock(dir: &Path) -> Result<Self, LiveError> {
         fs::create_dir_all(dir).map_err(LiveError::io(dir.display()))?;
-        let path = dir.join(LOCK_FILE);
+        let path = dir.join(BANK_LOCK_FILE);
         let failed = |source| LiveError::io(path.display())(source);
         let mut lock = open_lock(&path).map_err(failed)?;
         let began = Instant::now();
@@ -187,7 +182,7 @@ fn foreign_file(dir: &Path) -> Result<Option<String>, LiveError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
         // Hidden files may belong to the operating system.
-        let ours = [LOCK_FILE, LOG_FILE, SECRET_FILE].contains(&name.as_str());
+        let ours = [BANK_LOCK_FILE, LOG_FILE, SECRET_FILE].contains(&name.as_str());
         if !branch && !ours && !name.starts_with('.') {
             return Ok(Some(name));
         }
@@ -326,7 +321,7 @@ mod tests {
         bank_dir.write_founding(7, &branches).expect("written");
         assert!(matches!(inspect(dir.path()), Ok(Content::Begun(begun)) if begun == founding()));
         let bank = BankFile::new(uuid::Uuid::from_u128(7), branches).expect("a bank");
-        bank.save(&dir.path().join("bank.json")).expect("saved");
+        bank.save(&dir.path().join(BANK_FILE)).expect("saved");
         assert!(
             matches!(inspect(dir.path()), Ok(Content::Bank(found, Some(begun))) if found == bank && begun == founding())
         );
@@ -354,11 +349,11 @@ mod tests {
     #[tokio::test]
     async fn branches_that_are_left_behind_are_waited_for() {
         let dir = tempfile::tempdir().expect("a directory");
-        let lock = open_lock(&dir.path().join(LOCK_FILE)).expect("made");
+        let lock = open_lock(&dir.path().join(BANK_LOCK_FILE)).expect("made");
         lock.lock().expect("locked");
         // The process id of a launcher that has ended.
         let mut launcher = std::process::Command::new("true").spawn().expect("true runs");
-        fs::write(dir.path().join(LOCK_FILE), launcher.id().to_string()).expect("written");
+        fs::write(dir.path().join(BANK_LOCK_FILE), launcher.id().to_string()).expect("written");
         launcher.wait().expect("ended");
         let (bank_dir, ()) = tokio::join!(BankDir::lock(dir.path()), async {
             tokio::task::yield_now().await;

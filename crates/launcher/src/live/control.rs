@@ -10,5 +10,4 @@ mod wire;
 
 pub(super) use client::{bank_status, perform};
 pub(super) use server::{Call, Control};
-pub(super) use wire::FILE as CONTROL_FILE;
 pub(super) use wire::{ControlRequest, ControlResponse};

@@ -3,8 +3,8 @@
 //! bank is up, that launcher leaves the terminal: it prints where the bank is, begins a session of its own and writes
 //! to a log file from then on. The pipe of its stdout ends with that, which tells this process.
 
-use super::bank_dir::LOG_FILE;
 use super::error::LiveError;
+use crate::run::bank_files::LOG_FILE;
 use crate::terminal::signals::Interrupts;
 use crate::terminal::stdout;
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,27 +1,15 @@
 //! `launcher up --fresh`: deletes the bank in a directory, after a question, so that another one can be founded there.
 
 use super::args::UpPlan;
-use super::bank_dir::{BANK_FILE, BankDir, Content, FOUNDING_FILE, LOG_FILE, branch_dirs, command};
-use super::control::CONTROL_FILE;
+use super::bank_dir::{BankDir, Content, branch_dirs, command};
 use super::error::LiveError;
+use crate::run::bank_files::BANK_FILES;
 use crate::run::folder::{HISTORY_FILE, META_FILE};
 use crate::terminal::format::count;
-use bank_cluster::SECRET_FILE;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
-/// The files of a bank beside the directories of its branches, in the order in which they are removed. Two of them are
-/// the session of `customer-cli`, which belongs to this bank only.
-const BANK_FILES: [&str; 7] = [
-    CONTROL_FILE,
-    LOG_FILE,
-    SECRET_FILE,
-    "bank.session.json",
-    "bank.session.json.lock",
-    FOUNDING_FILE,
-    BANK_FILE,
-];
 /// Bound on an answer, which is one short word.
 const ANSWER_BYTES_MAX: u64 = 1024;
 

@@ -4,6 +4,7 @@ use super::bank_dir::command;
 use super::detach::{self, Detached, INNER_FLAG};
 use super::error::LiveError;
 use super::ready::typed;
+use crate::run::bank_files::BANK_FILE;
 use crate::terminal::format::shell_word;
 use bank_cluster::Programs;
 use std::path::Path;
@@ -31,7 +32,7 @@ pub async fn keep(dir: &Path) -> Result<(), LiveError> {
 /// Commands for a bank that was kept.
 pub fn kept_text(programs: &Programs, dir: &Path) -> String {
     let customer = shell_word(&typed(&programs.customer_cli));
-    let bank = shell_word(&dir.join("bank.json"));
+    let bank = shell_word(&dir.join(BANK_FILE));
     format!(
         "the bank runs on in the background:\n  {customer} --bank {bank} query\n  {}\n  {}\n",
         command("status", dir),

@@ -1,8 +1,9 @@
 //! `launcher logs`: prints the log of a branch, or of a launcher in the background, and follows it.
 
 use super::args::LogsArgs;
-use super::bank_dir::{LOG_FILE, branch_dirs};
+use super::bank_dir::branch_dirs;
 use super::error::LiveError;
+use crate::run::bank_files::LOG_FILE;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;

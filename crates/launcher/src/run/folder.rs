@@ -1,6 +1,7 @@
 //! The folder of one run and the names of its files, as docs/RUN_FOLDER.md describes them.
 
 use crate::date::stamp;
+use crate::run::bank_files::{BANK_FILES, BANK_LOCK_FILE};
 use crate::run::meta::Meta;
 use bank_check::History;
 use std::fs;
@@ -31,13 +32,11 @@ pub const STATE_FILE: &str = "state.json";
 pub const RUN_LOCK_FILE: &str = "run.lock";
 /// Directory of the customers' sessions and logs.
 pub const CUSTOMERS_DIR: &str = "customers";
-/// File that the launcher of a live bank and its branches lock.
-pub const BANK_LOCK_FILE: &str = "LOCK";
 /// Folders that a demonstration has for its runs.
 pub const DEMO_DIRS: [&str; 3] = ["weak", "strong", "dead-branch"];
 
-/// Names that a run, a demonstration or a kept bank gives to files in the folder. Branches have directories besides.
-const OWN_NAMES: [&str; 15] = [
+/// Names that a run gives to files in its folder, and a demonstration to the folders of its runs.
+const OWN_NAMES: [&str; 12] = [
     INPUT_FILE,
     OUTPUT_FILE,
     HISTORY_FILE,
@@ -47,12 +46,9 @@ const OWN_NAMES: [&str; 15] = [
     STATE_FILE,
     RUN_LOCK_FILE,
     CUSTOMERS_DIR,
-    "bank.json",
-    "bank.secret",
-    BANK_LOCK_FILE,
-    "founding.json",
-    "control.json",
-    "launcher.log",
+    DEMO_DIRS[0],
+    DEMO_DIRS[1],
+    DEMO_DIRS[2],
 ];
 
 /// The folder of a run.
@@ -92,7 +88,7 @@ pub fn is_own_name(name: &str) -> bool {
     let branch = name
         .strip_prefix("branch-")
         .and_then(|number| number.parse::<u32>().ok());
-    branch.is_some() || OWN_NAMES.contains(&name) || DEMO_DIRS.contains(&name)
+    branch.is_some() || OWN_NAMES.contains(&name) || BANK_FILES.contains(&name) || name == BANK_LOCK_FILE
 }
 
 impl RunFolder {

@@ -102,7 +102,8 @@ fn unlink_latest(removed: &Path) {
 mod tests {
     use super::super::found::list;
     use super::*;
-    use crate::run::folder::{BANK_LOCK_FILE, RunFolder};
+    use crate::run::bank_files::{BANK_FILES, BANK_LOCK_FILE};
+    use crate::run::folder::RunFolder;
     use crate::run::state::{Kind, RunState, UnderWay};
     use std::collections::BTreeSet;
     use std::fs::File;
@@ -139,6 +140,10 @@ mod tests {
         let dir = dir.path();
         judged(dir, "b", "02");
         judged(dir, "a", "03");
+        // A bank was kept in it, and a customer asked it.
+        BANK_FILES
+            .iter()
+            .for_each(|name| fs::write(dir.join("a").join(name), "").expect("written"));
         drop(begin(dir, "c", "01"));
         fs::write(dir.join("output.json"), "[]").expect("written");
         fs::create_dir_all(dir.join("bank/branch-1")).expect("made");

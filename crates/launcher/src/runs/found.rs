@@ -1,7 +1,8 @@
 //! Finds the folders of runs and demonstrations in a directory. A folder is recognised by its `state.json`, or by the
 //! records that older versions wrote. Links are not followed.
 
-use crate::run::folder::{BANK_LOCK_FILE, CUSTOMERS_DIR, DEMO_DIRS, INPUT_FILE, META_FILE, RUN_LOCK_FILE, is_own_name};
+use crate::run::bank_files::BANK_LOCK_FILE;
+use crate::run::folder::{CUSTOMERS_DIR, DEMO_DIRS, INPUT_FILE, META_FILE, RUN_LOCK_FILE, is_own_name};
 use crate::run::meta::Meta;
 use crate::run::state::{Kind, RunState, State, is_held};
 use std::fs;

@@ -1,12 +1,13 @@
 //! The shell's end of a control connection: sends one request and waits for its response.
 
 use super::wire::{
-    ControlAddress, ControlRequest, ControlResponse, Envelope, FILE, FILE_BYTES_MAX, LINE_TIMEOUT, RESPONSE_BYTES_MAX,
+    ControlAddress, ControlRequest, ControlResponse, Envelope, FILE_BYTES_MAX, LINE_TIMEOUT, RESPONSE_BYTES_MAX,
     read_line, write_line,
 };
 use crate::live::bank_dir::command;
 use crate::live::error::LiveError;
 use crate::live::status::BankStatus;
+use crate::run::bank_files::CONTROL_FILE;
 use bank_cluster::{ANNOUNCE_TIMEOUT, STOP_TIMEOUT};
 use durable_file::read_bounded;
 use std::io::ErrorKind;
@@ -62,7 +63,7 @@ fn not_done(response: ControlResponse) -> LiveError {
 /// No launcher runs the bank, or it does not answer. The message says what to do.
 pub(super) async fn ask(dir: &Path, request: ControlRequest) -> Result<ControlResponse, LiveError> {
     let up = command("up", dir);
-    let (path, dir) = (dir.join(FILE), dir.display());
+    let (path, dir) = (dir.join(CONTROL_FILE), dir.display());
     let address: ControlAddress = match read_bounded(&path, FILE_BYTES_MAX) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| {
             let path = path.display();

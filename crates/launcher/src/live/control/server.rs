@@ -2,10 +2,10 @@
 //! other.
 
 use super::wire::{
-    ControlAddress, ControlRequest, ControlResponse, Envelope, FILE, LINE_TIMEOUT, REQUEST_BYTES_MAX, read_line,
-    write_line,
+    ControlAddress, ControlRequest, ControlResponse, Envelope, LINE_TIMEOUT, REQUEST_BYTES_MAX, read_line, write_line,
 };
 use crate::live::error::LiveError;
+use crate::run::bank_files::CONTROL_FILE;
 use durable_file::{Durability, create_private};
 use std::io;
 use std::net::Ipv4Addr;
@@ -59,7 +59,7 @@ impl Control {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         let token = Uuid::new_v4().simple().to_string();
-        let file = dir.join(FILE);
+        let file = dir.join(CONTROL_FILE);
         let address = ControlAddress {
             pid: std::process::id(),
             port,
@@ -191,7 +191,7 @@ mod tests {
             "{none}"
         );
         let mut control = Control::open(dir.path()).await.expect("a port");
-        let path = dir.path().join(FILE);
+        let path = dir.path().join(CONTROL_FILE);
         let mode = std::fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let (answer, ()) = tokio::join!(ask(dir.path(), ControlRequest::Down), async {

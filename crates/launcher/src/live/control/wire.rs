@@ -10,9 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-/// File in the bank's directory that holds a [`ControlAddress`] while the launcher runs.
-pub(in crate::live) const FILE: &str = "control.json";
-/// Largest size of that file. It has three short fields.
+/// Largest size of the file with the [`ControlAddress`]. It has three short fields.
 pub(super) const FILE_BYTES_MAX: u64 = 4096;
 /// Largest request: one line. An action takes some 50 bytes, and a bank has at most 512 branches.
 pub(super) const REQUEST_BYTES_MAX: u64 = 64 << 10;
@@ -21,7 +19,8 @@ pub(super) const RESPONSE_BYTES_MAX: u64 = 1 << 20;
 /// Time for one line, or for a connection. Both ends are programs of ours on one host, which write and read at once.
 pub(super) const LINE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the launcher listens, and the token that it asks for.
+/// Where the launcher listens, and the token that it asks for. While the launcher runs, the bank's directory holds it in
+/// [`CONTROL_FILE`](crate::run::bank_files::CONTROL_FILE).
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ControlAddress {
     pub(super) pid: u32,
