@@ -3,6 +3,7 @@
 pub mod colours;
 pub mod format;
 pub mod progress;
+pub(crate) mod question;
 pub mod signals;
 pub mod stderr;
 pub mod stdout;

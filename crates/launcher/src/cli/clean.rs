@@ -6,9 +6,9 @@ use crate::run::folder::OUTPUTS;
 use crate::runs::clean::{self, Plan};
 use crate::runs::{found, table};
 use crate::terminal::format::count;
-use crate::terminal::{stderr, stdout};
+use crate::terminal::{question, stderr, stdout};
 use clap::Args;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -76,15 +76,12 @@ pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Failure> {
 
 /// Asks on the terminal.
 fn is_confirmed(what: &str) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !question::can_ask() {
         return Err(Failure::usage(
             "stdin is not a terminal, so that you cannot be asked; add --yes to remove these folders, or --dry-run",
         ));
     }
-    stderr::print(&format!("remove {what}? [y/N] "))?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    Ok(question::agrees(&format!("remove {what}?"))?)
 }
 
 fn remove(plan: &Plan) -> Result<Exit, Failure> {

@@ -6,12 +6,10 @@ use super::error::LiveError;
 use crate::run::bank_files::BANK_FILES;
 use crate::run::folder::{HISTORY_FILE, META_FILE};
 use crate::terminal::format::count;
+use crate::terminal::question;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
 use std::path::Path;
-
-/// Bound on an answer, which is one short word.
-const ANSWER_BYTES_MAX: u64 = 1024;
 
 /// Checks that the bank may be deleted: it is not in the folder of a run, and the user agrees or can be asked.
 ///
@@ -22,11 +20,11 @@ pub(super) fn check(plan: &UpPlan, content: &Content) -> Result<(), LiveError> {
         return Ok(());
     }
     check_no_run(&plan.dir)?;
-    if plan.yes || io::stdin().is_terminal() {
+    if plan.yes || question::can_ask() {
         return Ok(());
     }
     Err(LiveError::Usage(format!(
-        "--fresh deletes the bank in {}, and nobody can be asked because stdin is no terminal; add --yes to delete it",
+        "--fresh deletes the bank in {}, and nobody can be asked, because stdin or stderr is no terminal; add --yes to delete it",
         plan.dir.display()
     )))
 }
@@ -39,7 +37,12 @@ pub(super) fn delete(plan: &UpPlan, content: &Content, bank_dir: &BankDir) -> Re
     let Some(branches) = branches(content) else {
         return Ok(());
     };
-    if !plan.yes && !agrees(&plan.dir, branches).map_err(LiveError::io("the question"))? {
+    let what = format!(
+        "this deletes the bank in {} with the books and logs of {} for good; delete it?",
+        plan.dir.display(),
+        count(branches, "branch", "branches")
+    );
+    if !plan.yes && !question::agrees(&what).map_err(LiveError::io("the question"))? {
         return Err(LiveError::Failed(format!(
             "nothing was deleted; start the bank that is there with: {}",
             command("up", &plan.dir)
@@ -55,19 +58,6 @@ fn branches(content: &Content) -> Option<usize> {
         Content::Begun(founding) => Some(founding.branches.len()),
         Content::Bank(bank, _) => Some(bank.branches().len()),
     }
-}
-
-fn agrees(dir: &Path, branches: usize) -> io::Result<bool> {
-    // stdout may be a pipe to the launcher that waits for this one.
-    write!(
-        io::stderr(),
-        "this deletes the bank in {} with the books and logs of {} for good; delete it? [y/N] ",
-        dir.display(),
-        count(branches, "branch", "branches")
-    )?;
-    let mut answer = String::new();
-    io::Read::take(io::stdin().lock(), ANSWER_BYTES_MAX).read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Checks that the directory is not the folder of a run. A fresh bank would mix with the files of the run.
