@@ -12,7 +12,7 @@ use crate::demo::{self, DemoArgs};
 use crate::exit::{EXIT_CODES, Exit};
 use crate::live::{self, LiveCommand};
 use crate::run::open_files;
-use crate::terminal::stdout;
+use crate::terminal::{stderr, stdout};
 use crate::verdict::json::failure_json;
 use args::command_line;
 use check::CheckArgs;
@@ -131,7 +131,7 @@ async fn executed(cli: Cli) -> u8 {
     done.map_or_else(
         |failure| {
             // If stderr cannot be written, the exit code alone shows the failure.
-            let _ = std::io::Write::write_all(&mut anstream::stderr(), failure.text().as_bytes());
+            let _ = stderr::print(&failure.text());
             failed(failure.exit, &failure.message)
         },
         Exit::code,

@@ -12,7 +12,6 @@ use crate::terminal::stdout;
 use crate::verdict::run_verdict::{Conclusion, RunVerdict};
 use crate::verdict::{json, text};
 use clap::Args;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The arguments of `launcher check`.
@@ -76,12 +75,10 @@ fn check_output(args: &CheckArgs, input_path: &Path) -> Result<Exit, Failure> {
     let mut text = if args.json {
         json::verdict_json(&verdict)
     } else {
-        let customers: BTreeSet<u64> = input.script.visits.iter().map(|visit| visit.customer).collect();
-        let size = text::size(input.branches.len(), customers.len(), input.event_count());
         let concurrent = if args.concurrent { " --concurrent" } else { "" };
-        let (output, input) = (shell_word(&args.path), shell_word(input_path));
-        let again = format!("launcher check {output} --input {input}{concurrent}");
-        text::output_text(&verdict, size, &again, args.verbose)
+        let (of, by) = (shell_word(&args.path), shell_word(input_path));
+        let again = format!("launcher check {of} --input {by}{concurrent}");
+        text::output_text(&verdict, &input, &again, args.verbose)
     };
     let other = || RunVerdict::on_output(&input, &output, mode(!args.concurrent)).conclusion();
     let wrong = verdict.conclusion() == Conclusion::Inconsistent;

@@ -126,7 +126,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let ran = execution::run(&plan, &progress).await?;
     let mut report = RunReport::write(&plan, ran, &file, format).map_err(Failure::not_finished)?;
     let kept = match plan.keep {
-        true => live::keep(&report.dir).await.map(|()| report.kept = true),
+        true => live::keep(report.folder.path()).await.map(|()| report.kept = true),
         false => Ok(()),
     };
     let mut text = if as_json {
@@ -135,7 +135,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         text::run_text(&plan, &output, &report, verbose)
     };
     if report.kept && !as_json {
-        text += &live::kept_text(&plan.programs, &report.dir);
+        text += &live::kept_text(&plan.programs, report.folder.path());
     }
     match file {
         OutputFile::Stdout => stderr::print(&text)?,

@@ -1,6 +1,7 @@
 //! Reads a text that a user named: a regular file, a pipe, or stdin. The size is bounded, because a pipe may have no
 //! end. There is no deadline: a pipe is read until its writer closes it, and Ctrl-C ends the wait.
 
+use crate::terminal::stderr;
 use rustix::fs::{FileType, Stat};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -116,7 +117,8 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     };
     let bytes = if is_stdin(path) {
         if io::stdin().is_terminal() {
-            eprintln!("reading from the terminal; end the text with Ctrl-D on a line of its own");
+            // The hint is no part of the result.
+            let _ = stderr::print("reading from the terminal; end the text with Ctrl-D on a line of its own\n");
         }
         read_bounded(io::stdin().lock())
     } else {

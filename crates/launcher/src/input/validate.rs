@@ -8,6 +8,7 @@ use super::file::read_text;
 use super::json::{self, Inside, Member, Node, SyntaxError, Value};
 use super::planned_fault::PlannedFault;
 use bank_check::script::{Action, Event, Script, Visit};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const AMOUNT_RULE: &str = "an amount is a whole number from 1 to 9223372036854775807, in digits alone";
@@ -43,6 +44,12 @@ impl Input {
     /// Number of events of all customers.
     pub fn event_count(&self) -> usize {
         self.script.visits.iter().map(|visit| visit.events.len()).sum()
+    }
+
+    /// Number of customers. A customer that is listed several times counts once.
+    pub fn customer_count(&self) -> usize {
+        let customers: BTreeSet<u64> = self.script.visits.iter().map(|visit| visit.customer).collect();
+        customers.len()
     }
 
     /// Whether a fault affects the network, so that the branches have to be connected through relays.

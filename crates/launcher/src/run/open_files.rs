@@ -5,7 +5,6 @@ use super::customers::AT_ONCE_MAX;
 use crate::input::Input;
 use bank_check::output::Mode;
 use rlimit::Resource;
-use std::collections::BTreeSet;
 use thiserror::Error;
 
 /// Files that this process has open in any run: streams, the event loop, the files of the run folder.
@@ -62,10 +61,9 @@ fn compare(needed: u64, limit: u64) -> Result<(), OpenFilesError> {
 /// Number of open files that suffices for this process and for each branch.
 fn needed(input: &Input, mode: Mode) -> u64 {
     let branches = input.branches.len();
-    let customers: BTreeSet<u64> = input.script.visits.iter().map(|visit| visit.customer).collect();
     let at_once = match mode {
         Mode::Sequential => 1,
-        Mode::Concurrent => customers.len().min(AT_ONCE_MAX),
+        Mode::Concurrent => input.customer_count().min(AT_ONCE_MAX),
     };
     let relays = match input.needs_relays() {
         true => branches * branches.saturating_sub(1),

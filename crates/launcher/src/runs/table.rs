@@ -2,13 +2,11 @@
 
 use super::found::Found;
 use crate::run::state::{Kind, State};
+use crate::terminal::format::WIDTH;
 use console::truncate_str;
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-
-/// Width of a line in columns.
-const WIDTH: usize = 80;
 
 /// The list as a table. Each folder has one line of at most 80 columns.
 pub fn text(runs: &[Found], now: SystemTime) -> String {

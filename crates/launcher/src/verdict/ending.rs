@@ -84,10 +84,9 @@ fn inconsistent(verdict: &RunVerdict) -> String {
 
 fn failed(run: &RunVerdict, judged: &Judged) -> String {
     let name = judged.verdict.guarantee;
-    match (judged.verdict.promised, run.level) {
-        (true, _) => format!("{name} failed"),
-        (false, Some(level)) => format!("{name} failed (level {} does not promise it)", level.as_str()),
-        (false, None) => format!("{name} failed (its level does not promise it)"),
+    match judged.verdict.promised {
+        true => format!("{name} failed"),
+        false => format!("{name} failed ({})", run.not_promised_by_level()),
     }
 }
 

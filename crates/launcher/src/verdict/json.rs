@@ -1,7 +1,7 @@
 //! The report of a run, or a verdict, as one line of JSON.
 
 use super::report::RunReport;
-use super::run_verdict::{Conclusion, RunVerdict};
+use super::run_verdict::RunVerdict;
 use super::tally::Tally;
 use crate::exit::Exit;
 use crate::run::execution::{RunPlan, Timings};
@@ -31,7 +31,7 @@ struct JsonVerdict<'a> {
 
 #[derive(Serialize)]
 struct JsonRunVerdict<'a> {
-    conclusion: Conclusion,
+    conclusion: &'a str,
     verdicts: Vec<JsonVerdict<'a>>,
     faults: &'a [String],
     notes: Vec<&'a String>,
@@ -79,7 +79,7 @@ fn json_run_verdict(verdict: &RunVerdict) -> JsonRunVerdict<'_> {
         }
     });
     JsonRunVerdict {
-        conclusion: verdict.conclusion(),
+        conclusion: verdict.conclusion().word(),
         verdicts: verdicts.collect(),
         faults: &verdict.faults,
         notes: verdict.unanswered.iter().chain(&verdict.notes).collect(),
@@ -95,7 +95,7 @@ pub fn run_json(plan: &RunPlan, output: &Path, report: &RunReport) -> String {
         branches: plan.input.branches.len(),
         events: plan.input.event_count(),
         output,
-        dir: &report.dir,
+        dir: report.folder.path(),
         bank: &report.bank,
         report: &report.page,
         timings: report.timings,

@@ -21,8 +21,6 @@ pub struct RunReport {
     pub timings: Timings,
     /// The run folder.
     pub folder: RunFolder,
-    /// Path of the run folder.
-    pub dir: PathBuf,
     /// The bank file.
     pub bank: PathBuf,
     /// The page of the run.
@@ -73,7 +71,6 @@ impl RunReport {
                 ..ran.timings
             },
             page: ran.folder.path().join(PAGE_FILE),
-            dir: ran.folder.path().to_owned(),
             folder: ran.folder,
             bank: ran.bank,
             kept: false,

@@ -13,7 +13,6 @@ use bank_check::output::{self, Answer, Mode, Output, Pairs, Reported};
 use bank_check::verdict::{Group, Outcome, Verdict};
 use bank_check::{History, Options, overall};
 use bank_types::{CallOutcome, OperationRecord};
-use serde::Serialize;
 
 /// The guarantee that this bank exists to show. It counts at every level.
 pub const READ_YOUR_WRITES: &str = "read-your-writes";
@@ -68,8 +67,7 @@ pub struct RunVerdict {
 }
 
 /// The conclusion of a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conclusion {
     /// Something was judged, and nothing is wrong.
     Consistent,
@@ -175,6 +173,14 @@ impl RunVerdict {
         }));
         self.level = level(&history.operations);
         self.tally = Some(Tally::of(&history.operations));
+    }
+
+    /// Says that the level does not promise a guarantee.
+    pub fn not_promised_by_level(&self) -> String {
+        let level = self
+            .level
+            .map_or("its level".to_owned(), |level| format!("level {}", level.as_str()));
+        format!("{level} does not promise it")
     }
 
     /// The failures that make the run inconsistent.

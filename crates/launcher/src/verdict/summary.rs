@@ -147,12 +147,13 @@ fn by_balances(verdict: &RunVerdict) -> impl Iterator<Item = String> {
 }
 
 fn not_promised(run: &RunVerdict, judged: &Judged) -> String {
-    let level = run.level.map_or("the level of the reads".to_owned(), |level| {
-        format!("level {}", level.as_str())
-    });
     plain(&detailed(
         judged.verdict.guarantee,
-        &format!("{} failed; {level} does not promise it", failed_cases(&judged.verdict)),
+        &format!(
+            "{} failed; {}",
+            failed_cases(&judged.verdict),
+            run.not_promised_by_level()
+        ),
     ))
 }
 

@@ -97,16 +97,9 @@ fn cases(judged: &Judged, run: &RunVerdict) -> String {
         text += &format!("; {note}");
     }
     if verdict.outcome() == Outcome::Fail && !verdict.promised {
-        text += &not_promised(run);
+        text += &format!("; {}", run.not_promised_by_level());
     }
     text
-}
-
-fn not_promised(run: &RunVerdict) -> String {
-    match run.level {
-        Some(level) => format!("; level {} does not promise it", level.as_str()),
-        None => "; its level does not promise it".to_owned(),
-    }
 }
 
 /// A list of failures, one an item. `total` is the number of all failures.

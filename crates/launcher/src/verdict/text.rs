@@ -4,6 +4,7 @@
 use super::report::RunReport;
 use super::run_verdict::{Conclusion, RunVerdict};
 use super::{ending, summary, table};
+use crate::input::Input;
 use crate::run::execution::{RunPlan, Timings};
 use crate::run::fault_player::InjectedFault;
 use crate::run::folder::{LATEST, OUTPUTS};
@@ -31,13 +32,12 @@ struct Around {
 
 /// The report of a run as text. If `verbose`, it is the long form.
 pub fn run_text(plan: &RunPlan, output: &Path, report: &RunReport, verbose: bool) -> String {
-    let customers: BTreeSet<u64> = plan.input.script.visits.iter().map(|visit| visit.customer).collect();
-    let dir = shown_dir(&report.dir);
+    let dir = shown_dir(report.folder.path());
     let page = dir.join(report.page.file_name().unwrap_or_default());
     let is_consistent = report.verdict.conclusion() == Conclusion::Consistent;
     let mut rows = vec![("output", output.display().to_string())];
     if verbose {
-        rows.push(("folder", report.dir.display().to_string()));
+        rows.push(("folder", report.folder.path().display().to_string()));
     }
     if is_consistent {
         rows.push(("picture", page.display().to_string()));
@@ -49,7 +49,7 @@ pub fn run_text(plan: &RunPlan, output: &Path, report: &RunReport, verbose: bool
         rows.push(("checks", format!("launcher check {} --verbose", shell_word(&dir))));
     }
     let around = Around {
-        size: size(plan.input.branches.len(), customers.len(), plan.input.event_count()),
+        size: input_size(&plan.input),
         phases: timings_line(&report.timings) + &injected_text(&report.injected),
         faults: report.injected.len(),
         rows,
@@ -85,18 +85,19 @@ pub fn folder_text(
 }
 
 /// The verdict on an output file as text.
-pub fn output_text(verdict: &RunVerdict, size: String, again: &str, verbose: bool) -> String {
+pub fn output_text(verdict: &RunVerdict, input: &Input, again: &str, verbose: bool) -> String {
     let around = Around {
-        size,
+        size: input_size(input),
         ..Around::default()
     };
     text(verdict, &around.with_again(again, verbose), verbose)
 }
 
-/// How large a run is: `10 branches, 1 customer, 60 events`.
-pub fn size(branches: usize, customers: usize, events: usize) -> String {
-    let events = count(events, "event", "events");
-    format!("{}, {events}", branches_and_customers(branches, customers))
+/// How large the run of an input is: `10 branches, 1 customer, 60 events`.
+fn input_size(input: &Input) -> String {
+    let events = count(input.event_count(), "event", "events");
+    let who = branches_and_customers(input.branches.len(), input.customer_count());
+    format!("{who}, {events}")
 }
 
 fn branches_and_customers(branches: usize, customers: usize) -> String {

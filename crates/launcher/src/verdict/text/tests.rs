@@ -1,5 +1,4 @@
 use super::*;
-use crate::input::Input;
 use crate::verdict::run_verdict::Judged;
 use bank_check::history::{Fault, FaultKind};
 use bank_check::output::{Answer, Mode, Output, Reported};
@@ -24,8 +23,11 @@ fn plain(text: &str) -> String {
     plain
 }
 
+fn input() -> Input {
+    Input::parse(Path::new("in.json"), INPUT).expect("an input")
+}
+
 fn on_output(query: Answer) -> RunVerdict {
-    let input = Input::parse(Path::new("in.json"), INPUT).expect("an input");
     let reported = |interface: &str, branch, answer| Reported {
         customer: 7,
         interface: interface.to_owned(),
@@ -36,13 +38,13 @@ fn on_output(query: Answer) -> RunVerdict {
         reported("deposit", 1, Answer::Success),
         reported("query", 2, query),
     ]);
-    RunVerdict::on_output(&input, &output, Mode::Sequential)
+    RunVerdict::on_output(&input(), &output, Mode::Sequential)
 }
 
 /// The text on an output in which the deposit succeeded, and the query got this answer.
 fn on_answer(query: Answer, verbose: bool) -> String {
     let again = "launcher check out.json --input in.json";
-    plain(&output_text(&on_output(query), size(2, 1, 2), again, verbose))
+    plain(&output_text(&on_output(query), &input(), again, verbose))
 }
 
 /// A history of customer 1: a deposit at branch 1, and the positions at which its reads at branch 2 were answered.
