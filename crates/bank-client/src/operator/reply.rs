@@ -1,5 +1,7 @@
 //! Replies to the calls of an operator.
 
+use std::collections::BTreeSet;
+
 use bank_proto::v1;
 use bank_types::Position;
 use uuid::Uuid;
@@ -88,6 +90,19 @@ pub struct BranchStatus {
     pub disk_used_bytes: Option<u64>,
     /// Set if the branch has no leader because it reaches no majority of the voters.
     pub lost_majority: Option<LostMajority>,
+}
+
+impl BranchStatus {
+    /// The newest of several statuses: of the highest term and, in it, of the highest position.
+    pub fn newest<'a>(statuses: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
+        statuses.into_iter().max_by_key(|status| (status.term, status.position))
+    }
+
+    /// The branches that vote, as this branch has them.
+    pub fn voters(&self) -> BTreeSet<u32> {
+        let voters = self.branches.iter().filter(|member| member.voter);
+        voters.map(|member| member.branch).collect()
+    }
 }
 
 /// How many voters a branch reaches that has no leader for want of a majority.

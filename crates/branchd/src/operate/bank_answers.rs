@@ -65,7 +65,7 @@ impl Answers {
         self.asked.iter().filter_map(|asked| asked.answer.as_ref().ok())
     }
 
-    /// The newest status: of the highest term and, in it, of the highest position.
+    /// The newest status.
     pub(super) fn newest(&self) -> Option<&BranchStatus> {
         newest(&self.asked)
     }
@@ -73,10 +73,9 @@ impl Answers {
     /// How many voters there are, and how many of them answered. `None`: no branch answered, so the voters are not
     /// known.
     pub(super) fn voters(&self) -> Option<(usize, usize)> {
-        let voters: Vec<&Member> = self.newest()?.branches.iter().filter(|member| member.voter).collect();
+        let voters = self.newest()?.voters();
         let answered: BTreeSet<u32> = self.statuses().map(|status| status.branch).collect();
-        let reached = voters.iter().filter(|voter| answered.contains(&voter.branch)).count();
-        Some((voters.len(), reached))
+        Some((voters.len(), voters.intersection(&answered).count()))
     }
 
     /// How many branches did not answer as branches of the bank.
@@ -144,8 +143,7 @@ fn unknown(asked: &[Asked]) -> Vec<Branch> {
 }
 
 fn newest(asked: &[Asked]) -> Option<&BranchStatus> {
-    let statuses = asked.iter().filter_map(|asked| asked.answer.as_ref().ok());
-    statuses.max_by_key(|status| (status.term, status.position))
+    BranchStatus::newest(asked.iter().filter_map(|asked| asked.answer.as_ref().ok()))
 }
 
 #[cfg(test)]

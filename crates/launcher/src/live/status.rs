@@ -178,12 +178,8 @@ impl StatusSources<'_> {
     pub(super) async fn collect(self) -> BankStatus {
         let now = SystemTime::now();
         let answers = join_all(self.processes.iter().map(|process| self.ask(process))).await;
-        let newest = answers
-            .iter()
-            .flatten()
-            .max_by_key(|status| (status.term, status.position));
-        let voters = match (newest, self.last) {
-            (Some(status), _) => voters(status),
+        let voters = match (BranchStatus::newest(answers.iter().flatten()), self.last) {
+            (Some(status), _) => status.voters(),
             (None, Some(last)) => last.voters.clone(),
             (None, None) => BTreeSet::new(),
         };
@@ -298,11 +294,6 @@ impl StatusSources<'_> {
         });
         told.collect()
     }
-}
-
-fn voters(status: &BranchStatus) -> BTreeSet<u32> {
-    let voters = status.branches.iter().filter(|member| member.voter);
-    voters.map(|member| member.branch).collect()
 }
 
 /// The branch that leads: of the branches that take themselves for the leader, the one that was elected last. The others
