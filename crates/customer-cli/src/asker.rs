@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use bank_client::{Client, ClientOptions, Failure, Level, Place, Progress, ReadError, Reply, Session};
-use bank_types::Position;
+use bank_types::{MAIN, Position};
 use tokio::sync::watch::Receiver;
 use tokio::time::sleep;
 
@@ -73,14 +73,20 @@ impl Asker {
             Some(branch) => format!("branch {branch}"),
             None => format!("the branch at {}", at.address),
         };
-        match position(&at).await {
-            Ok(position) if position < needed => format!("waiting for {name} (at {position}, needs {needed})…"),
+        let options = ClientOptions {
+            timeout: LOOK_TIMEOUT,
+            failover: false,
+        };
+        match present_state(&Client::at(at.address.clone(), options)).await {
+            Ok(state) if state.position < needed => {
+                format!("waiting for {name} (at {}, needs {needed})…", state.position)
+            }
             Ok(_) => format!("waiting for {name}…"),
             Err(_) => format!("no answer from {}, trying again…", at.address),
         }
     }
 
-    /// The line about the branch that answered, if it is not the one that was asked.
+    /// Names the branch of the answer and says what the asked branch did. `None` if these are the same branch.
     pub fn served_elsewhere<T>(&self, reply: &Reply<T>) -> Option<String> {
         let asked = reply.asked.filter(|asked| *asked != reply.served_by)?;
         let served = reply.served_by;
@@ -113,7 +119,7 @@ impl Asker {
         !progress.failures.is_empty() && progress.failures.iter().all(unreachable)
     }
 
-    /// The branches that were asked before the one that answered, and what each did.
+    /// The branches that were asked in vain before this reply came, and what each did.
     pub fn passed_over<T>(&self, reply: &Reply<T>) -> Vec<(u32, String)> {
         let progress = self.progress.borrow();
         let failures = progress.failures.iter();
@@ -122,15 +128,11 @@ impl Asker {
     }
 }
 
-/// The position of a branch.
-async fn position(at: &Place) -> Result<Position, ReadError> {
-    let options = ClientOptions {
-        timeout: LOOK_TIMEOUT,
-        failover: false,
-    };
-    let client = Client::at(at.address.clone(), options);
-    let reply = client
-        .query(None, &mut Session::default(), Level::Eventual, "main")
-        .await?;
-    Ok(reply.position)
+/// The state in which a branch is now: its reply names bank and position. The branch need not have caught up.
+///
+/// # Errors
+/// The branch does not serve.
+pub async fn present_state(client: &Client) -> Result<Reply<i64>, ReadError> {
+    let mut no_session = Session::default();
+    client.query(None, &mut no_session, Level::Eventual, MAIN).await
 }

@@ -139,7 +139,7 @@ pub fn print_refusal<W: Write, T>(
     let kind = kind.replace('-', " ");
     let why = reason.map_or("", RefusalReason::as_str).replace('-', " ");
     out.line(&format!(
-        "{position:>10}  refused: {kind} {amount}, {why}, balance {balance}"
+        "{position:>8}  refused: {kind} {amount}, {why}, balance {balance}"
     ))
 }
 

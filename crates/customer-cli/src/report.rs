@@ -29,7 +29,7 @@ pub struct Line<'a> {
     /// Branch that was asked first. `None` if no bank file gives its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<u32>,
-    /// Branches that were asked before the one that answered, and what each did.
+    /// Branches that were asked in vain before the answer came, and what each did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
     /// Bank that answered.
@@ -79,7 +79,7 @@ pub struct PassedOver {
     pub why: String,
 }
 
-/// The branches that were asked before the one that answered.
+/// The branches that were asked in vain before this reply came.
 pub fn passed_over<T>(asker: &Asker, reply: &Reply<T>) -> Vec<PassedOver> {
     let branches = asker.passed_over(reply).into_iter();
     branches.map(|(branch, why)| PassedOver { branch, why }).collect()

@@ -5,13 +5,13 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use bank_client::{Level, ReadError, Session};
+use bank_client::ReadError;
 use bank_types::Address;
 use durable_file::Durability;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::asker::Asker;
+use crate::asker::{Asker, present_state};
 use crate::output::note;
 use crate::request::{Request, SessionChoice};
 use crate::session_store::{SessionStore, SessionStoreError};
@@ -128,9 +128,7 @@ fn of_bank(bank: Uuid) -> Result<PathBuf, OpenError> {
 
 /// Asks the branch at an address which bank it belongs to. Reports if it was another bank the last time.
 async fn bank_at(asker: &Asker, address: &Address) -> Result<Uuid, OpenError> {
-    let mut nobody = Session::default();
-    let asking = asker.client.query(None, &mut nobody, Level::Eventual, "main");
-    let bank = asker.waiting(0, asking).await?.bank_id;
+    let bank = asker.waiting(0, present_state(&asker.client)).await?.bank_id;
     let name = address
         .as_str()
         .replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_");

@@ -60,8 +60,7 @@ impl Target {
 /// # Errors
 /// A value is wrong, the bank file cannot be used, or there is no bank file where one is needed.
 pub fn find(bank: Option<&Path>, branch: Option<&str>, needs_bank: bool) -> Result<Found, InputError> {
-    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = branch.filter(is_number);
+    let number = branch.filter(|text| is_number(text));
     let named = |target| Found { target, advice: None };
     if let Some(path) = bank {
         return Ok(named(of_bank(path, branch)?));
@@ -109,7 +108,7 @@ fn of_bank(path: &Path, branch: Option<&str>) -> Result<Target, InputError> {
 }
 
 fn number_in(bank: &BankFile, text: &str) -> Result<u32, InputError> {
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+    if !is_number(text) {
         let same = |known: &&bank_client::Branch| known.address.as_str() == text;
         return Err(match bank.branches().iter().find(same) {
             Some(known) => wrong(format!(
@@ -127,6 +126,10 @@ fn number_in(bank: &BankFile, text: &str) -> Result<u32, InputError> {
         .map_err(|_| wrong(format!("{} is too large", shown(text))))?;
     bank.address(number).map_err(wrong)?;
     Ok(number)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn needs_bank_file() -> InputError {

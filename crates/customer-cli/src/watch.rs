@@ -1,5 +1,5 @@
-//! `watch`: shows the entries of an account, and the writes that were refused, as they reach a branch. If the branch goes away and comes back meanwhile,
-//! each entry is still shown once.
+//! `watch`: shows the entries of an account, and the writes that were refused, as they reach a branch. If the branch goes
+//! away and comes back meanwhile, each entry is still shown once.
 
 use std::io::Write;
 use std::time::Duration;
