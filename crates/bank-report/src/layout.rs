@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-/// Largest height of the frame: a run of the report's input, 1 customer and 10 branches, fits. A higher picture scrolls inside it.
+/// Largest height of the frame: a run of the report's input, 1 customer and 10 branches, fits. A higher picture scrolls
+/// inside it.
 const FRAME_MAX_PX: usize = 640;
 /// Largest number of lanes that are tall.
 const TALL_LANES_MAX: usize = 16;

@@ -129,7 +129,7 @@ pub(super) fn begun_bank(
     }
 }
 
-/// Checks that the branch that answered at an address is the one that the request names.
+/// Compares the number of the branch at an address with the number in the request.
 ///
 /// # Errors
 /// [`FoundError::OtherNumber`].

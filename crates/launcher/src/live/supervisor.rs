@@ -1,5 +1,6 @@
 //! Supervises a running bank: carries out the requests of other shells one after the other, reports branches that end
-//! by themselves, and looks at the bank once a second, or more often while no branch leads. A branch that has ended stays down until a request restarts it.
+//! by themselves, and looks at the bank once a second, or more often while no branch leads. A branch that has ended stays
+//! down until a request restarts it.
 
 use super::control::{Call, Control, ControlRequest, ControlResponse};
 use super::geography::Geography;
