@@ -240,6 +240,17 @@ fn no_future_reads() {
             "pass 1",
             "",
         ),
+        // A deposit that was begun before the opening of its account, or in the same moment, may be applied after it.
+        (
+            "3 deposit 59 on a at 1 t100-500\n2 open on a at 1 t200-300\n1 query on a at 1 =59 t2000-3000",
+            "pass 1",
+            "",
+        ),
+        (
+            "3 deposit 59 on a at 1 t200-500\n2 open on a at 1 t200-300\n1 query on a at 1 =59 t2000-3000",
+            "pass 1",
+            "",
+        ),
         // Nobody is known to have opened the account, so no balance of it is known.
         ("1 query on a at 1 =7", "unknown", ""),
     ];

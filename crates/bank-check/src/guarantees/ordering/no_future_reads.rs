@@ -11,7 +11,7 @@ use crate::analysis::verdict_builder::{Case, VerdictBuilder};
 use crate::history::{Action, Operation, Outcome};
 use crate::verdict::{Unit, Verdict};
 use bank_types::MAIN;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// A write that may have been applied.
 struct Begun<'a> {
@@ -161,25 +161,42 @@ impl<'a> Positions<'a> {
 
 /// The balances that each account can have by the writes that were begun so far.
 struct Balances<'a> {
-    /// An account is missing if nobody has begun to open it, or if its opening balance is not known.
-    possible: HashMap<&'a str, Sums>,
+    accounts: HashMap<&'a str, Account>,
     /// False if the journals show each balance, or if the bank is older than the run.
     is_judged: bool,
 }
 
+/// An account by the writes that were begun so far. Each of them may be applied at any later time: a deposit that was
+/// begun before somebody began to open the account may come after the opening.
+struct Account {
+    /// The possible opening balances. Empty if nobody has begun to open the account, or if the balance is not known.
+    openings: BTreeSet<i128>,
+    /// The possible sums of all changes.
+    changes: Sums,
+}
+
+impl Account {
+    fn unopened() -> Self {
+        Account {
+            openings: BTreeSet::new(),
+            changes: Sums::zero(),
+        }
+    }
+}
+
 impl<'a> Balances<'a> {
     fn at_the_opening(run: &Run<'a>) -> Self {
-        let mut possible = HashMap::new();
-        if let Some(opening) = run.options.opening {
-            possible.insert(MAIN, Sums::zero().shifted(opening.into()));
-        }
+        let main = Account {
+            openings: run.options.opening.map(i128::from).into_iter().collect(),
+            ..Account::unopened()
+        };
         Balances {
-            possible,
+            accounts: HashMap::from([(MAIN, main)]),
             is_judged: run.journals.reference().is_none() && run.options.before <= 1,
         }
     }
 
-    /// Adds a write that was begun. It may be applied at any time from now on.
+    /// Adds a write that was begun.
     fn add(&mut self, write: &'a Operation) {
         if !self.is_judged || matches!(write.outcome, Outcome::Refused(_)) {
             return;
@@ -187,9 +204,9 @@ impl<'a> Balances<'a> {
         match &write.action {
             Action::Query { .. } => {}
             Action::Open { account, amount } => {
-                let opened = || Sums::zero().shifted((*amount).into());
+                // The bank opens `main` when it is founded.
                 if account != MAIN {
-                    self.possible.entry(account).or_insert_with(opened);
+                    self.account(account).openings.insert((*amount).into());
                 }
             }
             Action::Deposit { account, amount } => self.change(account, (*amount).into()),
@@ -201,20 +218,26 @@ impl<'a> Balances<'a> {
         }
     }
 
-    fn change(&mut self, account: &str, change: i128) {
-        if let Some(sums) = self.possible.get_mut(account) {
-            *sums = sums.with_uncertain(change);
-        }
+    fn account(&mut self, name: &'a str) -> &mut Account {
+        self.accounts.entry(name).or_insert_with(Account::unopened)
     }
 
-    /// Judges a read by its balance. `None` if it has none, or if the balance of the account is not known.
+    fn change(&mut self, name: &'a str, change: i128) {
+        let account = self.account(name);
+        account.changes = account.changes.with_uncertain(change);
+    }
+
+    /// Judges a read by its balance. `None` if it has none, or if the opening balance of the account is not known.
     fn judge(&self, read: &Operation) -> Option<Result<(), Future<'static>>> {
         let balance = read.balance.filter(|_| self.is_judged)?;
-        let possible = self.possible.get(read.action.account())?;
-        Some(if possible.contains(balance.into()) {
-            Ok(())
-        } else {
-            Err(Future::Balance(balance))
+        let account = self.accounts.get(read.action.account())?;
+        if account.openings.is_empty() {
+            return None;
+        }
+        let given = |opening: &i128| account.changes.contains(i128::from(balance) - opening);
+        Some(match account.openings.iter().any(given) {
+            true => Ok(()),
+            false => Err(Future::Balance(balance)),
         })
     }
 }
