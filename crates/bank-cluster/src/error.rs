@@ -24,7 +24,7 @@ pub enum ClusterError {
     /// The port of a branch is in use.
     #[error(
         "port {port} of branch {branch} is taken{user}, or use other ports (--base-port auto){}",
-        if *more == 0 { String::new() } else { format!("; {more} more are taken") }
+        match more { 0 => String::new(), 1 => "; 1 more is taken".to_owned(), more => format!("; {more} more are taken") }
     )]
     PortTaken {
         /// The first branch whose port is taken.
