@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bank_ledger::{
-    Account, AccountName, Books, Entry, Outcome, REFUSALS_REMEMBERED_MAX, Refusal, Remembered, RequestId,
-};
-use rusqlite::{CachedStatement, Connection, params};
+use bank_ledger::{Account, AccountName, Books, Entry, REFUSALS_REMEMBERED_MAX, Remembered, RequestId};
+use rusqlite::Connection;
 
 use super::balance_cache::BalanceCache;
 use super::error::Fault;
-use super::links::Links;
-use super::rows::{self, ActionColumns};
+use super::links;
+use super::lookups::Lookups;
+use super::row_writer::RowWriter;
 
 /// The ledger's storage within a transaction. Entries and refusals are written at once. An account is written once, at
 /// the end, however often the batch changes it.
@@ -20,14 +19,8 @@ pub(super) struct Batch<'t> {
     newest_refusal: i64,
     /// Whether a decision since the last [`Batch::take_read_from_file`] used a row that was read from the file.
     read_from_file: bool,
-    links: Links<'t>,
-    find_account: CachedStatement<'t>,
-    find_entry: CachedStatement<'t>,
-    find_refusal: CachedStatement<'t>,
-    insert_entry: CachedStatement<'t>,
-    insert_refusal: CachedStatement<'t>,
-    forget_refusals: CachedStatement<'t>,
-    write_account: CachedStatement<'t>,
+    lookups: Lookups<'t>,
+    row_writer: RowWriter<'t>,
 }
 
 struct Touched {
@@ -53,29 +46,8 @@ impl<'t> Batch<'t> {
             accounts: BTreeMap::new(),
             newest_refusal,
             read_from_file: false,
-            links: Links::new(connection)?,
-            find_account: connection.prepare_cached("SELECT balance, last_entry FROM accounts WHERE name = ?1")?,
-            find_entry: connection.prepare_cached(&format!(
-                "SELECT {} FROM entries WHERE request_id = ?1",
-                rows::ENTRY_COLUMNS
-            ))?,
-            find_refusal: connection.prepare_cached(&format!(
-                "SELECT {} FROM refusals WHERE request_id = ?1",
-                rows::REFUSAL_COLUMNS
-            ))?,
-            insert_entry: connection.prepare_cached(&format!(
-                "INSERT INTO entries ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                rows::ENTRY_COLUMNS
-            ))?,
-            insert_refusal: connection.prepare_cached(&format!(
-                "INSERT INTO refusals ({}, number, request_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                rows::REFUSAL_COLUMNS
-            ))?,
-            forget_refusals: connection.prepare_cached("DELETE FROM refusals WHERE number <= ?1")?,
-            write_account: connection.prepare_cached(
-                "INSERT INTO accounts (name, balance, last_entry) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT (name) DO UPDATE SET balance = excluded.balance, last_entry = excluded.last_entry",
-            )?,
+            lookups: Lookups::new(connection)?,
+            row_writer: RowWriter::new(connection)?,
         })
     }
 
@@ -90,9 +62,7 @@ impl<'t> Batch<'t> {
         let mut accounts = BTreeMap::new();
         for (name, touched) in self.accounts {
             if touched.changed {
-                let last_entry = rows::stored(touched.account.last_entry)?;
-                self.write_account
-                    .execute((name.as_str(), touched.account.balance, last_entry))?;
+                self.row_writer.account(&name, touched.account)?;
             }
             accounts.insert(name, touched.account);
         }
@@ -121,15 +91,10 @@ impl Books for Batch<'_> {
             return Ok(Some(account));
         }
         self.read_from_file = true;
-        let mut found = self.find_account.query([name.as_str()])?;
-        let Some(row) = found.next()? else {
+        let Some(account) = self.lookups.account(name)? else {
             return Ok(None);
         };
-        let account = Account {
-            balance: row.get(0)?,
-            last_entry: rows::position(row.get(1)?)?,
-        };
-        self.links.check_account(name, account)?;
+        links::check_account(&mut self.lookups, name, account)?;
         let touched = Touched {
             account,
             changed: false,
@@ -139,39 +104,14 @@ impl Books for Batch<'_> {
     }
 
     fn remembered(&mut self, id: &RequestId) -> Result<Option<Remembered>, Fault> {
-        if let Some(row) = self.find_entry.query([id.0])?.next()? {
-            self.read_from_file = true;
-            return Ok(Some(rows::entry(row)?.remembered()));
-        }
-        // Most banks have no refusals, and then the query is not needed.
-        if self.newest_refusal == 0 {
-            return Ok(None);
-        }
-        match self.find_refusal.query([id.0])?.next()? {
-            Some(row) => {
-                self.read_from_file = true;
-                Ok(Some(rows::refused(row)?))
-            }
-            None => Ok(None),
-        }
+        // Most banks have no refusals, and then the second query is not needed.
+        let found = self.lookups.remembered(id, self.newest_refusal > 0)?;
+        self.read_from_file |= found.is_some();
+        Ok(found)
     }
 
     fn record_entry(&mut self, entry: Entry) -> Result<(), Fault> {
-        let columns = ActionColumns::from(&entry.command.action);
-        let counter = entry.counter_account;
-        self.insert_entry.execute(params![
-            rows::stored(entry.position)?,
-            entry.command.request_id.0,
-            columns.kind,
-            columns.account,
-            columns.amount,
-            entry.account.balance,
-            rows::stored(entry.account.previous)?,
-            columns.counter_account,
-            counter.map(|leg| leg.balance),
-            counter.map(|leg| rows::stored(leg.previous)).transpose()?,
-            entry.command.time_us,
-        ])?;
+        self.row_writer.entry(&entry)?;
         for (name, account) in entry.accounts() {
             let changed = true;
             self.accounts.insert(name, Touched { account, changed });
@@ -180,29 +120,12 @@ impl Books for Batch<'_> {
     }
 
     fn record_refusal(&mut self, id: RequestId, refused: Remembered) -> Result<(), Fault> {
-        let Outcome::Refused(refusal) = &refused.outcome else {
-            return Err(Fault::Damaged(format!(
-                "request {id} was to be remembered as refused, and was not"
-            )));
-        };
-        let columns = ActionColumns::from(&refused.action);
         self.newest_refusal += 1;
-        self.insert_refusal.execute(params![
-            rows::stored(refused.position)?,
-            columns.kind,
-            columns.account,
-            columns.amount,
-            columns.counter_account,
-            rows::reason(refusal),
-            Refusal::account(refusal).as_str(),
-            refusal.balance(),
-            self.newest_refusal,
-            id.0,
-        ])?;
+        self.row_writer.refusal(self.newest_refusal, id, &refused)?;
         // Refusal numbers have no gaps, so the number of the oldest refusal to keep follows from the newest.
         let forgotten = self.newest_refusal - REFUSALS_REMEMBERED_MAX as i64;
         if forgotten > 0 {
-            self.forget_refusals.execute([forgotten])?;
+            self.row_writer.forget_refusals(forgotten)?;
         }
         Ok(())
     }

@@ -3,94 +3,73 @@
 //! a row that was changed on disk contradicts its neighbours.
 
 use bank_ledger::{Account, AccountName, Action, Entry, Leg, Position};
-use rusqlite::{CachedStatement, Connection};
 
 use super::error::Fault;
-use super::rows;
+use super::lookups::Lookups;
 
-/// Looks up the neighbours of a row and compares.
-pub(super) struct Links<'c> {
-    find_entry: CachedStatement<'c>,
+/// Checks an account row against its newest entry, and that entry against the one before it.
+///
+/// # Errors
+/// [`Fault::Damaged`], which names table and row, if they contradict each other; another error if the file cannot
+/// be read.
+pub(super) fn check_account(lookups: &mut Lookups<'_>, name: &AccountName, held: Account) -> Result<(), Fault> {
+    #[cfg(feature = "planted-bugs")]
+    if crate::planted::is_planted() {
+        return Ok(());
+    }
+    let Account { balance, last_entry } = held;
+    let row = || format!("table accounts, row {name}: it holds {balance}");
+    let Some(entry) = lookups.entry(last_entry)? else {
+        return Err(Fault::Damaged(format!(
+            "{}, and the entry at {last_entry} that it links to is not there",
+            row()
+        )));
+    };
+    let Some(leg) = entry.leg_of(name) else {
+        return Err(Fault::Damaged(format!(
+            "{}, and the entry at {last_entry} that it links to is another account's",
+            row()
+        )));
+    };
+    if leg.balance != balance {
+        return Err(Fault::Damaged(format!(
+            "{}, and table entries, row {last_entry}, left {}",
+            row(),
+            leg.balance
+        )));
+    }
+    check_leg(lookups, &entry, name, leg)
 }
 
-impl<'c> Links<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
-        let find_entry = connection.prepare_cached(&format!(
-            "SELECT {} FROM entries WHERE position = ?1",
-            rows::ENTRY_COLUMNS
-        ))?;
-        Ok(Self { find_entry })
+/// Checks an entry's effect on one account against the account's previous entry.
+///
+/// # Errors
+/// As for [`check_account`].
+pub(super) fn check_leg(lookups: &mut Lookups<'_>, entry: &Entry, name: &AccountName, leg: Leg) -> Result<(), Fault> {
+    #[cfg(feature = "planted-bugs")]
+    if crate::planted::is_planted() {
+        return Ok(());
     }
-
-    /// Checks an account row against its newest entry, and that entry against the one before it.
-    ///
-    /// # Errors
-    /// [`Fault::Damaged`], which names table and row, if they contradict each other; another error if the file cannot
-    /// be read.
-    pub(super) fn check_account(&mut self, name: &AccountName, held: Account) -> Result<(), Fault> {
-        #[cfg(feature = "planted-bugs")]
-        if crate::planted::is_planted() {
-            return Ok(());
-        }
-        let Account { balance, last_entry } = held;
-        let row = || format!("table accounts, row {name}: it holds {balance}");
-        let Some(entry) = self.entry(last_entry)? else {
-            return Err(Fault::Damaged(format!(
-                "{}, and the entry at {last_entry} that it links to is not there",
-                row()
-            )));
-        };
-        let Some(leg) = entry.leg_of(name) else {
-            return Err(Fault::Damaged(format!(
-                "{}, and the entry at {last_entry} that it links to is another account's",
-                row()
-            )));
-        };
-        if leg.balance != balance {
-            return Err(Fault::Damaged(format!(
-                "{}, and table entries, row {last_entry}, left {}",
-                row(),
-                leg.balance
-            )));
-        }
-        self.check_leg(&entry, name, leg)
+    let at = entry.position;
+    let before = match leg.previous {
+        0 => 0,
+        previous => match lookups.entry(previous)?.and_then(|before| before.leg_of(name)) {
+            Some(before) => before.balance,
+            None => {
+                return Err(Fault::Damaged(format!(
+                    "table entries, row {at}: it links account {name} to {previous}, which is not its entry"
+                )));
+            }
+        },
+    };
+    let left = moved(entry, name, leg.previous).and_then(|moved| before.checked_add(moved));
+    if left == Some(leg.balance) {
+        return Ok(());
     }
-
-    /// Checks an entry's effect on one account against the account's previous entry.
-    ///
-    /// # Errors
-    /// As for [`Self::check_account`].
-    pub(super) fn check_leg(&mut self, entry: &Entry, name: &AccountName, leg: Leg) -> Result<(), Fault> {
-        #[cfg(feature = "planted-bugs")]
-        if crate::planted::is_planted() {
-            return Ok(());
-        }
-        let at = entry.position;
-        let before = match leg.previous {
-            0 => 0,
-            previous => match self.entry(previous)?.and_then(|before| before.leg_of(name)) {
-                Some(before) => before.balance,
-                None => {
-                    return Err(Fault::Damaged(format!(
-                        "table entries, row {at}: it links account {name} to {previous}, which is not its entry"
-                    )));
-                }
-            },
-        };
-        let left = moved(entry, name, leg.previous).and_then(|moved| before.checked_add(moved));
-        if left == Some(leg.balance) {
-            return Ok(());
-        }
-        Err(Fault::Damaged(format!(
-            "table entries, row {at}: it left {} in account {name}, which held {before} before it",
-            leg.balance
-        )))
-    }
-
-    fn entry(&mut self, position: Position) -> Result<Option<Entry>, Fault> {
-        let mut found = self.find_entry.query([rows::stored(position)?])?;
-        found.next()?.map(rows::entry).transpose()
-    }
+    Err(Fault::Damaged(format!(
+        "table entries, row {at}: it left {} in account {name}, which held {before} before it",
+        leg.balance
+    )))
 }
 
 /// The amount by which an entry changes an account. `None`: an entry of this kind cannot have this link.

@@ -3,7 +3,7 @@
 //! The store knows SQLite and `bank-ledger`. It knows nothing of Raft, gRPC or tokio. Every call blocks, so callers run
 //! it on a blocking thread. In reading order:
 //! - [`schema`]: the layout of the file and the settings of a connection; [`rows`]: conversion between rows and ledger
-//!   types; [`statement_view`]: a view for people
+//!   types; [`lookups`] and [`row_writer`]: single rows in and out; [`statement_view`]: a view for people
 //! - [`batch`]: the ledger's view of one open transaction; [`writer`]: write access; [`applied_state`]: what the caller
 //!   stores with the ledger; [`checkpoint`]: durability
 //! - [`reader`]: read access, over [`balance_cache`] (recent balances in memory) and [`connections`] (a shared pool);
@@ -30,8 +30,10 @@ mod error;
 pub(crate) mod failing_disk;
 mod files;
 mod links;
+mod lookups;
 mod pages;
 mod reader;
+mod row_writer;
 mod rows;
 mod schema;
 mod shared;

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
-use super::links::Links;
+use super::links;
+use super::lookups::Lookups;
 use super::pages::Pages;
 use super::rows;
 use super::schema;
@@ -87,7 +88,7 @@ impl Reader {
             let snapshot = connection.transaction()?;
             let (found, ledger) = find_account(&snapshot, account)?;
             if let Some(found) = found {
-                Links::new(&snapshot)?.check_account(account, found)?;
+                links::check_account(&mut Lookups::new(&snapshot)?, account, found)?;
             }
             Ok((found, ledger))
         })?;
@@ -111,12 +112,12 @@ impl Reader {
             let mut statement = snapshot.prepare_cached(
                 "SELECT name, balance, last_entry FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
             )?;
-            let mut links = Links::new(&snapshot)?;
+            let mut lookups = Lookups::new(&snapshot)?;
             let mut found = statement.query((after, limit as i64 + 1))?;
             let mut accounts = Vec::new();
             while let Some(row) = found.next()? {
                 let (name, account) = rows::account(row)?;
-                links.check_account(&name, account)?;
+                links::check_account(&mut lookups, &name, account)?;
                 accounts.push((name, account.balance));
             }
             let more = accounts.len() > limit;

@@ -12,7 +12,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
-use super::links::Links;
+use super::links;
+use super::lookups::Lookups;
 use super::rows;
 use super::schema::{self, Stored};
 
@@ -125,7 +126,7 @@ impl Budget {
 /// time ran out.
 fn entries(connection: &Connection) -> Result<Option<Position>, Fault> {
     let mut budget = Budget::new(ENTRIES_TIME);
-    let mut links = Links::new(connection)?;
+    let mut lookups = Lookups::new(connection)?;
     let mut statement = connection.prepare(&format!(
         "SELECT {} FROM entries ORDER BY position DESC",
         rows::ENTRY_COLUMNS
@@ -134,9 +135,9 @@ fn entries(connection: &Connection) -> Result<Option<Position>, Fault> {
     while let Some(row) = found.next()? {
         let entry = rows::entry(row)?;
         let (first, second) = entry.command.action.accounts();
-        links.check_leg(&entry, &first, entry.account)?;
+        links::check_leg(&mut lookups, &entry, &first, entry.account)?;
         if let (Some(second), Some(leg)) = (second, entry.counter_account) {
-            links.check_leg(&entry, &second, leg)?;
+            links::check_leg(&mut lookups, &entry, &second, leg)?;
         }
         if budget.is_over() {
             return Ok(Some(entry.position));
@@ -148,12 +149,12 @@ fn entries(connection: &Connection) -> Result<Option<Position>, Fault> {
 /// Checks accounts against their newest entries, by name. Returns the last checked name if the time ran out.
 fn accounts(connection: &Connection) -> Result<Option<String>, Fault> {
     let mut budget = Budget::new(ACCOUNTS_TIME);
-    let mut links = Links::new(connection)?;
+    let mut lookups = Lookups::new(connection)?;
     let mut statement = connection.prepare("SELECT name, balance, last_entry FROM accounts ORDER BY name")?;
     let mut found = statement.query(())?;
     while let Some(row) = found.next()? {
         let (name, account) = rows::account(row)?;
-        links.check_account(&name, account)?;
+        links::check_account(&mut lookups, &name, account)?;
         if budget.is_over() {
             return Ok(Some(name.to_string()));
         }

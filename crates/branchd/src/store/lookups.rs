@@ -1,0 +1,68 @@
+//! Looks up single rows of the ledger database by their keys.
+
+use bank_ledger::{Account, AccountName, Entry, Position, Remembered, RequestId};
+use rusqlite::{CachedStatement, Connection};
+
+use super::error::Fault;
+use super::rows;
+
+/// Prepared statements that find one row each. All of them read the state that the connection's transaction sees.
+pub(super) struct Lookups<'c> {
+    find_account: CachedStatement<'c>,
+    find_entry: CachedStatement<'c>,
+    find_entry_by_id: CachedStatement<'c>,
+    find_refusal_by_id: CachedStatement<'c>,
+}
+
+impl<'c> Lookups<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Result<Self, Fault> {
+        Ok(Self {
+            find_account: connection.prepare_cached("SELECT balance, last_entry FROM accounts WHERE name = ?1")?,
+            find_entry: connection.prepare_cached(&format!(
+                "SELECT {} FROM entries WHERE position = ?1",
+                rows::ENTRY_COLUMNS
+            ))?,
+            find_entry_by_id: connection.prepare_cached(&format!(
+                "SELECT {} FROM entries WHERE request_id = ?1",
+                rows::ENTRY_COLUMNS
+            ))?,
+            find_refusal_by_id: connection.prepare_cached(&format!(
+                "SELECT {} FROM refusals WHERE request_id = ?1",
+                rows::REFUSAL_COLUMNS
+            ))?,
+        })
+    }
+
+    /// The account with this name.
+    pub(super) fn account(&mut self, name: &AccountName) -> Result<Option<Account>, Fault> {
+        let mut found = self.find_account.query([name.as_str()])?;
+        let Some(row) = found.next()? else {
+            return Ok(None);
+        };
+        Ok(Some(Account {
+            balance: row.get(0)?,
+            last_entry: rows::position(row.get(1)?)?,
+        }))
+    }
+
+    /// The entry at this position.
+    pub(super) fn entry(&mut self, position: Position) -> Result<Option<Entry>, Fault> {
+        let mut found = self.find_entry.query([rows::stored(position)?])?;
+        found.next()?.map(rows::entry).transpose()
+    }
+
+    /// The decision on this request id. A bank without refusals passes `any_refusals: false`, and saves a query.
+    pub(super) fn remembered(&mut self, id: &RequestId, any_refusals: bool) -> Result<Option<Remembered>, Fault> {
+        if let Some(row) = self.find_entry_by_id.query([id.0])?.next()? {
+            return Ok(Some(rows::entry(row)?.remembered()));
+        }
+        if !any_refusals {
+            return Ok(None);
+        }
+        self.find_refusal_by_id
+            .query([id.0])?
+            .next()?
+            .map(rows::refused)
+            .transpose()
+    }
+}
