@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bank_ledger::{Applied, Command, DigestRule, Position};
-use futures::FutureExt;
 use openraft::error::{ClientWriteError, LinearizableReadError, RaftError};
 use openraft::rt::WatchReceiver;
 use openraft::{RaftMetrics, ReadPolicy};
@@ -253,17 +252,13 @@ impl Engine {
 
     /// Waits until the engine has failed, and returns the reason. A failure is final, and the daemon must end.
     pub(crate) async fn failed(&self) -> String {
+        // These metrics change rarely, and their channel ends with the engine. The engine sends the others in each of
+        // its turns, several times for each entry.
         let mut metrics = self.raft.server_metrics();
-        let mut all = self.raft.metrics();
-        loop {
-            if let Err(fatal) = &all.borrow_watched().running_state {
-                return fatal.to_string();
-            }
-            let changed = futures::future::select(all.changed().boxed(), metrics.changed().boxed()).await;
-            let ended = changed.factor_first().0.is_err();
-            if ended {
-                return "the replication engine has stopped".to_owned();
-            }
+        while metrics.changed().await.is_ok() {}
+        match &self.raft.metrics().borrow_watched().running_state {
+            Err(fatal) => fatal.to_string(),
+            Ok(()) => "the replication engine has stopped".to_owned(),
         }
     }
 
