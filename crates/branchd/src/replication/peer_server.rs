@@ -59,10 +59,20 @@ impl Engine {
             .take_while(|request| futures::future::ready(request.is_ok()))
             .filter_map(|request| futures::future::ready(request.ok()));
         let results = self.raft.stream_append(requests);
-        let results = results.map(move |result| {
-            let mut response = result.map(convert::append_response_to_wire).map_err(stopped)?;
-            response.disk_full = room.is_low();
-            Ok(response)
+        // The leader tells the commit of the last entries in a request of its own. The response would repeat that these
+        // entries are on the disk.
+        let mut told = None;
+        let results = results.filter_map(move |result| {
+            let repeats = match &result {
+                Ok(Ok(matched)) => told.replace(*matched) == Some(*matched),
+                _ => false,
+            };
+            let response = (!repeats).then(|| {
+                let mut response = result.map(convert::append_response_to_wire).map_err(stopped)?;
+                response.disk_full = room.is_low();
+                Ok(response)
+            });
+            futures::future::ready(response)
         });
         let told = futures::stream::poll_fn(move |cx| why.poll_recv(cx)).map(Err);
         results.chain(told).boxed()
