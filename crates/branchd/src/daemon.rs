@@ -23,9 +23,6 @@ pub enum DaemonError {
     /// The listener cannot be used.
     #[error("the listener cannot be used: {0}")]
     Listener(#[source] io::Error),
-    /// The server ended by itself.
-    #[error("the server has ended: {0}")]
-    Server(#[from] tonic::transport::Error),
     /// The books failed, or differ from those of the bank.
     #[error("{reason}")]
     Stopped {
@@ -59,10 +56,12 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
             Ending::Said(reason) => DaemonError::Stopped { reason },
             Ending::Engine(reason) => DaemonError::Failed { branch: number, reason },
         }),
-        served = &mut serving => Err(match served {
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(())) => DaemonError::Failed { branch: number, reason: "its server has ended by itself".to_owned() },
-            Err(panicked) => DaemonError::Failed { branch: number, reason: panicked.to_string() },
+        served = &mut serving => Err(DaemonError::Failed {
+            branch: number,
+            reason: match served {
+                Ok(()) => "its server has ended by itself".to_owned(),
+                Err(panicked) => panicked.to_string(),
+            },
         }),
     };
     if let Err(error) = ended {

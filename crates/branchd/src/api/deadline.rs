@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tonic::codegen::http::HeaderMap;
 use tonic::metadata::MetadataMap;
 
 /// The limit of a call that has no `grpc-timeout`.
@@ -17,16 +18,17 @@ const MARGIN_MAX: Duration = Duration::from_millis(50);
 
 /// The time by which a call with this metadata must be answered.
 pub(crate) fn of(metadata: &MetadataMap) -> Instant {
-    Instant::now() + allowed(given(metadata), DEFAULT, MAX)
+    Instant::now() + allowed(given(metadata.as_ref()), DEFAULT, MAX)
 }
 
 /// The time by which a change of the bank's members with this metadata must be answered.
 pub(crate) fn of_change(metadata: &MetadataMap) -> Instant {
-    Instant::now() + allowed(given(metadata), CHANGE_MAX, CHANGE_MAX)
+    Instant::now() + allowed(given(metadata.as_ref()), CHANGE_MAX, CHANGE_MAX)
 }
 
-fn given(metadata: &MetadataMap) -> Option<Duration> {
-    let given = metadata.get("grpc-timeout")?.to_str().ok()?;
+/// The time that a caller gives its call. `None`: the call has no `grpc-timeout`.
+pub(crate) fn given(headers: &HeaderMap) -> Option<Duration> {
+    let given = headers.get("grpc-timeout")?.to_str().ok()?;
     parse(given)
 }
 

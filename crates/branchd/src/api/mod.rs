@@ -10,7 +10,7 @@
 mod bank;
 mod branch;
 pub(crate) mod commands;
-mod deadline;
+pub(crate) mod deadline;
 pub(crate) mod error;
 mod operator;
 mod outcome;

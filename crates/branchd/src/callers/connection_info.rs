@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tonic::{Extensions, Request, Status};
+use tonic::Extensions;
 
 use super::allowance::Allowance;
 use super::caller::Caller;
@@ -67,7 +67,8 @@ impl ConnectionInfo {
         self.0.calls.as_ref()
     }
 
-    fn count(&self) {
+    /// Counts the connection as a customer, for a call to the customers' service.
+    pub(crate) fn count_customer(&self) {
         if !self.0.counted.swap(true, Ordering::Relaxed) {
             self.0.customers.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -97,26 +98,9 @@ impl Drop for Shared {
     }
 }
 
-/// Counts the connection of a call to the customers' service as a customer.
-///
-/// # Errors
-/// Never fails. tonic requires the type.
-pub(crate) fn count_customer(request: Request<()>) -> Result<Request<()>, Status> {
-    if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-        connection.count();
-    }
-    Ok(request)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ask(connection: &ConnectionInfo) {
-        let mut request = Request::new(());
-        request.extensions_mut().insert(connection.clone());
-        count_customer(request).expect("let in");
-    }
 
     #[test]
     fn a_connection_that_asks_as_a_customer_is_counted_once_until_it_is_closed() {
@@ -124,9 +108,9 @@ mod tests {
         let connection = || customers.connection(Caller::Customer, None);
         let (one, other, branch) = (connection(), connection(), connection());
         assert_eq!(customers.count(), 0);
-        ask(&one);
-        ask(&one);
-        ask(&other);
+        one.count_customer();
+        one.count_customer();
+        other.count_customer();
         assert_eq!(customers.count(), 2);
         let active_call = one.clone();
         drop((one, branch));

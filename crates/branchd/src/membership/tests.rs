@@ -92,7 +92,7 @@ async fn open(number: u32, data: &Path, listen: &str) -> (Arc<Branch>, JoinHandl
     };
     let branch = Arc::new(Branch::open(config, address).await.expect("it opens"));
     let serving = server::serve(Arc::clone(&branch), listener, branch.stopping());
-    let server = tokio::spawn(async move { serving.await.expect("it serves") });
+    let server = tokio::spawn(serving);
     (branch, server)
 }
 

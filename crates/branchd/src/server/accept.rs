@@ -20,7 +20,7 @@ use crate::callers::{CloseSignal, Connections, Limits, Place};
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Accepts connections until the branch stops. The stream yields each connection once its caller is identified.
-pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = io::Result<Connection>> {
+pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = Connection> {
     let (accepted, incoming) = mpsc::channel(1);
     let connections = branch.config.max_connections.min(open_files::connections());
     let connections = Connections::new(Limits::of(connections));
@@ -55,7 +55,7 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
             tokio::spawn(async move {
                 match arrival.identify(&branch, &authenticator).await {
                     // Sending fails only after the server has ended.
-                    Ok(connection) => drop(accepted.send(Ok(connection)).await),
+                    Ok(connection) => drop(accepted.send(connection).await),
                     Err(error) => tracing::debug!(%from, %error, "a connection was not taken"),
                 }
             });

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tonic::transport::server::Connected;
 
 use crate::callers::{CloseSignal, ConnectionInfo, Place};
 
@@ -52,20 +51,17 @@ impl Connection {
         }
     }
 
+    /// What the calls on this connection share.
+    pub(super) fn info(&self) -> ConnectionInfo {
+        self.info.clone()
+    }
+
     /// Fails once the connection has to be closed. Reads and writes both check, because either may be waiting.
     fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match Pin::new(&mut self.close_signal).poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
             Poll::Pending => Ok(()),
         }
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ConnectionInfo;
-
-    fn connect_info(&self) -> ConnectionInfo {
-        self.info.clone()
     }
 }
 

@@ -11,31 +11,35 @@ pub(crate) mod open_files;
 mod permission;
 mod request_body;
 mod response_body;
+mod services;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bank_proto::v1::bank_service_server::BankServiceServer;
-use bank_proto::v1::branch_service_server::BranchServiceServer;
-use bank_proto::v1::operator_service_server::OperatorServiceServer;
+use futures::StreamExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Server;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::codegen::http::Request;
+use tower_layer::Layer;
 
-use crate::api::{BankApi, BranchApi, OperatorApi};
 use crate::branch::Branch;
-use crate::callers::count_customer;
-use crate::peers::MESSAGE_BYTES_MAX;
 use accept::accept;
-use calls::BoundsLayer;
-use permission::PermissionLayer;
+use calls::{Bounded, BoundsLayer};
+use connection::Connection;
+use permission::{Permission, PermissionLayer};
+use services::Services;
 
 /// How many calls one connection may have in progress.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// A connection that resets more streams than this before they are served is closed (CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 64;
-/// The largest message of a customer or operator that is decoded, in bytes. `bounds` has tighter limits for each call.
-const CUSTOMER_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// The largest header list of a request, in bytes as HTTP/2 counts them. Our clients send 400 bytes; a proxy adds some.
 const HEADERS_BYTES_MAX: u32 = 8 << 10;
 /// How many bytes a connection may send before this branch has read them, on one stream and on all. A leader that sends
@@ -45,36 +49,81 @@ const WINDOW_BYTES: u32 = 1 << 20;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves the branch on the listener until `shutdown`, then finishes the calls in progress.
+/// The services of a branch behind all checks.
+type Checked = Permission<Bounded<Services>>;
+
+/// Serves the branch on the listener until `shutdown`, then finishes the calls in progress. Returns before `shutdown`
+/// only if no connection is accepted any more.
 ///
-/// # Errors
-/// The server ended by itself.
-pub(crate) async fn serve(
-    branch: Arc<Branch>,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
-    let bank = BankServiceServer::new(BankApi(Arc::clone(&branch)));
-    let operator = OperatorServiceServer::new(OperatorApi(Arc::clone(&branch)));
-    let peer = BranchServiceServer::new(BranchApi(Arc::clone(&branch)));
-    let bank = bank.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX);
-    let connections = accept(listener, branch);
-    Server::builder()
+/// The connections are served by hyper, without tonic's server and its router. Those put seven more layers around each
+/// call, and a second timer.
+pub(crate) async fn serve(branch: Arc<Branch>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let services = BoundsLayer::new().layer(Services::new(&branch));
+    let services = PermissionLayer.layer(services);
+    let protocol = protocol();
+    let (closing, open) = (CancellationToken::new(), TaskTracker::new());
+    let mut shutdown = pin!(shutdown);
+    {
+        let mut accepted = pin!(accept(listener, branch));
+        loop {
+            let connection = tokio::select! {
+                () = &mut shutdown => break,
+                connection = accepted.next() => connection,
+            };
+            let Some(connection) = connection else { break };
+            open.spawn(serve_connection(
+                connection,
+                services.clone(),
+                protocol.clone(),
+                closing.clone(),
+            ));
+        }
+    }
+    closing.cancel();
+    open.close();
+    open.wait().await;
+}
+
+/// Serves one connection until it ends. After `closing` it takes no more calls, and ends with the last one in progress.
+async fn serve_connection(
+    connection: Connection,
+    services: Checked,
+    protocol: http2::Builder<TokioExecutor>,
+    closing: CancellationToken,
+) {
+    let info = connection.info();
+    let call = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(info.clone());
+        // The services are always ready.
+        services.clone().call(request.map(Body::new))
+    });
+    let mut served = pin!(protocol.serve_connection(TokioIo::new(connection), call));
+    let ended = tokio::select! {
+        biased;
+        ended = &mut served => ended,
+        () = closing.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+/// HTTP/2 with the limits of a branch.
+fn protocol() -> http2::Builder<TokioExecutor> {
+    let mut protocol = http2::Builder::new(TokioExecutor::new());
+    protocol
+        .timer(TokioTimer::new())
+        // No caller reads the date of an answer.
+        .auto_date_header(false)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .max_header_list_size(HEADERS_BYTES_MAX)
         .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES)
-        .layer(PermissionLayer)
-        .layer(BoundsLayer::new())
-        .add_service(InterceptedService::new(bank, count_customer))
-        .add_service(operator.max_decoding_message_size(CUSTOMER_MESSAGE_BYTES_MAX))
-        .add_service(
-            peer.max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .serve_with_incoming_shutdown(connections, shutdown)
-        .await
+        .initial_connection_window_size(WINDOW_BYTES);
+    protocol
 }
