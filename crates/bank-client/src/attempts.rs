@@ -212,10 +212,22 @@ fn share_end(now: Instant, deadline: Instant) -> Instant {
     deadline.min(now + (left / SHARES).clamp(SHARE_MIN, SHARE_MAX))
 }
 
+/// A request that tells the branch how long it may take, in whole milliseconds. HTTP/2 sends a header that it has sent
+/// before as one byte, and a rounded time is the same in most requests.
 fn timed<M>(message: M, timeout: Duration) -> Request<M> {
     let mut request = Request::new(message);
-    request.set_timeout(timeout);
+    request.set_timeout(whole_millis(timeout));
     request
+}
+
+/// The time, rounded up to whole milliseconds. A branch answers at least a tenth of a short time early, so it still
+/// answers in time. A time below ten milliseconds is not changed.
+fn whole_millis(time: Duration) -> Duration {
+    if time < Duration::from_millis(10) {
+        return time;
+    }
+    let nanos = u64::from(time.subsec_nanos() % 1_000_000);
+    time + Duration::from_nanos((1_000_000 - nanos) % 1_000_000)
 }
 
 /// One attempt at one branch. It ends at the end of its share; the deadline is that of the whole operation.
@@ -352,6 +364,21 @@ mod tests {
         ] {
             let end = share_end(now, now + Duration::from_millis(left));
             assert_eq!(end - now, Duration::from_millis(share), "{left} ms");
+        }
+    }
+
+    #[test]
+    fn a_request_has_a_timeout_in_whole_milliseconds() {
+        for (given_us, told_us) in [
+            (1_999_987, 2_000_000),
+            (2_000_000, 2_000_000),
+            (10_001, 11_000),
+            (10_000, 10_000),
+            (9_999, 9_999),
+            (0, 0),
+        ] {
+            let told = whole_millis(Duration::from_micros(given_us));
+            assert_eq!(told, Duration::from_micros(told_us), "{given_us}");
         }
     }
 
