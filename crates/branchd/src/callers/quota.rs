@@ -1,13 +1,13 @@
 //! Quotas on what calls may hold at once: one for each connection, and one for all connections together.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// A bounded number of units (calls, waiting reads, bytes) that may be held at once. Clones share it.
+/// A bounded number of units (calls, waiting reads, bytes) that may be held at once. Nobody waits for units: a caller
+/// gets them at once, or is refused. Clones share the quota.
 #[derive(Debug, Clone)]
 pub(crate) struct Quota {
-    left: Arc<Semaphore>,
+    left: Arc<AtomicU32>,
     max: u32,
 }
 
@@ -15,7 +15,21 @@ pub(crate) struct Quota {
 #[derive(Debug)]
 pub(crate) struct QuotaPermit {
     /// The units of the connection's quota, and those of the quota of all connections.
-    permits: [Option<OwnedSemaphorePermit>; 2],
+    permits: [Option<Permit>; 2],
+}
+
+/// Units taken from one quota. Dropping the permit gives them back.
+#[derive(Debug)]
+struct Permit {
+    left: Arc<AtomicU32>,
+    amount: u32,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        // The units were taken from the same number, so the sum is at most the size of the quota.
+        self.left.fetch_add(self.amount, Ordering::Relaxed);
+    }
 }
 
 impl QuotaPermit {
@@ -23,7 +37,7 @@ impl QuotaPermit {
     pub(crate) fn merge(&mut self, other: Self) {
         for (mine, more) in self.permits.iter_mut().zip(other.permits) {
             match (mine, more) {
-                (Some(mine), Some(more)) => mine.merge(more),
+                (Some(mine), Some(mut more)) => mine.amount += std::mem::take(&mut more.amount),
                 (mine, more) => *mine = mine.take().or(more),
             }
         }
@@ -40,7 +54,7 @@ pub(crate) enum QuotaExceeded {
 impl Quota {
     pub(crate) fn new(max: u32) -> Self {
         Self {
-            left: Arc::new(Semaphore::new(max as usize)),
+            left: Arc::new(AtomicU32::new(max)),
             max,
         }
     }
@@ -70,13 +84,18 @@ impl Quota {
         })
     }
 
-    fn permit(&self, amount: u32) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.left).try_acquire_many_owned(amount).ok()
+    fn permit(&self, amount: u32) -> Option<Permit> {
+        let rest = |left: u32| left.checked_sub(amount);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest)
+            .ok()?;
+        let left = Arc::clone(&self.left);
+        Some(Permit { left, amount })
     }
 
     #[cfg(test)]
-    pub(crate) fn left(&self) -> usize {
-        self.left.available_permits()
+    pub(crate) fn left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
     }
 }
 

@@ -257,7 +257,7 @@ mod tests {
             RequestBody::new(body, Bounds::of(path), self.connection.clone(), self.all.clone())
         }
 
-        fn left(&self) -> (usize, usize) {
+        fn left(&self) -> (u32, u32) {
             (self.connection.left(), self.all.left())
         }
     }
