@@ -5,13 +5,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bank_ledger::{Applied, Command};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::error::WriteError;
 use super::queue::{Answers, Event, Next, Origin, Queue, Step, Submitted, Ticket};
 
-/// The channel for a caller's answer.
-pub(super) type Caller = oneshot::Sender<Result<Applied, WriteError>>;
+/// The answer to one write.
+pub(super) type Answer = Result<Applied, WriteError>;
+
+/// Takes the answer to one write.
+#[derive(Debug)]
+pub(super) enum Caller {
+    Customer(oneshot::Sender<Answer>),
+    /// The place of the write in a batch that another branch forwarded, and the channel for the answers of the batch,
+    /// which has room for all of them.
+    Branch(usize, mpsc::Sender<(usize, Answer)>),
+}
+
+impl Caller {
+    fn tell(self, answer: Answer) {
+        // An error means that the caller has just gone. A customer asks again with the same request id.
+        match self {
+            Self::Customer(caller) => drop(caller.send(answer)),
+            Self::Branch(at, caller) => drop(caller.try_send((at, answer))),
+        }
+    }
+}
 
 /// The state machine behind a lock. The lock is held for at most one event. Answers are sent after it is released.
 #[derive(Debug)]
@@ -81,7 +100,6 @@ impl Shared {
 
 fn send(answers: Answers<Caller>) {
     for (caller, answer) in answers {
-        // An error means that the caller has just gone. A customer asks again with the same request id.
-        let _ = caller.send(answer);
+        caller.tell(answer);
     }
 }

@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bank_ledger::{Applied, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::WriteError;
 use super::queue::{Origin, SLOTS, Ticket};
-use super::shared::Shared;
+use super::shared::{Answer, Caller, Shared};
 use super::worker::Worker;
 use crate::peers::{Identity, Peers};
 use crate::replication::engine::Engine;
@@ -50,7 +50,7 @@ impl Writer {
     /// See [`WriteError`].
     pub(crate) async fn submit(&self, command: Command, deadline: Instant) -> Result<Applied, WriteError> {
         let (caller, answered) = oneshot::channel();
-        let write = std::iter::once((command, caller));
+        let write = std::iter::once((command, Caller::Customer(caller)));
         let mut place = Place::take(&self.0, write, deadline, Origin::Customer)?;
         place.answer(answered, deadline).await
     }
@@ -65,18 +65,27 @@ impl Writer {
         commands: Vec<Command>,
         deadline: Instant,
     ) -> Result<Vec<Applied>, WriteError> {
-        let mut waiting = Vec::with_capacity(commands.len());
-        let writes = commands.into_iter().map(|command| {
-            let (caller, answered) = oneshot::channel();
-            waiting.push(answered);
-            (command, caller)
-        });
+        // If the task that held an answer is gone, nothing is known about the write.
+        let mut answers = vec![Err(WriteError::Unknown); commands.len()];
+        // One channel for the batch. It ends when every write has its answer.
+        let (caller, mut answered) = mpsc::channel(commands.len().max(1));
+        let writes = commands.into_iter().enumerate();
+        let writes = writes.map(|(at, command)| (command, Caller::Branch(at, caller.clone())));
         let mut place = Place::take(&self.0, writes, deadline, Origin::Branch)?;
-        let mut answers = Vec::with_capacity(waiting.len());
-        for answered in waiting {
-            answers.push(place.answer(answered, deadline).await);
+        drop(caller);
+        if timeout_at(deadline, gather(&mut answered, &mut answers)).await.is_err() {
+            self.0.expire(place.unanswered.clone());
+            gather(&mut answered, &mut answers).await;
         }
+        place.unanswered = 0..0;
         all_applied(answers)
+    }
+}
+
+/// Takes the answers of a batch until each of its writes has one.
+async fn gather(answered: &mut mpsc::Receiver<(usize, Answer)>, answers: &mut [Answer]) {
+    while let Some((at, answer)) = answered.recv().await {
+        answers[at] = answer;
     }
 }
 
@@ -84,7 +93,7 @@ impl Writer {
 ///
 /// # Errors
 /// One error that is true for all of the commands.
-fn all_applied(answers: Vec<Result<Applied, WriteError>>) -> Result<Vec<Applied>, WriteError> {
+fn all_applied(answers: Vec<Answer>) -> Result<Vec<Applied>, WriteError> {
     let mut applied = Vec::with_capacity(answers.len());
     let mut failed: Option<WriteError> = None;
     for answer in answers {
@@ -111,7 +120,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn take(
         shared: &'a Shared,
-        writes: impl ExactSizeIterator<Item = (Command, super::shared::Caller)>,
+        writes: impl ExactSizeIterator<Item = (Command, Caller)>,
         deadline: Instant,
         origin: Origin,
     ) -> Result<Self, WriteError> {
@@ -120,11 +129,7 @@ impl<'a> Place<'a> {
     }
 
     /// Waits for the answer to the next write, at most until the deadline.
-    async fn answer(
-        &mut self,
-        mut answered: oneshot::Receiver<Result<Applied, WriteError>>,
-        deadline: Instant,
-    ) -> Result<Applied, WriteError> {
+    async fn answer(&mut self, mut answered: oneshot::Receiver<Answer>, deadline: Instant) -> Answer {
         let answer = match timeout_at(deadline, &mut answered).await {
             Ok(answer) => answer,
             Err(_) => {
