@@ -5,6 +5,7 @@
 
 pub mod metadata;
 
+mod codec;
 mod convert;
 
 pub use convert::UnknownValue;

@@ -18,8 +18,8 @@ const LEADER_WAIT: Duration = Duration::from_millis(50);
 /// How long the leader may take to answer before this branch looks again which branch leads.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many reads of customers may wait at once. A waiting read costs about 9 KB with its stream, so 8,192 of them cost
-/// 70 MB. A branch that is 100 ms behind needs that many places at 80,000 reads a second.
+/// How many reads of customers may wait at once. A waiting read costs up to 9 KB with its stream, so 8,192 of them cost
+/// up to 70 MB. A branch that is 100 ms behind needs that many places at 80,000 reads a second.
 const WAITING_MAX: u32 = 8192;
 /// How many calls of other branches may wait at once. They have places of their own, enough for eight branches with the
 /// 1,024 calls that a connection may have under way.

@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::quota::Quota;
 
 /// The quotas on calls, either of one connection or of all connections of one kind of caller. A call with its stream
-/// takes about 9 KB in addition to these bytes.
+/// takes up to 9 KB in addition to these bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
     /// Calls in progress.
