@@ -23,7 +23,7 @@ use super::read_index::ReadIndex;
 use super::role::Role;
 use super::state_machine::StateMachine;
 use super::succession::state::Succession;
-use super::types::{Batch, LogId, TypeConfig, entries_up_to};
+use super::types::{Batch, LogId, Member, TypeConfig, entries_up_to};
 use crate::disk::Space;
 
 /// How long a leader that stops waits until another branch leads.
@@ -59,6 +59,19 @@ pub(crate) struct Replica {
     pub(crate) to_vote: bool,
     /// The replica that leaves as soon as this member has caught up. The field stays set afterwards.
     pub(crate) replaces: Option<u64>,
+}
+
+impl Replica {
+    pub(super) fn of(id: u64, member: &Member, voter: bool) -> Self {
+        Self {
+            id,
+            branch: member.branch,
+            address: member.address.clone(),
+            voter,
+            to_vote: member.to_vote,
+            replaces: member.replaces,
+        }
+    }
 }
 
 /// How far this branch is. Each field is a number of log entries.
@@ -133,8 +146,11 @@ impl Engine {
 
     /// The branch that leads, as far as this branch knows.
     pub(crate) fn leader(&self) -> Option<Replica> {
-        let leader = self.raft.server_metrics().borrow_watched().current_leader?;
-        self.replicas().into_iter().find(|replica| replica.id == leader)
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let (id, membership) = (metrics.current_leader?, metrics.membership_config.membership());
+        let votes = membership.get_joint_config().iter().any(|set| set.contains(&id));
+        Some(Replica::of(id, membership.get_node(&id)?, votes))
     }
 
     /// The branch that leads, if this branch leads or has accepted a message of a leader within the window. A leader that

@@ -252,16 +252,9 @@ impl Engine {
 fn seats(stored: &StoredMembership, committed: bool) -> Seats {
     let sets = stored.membership().get_joint_config();
     let voting: BTreeSet<u64> = sets.iter().flatten().copied().collect();
-    let mut replicas: Vec<Replica> = stored
-        .nodes()
-        .map(|(id, m)| Replica {
-            id: *id,
-            branch: m.branch,
-            address: m.address.clone(),
-            voter: voting.contains(id),
-            to_vote: m.to_vote,
-            replaces: m.replaces,
-        })
+    let nodes = stored.nodes();
+    let mut replicas: Vec<Replica> = nodes
+        .map(|(id, member)| Replica::of(*id, member, voting.contains(id)))
         .collect();
     replicas.sort_by_key(|replica| (replica.branch, replica.id));
     Seats {
