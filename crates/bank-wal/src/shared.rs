@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -17,6 +17,9 @@ use crate::segment::SegmentFile;
 /// How long a lazy state waits for a batch before it is written on its own. For this time after its last batch, the
 /// writer wakes up by itself, so a lazy state need not wake it.
 const LAZY_WRITE_DELAY: Duration = Duration::from_millis(50);
+/// The number of queued changes at which a delayed append is written without further delay. It bounds what waits for one
+/// sync, whatever the caller's delay. A caller with many appends on their way is not held up for long.
+const DELAYED_CHANGES_MAX: usize = 16;
 /// The pause before a failed reservation is tried again.
 const RESERVE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -72,6 +75,8 @@ pub(crate) struct View {
     pub(crate) slots: BTreeMap<u8, Bytes>,
     pub(crate) segments: BTreeMap<u32, Arc<SegmentFile>>,
     queue: VecDeque<Operation>,
+    /// When the queue must be written. `None`: the queue is empty, or must be written at once.
+    due: Option<Instant>,
     /// The bytes of operations that are queued or being written.
     bytes_in_flight: usize,
     lazy: BTreeMap<u8, Bytes>,
@@ -108,6 +113,7 @@ impl Shared {
             slots,
             segments,
             queue: VecDeque::new(),
+            due: None,
             bytes_in_flight: 0,
             lazy: BTreeMap::new(),
             failure: None,
@@ -132,7 +138,9 @@ impl Shared {
 
     /// Checks a change, applies it to the view and queues it. Blocks while the queue is full. After an error nothing
     /// has changed, and `done` is never called.
-    pub(crate) fn submit(&self, change: Change, done: Done) -> io::Result<()> {
+    ///
+    /// The change is written at once, or up to `delay` later if nothing before it in the queue is written earlier.
+    pub(crate) fn submit(&self, change: Change, delay: Duration, done: Done) -> io::Result<()> {
         let bytes = change.bytes();
         if bytes > self.queue_bytes_max {
             let what = format!(
@@ -143,6 +151,9 @@ impl Shared {
         }
         let mut view = self.lock();
         while view.accepts() && view.bytes_in_flight + bytes > self.queue_bytes_max {
+            if view.due.take().is_some() {
+                self.work.notify_one();
+            }
             view = self.room.wait(view).unwrap_or_else(PoisonError::into_inner);
         }
         view.check_accepts()?;
@@ -151,14 +162,27 @@ impl Shared {
             .map_err(|what| io::Error::new(io::ErrorKind::InvalidInput, what))?;
         view.last_number = number;
         view.bytes_in_flight += bytes;
+        let queued = (!view.queue.is_empty()).then_some(view.due);
         view.queue.push_back(Operation {
             number,
             bytes,
             change,
             done,
         });
+        let at_once =
+            delay.is_zero() || view.queue.len() >= DELAYED_CHANGES_MAX || view.bytes_in_flight >= self.batch_bytes_max;
+        let due = if at_once {
+            None
+        } else {
+            Instant::now().checked_add(delay)
+        };
+        // `None` is the least, and stands for the earliest time.
+        view.due = queued.map_or(due, |before| before.min(due));
+        let wakes = queued != Some(view.due);
         drop(view);
-        self.work.notify_one();
+        if wakes {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
@@ -180,7 +204,13 @@ impl Shared {
         let mut patience = Some(LAZY_WRITE_DELAY);
         loop {
             if !view.queue.is_empty() {
-                return view.take_batch(self.batch_bytes_max);
+                let left = view.due.map(|due| due.saturating_duration_since(Instant::now()));
+                let Some(wait) = left.filter(|left| !left.is_zero() && !view.closing) else {
+                    return view.take_batch(self.batch_bytes_max);
+                };
+                let woken = self.work.wait_timeout(view, wait);
+                view = woken.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
             }
             if view.closing || (patience.is_none() && !view.lazy.is_empty()) {
                 let lazy = std::mem::take(&mut view.lazy);
@@ -335,6 +365,7 @@ impl View {
             count += 1;
         }
         let operations: Vec<Operation> = self.queue.drain(..count).collect();
+        self.due = None;
         let lazy = if self.queue.is_empty() {
             std::mem::take(&mut self.lazy)
         } else {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -141,10 +142,27 @@ impl Wal {
         entries: Vec<(u64, Bytes)>,
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<()> {
+        self.append_within(entries, Duration::ZERO, done)
+    }
+
+    /// Appends entries as [`Wal::append`] does, but lets their write and sync wait for up to `delay`, so that several
+    /// appends share one sync. `done` is still called only after the sync.
+    ///
+    /// The wait ends earlier with any change that is not delayed, when 16 changes or [`Options::batch_bytes`] are
+    /// queued, when the queue is full, or when the log is closed. So the order of changes stays the same.
+    ///
+    /// # Errors
+    /// As [`Wal::append`].
+    pub fn append_within(
+        &self,
+        entries: Vec<(u64, Bytes)>,
+        delay: Duration,
+        done: impl FnOnce(io::Result<()>) + Send + 'static,
+    ) -> io::Result<()> {
         for (index, payload) in &entries {
             check_len(payload, PAYLOAD_BYTES_MAX, format_args!("entry {index}"))?;
         }
-        self.shared.submit(Change::Append(entries), Box::new(done))
+        self.shared.submit(Change::Append(entries), delay, Box::new(done))
     }
 
     /// Sets state slot `slot`. `done` is called after the value is synced. A value has at most 64 KiB.
@@ -158,7 +176,8 @@ impl Wal {
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<()> {
         check_len(&value, STATE_BYTES_MAX, format_args!("state slot {slot}"))?;
-        self.shared.submit(Change::State(slot, value), Box::new(done))
+        self.shared
+            .submit(Change::State(slot, value), Duration::ZERO, Box::new(done))
     }
 
     /// Sets state slot `slot` without a sync. The value is written with the next batch, or on its own about 50 ms
@@ -182,7 +201,8 @@ impl Wal {
         index: Option<u64>,
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<()> {
-        self.shared.submit(Change::Truncate(index), Box::new(done))
+        self.shared
+            .submit(Change::Truncate(index), Duration::ZERO, Box::new(done))
     }
 
     /// Drops every entry up to and including `index`, and stores `note` (at most 64 KiB) with the index. `index` may be
@@ -199,7 +219,8 @@ impl Wal {
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<()> {
         check_len(&note, STATE_BYTES_MAX, format_args!("the note of purge {index}"))?;
-        self.shared.submit(Change::Purge(index, note), Box::new(done))
+        self.shared
+            .submit(Change::Purge(index, note), Duration::ZERO, Box::new(done))
     }
 
     /// Reads the entries of `range` that the log has, in order and without a gap. Returns as many as fit into

@@ -4,8 +4,14 @@
 
 mod support;
 
+use std::sync::mpsc::{TryRecvError, channel};
+use std::time::Duration;
+
 use bytes::Bytes;
-use support::{STAMP, Sync, entries, open, small, temp};
+use support::{Content, STAMP, Sync, copy, entries, killed, open, open_copy, small, temp};
+
+/// A delay that no test waits for.
+const LONG: Duration = Duration::from_secs(3600);
 
 #[test]
 fn appended_entries_are_read_back_before_and_after_a_reopen() {
@@ -158,4 +164,90 @@ fn segments_that_hold_only_truncated_entries_stay_until_something_is_purged() {
     wal.close().unwrap();
     assert_eq!(support::segment_files(dir.path()).len(), 1);
     assert_eq!(open(&dir, small()).read(0..9, usize::MAX).unwrap(), entries(1..3));
+}
+
+#[test]
+fn a_delayed_append_that_was_acknowledged_is_never_lost() {
+    // Each kind of change ends the delay. A kill right after the acknowledgement leaves the entry in the files.
+    let ends: [fn(&bank_wal::Wal); 4] = [
+        |wal| wal.sync_append(entries(1..2)),
+        |wal| wal.sync_state(1, b"vote"),
+        |wal| wal.sync_truncate(Some(0)),
+        |wal| wal.sync_purge(0, b"note"),
+    ];
+    for end in ends {
+        let dir = temp();
+        let wal = open(&dir, small());
+        let path = dir.path().to_owned();
+        let (done, copied) = channel();
+        wal.append_within(entries(0..1), LONG, move |outcome| {
+            done.send(outcome.map(|()| copy(&path))).unwrap();
+        })
+        .unwrap();
+        assert_eq!(
+            wal.read(0..9, usize::MAX).unwrap(),
+            entries(0..1),
+            "it can be read at once"
+        );
+        assert_eq!(killed_without_sync(&dir), 0);
+        assert_eq!(copied.try_recv().unwrap_err(), TryRecvError::Empty);
+        end(&wal);
+        let killed = copied.recv().unwrap().unwrap();
+        let found = open_copy(killed.path()).unwrap();
+        assert!(found.bounds().next_index >= Some(1), "{:?}", found.bounds());
+        assert_eq!(found.recovered().dropped_bytes, 0);
+    }
+}
+
+/// The number of entries that a kill of the process would leave now, without a sync before it.
+fn killed_without_sync(dir: &tempfile::TempDir) -> usize {
+    let copied = copy(dir.path());
+    open_copy(copied.path()).unwrap().read(0..9, usize::MAX).unwrap().len()
+}
+
+#[test]
+fn delayed_appends_are_written_in_order_once_enough_of_them_wait() {
+    let dir = temp();
+    let wal = open(&dir, small());
+    let (done, outcomes) = channel();
+    for index in 0..16 {
+        let done = done.clone();
+        wal.append_within(entries(index..index + 1), LONG, move |outcome| {
+            outcome.unwrap();
+            done.send(index).unwrap();
+        })
+        .unwrap();
+    }
+    let order: Vec<u64> = outcomes.iter().take(16).collect();
+    assert_eq!(order, (0..16).collect::<Vec<_>>());
+    let left = killed(&wal, dir.path());
+    assert_eq!(Content::of(&open_copy(left.path()).unwrap()).entries, entries(0..16));
+}
+
+#[test]
+fn a_delayed_append_is_written_after_its_delay_or_at_the_close() {
+    let dir = temp();
+    let wal = open(&dir, small());
+    let (done, outcome) = channel();
+    let delay = Duration::from_millis(1);
+    wal.append_within(entries(0..1), delay, move |result| done.send(result).unwrap())
+        .unwrap();
+    outcome.recv().unwrap().unwrap();
+    wal.append_within(entries(1..2), LONG, Result::unwrap).unwrap();
+    wal.close().unwrap();
+    assert_eq!(open(&dir, small()).read(0..9, usize::MAX).unwrap(), entries(0..2));
+}
+
+#[test]
+fn a_full_queue_ends_the_delay() {
+    let dir = temp();
+    let options = bank_wal::Options {
+        queue_bytes: 300,
+        ..small()
+    };
+    let wal = open(&dir, options);
+    wal.append_within(vec![(0, Bytes::from(vec![0; 200]))], LONG, Result::unwrap)
+        .unwrap();
+    wal.sync_append(vec![(1, Bytes::from(vec![1; 200]))]);
+    assert_eq!(wal.bounds().next_index, Some(2));
 }

@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bank_wal::{Options, Wal};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ enum Step {
     Append {
         count: u64,
         bytes: usize,
+        delay: Duration,
     },
     State {
         slot: u8,
@@ -41,7 +43,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => (1..5u64, 0..400usize).prop_map(|(count, bytes)| Step::Append { count, bytes }),
+        8 => (1..5u64, 0..400usize, delay()).prop_map(|(count, bytes, delay)| Step::Append { count, bytes, delay }),
         2 => (0..4u8).prop_map(|slot| Step::State { slot }),
         2 => (4..6u8).prop_map(|slot| Step::LazyState { slot }),
         2 => any::<prop::sample::Index>().prop_map(|keep| Step::Truncate { keep }),
@@ -49,6 +51,15 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..60u64, 0..60u64, 0..3000usize).prop_map(|(from, len, max_bytes)| Step::Read { from, len, max_bytes }),
         1 => Just(Step::Reopen),
         1 => Just(Step::Kill),
+    ]
+}
+
+/// How long the sync of an append may wait. No test waits an hour: another change ends the delay.
+fn delay() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        Just(Duration::from_micros(100)),
+        Just(Duration::from_secs(3600))
     ]
 }
 
@@ -78,11 +89,11 @@ impl Model {
 
     fn apply(&mut self, wal: &Wal, step: &Step) {
         match *step {
-            Step::Append { count, bytes } => {
+            Step::Append { count, bytes, delay } => {
                 let new: Vec<_> = (self.next..self.next + count)
                     .map(|index| (index, self.bytes(bytes)))
                     .collect();
-                wal.append(new.clone(), Result::unwrap).unwrap();
+                wal.append_within(new.clone(), delay, Result::unwrap).unwrap();
                 self.entries.extend(new);
                 self.next += count;
             }
