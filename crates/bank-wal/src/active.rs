@@ -16,7 +16,7 @@ pub(crate) struct ActiveSegment {
     pub(crate) tail: u64,
     /// The chain at `tail`.
     pub(crate) chain: u32,
-    /// The end of the reserved space, in bytes from the start of the file.
+    /// The end of the space that is filled or reserved, in bytes from the start of the file.
     pub(crate) reserved: u64,
     /// The step of a reservation, in bytes. 0: no space is reserved.
     pub(crate) reserve_step: u32,
@@ -31,21 +31,22 @@ impl ActiveSegment {
         }
     }
 
-    /// Writes a header and `records` into a new file and syncs it. The name of the file is not yet durable.
+    /// Writes a header and `records` into a file of `filled` zeros, and syncs it.
     pub(crate) fn start(
-        file: SegmentFile,
+        file: Arc<SegmentFile>,
+        filled: u64,
         header: &SegmentHeader,
         records: &[u8],
         chain: u32,
     ) -> io::Result<ActiveSegment> {
         let tail = SEGMENT_HEADER_BYTES + records.len() as u64;
-        let reserved = reserve_for(&file, 0, tail, header.reserve_step)?;
+        let reserved = reserve_for(&file, filled, tail, header.reserve_step)?;
         let mut bytes = header.encode().to_vec();
         bytes.extend_from_slice(records);
         file.write(&bytes, 0)?;
         file.sync()?;
         Ok(ActiveSegment {
-            file: Arc::new(file),
+            file,
             sequence: header.sequence,
             tail,
             chain,

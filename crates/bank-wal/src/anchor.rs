@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use crc32c::{crc32c, crc32c_append};
@@ -49,14 +50,14 @@ pub(crate) struct AnchorState {
     pub(crate) clean: bool,
 }
 
-/// The open anchor file.
+/// The open anchor file. Threads can share it.
 #[derive(Debug)]
 pub(crate) struct Anchor {
     file: File,
     path: PathBuf,
     stamp: [u8; 16],
-    generation: u64,
-    state: AnchorState,
+    /// The state that was stored last, with its generation. The lock is held while a state is stored.
+    stored: Mutex<(u64, AnchorState)>,
     hint: Option<SyncedMark>,
     copied: bool,
 }
@@ -80,12 +81,11 @@ impl Anchor {
         let blank = vec![0; (HINT_OFFSET + SLOT_STRIDE) as usize];
         file.write_all_at(&blank, 0)
             .map_err(|e| explain(&e, "writing", &temporary))?;
-        let mut anchor = Anchor {
+        let anchor = Anchor {
             file,
             path,
             stamp,
-            generation: 0,
-            state,
+            stored: Mutex::new((0, state)),
             hint: None,
             copied: false,
         };
@@ -136,13 +136,11 @@ impl Anchor {
         }
         let identity = Identity::of(&file).map_err(OpenError::io("stat", &path))?;
         let copied = !slot.identity.may_be(identity);
-        let (generation, state) = (slot.generation, slot.state);
         Ok(Some(Anchor {
             file,
             path,
             stamp,
-            generation,
-            state,
+            stored: Mutex::new((slot.generation, slot.state)),
             hint,
             copied,
         }))
@@ -150,7 +148,12 @@ impl Anchor {
 
     /// The state that was stored last.
     pub(crate) fn state(&self) -> AnchorState {
-        self.state
+        self.stored().1
+    }
+
+    fn stored(&self) -> std::sync::MutexGuard<'_, (u64, AnchorState)> {
+        // Nothing panics under the lock, and the value changes only after it was written.
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hint that [`Anchor::load`] found.
@@ -168,11 +171,19 @@ impl Anchor {
     }
 
     /// Replaces the state, durably.
-    pub(crate) fn store(&mut self, state: AnchorState) -> io::Result<()> {
+    pub(crate) fn store(&self, state: AnchorState) -> io::Result<()> {
+        self.update(|stored| *stored = state)
+    }
+
+    /// Changes a part of the state, durably. Concurrent changes of other parts are kept.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut AnchorState)) -> io::Result<()> {
         let identity = Identity::of(&self.file)?;
+        let mut stored = self.stored();
+        let (generation, mut state) = *stored;
+        change(&mut state);
         let slot = Slot {
             stamp: self.stamp,
-            generation: self.generation + 1,
+            generation: generation + 1,
             state,
             identity,
         };
@@ -180,12 +191,11 @@ impl Anchor {
             .write_all_at(&slot.encode(), slot.generation % 2 * SLOT_STRIDE)
             .and_then(|()| self.file.sync_data())
             .map_err(|e| explain(&e, "updating", &self.path))?;
-        self.generation += 1;
-        self.state = state;
+        *stored = (slot.generation, state);
         Ok(())
     }
 
-    /// Writes how far the newest segment is synced, without a sync.
+    /// Writes how far the newest segment is synced, without a sync. Does not wait for a state that is being stored.
     pub(crate) fn hint(&self, mark: SyncedMark) -> io::Result<()> {
         self.file
             .write_all_at(&encode_hint(mark, &self.stamp), HINT_OFFSET)

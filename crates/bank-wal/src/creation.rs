@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::active::ActiveSegment;
 use crate::anchor::{Anchor, AnchorState};
@@ -79,7 +80,7 @@ pub(crate) fn create(
         previous_chain: 0,
         reserve_step,
     };
-    let active = ActiveSegment::start(file, &header, &[], header.chain()).map_err(io)?;
+    let active = ActiveSegment::start(Arc::new(file), 0, &header, &[], header.chain()).map_err(io)?;
     sync_directory(dir).map_err(io)?;
     let state = AnchorState {
         first: 1,

@@ -10,6 +10,7 @@ pub(crate) struct Faults {
     pub(crate) writes: AtomicI64,
     pub(crate) syncs: AtomicI64,
     pub(crate) reserves: AtomicI64,
+    pub(crate) fills: AtomicI64,
 }
 
 impl Default for Faults {
@@ -18,6 +19,7 @@ impl Default for Faults {
             writes: (-1).into(),
             syncs: (-1).into(),
             reserves: (-1).into(),
+            fills: (-1).into(),
         }
     }
 }
@@ -33,6 +35,10 @@ impl Faults {
 
     pub(crate) fn reserve(&self) -> io::Result<()> {
         count(&self.reserves, io::ErrorKind::StorageFull, "injected: no space left")
+    }
+
+    pub(crate) fn fill(&self) -> io::Result<()> {
+        count(&self.fills, io::ErrorKind::StorageFull, "injected: no space left")
     }
 }
 

@@ -55,7 +55,8 @@
 //! - `recovery`, `creation`: open an existing log (`repair` makes the changes); create a new one; both return a
 //!   `recovered_log`
 //! - `shared`: the state that callers and the writer share, with the bounded queue
-//! - `writer`: the thread that writes, syncs, acknowledges, rotates and deletes
+//! - `upkeep`: the thread that prepares the next segment and deletes old ones
+//! - `writer`: the thread that writes, syncs, acknowledges and rotates
 //! - `wal`: the public type
 //!
 //! # What is detected
@@ -91,6 +92,7 @@ mod repair;
 mod scan;
 mod segment;
 mod shared;
+mod upkeep;
 mod wal;
 mod writer;
 

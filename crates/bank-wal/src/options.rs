@@ -13,14 +13,16 @@ const PAGE: u32 = 4096;
 /// The options of [`Wal::open`](crate::Wal::open).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The length at which a segment is full and the next one starts, in bytes (4 KiB to 1 GiB). The default is 16 MiB:
-    /// recovery holds one segment in memory, a purge frees space in whole segments, and a rotation, which takes some
-    /// milliseconds, stays rare.
+    /// The largest length at which a segment is full and the next one starts, in bytes (4 KiB to 1 GiB). The default is
+    /// 16 MiB: recovery holds one segment in memory, a purge frees space in whole segments, and a rotation, which costs
+    /// two syncs, stays rare. After a creation or an open the segments begin with 1 MiB and double.
     pub segment_bytes: u64,
-    /// File space is reserved ahead in steps of this many bytes, a multiple of 4096 up to 64 MiB. 0 reserves nothing.
-    /// The default is 1 MiB: an fdatasync that need not grow the file took a third less time, and fifty idle logs fit
-    /// into 50 MiB. Only Linux reserves. On other systems, and on file systems that cannot reserve, the file grows as
-    /// it is written.
+    /// File space is reserved ahead in steps of this many bytes, a multiple of 4096 up to 64 MiB. The default is 1 MiB:
+    /// an fdatasync that need not grow the file took a third less time, and fifty idle logs fit into 50 MiB. Only Linux
+    /// reserves. On other systems, and on file systems that cannot reserve, the file grows as it is written.
+    ///
+    /// From the second segment on, space is filled with zeros instead, ahead of the records. 0 reserves and fills
+    /// nothing.
     pub reserve_bytes: u32,
     /// The approximate limit for one batch, which is one write and one fdatasync, in bytes. The default is 4 MiB. It
     /// bounds the buffer, and how long the first caller of a batch waits for the bytes of the last one.

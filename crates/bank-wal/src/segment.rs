@@ -118,6 +118,27 @@ impl SegmentFile {
         Ok(bytes)
     }
 
+    /// Writes `len` zeros at `from`, which is the end of the file, and syncs them. `false`: the disk is full, and the
+    /// file still ends at `from`.
+    pub(crate) fn fill(&self, from: u64, len: u64) -> io::Result<bool> {
+        let zeros = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+        let write = || {
+            #[cfg(test)]
+            self.faults.fill()?;
+            self.file.write_all_at(&zeros, from)?;
+            self.file.sync_data()
+        };
+        match write() {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => self.set_len(from).map(|()| false),
+            Err(e) => Err(explain(
+                &e,
+                format_args!("filling {len} bytes at byte {from}"),
+                &self.path,
+            )),
+        }
+    }
+
     pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
         self.file
             .set_len(len)

@@ -18,7 +18,8 @@ use crate::recovered_log::RecoveredLog;
 use crate::recovery::recover;
 use crate::segment::SegmentFile;
 use crate::shared::{Change, Shared};
-use crate::writer::{Writer, WrittenState};
+use crate::upkeep::Upkeep;
+use crate::writer::{Span, Writer, WrittenState};
 
 /// The largest value of a state slot, in bytes. It is small because each new segment repeats all slots.
 const STATE_BYTES_MAX: usize = 64 << 10;
@@ -103,14 +104,21 @@ impl Wal {
         };
         let written = WrittenState::new(&index, &slots);
         let shared = Arc::new(Shared::new(index, slots, segments, &options));
+        let anchor = Arc::new(anchor);
+        let upkeep = Upkeep::start(dir.to_owned(), options.clone(), anchor.clone(), shared.clone())
+            .map_err(OpenError::io("starting the upkeep", dir))?;
         let writer = Writer {
             shared: shared.clone(),
             dir: dir.to_owned(),
             stamp,
+            span: Span::first(active.tail, options.segment_bytes),
             options,
             synced: active.mark(),
             active,
+            first: anchor.state().first,
             anchor,
+            upkeep,
+            asked_bytes: 0,
             written,
             purged: true,
             buffer: Vec::new(),

@@ -13,17 +13,54 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::active::{ActiveSegment, reserve_for};
-use crate::anchor::{Anchor, AnchorState, SyncedMark};
-use crate::error::{Failure, explain};
+use crate::anchor::{Anchor, SyncedMark};
+use crate::error::Failure;
 use crate::format::{Encoder, Kind, NO_INDEX, SEGMENT_HEADER_BYTES, SegmentHeader, segment_key};
 use crate::index::{EntryIndex, Place};
 use crate::lock::DirectoryLock;
 use crate::options::Options;
-use crate::segment::{SegmentFile, segment_path, sync_directory};
 use crate::shared::{Change, Operation, Shared, Task};
+use crate::upkeep::{Upkeep, fill_bytes};
 
 /// A buffer that a large batch has extended beyond this size is released, in bytes.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
+
+/// The records that the first segment after a creation or an open takes, in bytes. It is short, because that segment is
+/// not filled with zeros, and a little shorter than one reservation. Each later segment may be twice as long as the one
+/// before it, so a log with few records has small files.
+const FIRST_SEGMENT_BYTES: u64 = 960 << 10;
+
+/// The part of the active segment that this process writes.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    /// The end of the records when the segment was created or opened, in bytes.
+    start: u64,
+    /// The length at which the segment is full, in bytes.
+    full: u64,
+}
+
+impl Span {
+    /// The span of the first segment after a creation or an open.
+    pub(crate) fn first(tail: u64, segment_bytes: u64) -> Span {
+        let full = segment_bytes.min(tail.saturating_add(FIRST_SEGMENT_BYTES));
+        Span { start: tail, full }
+    }
+
+    /// The span of the segment after this one.
+    fn next(self, segment_bytes: u64) -> Span {
+        let written = self.full.saturating_sub(self.start).max(FIRST_SEGMENT_BYTES);
+        let full = segment_bytes.min(written.saturating_mul(2));
+        Span { start: 0, full }
+    }
+
+    /// How much of the next segment, which takes `all` bytes, should be filled when the records of this one end at
+    /// `tail`. Nothing until this one is half full, and everything when it is full.
+    fn ahead(self, tail: u64, all: u64) -> Option<u64> {
+        let half = self.full.saturating_sub(self.start) / 2;
+        let past = tail.checked_sub(self.start + half)?;
+        Some(past.saturating_mul(all) / half.max(1))
+    }
+}
 
 /// The state that the written records describe, without the entries. The head of each new segment repeats it, so that
 /// older segments can be deleted.
@@ -39,10 +76,16 @@ pub(crate) struct Writer {
     pub(crate) stamp: [u8; 16],
     pub(crate) options: Options,
     pub(crate) active: ActiveSegment,
-    pub(crate) anchor: Anchor,
+    pub(crate) anchor: Arc<Anchor>,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) span: Span,
+    /// How much of the next segment the upkeep was asked to fill, in bytes. 0: it was not asked for the segment.
+    pub(crate) asked_bytes: u64,
     pub(crate) written: WrittenState,
     /// The place up to which the active segment is synced.
     pub(crate) synced: SyncedMark,
+    /// The oldest segment that is not being deleted.
+    pub(crate) first: u32,
     /// Whether a purge was written since segments were last deleted.
     pub(crate) purged: bool,
     pub(crate) buffer: Vec<u8>,
@@ -168,13 +211,31 @@ impl Writer {
 
     /// Does the work that can wait until after the acknowledgements.
     fn maintain(&mut self) -> io::Result<bool> {
-        if self.active.tail >= self.options.segment_bytes {
+        self.upkeep.check()?;
+        if self.active.tail >= self.span.full {
             self.rotate()?;
         }
         if self.purged {
-            self.delete_purged_segments()?;
+            self.delete_purged_segments();
         }
+        self.prepare_ahead();
         self.reserve_ahead()
+    }
+
+    /// Asks for the next segment from the time at which the active one is half full.
+    fn prepare_ahead(&mut self) {
+        let piece = fill_bytes(self.options.segment_bytes);
+        // The last batch may pass the length at which a segment is full, so there is one piece more.
+        let all = self.span.next(self.options.segment_bytes).full.next_multiple_of(piece) + piece;
+        let Some(ahead) = self.span.ahead(self.active.tail, all) else {
+            return;
+        };
+        let wanted = ahead.next_multiple_of(piece).clamp(piece, all);
+        if wanted > self.asked_bytes {
+            self.asked_bytes = wanted;
+            let fill = if self.options.reserve_bytes == 0 { 0 } else { wanted };
+            self.upkeep.prepare(self.active.sequence + 1, fill);
+        }
     }
 
     /// Starts the next segment. The anchor names the segment before any record in it is acknowledged.
@@ -197,55 +258,39 @@ impl Writer {
         };
         let mut head = Vec::new();
         let chain = self.written.encode_head(&mut head, &header);
-        let file = SegmentFile::create(segment_path(&self.dir, sequence), &self.options)?;
-        let next = ActiveSegment::start(file, &header, &head, chain)?;
-        sync_directory(&self.dir)?;
-        let first = self.anchor.state().first;
-        self.anchor.store(AnchorState {
-            first,
-            synced: next.mark(),
-            clean: false,
-        })?;
+        let prepared = self.upkeep.take(sequence)?;
+        let next = ActiveSegment::start(prepared.file, prepared.filled, &header, &head, chain)?;
+        self.anchor.update(|state| state.synced = next.mark())?;
         let full = std::mem::replace(&mut self.active, next);
         self.synced = self.active.mark();
+        (self.span, self.asked_bytes) = (self.span.next(self.options.segment_bytes), 0);
         self.shared.lock().segments.insert(sequence, self.active.file.clone());
-        full.file.set_len(full.tail)
+        self.upkeep.trim(full.file, full.tail);
+        Ok(())
     }
 
-    /// Deletes the segments that hold only purged entries. The anchor stops naming them first.
-    fn delete_purged_segments(&mut self) -> io::Result<()> {
+    /// Has the segments deleted that hold only purged entries.
+    fn delete_purged_segments(&mut self) {
         if self.written.purged.is_none() {
             // Without a purge no segment is deleted, even if it holds only truncated entries. A log without its first
             // segment and without a purge would look like a lost file.
             self.purged = false;
-            return Ok(());
+            return;
         }
-        let state = self.anchor.state();
-        let Some(needed) = self.shared.oldest_needed(self.active.sequence) else {
-            return Ok(());
-        };
-        self.purged = false;
-        if needed <= state.first {
-            return Ok(());
+        if let Some(needed) = self.shared.oldest_needed(self.active.sequence) {
+            self.purged = false;
+            if needed > self.first {
+                self.first = needed;
+                self.upkeep.delete_before(needed);
+            }
         }
-        self.anchor.store(AnchorState {
-            first: needed,
-            synced: self.synced,
-            clean: false,
-        })?;
-        for sequence in state.first..needed {
-            let path = segment_path(&self.dir, sequence);
-            std::fs::remove_file(&path).map_err(|e| explain(&e, "removing", &path))?;
-            self.shared.lock().segments.remove(&sequence);
-        }
-        Ok(())
     }
 
     /// Reserves the next step of space before it is needed. A full disk is not an error here. It is recorded, and the
     /// reservation is tried again later.
     fn reserve_ahead(&mut self) -> io::Result<bool> {
         let step = u64::from(self.active.reserve_step);
-        let wanted = (self.active.tail + step / 2).min(self.options.segment_bytes);
+        let wanted = (self.active.tail + step / 2).min(self.span.full);
         let outcome = reserve_for(
             &self.active.file,
             self.active.reserved,
@@ -264,14 +309,13 @@ impl Writer {
         Ok(true)
     }
 
-    /// Closes the log cleanly: syncs everything, stores the end in the anchor, and gives reserved space back.
+    /// Closes the log cleanly: syncs everything, stores the end in the anchor, and gives unused space back.
     fn close_cleanly(&mut self) -> io::Result<bool> {
         self.sync()?;
-        let first = self.anchor.state().first;
-        self.anchor.store(AnchorState {
-            first,
-            synced: self.synced,
-            clean: true,
+        self.upkeep.finish()?;
+        self.anchor.update(|state| {
+            state.synced = self.synced;
+            state.clean = true;
         })?;
         self.active.file.set_len(self.active.tail)?;
         Ok(false)

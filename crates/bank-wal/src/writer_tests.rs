@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
 
+use super::Span;
 use crate::{Options, Wal};
 
 const STAMP: [u8; 16] = [7; 16];
@@ -230,4 +231,52 @@ fn files_are_deleted_only_for_a_purge_that_is_on_disk() {
     outcome.recv().unwrap().unwrap();
     assert!(wal.close().is_err());
     assert_eq!(reopened_entries(dir.path()), 4);
+}
+
+#[test]
+fn a_disk_that_is_full_while_the_next_segment_is_filled_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = small();
+    let faults = options.faults.clone();
+    faults.fills.store(0, SeqCst);
+    let wal = Wal::open(dir.path(), STAMP, options).unwrap();
+    for index in 0..20 {
+        sync_append(&wal, index, 1000).unwrap();
+    }
+    wal.close().unwrap();
+    assert_eq!(reopened_entries(dir.path()), 20);
+}
+
+#[test]
+fn a_segment_that_cannot_be_created_ahead_is_created_when_it_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = Wal::open(dir.path(), STAMP, small()).unwrap();
+    let in_the_way = dir.path().join("0000000002.segment");
+    std::fs::create_dir(&in_the_way).unwrap();
+    sync_append(&wal, 0, 3000).unwrap();
+    sync_append(&wal, 1, 10).unwrap();
+    assert_eq!(wal.failure(), None);
+    std::fs::remove_dir(in_the_way).unwrap();
+    sync_append(&wal, 2, 2000).unwrap();
+    sync_append(&wal, 3, 10).unwrap();
+    wal.close().unwrap();
+    assert_eq!(reopened_entries(dir.path()), 4);
+}
+
+#[test]
+fn the_next_segment_is_asked_for_at_half_and_full_at_the_end() {
+    let first = Span::first(64, 16 << 20);
+    let all = first.next(16 << 20).full;
+    assert_eq!(first.ahead(first.full / 2, all), None);
+    assert_eq!(first.ahead(first.full, all), Some(all));
+    let mut span = first;
+    for _ in 0..10 {
+        let next = span.next(16 << 20);
+        assert!(next.full <= 2 * (span.full - span.start));
+        span = next;
+    }
+    assert_eq!(span.full, 16 << 20);
+    // A recovered segment may be full already.
+    assert!(Span::first(20 << 20, 16 << 20).ahead(20 << 20, all).is_some());
+    assert!(Span::first(20 << 20, 16 << 20).next(16 << 20).full > 0);
 }

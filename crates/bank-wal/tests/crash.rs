@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 
+use bank_wal::Options;
 use bytes::Bytes;
 use support::{
     Content, Sync, copy, entries, killed, killed_after, open, open_copy, segment_files, small, temp_in_memory,
@@ -110,6 +111,47 @@ fn a_rotation_that_did_not_finish_is_undone() {
         assert_eq!(Content::of(&wal).entries, entries(0..3));
         assert_eq!(segment_files(dir.path()).len(), 1);
     }
+}
+
+#[test]
+fn a_segment_that_was_being_prepared_is_removed_and_overwrites_nothing() {
+    let dir = temp_in_memory();
+    let wal = open(&dir, Options::default());
+    let entry = |index: u64| (index, Bytes::from(vec![index as u8 | 1; 30_000]));
+    let mut killed_while_prepared = 0;
+    for index in 0..200 {
+        wal.sync_append(vec![entry(index)]);
+        if index % 10 != 0 {
+            continue;
+        }
+        // The first segment is more than half full at this entry, and not full.
+        while index == 20 && segment_files(dir.path()).len() < 2 {
+            std::thread::yield_now();
+        }
+        let killed = killed(&wal, dir.path());
+        let newest = segment_files(killed.path()).pop().unwrap();
+        let prepared = fs::read(&newest).unwrap().iter().all(|&byte| byte == 0);
+        killed_while_prepared += u32::from(prepared);
+        let found = open_copy(killed.path()).unwrap();
+        assert_eq!(
+            found.read(0..u64::MAX, usize::MAX).unwrap(),
+            (0..=index).map(entry).collect::<Vec<_>>()
+        );
+        assert_eq!(newest.exists(), !prepared);
+    }
+    assert!(killed_while_prepared > 0);
+    wal.close().unwrap();
+    let files = segment_files(dir.path());
+    assert!(files.len() > 2, "{files:?}");
+    let written: u64 = files.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    assert!(written < 201 * 30_100, "zeros are given back: {written}");
+    assert_eq!(
+        open(&dir, Options::default())
+            .read(0..u64::MAX, usize::MAX)
+            .unwrap()
+            .len(),
+        200
+    );
 }
 
 #[test]

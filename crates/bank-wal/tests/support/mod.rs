@@ -67,14 +67,19 @@ pub fn segment_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Copies a directory that is not being written.
+/// Copies a directory to which no record is being written. If a file is deleted meanwhile, begins again.
 pub fn copy(from: &Path) -> TempDir {
-    let to = temp_in_memory();
-    for entry in from.read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
+    loop {
+        let to = temp_in_memory();
+        let copied = from.read_dir().unwrap().try_for_each(|entry| {
+            let path = entry?.path();
+            fs::copy(&path, to.path().join(path.file_name().unwrap())).map(drop)
+        });
+        match copied {
+            Ok(()) => return to,
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}"),
+        }
     }
-    to
 }
 
 /// Copies the files that a kill of the process would leave right after these entries were synced. The writer thread
