@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::convert;
 use super::malformed::Malformed;
+use super::sync_delay::SyncDelay;
 use super::types::{Entry, LogId, TypeConfig, Vote};
 
 /// The state slot that holds the vote. The number is part of the format on disk.
@@ -37,6 +38,7 @@ pub(crate) struct LogStore {
     wal: Arc<Wal>,
     recent: Arc<Mutex<BTreeMap<u64, Entry>>>,
     term: KnownTerm,
+    sync_delay: SyncDelay,
 }
 
 /// The highest term in which this branch has voted or heard a leader. Clones share it.
@@ -59,12 +61,18 @@ impl LogStore {
             wal,
             recent: Arc::default(),
             term: KnownTerm::default(),
+            sync_delay: SyncDelay::default(),
         }
     }
 
     /// The term that this branch knows. It is 0 until the vote has been read.
     pub(super) fn known_term(&self) -> KnownTerm {
         self.term.clone()
+    }
+
+    /// Decides how long the sync of an append may wait. It follows the engine once the engine runs.
+    pub(super) fn sync_delay(&self) -> SyncDelay {
+        self.sync_delay.clone()
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Entry>> {
@@ -228,6 +236,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         decode_slot(&self.wal, SLOT_COMMITTED, convert::log_id_from_wire)
     }
 
+    /// Acknowledges the entries after their sync, which waits a little at a branch that does not vote.
+    ///
     /// Blocks the event loop only while the queue of the write-ahead log (64 MiB) is full. In that state the disk is so
     /// slow that this branch could acknowledge nothing else either.
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
@@ -239,8 +249,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let records = entries
             .iter()
             .map(|entry| (entry.log_id.index, convert::entry_to_wire(entry).encode_to_vec().into()));
+        let delay = self.sync_delay.of(&entries);
         self.wal
-            .append(records.collect(), move |result| callback.io_completed(result))?;
+            .append_within(records.collect(), delay, move |result| callback.io_completed(result))?;
         let mut recent = self.recent();
         recent.extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
         while recent.len() > RECENT_LEN_MAX {
@@ -253,15 +264,18 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let last = last_log_id.map(|id| id.index);
         // The decoded entries go first, so that no reader finds an entry there that the write-ahead log has dropped.
         self.recent().split_off(&last.map_or(0, |last| last + 1));
+        self.sync_delay.truncated(last);
         durable(|done| self.wal.truncate_after(last, done)).await
     }
 
+    /// Does not wait for the sync, so that the engine appends meanwhile. A crash that loses the purge also loses every
+    /// later change, and leaves entries that the engine purges again. A failed sync fails every later call.
     async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
         let note = convert::log_id_to_wire(&log_id).encode_to_vec();
         {
             let mut recent = self.recent();
             *recent = recent.split_off(&(log_id.index + 1));
         }
-        durable(|done| self.wal.purge_to(log_id.index, note.into(), done)).await
+        self.wal.purge_to(log_id.index, note.into(), |_| {})
     }
 }

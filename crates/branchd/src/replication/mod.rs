@@ -4,7 +4,7 @@
 //! - [`types`] sets openraft's type parameters; [`convert`] and [`command_wire`] convert them to and from messages;
 //!   [`validate`] checks messages before the engine sees them
 //! - [`log_store`] keeps the log in the write-ahead log; [`state_machine`] applies it to the ledger database;
-//!   [`applied`] and [`progress`] wake the tasks that wait for a position; [`leaders`] remembers who led when
+//!   [`sync_delay`] says how long a sync of the log may wait; [`applied`] and [`progress`] wake the tasks that wait for a position; [`leaders`] remembers who led when
 //! - [`peer_client`] sends openraft's messages over gRPC; [`peer_server`] serves those of other branches; [`error`]
 //!   maps the engine's failures to statuses
 //! - [`snapshot_sender`] and [`snapshot_receiver`] carry a [`snapshot`], within the limits in [`snapshot_limits`]
@@ -32,6 +32,7 @@ mod snapshot_receiver;
 mod snapshot_sender;
 mod state_machine;
 mod succession;
+mod sync_delay;
 mod types;
 mod validate;
 mod waiters;

@@ -67,11 +67,13 @@ impl Engine {
             state_machine.leaders(),
         );
         let log = LogStore::new(parts.wal);
-        let term = log.known_term();
+        let (term, sync_delay) = (log.known_term(), log.sync_delay());
         let network = NetworkFactory::new(parts.identity, parts.peers, term.clone(), succession.full_disks.clone());
         let raft = openraft::Raft::new(parts.identity.replica, Arc::new(config), network, log, state_machine).await;
+        let raft = raft.map_err(io::Error::other)?;
+        sync_delay.follow(raft.server_metrics(), parts.timing.heartbeat_interval());
         let engine = Self {
-            raft: raft.map_err(io::Error::other)?,
+            raft,
             applied_to,
             succession,
             times,
