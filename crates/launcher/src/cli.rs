@@ -2,6 +2,7 @@
 //! [`crate::exit`] has the exit codes. With `--json`, a command that fails says so on stdout too, as one line of JSON.
 
 mod args;
+mod bench;
 mod check;
 mod clean;
 mod failure;
@@ -15,6 +16,7 @@ use crate::run::open_files;
 use crate::terminal::{stderr, stdout};
 use crate::verdict::json::failure_json;
 use args::command_line;
+use bench::BenchArgs;
 use check::CheckArgs;
 use clap::{CommandFactory, Parser, Subcommand};
 use clean::CleanArgs;
@@ -31,6 +33,7 @@ Examples:
   launcher check out.json --input inputs/input_big.json --verbose
   launcher demo read-your-writes
   launcher up --branches 3
+  launcher bench --clients 64
 
 ";
 
@@ -72,6 +75,12 @@ enum Command {
     /// network delays what is sent to one branch. The result is a folder with report.html, which shows both runs, and a
     /// run folder of each for `launcher check`. Without a lesson, the lessons are listed.
     Demo(DemoArgs),
+    /// Measure a bank under load: throughput, latency, processor time, memory
+    ///
+    /// Starts branches in a temporary directory, opens accounts, lets clients work, and checks the books at the end. The
+    /// clients run in this process. With --bank, a bank that runs already is measured.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(BenchArgs),
     /// List run folders: when, verdict, size and input of each, newest first
     #[command(after_help = runs::EXAMPLES)]
     Runs(RunsArgs),
@@ -123,6 +132,7 @@ async fn executed(cli: Cli) -> u8 {
         Command::Run(args) => run::run(args).await,
         Command::Check(args) => check::check(&args),
         Command::Demo(args) => demo(args).await,
+        Command::Bench(args) => bench::bench(args).await,
         Command::Runs(args) => runs::runs(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Live(command) => live(command).await,

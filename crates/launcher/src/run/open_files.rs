@@ -45,8 +45,22 @@ pub(crate) fn raise_limit() {
 /// # Errors
 /// The limit is too low.
 pub(crate) fn check(input: &Input, mode: Mode) -> Result<(), OpenFilesError> {
+    check_limit(needed(input, mode))
+}
+
+/// Checks that the limit suffices for clients in this process, each with a connection to a branch.
+///
+/// # Errors
+/// The limit is too low.
+pub(crate) fn check_load(branches: u32, clients: u32) -> Result<(), OpenFilesError> {
+    let (branches, clients) = (branches as usize, clients as usize);
+    let here = OWN_FILES + FILES_PER_BRANCH * branches + clients;
+    check_limit(whole_steps(here.max(files_of_branch(branches, clients))))
+}
+
+fn check_limit(needed: u64) -> Result<(), OpenFilesError> {
     match rlimit::getrlimit(Resource::NOFILE) {
-        Ok((limit, _)) => compare(needed(input, mode), limit),
+        Ok((limit, _)) => compare(needed, limit),
         Err(_) => Ok(()),
     }
 }
@@ -70,9 +84,16 @@ fn needed(input: &Input, mode: Mode) -> u64 {
         false => 0,
     };
     let here = OWN_FILES + FILES_PER_BRANCH * branches + FILES_PER_CUSTOMER * at_once + FILES_PER_RELAY * relays;
-    // Two connections with each other branch, and one with each customer.
-    let branch = BRANCH_FILES + 2 * branches + at_once;
-    u64::try_from(here.max(branch).next_multiple_of(STEP)).unwrap_or(u64::MAX)
+    whole_steps(here.max(files_of_branch(branches, at_once)))
+}
+
+/// Files of a branch with this number of customers: two connections with each other branch, one with each customer.
+fn files_of_branch(branches: usize, customers: usize) -> usize {
+    BRANCH_FILES + 2 * branches + customers
+}
+
+fn whole_steps(files: usize) -> u64 {
+    u64::try_from(files.next_multiple_of(STEP)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -17,10 +17,7 @@ impl Progress {
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        // The template is a constant and valid. With an invalid one the bar would have the default style.
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
-            bar.set_style(style);
-        }
+        set_template(&bar, "{msg} {wide_bar} {pos}/{len}");
         Progress { bar }
     }
 
@@ -43,8 +40,21 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// Shows a line of text in the place of the bar, from now on.
+    pub(crate) fn say(&self, line: String) {
+        set_template(&self.bar, "{msg}");
+        self.bar.set_message(line);
+    }
+
     /// Removes the bar from the screen.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Sets what the bar shows. The template is a constant and valid. With an invalid one the bar would keep its style.
+fn set_template(bar: &ProgressBar, template: &'static str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
 }
