@@ -11,6 +11,7 @@
 //! - `layout`: heights of the lanes, so that nothing moves when the picture is drawn.
 //! - `data`: the run as the JSON that the page's script draws.
 //! - `html`, `tables`, `legend`: the page around the picture, which also works without a script.
+//! - [`bench`]: the page of a benchmark, which has none of the above.
 //! - `page/`: the script and the styles that every page contains.
 //!
 //! ```
@@ -28,6 +29,7 @@
 //! assert!(page.contains("<h1>A run</h1>"));
 //! ```
 
+pub mod bench;
 mod data;
 mod describe;
 mod escape;

@@ -7,18 +7,20 @@
 //!   begins, and `recorder` keeps what became of it.
 //! - `processes`, `machine`: what the operating system says of processes and of this host.
 //! - [`results`]: the result as a document, made by `figures` from what was recorded.
-//! - `table`, [`json`], `page`: the result as text, JSON and HTML. [`compare`] compares two results.
+//! - `table`, [`json`], [`page`]: the result as text, JSON and HTML. [`compare`] compares two results.
 
 pub mod accounts;
 mod bank;
 mod books;
 mod client;
+pub mod compare;
 mod error;
 pub mod execution;
 mod figures;
 pub mod json;
 mod load;
 mod machine;
+pub mod page;
 mod processes;
 mod recorder;
 pub mod results;

@@ -41,6 +41,22 @@ impl Machine {
             branchd,
         }
     }
+
+    /// The host in one line.
+    pub(super) fn host(&self) -> String {
+        let cores = match self.cores {
+            1 => "1 core".to_owned(),
+            cores => format!("{cores} cores"),
+        };
+        let file_system = self.file_system.as_ref().map(|kind| format!("data on {kind}"));
+        let parts = [
+            self.processor.clone(),
+            Some(cores),
+            Some(self.kernel.clone()),
+            file_system,
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The name of the processor in a text of `/proc/cpuinfo`.

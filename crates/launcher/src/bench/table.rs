@@ -3,64 +3,68 @@
 use super::figures;
 use super::results::{BranchWork, Figures, Results};
 use super::settings::{Limit, Settings};
-use crate::terminal::format::{WIDTH, wrapped};
-use std::fmt::Write as _;
+use crate::terminal::format::{WIDTH, count, wrapped};
+
+/// The names of the columns, and the rows. The first cell of a row is its name.
+pub(super) type Table = (Vec<String>, Vec<Vec<String>>);
 
 /// The whole text.
 pub fn text(results: &Results) -> String {
-    let mut text = about(results);
-    text += &repeats(results);
-    text += "\n";
-    text += &costs(results);
-    text += "\n";
-    text += &notes(results);
-    text
+    [
+        lines([in_words(&results.settings), results.machine.host()]),
+        layout(&repeats(results)),
+        layout(&costs(results)),
+        lines(notes(results)),
+    ]
+    .join("\n")
 }
 
-/// What was measured, and where.
-fn about(results: &Results) -> String {
-    let machine = &results.machine;
-    let host = [
-        machine.processor.clone(),
-        Some(format!("{} cores", machine.cores)),
-        Some(machine.kernel.clone()),
-        machine.file_system.as_ref().map(|kind| format!("data on {kind}")),
-    ];
-    let host: Vec<String> = host.into_iter().flatten().collect();
-    let mut text = String::new();
-    for line in [in_words(&results.settings), host.join(", ")] {
-        text += &wrapped(&line, 0, WIDTH);
-        text += "\n";
-    }
-    text + "\n"
+/// Texts as lines of the usual width.
+pub(super) fn lines(texts: impl IntoIterator<Item = String>) -> String {
+    texts.into_iter().map(|text| wrapped(&text, 0, WIDTH) + "\n").collect()
+}
+
+/// A table as text. Names are at the left, and all other cells at the right of their columns.
+pub(super) fn layout((head, rows): &Table) -> String {
+    let all = || std::iter::once(head).chain(rows);
+    let width = |column: usize| {
+        let cells = all().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("  {cell:>width$}"),
+        });
+        cells.collect::<String>().trim_end().to_owned() + "\n"
+    };
+    all().map(line).collect()
 }
 
 /// The settings in one sentence.
 pub(super) fn in_words(settings: &Settings) -> String {
-    let Settings {
-        branches,
-        clients,
-        op,
-        accounts,
-        load_threads,
-        ..
-    } = settings;
-    let op = op.word();
+    let counted = |number: u32, one, many| count(number as usize, one, many);
     let level = settings.level.map(|level| format!(", reads at {level}"));
     let propagation = settings
         .propagation
         .map(|propagation| format!(", writes wait for {propagation}"));
     let pace = match settings.rate {
         None => "closed loop".to_owned(),
-        Some(rate) => format!("open loop of {rate} a second"),
+        Some(rate) => format!("open loop of {} a second", thousands(rate.into())),
     };
     let length = match settings.limit {
         Limit::DurationMs(ms) => seconds(ms),
         Limit::Operations(operations) => format!("{} operations", thousands(operations)),
     };
     format!(
-        "{op}: {branches} branches, {clients} clients on {load_threads} threads, accounts {accounts}{}{}, {pace}, {length} \
-         after a warm-up of {}",
+        "{}: {}, {} on {}, accounts {}{}{}, {pace}, {length} after a warm-up of {}",
+        settings.op.word(),
+        counted(settings.branches, "branch", "branches"),
+        counted(settings.clients, "client", "clients"),
+        counted(settings.load_threads, "thread", "threads"),
+        settings.accounts,
         level.unwrap_or_default(),
         propagation.unwrap_or_default(),
         seconds(settings.warm_up_ms),
@@ -68,28 +72,23 @@ pub(super) fn in_words(settings: &Settings) -> String {
 }
 
 /// A row for each repeat, and the median and the spread over several.
-fn repeats(results: &Results) -> String {
-    let mut text = row(
-        "repeat",
-        ["ops/s", "p50", "p99", "p99.9", "max", "refused", "failed"].map(str::to_owned),
-    );
-    for (number, repeat) in (1..).zip(&results.repeats) {
-        text += &row(&format!("{number}"), cells(&repeat.figures));
-    }
-    if results.repeats.len() > 1 {
-        for (name, figures) in [
-            ("median", &results.median),
-            ("lowest", &results.lowest),
-            ("highest", &results.highest),
-        ] {
-            text += &row(name, cells(figures));
-        }
-    }
-    text
+pub(super) fn repeats(results: &Results) -> Table {
+    let head = ["repeat", "ops/s", "p50", "p99", "p99.9", "max", "refused", "failed"];
+    let several = [
+        ("median", &results.median),
+        ("lowest", &results.lowest),
+        ("highest", &results.highest),
+    ];
+    let each = (1..).zip(&results.repeats);
+    let each = each.map(|(number, repeat)| (number.to_string(), &repeat.figures));
+    let several = several.into_iter().filter(|_| results.repeats.len() > 1);
+    let all = each.chain(several.map(|(name, figures)| (name.to_owned(), figures)));
+    (head.map(str::to_owned).to_vec(), all.map(figure_row).collect())
 }
 
-fn cells(figures: &Figures) -> [String; 7] {
-    [
+fn figure_row((name, figures): (String, &Figures)) -> Vec<String> {
+    vec![
+        name,
         thousands(figures.operations_per_second.round() as u64),
         latency(figures.p50_us),
         latency(figures.p99_us),
@@ -100,94 +99,76 @@ fn cells(figures: &Figures) -> [String; 7] {
     ]
 }
 
-fn row(name: &str, cells: [String; 7]) -> String {
-    let mut line = format!("{name:<8}");
-    for (cell, width) in cells.iter().zip([10, 10, 10, 10, 10, 10, 10]) {
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{cell:>width$}");
-    }
-    line.trim_end().to_owned() + "\n"
-}
-
-/// Processor time, bytes and memory.
-fn costs(results: &Results) -> String {
-    let mut text = cost_row(
-        "",
-        ["processor/op", "written/op", "memory idle", "memory after"].map(str::to_owned),
-    );
-    for (index, branch) in results.branches.iter().enumerate() {
-        let leads = if branch.leads { " (leads)" } else { "" };
+/// Processor time, bytes and memory: a row for each branch, for all of them, and for the load.
+pub(super) fn costs(results: &Results) -> Table {
+    let head = ["", "processor/op", "written/op", "memory idle", "memory after"];
+    let branches = results.branches.iter().enumerate().map(|(index, branch)| {
         let work = |of: fn(&BranchWork) -> Option<f64>| {
             let repeats = results.repeats.iter().filter_map(|repeat| repeat.branches.get(index));
-            let values: Option<Vec<f64>> = repeats.map(of).collect();
-            values.and_then(figures::median)
+            repeats.map(of).collect::<Option<_>>().and_then(figures::median)
         };
-        text += &cost_row(
-            &format!("branch {}{leads}", branch.branch),
-            [
-                micros(work(|work| work.cpu_us_per_operation)),
-                bytes(work(|work| work.written_bytes_per_operation)),
-                mib(branch.idle_bytes),
-                mib(branch.after_bytes),
-            ],
-        );
-    }
+        vec![
+            format!("branch {}{}", branch.branch, if branch.leads { " (leads)" } else { "" }),
+            micros(work(|work| work.cpu_us_per_operation)),
+            bytes(work(|work| work.written_bytes_per_operation)),
+            mib(branch.idle_bytes),
+            mib(branch.after_bytes),
+        ]
+    });
     let median = &results.median;
-    let branches = [
+    let all = vec![
+        "all branches".to_owned(),
         micros(median.branch_cpu_us_per_operation),
         bytes(median.written_bytes_per_operation),
     ];
-    let [cpu, written] = branches;
-    text += &cost_row("all branches", [cpu, written, String::new(), String::new()]);
-    let load = micros(median.load_cpu_us_per_operation);
-    text += &cost_row("the load", [load, String::new(), String::new(), String::new()]);
-    text
-}
-
-fn cost_row(name: &str, cells: [String; 4]) -> String {
-    let mut line = format!("{name:<18}");
-    for cell in cells {
-        let _ = write!(line, "{cell:>14}");
-    }
-    line.trim_end().to_owned() + "\n"
+    let load = vec!["the load".to_owned(), micros(median.load_cpu_us_per_operation)];
+    (head.map(str::to_owned).to_vec(), branches.chain([all, load]).collect())
 }
 
 /// What else a reader has to know.
-fn notes(results: &Results) -> String {
-    let mut notes = Vec::new();
-    let problem = results.repeats.iter().find_map(|repeat| repeat.first_problem.as_ref());
-    notes.extend(problem.map(|problem| format!("the first problem: {problem}")));
+pub(super) fn notes(results: &Results) -> Vec<String> {
+    let problem = results
+        .repeats
+        .iter()
+        .find_map(|repeat| repeat.first_problem.as_ref())
+        .map(|problem| format!("the first operation that was not done: {problem}"));
     let unsent: u64 = results.repeats.iter().map(|repeat| repeat.figures.unsent).sum();
-    if unsent > 0 {
+    let unsent = (unsent > 0).then(|| {
         let unsent = thousands(unsent);
-        notes.push(format!(
-            "the rate was not reached: {unsent} operations could not begin in time"
-        ));
-    }
-    if results.machine.file_system.as_deref() == Some("tmpfs") {
-        notes.push("the data is in memory (tmpfs), where a sync costs nothing; choose a disk with --data".to_owned());
-    }
-    if results.interrupted {
-        notes.push("stopped by a signal: the last repeat is shorter than it should be".to_owned());
-    }
-    notes.push(match &results.books {
-        Some(books) => format!(
-            "books checked: {} accounts hold {}, which is {} paid in before and {} by the operations{}; {} branches agree at \
-             position {}",
-            books.accounts,
-            books.sum,
-            books.paid_in,
-            books.moved,
-            match books.doubtful {
-                0 => String::new(),
-                doubtful => format!(", within {doubtful} of unknown outcome"),
-            },
-            results.branches.len(),
-            books.position
-        ),
-        None => "books not checked".to_owned(),
+        format!("the rate was not reached: {unsent} operations could not begin in time, and count as failed")
     });
-    notes.iter().map(|note| wrapped(note, 0, WIDTH) + "\n").collect()
+    let in_memory = results.machine.file_system.as_deref() == Some("tmpfs");
+    let in_memory = in_memory.then(|| {
+        "the data is in memory (tmpfs), where a sync costs nothing: name a directory on a disk with --data".to_owned()
+    });
+    let interrupted = results
+        .interrupted
+        .then(|| "stopped by a signal: the last repeat is shorter than it should be".to_owned());
+    let notes = [problem, unsent, in_memory, interrupted, Some(books(results))];
+    notes.into_iter().flatten().collect()
+}
+
+fn books(results: &Results) -> String {
+    let Some(books) = &results.books else {
+        return match results.settings.own_bank {
+            true => "books not checked".to_owned(),
+            false => "books not checked: others may use this bank too".to_owned(),
+        };
+    };
+    let doubtful = match books.doubtful {
+        0 => String::new(),
+        doubtful => format!(", within {} of unknown outcome", thousands(doubtful)),
+    };
+    format!(
+        "books checked: {} accounts hold {}, which is {} paid in before and {} by the operations{doubtful}; {} agree at \
+         position {}",
+        books.accounts,
+        books.sum,
+        books.paid_in,
+        books.moved,
+        count(results.branches.len(), "branch", "branches"),
+        books.position
+    )
 }
 
 /// A number with its digits in groups of three.
@@ -203,7 +184,7 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
-/// A latency in milliseconds with three digits: `0.62 ms`, `31.2 ms`, `410 ms`.
+/// A latency in milliseconds: `0.62 ms`, `31.2 ms`, `410 ms`.
 pub(super) fn latency(us: u64) -> String {
     let ms = us as f64 / 1000.0;
     match us {
@@ -213,24 +194,26 @@ pub(super) fn latency(us: u64) -> String {
     }
 }
 
-fn seconds(ms: u64) -> String {
-    format!("{} s", ms as f64 / 1000.0)
-}
-
-const NOT_MEASURED: &str = "not measured";
-
-fn micros(us: Option<f64>) -> String {
+/// Processor time for each operation.
+pub(super) fn micros(us: Option<f64>) -> String {
     us.map_or(NOT_MEASURED.to_owned(), |us| format!("{us:.1} µs"))
 }
 
-fn bytes(bytes: Option<f64>) -> String {
+/// Bytes for each operation.
+pub(super) fn bytes(bytes: Option<f64>) -> String {
     bytes.map_or(NOT_MEASURED.to_owned(), |bytes| {
         format!("{} B", thousands(bytes.round() as u64))
     })
 }
 
+const NOT_MEASURED: &str = "not measured";
+
 fn mib(bytes: Option<u64>) -> String {
     bytes.map_or(NOT_MEASURED.to_owned(), |bytes| {
         format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
     })
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{} s", ms as f64 / 1000.0)
 }

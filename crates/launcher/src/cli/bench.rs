@@ -2,21 +2,23 @@
 
 use super::failure::Failure;
 use crate::bench::accounts::Accounts;
+use crate::bench::compare::Comparison;
 use crate::bench::execution::{self, BankChoice, BenchPlan};
 use crate::bench::settings::{
     CLIENTS_MAX, DURATION_MAX, Limit, OPERATIONS_MAX, Op, RATE_MAX, REPEATS_MAX, Settings, THREADS_MAX,
 };
-use crate::bench::{self, BenchError, json};
+use crate::bench::{self, BenchError, json, page};
 use crate::duration;
 use crate::exit::Exit;
 use crate::input::BRANCHES_MAX;
+use crate::output::{OutputFile, is_stdout};
 use crate::terminal::progress::Progress;
 use crate::terminal::{stderr, stdout};
 use bank_client::{BankFile, Level, Propagation};
 use bank_types::parse_duration_or_seconds;
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use std::path::PathBuf;
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ Examples:
   launcher bench --rate 5000                   # 5000 a second, however slow the bank is
   launcher bench --bank outputs/bank/bank.json --operations 10000
   launcher bench --data /mnt/disk --json > today.json
+  launcher bench compare yesterday.json today.json
 
 The books are checked at the end, unless the bank was there before.
 Exit codes: 0 measured, 1 the books are wrong, 2 wrong usage, 3 not finished,
@@ -43,9 +46,48 @@ const BRANCHES: u32 = 3;
 /// Cores for each thread of clients, if their number is not given: the branches need most of them.
 const CORES_PER_LOAD_THREAD: usize = 4;
 
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  launcher bench --json > before.json
+  launcher bench --json > after.json
+  launcher bench compare before.json after.json
+
+A ratio is B to A. Its lowest value is that of the worst repeats: the lowest of
+B to the highest of A. If 1 is between lowest and highest, the repeats do not
+show a difference. Results with different settings are not compared.
+Exit codes: 0 compared, 2 wrong usage, or different settings.";
+
 /// The arguments of `launcher bench`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Compare two results of --json: the ratio of each figure, with its spread
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// Result that the other one is compared with
+    a: PathBuf,
+    /// The other result
+    b: PathBuf,
+    /// Print the comparison as JSON, with a line for each figure
+    #[arg(long)]
+    json: bool,
+}
+
+/// The arguments of a benchmark.
+#[derive(Debug, Args)]
+struct LoadArgs {
     /// Number of branches of the new bank [default: 3]
     #[arg(long, value_name = "N", conflicts_with = "bank", value_parser = clap::value_parser!(u32).range(1..=BRANCHES_MAX as i64))]
     branches: Option<u32>,
@@ -94,6 +136,9 @@ pub(super) struct BenchArgs {
     /// Print the result as JSON, with a line for each field at its top
     #[arg(long)]
     json: bool,
+    /// Write a page with charts: latency by percentile, and throughput over time
+    #[arg(long, value_name = "FILE.html")]
+    page: Option<PathBuf>,
 }
 
 /// Reads the duration of a warm-up, which may be 0.
@@ -117,7 +162,7 @@ impl From<BenchError> for Failure {
     }
 }
 
-impl BenchArgs {
+impl LoadArgs {
     /// Checks everything that can be checked before anything is started.
     fn plan(self) -> Result<BenchPlan, Failure> {
         let op = self.op;
@@ -181,15 +226,37 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Measures, and prints the result.
+/// Measures, or compares.
 pub(super) async fn bench(args: BenchArgs) -> Result<Exit, Failure> {
+    match args.command {
+        Some(BenchCommand::Compare(args)) => compare(&args),
+        None => measure(args.load).await,
+    }
+}
+
+fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
+    let comparison = Comparison::of_files(&args.a, &args.b)?;
+    stdout::print(&match args.json {
+        true => comparison.json(),
+        false => comparison.text(),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Measures, and prints the result.
+async fn measure(args: LoadArgs) -> Result<Exit, Failure> {
     let as_json = args.json;
+    let page = args.page.as_deref().map(page_file).transpose()?;
     let plan = args.plan()?;
     let done = execution::run(&plan, &Progress::on_stderr()).await?;
     stdout::print(&match as_json {
         true => json::write(&done.results),
         false => bench::text(&done.results),
     })?;
+    if let Some(file) = page {
+        let written = file.write(&page::html(&done.results));
+        written.map_err(|error| Failure::failed(format!("the page {}", error.what())))?;
+    }
     match (done.error, done.interrupted) {
         (Some(error), _) => {
             // The result was printed. A second document would spoil it.
@@ -199,4 +266,15 @@ pub(super) async fn bench(args: BenchArgs) -> Result<Exit, Failure> {
         (None, Some(code)) => Ok(Exit::Signal(code)),
         (None, None) => Ok(Exit::Done),
     }
+}
+
+/// The file for the page, which is checked before anything is measured.
+fn page_file(path: &Path) -> Result<OutputFile, Failure> {
+    if is_stdout(path) {
+        return Err(Failure::usage(
+            "--page: the page needs a file, because the table is on stdout",
+        ));
+    }
+    let prepared = OutputFile::prepare(path, &[], None);
+    prepared.map_err(|error| Failure::usage(format!("the page {}; name another file with --page", error.what())))
 }

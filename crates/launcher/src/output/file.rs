@@ -22,11 +22,18 @@ pub enum OutputFile {
 
 /// Why an output cannot be written.
 #[derive(Debug, Error)]
-#[error("the output {} cannot be written: {source}; name another file with --output", path.display())]
+#[error("the output {}; name another file with --output", self.what())]
 pub struct OutputFileError {
     path: PathBuf,
     #[source]
     source: io::Error,
+}
+
+impl OutputFileError {
+    /// The path, and what is wrong with it.
+    pub fn what(&self) -> String {
+        format!("{} cannot be written: {}", self.path.display(), self.source)
+    }
 }
 
 /// Whether a path stands for the stdout of this process.
