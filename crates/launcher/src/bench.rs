@@ -30,3 +30,6 @@ mod turns;
 
 pub use error::BenchError;
 pub use table::text;
+
+#[cfg(test)]
+mod tests;

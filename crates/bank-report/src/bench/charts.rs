@@ -20,8 +20,9 @@ const LONGEST_HEIGHT: f64 = 70.0;
 /// Most columns over time. Several slices make a column if there are more.
 const COLUMNS_MAX: usize = 300;
 /// Marks of the axis of quantiles.
-const QUANTILES: [(f64, &str); 7] = [
+const QUANTILES: [(f64, &str); 8] = [
     (0.0, "0"),
+    (0.5, "50 %"),
     (0.9, "90 %"),
     (0.99, "99 %"),
     (0.999, "99.9 %"),

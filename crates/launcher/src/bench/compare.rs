@@ -67,13 +67,13 @@ const FIGURES: [Figure; 8] = [
     },
     Figure {
         name: "branch_cpu_us_per_operation",
-        label: "branches' cpu/op",
+        label: "processor/op, branches",
         of: |figures| figures.branch_cpu_us_per_operation,
         show: |value| micros(Some(value)),
     },
     Figure {
         name: "load_cpu_us_per_operation",
-        label: "load's cpu/op",
+        label: "processor/op, load",
         of: |figures| figures.load_cpu_us_per_operation,
         show: |value| micros(Some(value)),
     },
@@ -183,7 +183,7 @@ impl Source {
             ..
         } = &self.results;
         let repeats = match repeats.len() {
-            1 => "1 repeat, which has no spread".to_owned(),
+            1 => "1 repeat (no spread)".to_owned(),
             repeats => format!("{repeats} repeats"),
         };
         let launcher = &machine.launcher;

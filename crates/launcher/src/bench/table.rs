@@ -188,8 +188,8 @@ pub(super) fn thousands(number: u64) -> String {
 pub(super) fn latency(us: u64) -> String {
     let ms = us as f64 / 1000.0;
     match us {
-        0..10_000 => format!("{ms:.2} ms"),
-        10_000..100_000 => format!("{ms:.1} ms"),
+        0..9_995 => format!("{ms:.2} ms"),
+        9_995..99_950 => format!("{ms:.1} ms"),
         _ => format!("{ms:.0} ms"),
     }
 }

@@ -144,3 +144,89 @@ impl Turns {
 fn after(began: Instant, number: u64, rate: f64) -> Instant {
     began + Duration::from_secs_f64(number as f64 / rate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::accounts::Accounts;
+    use crate::bench::settings::Op;
+
+    fn settings(rate: Option<u32>, warm_up_ms: u64, limit: Limit) -> Settings {
+        Settings {
+            branches: 3,
+            clients: 2,
+            op: Op::Query,
+            level: None,
+            accounts: Accounts::One,
+            propagation: None,
+            rate,
+            warm_up_ms,
+            limit,
+            load_threads: 1,
+            timeout_ms: 10_000,
+            own_bank: true,
+        }
+    }
+
+    async fn all(turns: &Turns) -> Vec<Turn> {
+        let mut all = Vec::new();
+        while let Some(turn) = turns.next().await {
+            all.push(turn);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn a_closed_loop_ends_after_its_operations_or_its_time() {
+        let now = Instant::now();
+        let turns = Turns::of(&settings(None, 0, Limit::Operations(5)), now);
+        turns.pace();
+        let taken = all(&turns).await;
+        assert_eq!(taken.len(), 5);
+        assert!(taken.iter().all(|turn| turn.counts && turn.intended >= now));
+        let long_ago = now - Duration::from_secs(9);
+        let over = Turns::of(&settings(None, 0, Limit::DurationMs(9_000)), long_ago);
+        assert_eq!(over.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn nothing_counts_during_the_warm_up() {
+        let turns = Turns::of(&settings(None, 3_600_000, Limit::Operations(1)), Instant::now());
+        for _ in 0..3 {
+            assert!(turns.next().await.is_some_and(|turn| !turn.counts));
+        }
+    }
+
+    #[tokio::test]
+    async fn turns_of_an_open_loop_come_at_their_times_however_late_they_are_taken() {
+        // Everything was due long ago, as after a stall.
+        let began = Instant::now() - Duration::from_secs(5);
+        let turns = Turns::of(&settings(Some(100), 1_000, Limit::DurationMs(2_000)), began);
+        turns.pace();
+        let taken = all(&turns).await;
+        assert_eq!(taken.len(), 300);
+        for (number, turn) in (0..).zip(&taken) {
+            assert_eq!(turn.counts, number >= 100, "turn {number}");
+            let after_ms = turn.intended.duration_since(began).as_secs_f64() * 1e3;
+            assert!(
+                (after_ms - 10.0 * f64::from(number)).abs() < 0.001,
+                "turn {number}: {after_ms}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn turns_that_are_past_every_deadline_are_not_taken() {
+        let long_ago = Instant::now() - Duration::from_secs(60);
+        let turns = Turns::of(&settings(Some(100), 0, Limit::DurationMs(2_000)), long_ago);
+        turns.pace();
+        assert_eq!(turns.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_stopped_pace_gives_no_more_turns() {
+        let turns = Turns::of(&settings(Some(1), 0, Limit::Operations(1_000_000)), Instant::now());
+        turns.stop();
+        turns.pace();
+    }
+}
