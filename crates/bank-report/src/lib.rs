@@ -1,5 +1,5 @@
 //! Renders a run as one HTML file that needs no network: a space–time diagram, the verdicts with their witnesses, and
-//! the latencies of the operations.
+//! the latencies of the operations. Renders a benchmark in the same style.
 //!
 //! The crate is pure: a [`Report`] goes in, the text of the file comes out. It judges nothing; the report holds the
 //! verdicts of `bank-check`. In reading order:

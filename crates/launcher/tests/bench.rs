@@ -31,7 +31,8 @@ fn measured(ran: &Ran) -> Value {
 fn a_new_bank_is_measured_checked_and_removed() {
     let dir = dir();
     let args = "bench --operations 200 --clients 8 --warm-up 0 --repeats 2 --data disk --page page.html --json";
-    let result = measured(&launcher(dir.path(), args));
+    let ran = launcher(dir.path(), args);
+    let result = measured(&ran);
     assert_eq!(
         (&result["operations"], &result["settings"]["clients"]),
         (&200.into(), &8.into())
@@ -64,6 +65,15 @@ fn a_new_bank_is_measured_checked_and_removed() {
     }
     assert!(fs::read_to_string(dir.path().join("page.html")).is_ok_and(|page| page.contains("</html>")));
     assert_eq!(fs::read_dir(dir.path().join("disk")).expect("listed").count(), 0);
+
+    fs::write(dir.path().join("a.json"), &ran.stdout).expect("written");
+    let compared = measured(&launcher(dir.path(), "bench compare a.json a.json --json"));
+    assert_eq!(compared["operations_per_second"]["ratio"], 1.0);
+    let compared = launcher(dir.path(), "bench compare a.json a.json");
+    assert!(
+        compared.code == Some(0) && compared.stdout.contains("B to A"),
+        "{compared:?}"
+    );
 }
 
 #[test]

@@ -187,6 +187,11 @@ fn branches_by_hand() {
 }
 
 #[test]
+fn benchmarks() {
+    run("docs/BENCH.md");
+}
+
+#[test]
 fn run_folders() {
     run("docs/RUN_FOLDER.md");
 }

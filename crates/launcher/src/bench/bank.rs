@@ -4,12 +4,12 @@ use super::accounts;
 use super::error::BenchError;
 use super::processes::Usage;
 use super::settings::Settings;
-use bank_client::operator::{BranchStatus, Operator};
+use bank_client::operator::{BranchStatus, Operator, OperatorError};
 use bank_client::{
     Amount, BankFile, Client, ClientOptions, PendingWrite, Propagation, RefusalReason, Session, Write, WriteOutcome,
 };
 use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,20 +61,23 @@ impl Bank {
     }
 
     /// Takes a bank that runs. Its branches on this host are found by what they say of themselves.
-    pub(super) async fn running(file: BankFile, settings: &Settings) -> Result<Self, BenchError> {
+    pub(super) async fn running(file: BankFile, settings: &Settings) -> Self {
         let mut bank = Bank {
             file,
             own: None,
             pids: Vec::new(),
         };
-        let statuses = bank.statuses(settings).await?;
-        let branches = bank.file.branches().iter().zip(&statuses);
+        let statuses = bank.statuses(settings).await;
+        let branches = bank.file.branches().iter().zip(statuses);
         let pids = branches.map(|(branch, status)| {
-            let here = branch.address.is_loopback();
-            (branch.branch, Some(status.pid).filter(|pid| here && is_branch(*pid)))
+            let said = status.ok().map(|status| status.pid);
+            (
+                branch.branch,
+                said.filter(|pid| branch.address.is_loopback() && is_branch(*pid)),
+            )
         });
         bank.pids = pids.collect();
-        Ok(bank)
+        bank
     }
 
     /// Directory of the branches' data, if they were started for the benchmark.
@@ -82,12 +85,14 @@ impl Bank {
         self.own.as_ref().map(|own| own.dir.path().to_owned())
     }
 
-    /// The status of each branch.
-    pub(super) async fn statuses(&self, settings: &Settings) -> Result<Vec<BranchStatus>, BenchError> {
+    /// The status of each branch, as it tells it.
+    pub(super) async fn statuses(&self, settings: &Settings) -> Vec<Result<BranchStatus, OperatorError>> {
         let branches = self.file.branches().iter();
-        let asked =
-            branches.map(async |branch| Operator::at(branch.address.clone(), settings.timeout()).status().await);
-        Ok(try_join_all(asked).await?)
+        let asked = branches.map(async |branch| {
+            let operator = Operator::at(branch.address.clone(), settings.timeout());
+            operator.status().await
+        });
+        join_all(asked).await
     }
 
     /// A look at the process of each branch.

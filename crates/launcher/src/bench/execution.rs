@@ -78,7 +78,7 @@ pub async fn run(plan: &BenchPlan, progress: &Progress) -> Result<Done, BenchErr
     let ended = bench.repeats(&mut interrupts).await;
     progress.end();
     let done = match ended {
-        Ok(interrupted) => bench.done(started, interrupted).await,
+        Ok(interrupted) => bench.done(started, interrupted, &mut interrupts).await,
         Err(error) => Err(error),
     };
     let stopped = tokio::select! {
@@ -89,7 +89,10 @@ pub async fn run(plan: &BenchPlan, progress: &Progress) -> Result<Done, BenchErr
         }
     };
     let mut done = done?;
-    done.error = done.error.or(stopped.err());
+    if let (None, Err(error)) = (&done.error, stopped) {
+        done.results.error = Some(error.to_string());
+        done.error = Some(error);
+    }
     Ok(done)
 }
 
@@ -105,7 +108,7 @@ impl Ready {
         let settings = &plan.settings;
         let bank = match &plan.bank {
             BankChoice::Own(data) => Bank::start(settings.branches, data).await?,
-            BankChoice::Running(file) => Bank::running(file.clone(), settings).await?,
+            BankChoice::Running(file) => Bank::running(file.clone(), settings).await,
         };
         let idle = bank.usage();
         progress.count("accounts ready", settings.accounts.count() as usize);
@@ -196,24 +199,34 @@ impl Bench<'_> {
     }
 
     /// The result, and the check of the books.
-    async fn done(&self, started: SystemTime, interrupted: Option<u8>) -> Result<Done, BenchError> {
+    async fn done(
+        &self,
+        started: SystemTime,
+        mut interrupted: Option<u8>,
+        interrupts: &mut Interrupts,
+    ) -> Result<Done, BenchError> {
         if let (true, Some(code)) = (self.repeats.is_empty(), interrupted) {
             return Err(BenchError::Interrupted(code));
         }
         let (plan, bank) = (self.plan, &self.ready.bank);
         let after = bank.usage();
-        // A branch that does not answer shows in the check of the books, too.
-        let statuses = bank.statuses(&plan.settings).await.unwrap_or_default();
+        let statuses = bank
+            .statuses(&plan.settings)
+            .await
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>();
         let own = matches!(plan.bank, BankChoice::Own(_));
-        let checked = match own && interrupted.is_none() {
-            true => Some(books::check(bank, &plan.settings, self.ready.paid_in, self.money).await),
-            false => None,
-        };
-        let (books, error) = match checked {
-            Some(Ok(books)) => (Some(books), None),
-            Some(Err(error)) => (None, Some(error)),
-            None => (None, None),
-        };
+        let (mut books, mut error) = (None, None);
+        if own && interrupted.is_none() {
+            tokio::select! {
+                checked = books::check(bank, &plan.settings, self.ready.paid_in, self.money) => match checked {
+                    Ok(checked) => books = Some(checked),
+                    Err(wrong) => error = Some(wrong),
+                },
+                code = interrupts.next() => interrupted = Some(code),
+            }
+        }
         let version = statuses.first().map(|status| status.version.clone());
         let results = Results {
             format: FORMAT,
@@ -225,6 +238,7 @@ impl Bench<'_> {
             started: date_and_time(started),
             interrupted: interrupted.is_some(),
             books,
+            error: error.as_ref().map(BenchError::to_string),
             branches: memory(&self.ready.idle, &after, &statuses),
             repeats: self.repeats.clone(),
         };

@@ -27,8 +27,10 @@ pub struct Results {
     pub started: String,
     /// Whether a signal ended it early.
     pub interrupted: bool,
-    /// What the check of the books found. `None` if they were not checked.
+    /// What the check of the books found. `None` if they were not checked, or are wrong.
     pub books: Option<Books>,
+    /// What went wrong after the last repeat, such as wrong books.
+    pub error: Option<String>,
     /// The branches.
     pub branches: Vec<BranchMemory>,
     /// The repeats, in order.

@@ -143,16 +143,17 @@ pub(super) fn notes(results: &Results) -> Vec<String> {
     });
     let interrupted = results
         .interrupted
-        .then(|| "stopped by a signal: the last repeat is shorter than it should be".to_owned());
+        .then(|| "stopped by a signal: the last repeat may be shorter than it should be".to_owned());
     let notes = [problem, unsent, in_memory, interrupted, Some(books(results))];
     notes.into_iter().flatten().collect()
 }
 
 fn books(results: &Results) -> String {
     let Some(books) = &results.books else {
-        return match results.settings.own_bank {
-            true => "books not checked".to_owned(),
-            false => "books not checked: others may use this bank too".to_owned(),
+        return match (&results.error, results.settings.own_bank) {
+            (Some(error), _) => error.clone(),
+            (None, true) => "books not checked: stopped before".to_owned(),
+            (None, false) => "books not checked: others may use this bank too".to_owned(),
         };
     };
     let doubtful = match books.doubtful {

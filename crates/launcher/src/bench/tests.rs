@@ -83,6 +83,7 @@ fn results(repeats: Vec<Repeat>) -> Results {
             doubtful: 0,
             position: 552_201,
         }),
+        error: None,
         branches: [1, 2, 3]
             .map(|branch| BranchMemory {
                 branch,
@@ -139,12 +140,13 @@ fn what_went_wrong_is_told() {
     results.repeats[0].first_problem = Some("branch 2 is down".to_owned());
     results.machine.file_system = Some("tmpfs".to_owned());
     results.books = None;
+    results.error = Some("the books are WRONG".to_owned());
     let text = text(&results).replace('\n', " ");
     for words in [
         "was not done: branch 2 is down",
         "the rate was not reached: 12,000 operations",
         "(tmpfs)",
-        "books not checked",
+        "the books are WRONG",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
