@@ -11,7 +11,7 @@
 //! - `layout`: heights of the lanes, so that nothing moves when the picture is drawn.
 //! - `data`: the run as the JSON that the page's script draws.
 //! - `html`, `tables`, `legend`: the page around the picture, which also works without a script.
-//! - [`bench`]: the page of a benchmark, which has none of the above.
+//! - [`mod@bench`]: the page of a benchmark, which has none of the above.
 //! - `page/`: the script and the styles that every page contains.
 //!
 //! ```

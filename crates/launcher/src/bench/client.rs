@@ -77,6 +77,7 @@ impl BenchClient {
         };
         let amount = Amount::new(AMOUNT).unwrap_or(Amount::MAX);
         let (way, write) = match op {
+            // One of the others stands for `Mixed` here.
             Op::Query | Op::Mixed => return self.query().await,
             Op::Deposit => (
                 Way::In,

@@ -114,7 +114,7 @@ impl Comparison {
         let (a, b) = (Source::read(a)?, Source::read(b)?);
         let differ = a.results.settings.differences(&b.results.settings);
         if !differ.is_empty() {
-            return Err(BenchError::Settings(format!(
+            return Err(BenchError::NotCompared(format!(
                 "the two results have different settings, so that they cannot be compared: {}; measure again with equal ones",
                 differ.join(", ")
             )));
@@ -191,7 +191,7 @@ impl Source {
     }
 
     fn read(path: &Path) -> Result<Self, BenchError> {
-        let about = |what: String| BenchError::Settings(format!("{}: {what}", path.display()));
+        let about = |what: String| BenchError::NotCompared(format!("{}: {what}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| about(error.to_string()))?;
         let results = json::read(&text).map_err(|error| about(error.to_string()))?;
         Ok(Source {

@@ -11,9 +11,6 @@ use thiserror::Error;
 /// Why a benchmark has no result.
 #[derive(Debug, Error)]
 pub enum BenchError {
-    /// Settings that do not go together.
-    #[error("{0}")]
-    Settings(String),
     /// The limit on open files is too low for this number of clients.
     #[error(transparent)]
     OpenFiles(#[from] OpenFilesError),
@@ -59,6 +56,9 @@ pub enum BenchError {
     /// The books are wrong.
     #[error("the books are WRONG: {0}")]
     BooksWrong(String),
+    /// A file is no result, or two results are of different settings.
+    #[error("{0}")]
+    NotCompared(String),
     /// Signals cannot be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] io::Error),
@@ -74,9 +74,10 @@ impl BenchError {
             BenchError::Interrupted(code) => Exit::Signal(*code),
             BenchError::BooksWrong(_) => Exit::Failed,
             BenchError::Cluster(error) if error.is_usage() => Exit::Usage,
-            BenchError::Settings(_) | BenchError::BankFile(_) | BenchError::Data { .. } | BenchError::OpenFiles(_) => {
-                Exit::Usage
-            }
+            BenchError::OpenFiles(_)
+            | BenchError::BankFile(_)
+            | BenchError::Data { .. }
+            | BenchError::NotCompared(_) => Exit::Usage,
             _ => Exit::NotFinished,
         }
     }

@@ -22,10 +22,10 @@ pub fn write(value: &impl Serialize) -> String {
 /// It is not the result of a benchmark, or one of another version.
 pub fn read(text: &str) -> Result<Results, BenchError> {
     let results: Results = serde_json::from_str(text)
-        .map_err(|error| BenchError::Settings(format!("it is not a result of `launcher bench --json`: {error}")))?;
+        .map_err(|error| BenchError::NotCompared(format!("it is not a result of `launcher bench --json`: {error}")))?;
     match results.format {
         FORMAT => Ok(results),
-        other => Err(BenchError::Settings(format!(
+        other => Err(BenchError::NotCompared(format!(
             "it has format {other}, and this program reads format {FORMAT}; measure again"
         ))),
     }

@@ -24,11 +24,11 @@ use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  launcher bench                               # deposits of 64 clients at 3 branches
+  launcher bench                       # deposits of 64 clients at 3 branches
   launcher bench --clients 1 --duration 30s --repeats 5
   launcher bench --op query --level strong
   launcher bench --op transfer --accounts skewed:100000
-  launcher bench --rate 5000                   # 5000 a second, however slow the bank is
+  launcher bench --rate 5000           # 5000 a second, however slow the bank
   launcher bench --bank outputs/bank/bank.json --operations 10000
   launcher bench --data /mnt/disk --json > today.json
   launcher bench compare yesterday.json today.json
