@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bank_proto::v1::bank_service_server::{BankService, BankServiceServer};
 use bank_proto::v1::{self, write_result};
 use tokio::sync::Notify;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Code, Request, Response, Status};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Code, Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 /// What a branch does at one call instead of its duty.
@@ -151,6 +151,91 @@ impl Bank {
         self.moved.notify_waiters();
     }
 
+    fn check(&self, bank_id: &str) -> Result<(), Status> {
+        if bank_id.is_empty() || bank_id == self.id.to_string() {
+            return Ok(());
+        }
+        let mut status = Status::failed_precondition(format!("this is bank {}, not {bank_id}", self.id));
+        status
+            .metadata_mut()
+            .insert("bank-fate", "not-applied".parse().unwrap());
+        Err(status)
+    }
+
+    /// Serves a stream of writes, each message as one group. A fault comes at the second message of writes.
+    async fn submitted(
+        &self,
+        branch: u32,
+        mut fault: Option<Fault>,
+        requests: &mut Streaming<v1::SubmitRequest>,
+        responses: &tokio::sync::mpsc::Sender<Result<v1::SubmitResponse, Status>>,
+    ) -> Result<(), Status> {
+        use v1::submit_request::Part;
+        let mut groups = 0;
+        while let Some(request) = requests.message().await? {
+            let part = match request.part.unwrap() {
+                Part::Begin(begin) => {
+                    self.check(&begin.bank_id)?;
+                    v1::submit_response::Part::Begun(v1::SubmitBegun {
+                        bank_id: self.id.to_string(),
+                        branch,
+                        window: begin.window.min(100),
+                    })
+                }
+                Part::Writes(writes) => {
+                    groups += 1;
+                    let fault = fault.take_if(|_| groups == 2);
+                    if let Some(Fault::Fail(code, certainty)) = fault {
+                        return Err(failed(code, certainty));
+                    }
+                    let outcomes = writes.writes.into_iter().map(|write| self.streamed(branch, write));
+                    let outcomes = outcomes.collect();
+                    self.moved.notify_waiters();
+                    match fault {
+                        Some(Fault::FailAfter(code)) => return Err(failed(code, None)),
+                        Some(Fault::Hang(_)) => std::future::pending().await,
+                        _ => {}
+                    }
+                    v1::submit_response::Part::Outcomes(v1::SubmitOutcomes {
+                        outcomes,
+                        missing_branches: Vec::new(),
+                    })
+                }
+            };
+            let response = v1::SubmitResponse { part: Some(part) };
+            if responses.send(Ok(response)).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn streamed(&self, branch: u32, write: v1::SubmitWrite) -> v1::SubmitOutcome {
+        use v1::submit_write::Action;
+        let what = match write.action.unwrap() {
+            Action::Deposit(paid) => format!("deposit {} {}", paid.account, paid.amount),
+            Action::Withdraw(taken) => format!("withdraw {} {}", taken.account, taken.amount),
+            Action::Transfer(moved) => format!("transfer {} {} {}", moved.from_account, moved.to_account, moved.amount),
+            Action::Open(open) => format!("open {}", open.account),
+        };
+        let id = Uuid::from_slice(&write.request_id).unwrap().to_string();
+        match self.state().write(self.id, branch, &id, &what) {
+            Ok(result) => v1::SubmitOutcome {
+                position: result.position,
+                repeated: result.repeated,
+                result: result.outcome.map(|outcome| match outcome {
+                    write_result::Outcome::Accepted(accepted) => v1::submit_outcome::Result::Accepted(accepted),
+                    write_result::Outcome::Refused(refused) => v1::submit_outcome::Result::Refused(refused),
+                }),
+            },
+            Err(_) => v1::SubmitOutcome {
+                position: 1,
+                repeated: false,
+                result: Some(v1::submit_outcome::Result::RequestIdInUse(v1::RequestIdInUse {})),
+            },
+        }
+    }
+
     fn is_at(&self, position: u64) -> bool {
         let state = self.state();
         state.position >= position || !state.reads_wait
@@ -281,17 +366,6 @@ impl Branch {
         state.faults.get_mut(&self.number).and_then(VecDeque::pop_front)
     }
 
-    fn check_bank(&self, bank_id: &str) -> Result<(), Status> {
-        if bank_id.is_empty() || bank_id == self.bank.id.to_string() {
-            return Ok(());
-        }
-        let mut status = Status::failed_precondition(format!("this is bank {}, not {bank_id}", self.bank.id));
-        status
-            .metadata_mut()
-            .insert("bank-fate", "not-applied".parse().unwrap());
-        Err(status)
-    }
-
     async fn written<M>(
         &self,
         request: &Request<M>,
@@ -306,7 +380,7 @@ impl Branch {
             ..blank()
         };
         let fault = self.record(request, what.clone(), call);
-        self.check_bank(&options.bank_id)?;
+        self.bank.check(&options.bank_id)?;
         let write = || {
             let result = self
                 .bank
@@ -354,7 +428,7 @@ impl Branch {
             ..blank()
         };
         let fault = self.record(request, what, call);
-        self.check_bank(&options.bank_id)?;
+        self.bank.check(&options.bank_id)?;
         if fault.is_none() {
             self.bank.reaches(min_position).await;
         }
@@ -461,6 +535,25 @@ impl BankService for Branch {
         let v1::OpenAccountRequest { options, account } = request.get_ref().clone();
         let result = self.written(&request, options, format!("open {account}")).await?;
         Ok(Response::new(v1::OpenAccountResponse { result }))
+    }
+
+    type SubmitStream = ReceiverStream<Result<v1::SubmitResponse, Status>>;
+
+    async fn submit(
+        &self,
+        request: Request<Streaming<v1::SubmitRequest>>,
+    ) -> Result<Response<Self::SubmitStream>, Status> {
+        let fault = self.record(&request, "submit".to_owned(), blank());
+        let mut requests = request.into_inner();
+        let (bank, branch) = (self.bank.clone(), self.number);
+        let (responses, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            let ended = bank.submitted(branch, fault, &mut requests, &responses).await;
+            if let Err(status) = ended {
+                let _ = responses.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn list_accounts(

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use bank_ledger::{AccountName, Action, Amount, Command, RequestId};
+use bank_ledger::{Action, Command, RequestId};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_server::BankService;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::deadline;
 use super::error;
+use super::fields::{account, amount, check_bank, check_opened, invalid, named_account, payer_and_payee, shortened};
 use super::outcome::Decision;
 use super::statement::{Statement, no_such_account};
+use super::submit::Submissions;
 use crate::branch::{Bank, Branch};
 use crate::callers::Quota;
-use crate::callers::waiting_places;
+use crate::callers::{streamed_writes, waiting_places};
 use crate::clock;
 use crate::reads::ReadRequirement;
 
@@ -25,43 +27,9 @@ use crate::reads::ReadRequirement;
 const PAGE_LEN_MAX: u32 = 1000;
 
 /// Serves the calls of customers.
-pub(crate) struct BankApi(pub(crate) Arc<Branch>);
-
-fn invalid(what: &str, why: impl std::fmt::Display) -> Status {
-    Status::invalid_argument(format!("{what}: {why}"))
-}
-
-fn account(field: &str, text: &str) -> Result<AccountName, Status> {
-    if text.is_empty() {
-        Ok(AccountName::main())
-    } else {
-        named_account(field, text)
-    }
-}
-
-fn named_account(field: &str, text: &str) -> Result<AccountName, Status> {
-    AccountName::new(text).map_err(|error| invalid(field, error))
-}
-
-fn amount(minor_units: i64) -> Result<Amount, Status> {
-    Amount::new(minor_units).map_err(|error| invalid("amount", error))
-}
-
-/// Refuses a session of another bank, before anything is done for it.
-fn check_bank(bank: &Bank, asked: &str) -> Result<(), Status> {
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let asked: Uuid = asked
-        .parse()
-        .map_err(|_| invalid("bank_id", format!("{asked:?} is not a UUID")))?;
-    let (branch, here) = (bank.identity.branch, bank.identity.bank_id);
-    if asked == here {
-        return Ok(());
-    }
-    Err(Status::failed_precondition(format!(
-        "the session belongs to bank {asked}, branch {branch} to bank {here}: use another session, or a branch of that bank"
-    )))
+pub(crate) struct BankApi {
+    branch: Arc<Branch>,
+    submissions: Submissions,
 }
 
 fn stopping(bank: &Bank) -> Status {
@@ -89,13 +57,20 @@ impl ReadyRead<'_> {
 }
 
 impl BankApi {
+    pub(crate) fn new(branch: Arc<Branch>) -> Self {
+        Self {
+            branch,
+            submissions: Submissions::new(),
+        }
+    }
+
     async fn ready(
         &self,
         options: Option<v1::ReadOptions>,
         connection: Quota,
         deadline: Instant,
     ) -> Result<ReadyRead<'_>, Status> {
-        let bank = self.0.bank()?;
+        let bank = self.branch.bank()?;
         let options = options.unwrap_or_default();
         check_bank(bank, &options.bank_id)?;
         let member = tokio::time::timeout_at(deadline, bank.standing.check()).await;
@@ -109,7 +84,7 @@ impl BankApi {
             waited = bank.reads.wait(required, &connection, deadline) => waited?,
             removed = bank.standing.lost() => return Err(removed.into()),
             // A waiting read is better answered by another branch.
-            () = async { self.0.stopping().await } => return Err(stopping(bank)),
+            () = async { self.branch.stopping().await } => return Err(stopping(bank)),
         };
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         Ok(ReadyRead { bank, waited_us })
@@ -149,7 +124,7 @@ impl BankApi {
         options: Option<v1::WriteOptions>,
         action: Result<Action, Status>,
     ) -> Result<(&Bank, Command, v1::Propagation), Status> {
-        let bank = self.0.bank()?;
+        let bank = self.branch.bank()?;
         let options = options.ok_or_else(|| invalid("options", "missing: a write needs a request_id"))?;
         check_bank(bank, &options.bank_id)?;
         let id: Uuid = options.request_id.parse().map_err(|_| {
@@ -161,13 +136,7 @@ impl BankApi {
         let propagation = v1::Propagation::try_from(options.propagation)
             .map_err(|_| invalid("propagation", format!("there is no {}", options.propagation)))?;
         let action = action?;
-        if bank.books.position() == 0 {
-            // The opening of the bank must be the first command.
-            let branch = bank.identity.branch;
-            return Err(Status::unavailable(format!(
-                "branch {branch} has not applied the opening of the bank yet: try again"
-            )));
-        }
+        check_opened(bank)?;
         Ok((
             bank,
             Command {
@@ -178,11 +147,6 @@ impl BankApi {
             propagation,
         ))
     }
-}
-
-/// The beginning of a text, enough to recognise it in a message.
-fn shortened(text: &str) -> String {
-    text.chars().take(64).collect()
 }
 
 #[tonic::async_trait]
@@ -246,14 +210,7 @@ impl BankService for BankApi {
         let deadline = deadline::of(request.metadata());
         let request = request.into_inner();
         let action = || {
-            let from = account("from_account", &request.from_account)?;
-            let to = named_account("to_account", &request.to_account)?;
-            if from == to {
-                return Err(invalid(
-                    "to_account",
-                    format!("{to} is also the account that pays: name another account"),
-                ));
-            }
+            let (from, to) = payer_and_payee(&request.from_account, &request.to_account)?;
             Ok(Action::Transfer {
                 from,
                 to,
@@ -273,6 +230,19 @@ impl BankService for BankApi {
         let action = named_account("account", &request.account).map(|account| Action::Open { account });
         let result = self.write(request.options, action, deadline).await?;
         Ok(Response::new(v1::OpenAccountResponse { result: Some(result) }))
+    }
+
+    type SubmitStream = BoxStream<'static, Result<v1::SubmitResponse, Status>>;
+
+    async fn submit(
+        &self,
+        request: Request<Streaming<v1::SubmitRequest>>,
+    ) -> Result<Response<Self::SubmitStream>, Status> {
+        // The answer begins now, so that the client begins to send. Its first message has what is to be checked.
+        let connection = streamed_writes(request.extensions());
+        let branch = Arc::clone(&self.branch);
+        let outcomes = self.submissions.serve(branch, connection, request.into_inner());
+        Ok(Response::new(outcomes))
     }
 
     async fn list_accounts(

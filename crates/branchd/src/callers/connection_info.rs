@@ -14,6 +14,9 @@ use super::quota::Quota;
 
 /// How many reads of one connection may wait: half of the calls that it may have in progress.
 pub(crate) const WAITING_READS_PER_CONNECTION_MAX: u32 = 512;
+/// How many writes of streams one connection may have without an outcome. Four streams with the largest window have as
+/// many.
+pub(crate) const STREAMED_WRITES_PER_CONNECTION_MAX: u32 = 32 << 10;
 
 /// Counts the customers that are connected. Clones share the count.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,8 @@ struct Shared {
     counted: AtomicBool,
     /// Places for the waiting reads of this connection.
     waiting: Quota,
+    /// Writes of streams that have no outcome.
+    streamed: Quota,
     allowance: Allowance,
     /// Counts the calls in progress. `None` in tests that have no connection.
     calls: Option<Calls>,
@@ -47,6 +52,7 @@ impl Customers {
             caller,
             counted: AtomicBool::new(false),
             waiting: Quota::new(WAITING_READS_PER_CONNECTION_MAX),
+            streamed: Quota::new(STREAMED_WRITES_PER_CONNECTION_MAX),
             allowance: Allowance::of_connection(caller),
             calls,
         }))
@@ -87,6 +93,15 @@ pub(crate) fn waiting_places(call: &Extensions) -> Quota {
         Some(connection) => connection.0.waiting.clone(),
         // Only a test makes a call without a connection, within this process.
         None => Quota::new(WAITING_READS_PER_CONNECTION_MAX),
+    }
+}
+
+/// The quota for writes of streams without an outcome, of the connection that a call came on.
+pub(crate) fn streamed_writes(call: &Extensions) -> Quota {
+    match call.get::<ConnectionInfo>() {
+        Some(connection) => connection.0.streamed.clone(),
+        // Only a test makes a call without a connection, within this process.
+        None => Quota::new(STREAMED_WRITES_PER_CONNECTION_MAX),
     }
 }
 

@@ -14,6 +14,9 @@ const STREAMED_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest message of a customer, in bytes. The largest valid one, a transfer between two accounts with the longest
 /// names, has 300 bytes. The rest is for invalid messages, which get an error that says what is wrong.
 const CUSTOMER_BYTES_MAX: u32 = 64 << 10;
+/// The largest message of a stream of writes, in bytes. 1,024 transfers between accounts with the longest names have two
+/// thirds of this.
+const SUBMIT_BYTES_MAX: u32 = 256 << 10;
 /// The largest message of an operator, in bytes. The request to found a bank of 1,000 branches has a tenth of this.
 const OPERATOR_BYTES_MAX: u32 = 1 << 20;
 /// The largest message between branches that has only a header and a few numbers, in bytes. No valid one has more than
@@ -51,6 +54,7 @@ impl Bounds {
             "/bank.v1.BranchService/Append" => APPEND_BYTES_MAX,
             "/bank.v1.BranchService/InstallSnapshot" => COPY_PART_BYTES_MAX,
             "/bank.v1.BranchService/Forward" => FORWARD_BYTES_MAX,
+            "/bank.v1.BankService/Submit" => SUBMIT_BYTES_MAX,
             path if path.starts_with("/bank.v1.BranchService/") => SMALL_BYTES_MAX,
             path if path.starts_with("/bank.v1.OperatorService/") => OPERATOR_BYTES_MAX,
             // A call to an unknown service is refused before its request is read.
@@ -61,7 +65,9 @@ impl Bounds {
             each: STREAMED_MESSAGE_TIMEOUT,
         };
         let kind = match path {
-            "/bank.v1.BranchService/Append" | "/bank.v1.BranchService/InstallSnapshot" => stream(REQUEST_TIMEOUT),
+            "/bank.v1.BankService/Submit"
+            | "/bank.v1.BranchService/Append"
+            | "/bank.v1.BranchService/InstallSnapshot" => stream(REQUEST_TIMEOUT),
             _ => Kind::Single {
                 within: REQUEST_TIMEOUT,
             },
@@ -82,6 +88,7 @@ mod tests {
         for (path, bytes, single) in [
             ("/bank.v1.BankService/Deposit", 64 << 10, true),
             ("/bank.v1.BankService/ReadStatement", 64 << 10, true),
+            ("/bank.v1.BankService/Submit", 256 << 10, false),
             ("/bank.v1.OperatorService/Init", 1 << 20, true),
             ("/bank.v1.BranchService/Vote", 4 << 10, true),
             ("/bank.v1.BranchService/PreVote", 4 << 10, true),

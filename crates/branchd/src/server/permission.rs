@@ -97,6 +97,7 @@ mod tests {
         // (path, customer, operator, branch)
         let table = [
             ("/bank.v1.BankService/Deposit", true, true, true),
+            ("/bank.v1.BankService/Submit", true, true, true),
             ("/bank.v1.OperatorService/GetStatus", true, true, true),
             ("/bank.v1.OperatorService/ReadJournal", true, true, true),
             ("/bank.v1.OperatorService/Init", false, true, true),

@@ -34,7 +34,7 @@ pub(super) struct Services {
 
 impl Services {
     pub(super) fn new(branch: &Arc<Branch>) -> Self {
-        let bank = BankServiceServer::new(BankApi(Arc::clone(branch)));
+        let bank = BankServiceServer::new(BankApi::new(Arc::clone(branch)));
         let operator = OperatorServiceServer::new(OperatorApi(Arc::clone(branch)));
         let peer = BranchServiceServer::new(BranchApi(Arc::clone(branch)));
         Self {

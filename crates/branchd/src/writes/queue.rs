@@ -2,7 +2,8 @@
 //! It has no task, lock, clock or network: `shared` and `worker` have those and drive it.
 //!
 //! A write waits until a slot is free. A free slot takes all waiting writes, up to a bound, as one batch. It does not
-//! wait for more writes. Writes collect while all slots are busy, so a busy branch sends large batches.
+//! wait for more writes. Writes collect while all slots are busy, so a busy branch sends large batches. Writes that were
+//! submitted together go into one batch, and so they are decided in their order.
 //!
 //! A batch has one attempt at a time, at the branch that leads. After a failed attempt the batch waits for a change
 //! of the leader, for a limited time. Then it has another attempt with the same request ids, as long as a caller
@@ -87,7 +88,7 @@ impl<C> Queue<C> {
         }
     }
 
-    /// Takes all of the writes, or none of them.
+    /// Takes all of the writes, or none of them. At most [`BATCH_LEN_MAX`] writes go into one batch together.
     ///
     /// # Errors
     /// [`WriteError::Overloaded`] if too many writes wait; [`WriteError::Stopping`] if the branch is stopping.
@@ -107,9 +108,11 @@ impl<C> Queue<C> {
         // If writes are waiting already and a slot is free, a slot has been called for them already.
         let was_empty = self.waiting.is_empty();
         let first = self.next_ticket;
+        let group_end = first + writes.len() as Ticket;
         for (command, caller) in writes {
             let write = Write {
                 ticket: self.next_ticket,
+                group_end,
                 caller: Some(caller),
                 deadline,
                 origin,
@@ -189,14 +192,24 @@ impl<C> Queue<C> {
         Step { answers, next, call }
     }
 
-    /// Forms a batch of the waiting writes, up to the bound. Drops the writes whose callers are gone.
+    /// Forms a batch of the waiting writes, up to the bound. Drops the writes whose callers are gone. Writes that were
+    /// submitted together are not split, unless they are more than a batch holds.
     fn form_batch(&mut self) -> Batch<C> {
         let len = self.waiting.len().min(BATCH_LEN_MAX);
         let (mut commands, mut writes) = (Vec::with_capacity(len), Vec::with_capacity(len));
+        let mut group_end = 0;
         while writes.len() < len
-            && let Some((command, write)) = self.waiting.pop_front()
+            && let Some((_, next)) = self.waiting.front()
         {
-            if write.caller.is_some() {
+            let room = BATCH_LEN_MAX - writes.len();
+            let begins = next.group_end != group_end;
+            if begins && !writes.is_empty() && next.group_end - next.ticket > room as Ticket {
+                break;
+            }
+            group_end = next.group_end;
+            if let Some((command, write)) = self.waiting.pop_front()
+                && write.caller.is_some()
+            {
                 commands.push(command);
                 writes.push(write);
             }

@@ -80,6 +80,51 @@ impl Writer {
         place.unanswered = 0..0;
         all_applied(answers)
     }
+
+    /// Queues commands of one customer, at most [`BATCH_LEN_MAX`](super::queue::BATCH_LEN_MAX). They are decided in
+    /// their order. Either all of them are queued or none.
+    ///
+    /// # Errors
+    /// See [`WriteError`]. No command was queued.
+    pub(crate) fn submit_group(&self, commands: Vec<Command>, deadline: Instant) -> Result<Group, WriteError> {
+        let mut waiting = Vec::with_capacity(commands.len());
+        let writes = commands.into_iter().map(|command| {
+            let (caller, answered) = oneshot::channel();
+            waiting.push(answered);
+            (command, caller)
+        });
+        let unanswered = self.0.submit(writes, deadline.into_std(), Origin::Customer)?;
+        Ok(Group {
+            writer: self.clone(),
+            unanswered,
+            waiting,
+            deadline,
+        })
+    }
+}
+
+/// Commands that were queued together. Dropping the value before [`Self::outcomes`] leaves them in the queue until their
+/// deadline.
+pub(crate) struct Group {
+    writer: Writer,
+    unanswered: Range<Ticket>,
+    waiting: Vec<oneshot::Receiver<Result<Applied, WriteError>>>,
+    deadline: Instant,
+}
+
+impl Group {
+    /// Waits for the outcomes, in the order of the commands, at most until the deadline.
+    pub(crate) async fn outcomes(self) -> Vec<Result<Applied, WriteError>> {
+        let mut place = Place {
+            shared: &self.writer.0,
+            unanswered: self.unanswered,
+        };
+        let mut answers = Vec::with_capacity(self.waiting.len());
+        for answered in self.waiting {
+            answers.push(place.answer(answered, self.deadline).await);
+        }
+        answers
+    }
 }
 
 /// Takes the answers of a batch until each of its writes has one.

@@ -10,6 +10,8 @@ use super::event::{Origin, Ticket};
 #[derive(Debug)]
 pub(super) struct Write<C> {
     pub(super) ticket: Ticket,
+    /// The ticket after the last write that was submitted together with this one.
+    pub(super) group_end: Ticket,
     /// The caller that waits for the answer. `None`: the write was answered, or its caller is gone.
     pub(super) caller: Option<C>,
     pub(super) deadline: Instant,

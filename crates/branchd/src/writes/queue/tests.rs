@@ -70,6 +70,37 @@ fn a_leader_on_a_slow_quorum_goes_on_waiting_for_the_batch_that_it_proposed() {
 }
 
 #[test]
+fn writes_that_are_submitted_together_go_into_one_batch() {
+    let now = Instant::now();
+    let mut queue = Queue::new(BRANCH);
+    // (writes that are submitted together, batches that the next slots take)
+    let most = BATCH_LEN_MAX;
+    for (groups, batches) in [
+        (vec![1, 2, 3], vec![6]),
+        (vec![500, 600, 300], vec![500, 900]),
+        (vec![1, most, 1], vec![1, most, 1]),
+        (vec![most, most], vec![most, most]),
+        // More writes than a batch holds come from no service.
+        (vec![most + 1, 1], vec![most, 2]),
+    ] {
+        for len in &groups {
+            submit(&mut queue, 0..*len, now + PATIENT, Origin::Customer).expect("taken");
+        }
+        let taken: Vec<usize> = (0..batches.len())
+            .map(|_| match queue.handle(0, Event::Ready(Lead::Here), now).next {
+                Next::Attempt { commands, .. } => {
+                    queue.handle(0, Event::Ended(Ok(outcomes(commands.len()))), now);
+                    commands.len()
+                }
+                next => panic!("{next:?}"),
+            })
+            .collect();
+        assert_eq!(taken, batches, "{groups:?}");
+        assert_eq!(queue.handle(0, Event::Ready(Lead::Here), now).next, Next::Rest);
+    }
+}
+
+#[test]
 fn a_proposed_batch_is_let_go_once_nobody_waits_for_it() {
     let now = Instant::now();
     let mut queue = Queue::new(BRANCH);
