@@ -207,7 +207,7 @@ fn tell(report: Option<&watch::Sender<Progress>>, progress: &Progress) {
 }
 
 /// The end of an attempt's share of the time until the deadline.
-fn share_end(now: Instant, deadline: Instant) -> Instant {
+pub(crate) fn share_end(now: Instant, deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(now);
     deadline.min(now + (left / SHARES).clamp(SHARE_MIN, SHARE_MAX))
 }

@@ -48,13 +48,13 @@ impl Default for ClientOptions {
 /// single address or the first branch of the bank file.
 #[derive(Debug)]
 pub struct Client {
-    branches: Branches,
+    pub(crate) branches: Branches,
     bank_id: Option<Uuid>,
     pub(crate) options: ClientOptions,
     /// Whether an attempt that failed is followed by others.
     pub(crate) retries: bool,
     /// Whether the branch that was named gets the whole deadline.
-    patient: bool,
+    pub(crate) patient: bool,
     progress: Option<watch::Sender<Progress>>,
 }
 
@@ -343,7 +343,7 @@ impl Client {
     }
 
     /// The bank that must answer. `None` if neither the session nor the client knows it.
-    fn bank_of(&self, session: &Session) -> Result<Option<Uuid>, Failure> {
+    pub(crate) fn bank_of(&self, session: &Session) -> Result<Option<Uuid>, Failure> {
         match (session.bank_id, self.bank_id) {
             (Some(session), Some(file)) if session != file => Err(Failure::BankMismatch { session, file }),
             (session, file) => Ok(session.or(file)),

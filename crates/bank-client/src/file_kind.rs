@@ -12,6 +12,8 @@ pub enum FileKind {
     Bank,
     /// The session file of a customer.
     Session,
+    /// The record of an import of a customer.
+    Import,
     /// The secret of a bank.
     Secret,
     /// An input of `launcher run`.
@@ -49,6 +51,7 @@ impl fmt::Display for FileKind {
         f.write_str(match self {
             Self::Bank => "a bank file",
             Self::Session => "a session file",
+            Self::Import => "the record of an import",
             Self::Secret => "the secret of a bank",
             Self::Input => "an input of launcher run",
             Self::Output => "an output of launcher run",
@@ -74,9 +77,10 @@ fn of_value(value: &Value) -> Option<FileKind> {
 
 fn of_object(object: &Map<String, Value>) -> Option<FileKind> {
     let has = |keys: &[&str]| keys.iter().all(|key| object.contains_key(*key));
-    let kinds: [(&[&str], FileKind); 6] = [
+    let kinds: [(&[&str], FileKind); 7] = [
         (&["bank_id", "branches"], FileKind::Bank),
         (&["version", "read_position", "write_position"], FileKind::Session),
+        (&["version", "import_id", "sha256"], FileKind::Import),
         (&["started", "level", "propagation"], FileKind::RunSettings),
         (&["opening_balance", "branches"], FileKind::Founding),
         (&["port", "token"], FileKind::Control),
@@ -96,6 +100,7 @@ mod tests {
         let table = [
             ("\u{feff}{\"bank_id\":\"x\",\"branches\":[]}\n", Some(FileKind::Bank)),
             (session, Some(FileKind::Session)),
+            (r#"{"version":1,"import_id":"x","sha256":"y"}"#, Some(FileKind::Import)),
             ("passbook-secret-1:00\n", Some(FileKind::Secret)),
             (r#"[{"id":1,"type":"branch","balance":0}]"#, Some(FileKind::Input)),
             (r#"[{"id":1,"recv":[]}]"#, Some(FileKind::Output)),

@@ -3,8 +3,8 @@
 //!
 //! In reading order: where the branches are ([`bank_file`], and [`file_kind`] for files that are given in its place),
 //! what a customer has seen and what a read needs ([`session`], [`read_need`]), what comes back ([`reply`], [`failure`],
-//! [`error`], [`progress`]), and the calls ([`client`], [`statement`], [`follow`]). [`operator`] has the calls that found
-//! a bank, change its branches, and ask for a status or a journal.
+//! [`error`], [`progress`]), and the calls ([`client`], [`statement`], [`submit`], [`follow`]). [`operator`] has the calls
+//! that found a bank, change its branches, and ask for a status or a journal.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -39,6 +39,7 @@ pub mod read_need;
 pub mod reply;
 pub mod session;
 pub mod statement;
+pub mod submit;
 
 mod attempts;
 mod backoff;
@@ -58,6 +59,7 @@ pub use follow::{Follow, News};
 pub use operator::{Operator, OperatorError};
 pub use progress::Progress;
 pub use read_need::ReadNeed;
-pub use reply::{Account, AccountPage, Decision, Entry, EntryKind, Reply, WriteOutcome};
+pub use reply::{Account, AccountPage, Decision, Entry, EntryKind, Outcomes, Reply, StreamedOutcome, WriteOutcome};
 pub use session::{PendingWrite, Session, SessionBreach};
 pub use statement::Statement;
+pub use submit::{Submission, SubmitError, SubmitOptions};

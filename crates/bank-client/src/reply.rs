@@ -78,6 +78,34 @@ pub enum WriteOutcome {
     },
 }
 
+/// Outcomes of the next writes of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Branch that answered.
+    pub served_by: u32,
+    /// Bank that answered.
+    pub bank_id: Uuid,
+    /// The outcomes, in the order of the writes. Never empty.
+    pub outcomes: Vec<StreamedOutcome>,
+    /// With propagation `all`: branches that had not confirmed all of these writes by the deadline. The decisions
+    /// stand.
+    pub missing_branches: Vec<u32>,
+}
+
+/// What became of one write of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamedOutcome {
+    /// Request id of the write.
+    pub request_id: RequestId,
+    /// Position of the write in the journal. If the request id is in use, that of the other write.
+    pub position: Position,
+    /// The bank had decided this request id before, and the outcome repeats that decision.
+    pub repeated: bool,
+    /// Accepted or refused. `None`: the request id was used for another write, so this write was not applied and never
+    /// will be.
+    pub decision: Option<WriteOutcome>,
+}
+
 /// A page of the list of accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountPage {

@@ -2,11 +2,11 @@
 //! in words.
 
 use bank_proto::v1;
-use bank_types::{Position, RefusalReason, RequestId};
+use bank_types::{AccountName, Amount, Position, RefusalReason, RequestId, Write};
 use uuid::Uuid;
 
 use crate::read_need::ReadNeed;
-use crate::reply::{Account, AccountPage, Decision, Entry, EntryKind, WriteOutcome};
+use crate::reply::{Account, AccountPage, Decision, Entry, EntryKind, StreamedOutcome, WriteOutcome};
 use crate::session::PendingWrite;
 
 /// The branch that answered, and the state that its answer comes from.
@@ -102,6 +102,51 @@ impl TryFrom<v1::write_result::Outcome> for WriteOutcome {
             },
         })
     }
+}
+
+/// A write as a part of a stream.
+pub(crate) fn submit_write(request_id: RequestId, write: &Write) -> v1::SubmitWrite {
+    use v1::submit_write::{Action, Move, MoveBetween, Open};
+    let single = |account: &AccountName, amount: Amount| Move {
+        account: account.to_string(),
+        amount: amount.get(),
+    };
+    let action = match write {
+        Write::Deposit { account, amount } => Action::Deposit(single(account, *amount)),
+        Write::Withdraw { account, amount } => Action::Withdraw(single(account, *amount)),
+        Write::Transfer { from, to, amount } => Action::Transfer(MoveBetween {
+            from_account: from.to_string(),
+            to_account: to.to_string(),
+            amount: amount.get(),
+        }),
+        Write::Open { account } => Action::Open(Open {
+            account: account.to_string(),
+        }),
+    };
+    v1::SubmitWrite {
+        request_id: request_id.0.to_vec(),
+        action: Some(action),
+    }
+}
+
+/// The outcome of the write of a stream that has this request id.
+pub(crate) fn streamed_outcome(request_id: RequestId, outcome: v1::SubmitOutcome) -> Result<StreamedOutcome, String> {
+    use v1::submit_outcome::Result::{Accepted, Refused, RequestIdInUse};
+    use v1::write_result::Outcome;
+    if outcome.position == 0 {
+        return Err("the position of an outcome is 0".to_owned());
+    }
+    let decision = match outcome.result.ok_or("an outcome says neither accepted nor refused")? {
+        Accepted(accepted) => Some(Outcome::Accepted(accepted).try_into()?),
+        Refused(refused) => Some(Outcome::Refused(refused).try_into()?),
+        RequestIdInUse(_) => None,
+    };
+    Ok(StreamedOutcome {
+        request_id,
+        position: outcome.position,
+        repeated: outcome.repeated,
+        decision,
+    })
 }
 
 impl TryFrom<v1::QueryResponse> for Stamped<i64> {

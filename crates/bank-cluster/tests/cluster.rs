@@ -1,8 +1,12 @@
 //! A cluster of real branches is killed, paused, restarted and dropped. Needs `branchd` beside it: `cargo build
 //! --workspace`.
 
-use bank_client::{BankFile, Client, ClientOptions, Level, Propagation, Session};
+use bank_client::{
+    AccountName, Amount, BankFile, Client, ClientOptions, Level, Operator, Propagation, Session, SubmitOptions, Write,
+    WriteOutcome,
+};
 use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT, Ports};
+use uuid::Uuid;
 
 async fn three(dir: &std::path::Path) -> Cluster {
     let config = ClusterConfig::new(dir, 1..=3).expect("the programs are built");
@@ -39,6 +43,45 @@ async fn a_killed_branch_comes_back_on_its_port_with_its_books() {
         .expect("answered")
         .value;
     assert_eq!(balance, 42);
+    cluster.stop().await.expect("all drained");
+}
+
+#[tokio::test]
+async fn a_leader_that_is_killed_doubles_and_loses_nothing_of_a_stream_of_writes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut cluster = three(dir.path()).await;
+    let client = Client::of_bank(cluster.bank().expect("founded"), ClientOptions::default());
+    let mut session = Session::default();
+    let address = cluster.address(1).expect("known");
+    let operator = Operator::at(address, FOUND_TIMEOUT);
+    let leader = operator.status().await.expect("a status").leader.expect("a leader");
+    let mut stream = client
+        .submit(Some(leader), &session, SubmitOptions::default())
+        .expect("a stream");
+    let writes: i64 = 20_000;
+    for _ in 0..writes {
+        let write = Write::Deposit {
+            account: AccountName::main(),
+            amount: Amount::new(1).expect("an amount"),
+        };
+        stream.add(Uuid::now_v7().into(), write);
+    }
+    let mut balances = Vec::new();
+    while let Some(next) = stream.next(&mut session).await.expect("outcomes") {
+        balances.extend(next.outcomes.into_iter().map(|outcome| match outcome.decision {
+            Some(WriteOutcome::Accepted { balance }) => balance,
+            other => panic!("{other:?}"),
+        }));
+        if balances.len() as i64 > writes / 4 && cluster.pid(leader).expect("known").is_some() {
+            cluster.kill(leader).await.expect("killed");
+        }
+    }
+    assert!(
+        balances.into_iter().eq(1..=writes),
+        "every deposit counts once, in order"
+    );
+    let balance = client.query(None, &mut session, Level::Strong, "main").await;
+    assert_eq!(balance.expect("answered").value, writes);
     cluster.stop().await.expect("all drained");
 }
 
