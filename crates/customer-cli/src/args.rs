@@ -336,6 +336,48 @@ Examples:
         #[arg(long)]
         stop_with_stdin: bool,
     },
+    /// Sends the writes of a file as one stream, in their order
+    #[command(after_help = "\
+A CSV file has a header with the columns type, account, amount and to. Of them
+only type is needed; an empty account stands for main:
+  type,account,amount,to
+  open,rent,,
+  deposit,,400,
+  transfer,main,25,rent
+A JSON Lines file has one object per line:
+  {\"interface\":\"transfer\",\"account\":\"main\",\"money\":25,\"to\":\"rent\"}
+
+The whole file is checked before anything is sent. The import goes on after a
+refusal, and lists the refusals at its end (exit code 3). With --json each is
+printed at once, and a summary at the end.
+
+The import keeps FILE.import.json beside the file: its id, and how many lines
+are settled. After a crash of this program or of branches, run the same command
+again. It goes on where it stopped and sends no line twice under another request
+id. A finished import is not repeated. To import the same file once more as a
+new import, remove FILE.import.json.
+
+Stdin (-) is checked as it comes, so the lines before a wrong one are sent.
+The id of the import is printed. To go on after a crash, give the same lines
+again with --import-id.
+
+Examples:
+  customer-cli import payments.csv
+  customer-cli --json import payments.jsonl
+  generate | customer-cli import - --format csv")]
+    Import {
+        /// The file, which ends in .csv or .jsonl, or - for stdin
+        file: PathBuf,
+        /// Format of the input: csv or jsonl [default: by the name of the file]
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<String>,
+        /// Branches that the outcomes wait for: quorum or all [default: quorum]
+        #[arg(long, value_name = "PROPAGATION")]
+        propagation: Option<String>,
+        /// Id of an earlier import of stdin that this one continues, a UUID [default: a new id]
+        #[arg(long, value_name = "UUID")]
+        import_id: Option<String>,
+    },
     /// Shows the session, or forgets it
     #[command(after_help = "Examples:
   customer-cli session

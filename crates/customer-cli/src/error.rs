@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::import::record::RecordError;
 use crate::session_place::OpenError;
 use crate::session_store::SessionStoreError;
 
@@ -19,4 +20,7 @@ pub enum RunError {
     /// The session file cannot be used.
     #[error(transparent)]
     Session(#[from] SessionStoreError),
+    /// The record of an import cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }

@@ -223,12 +223,14 @@ fn branch(branch: Option<Value>, defaults: Defaults<'_>) -> Result<u32, String> 
     Ok(branch)
 }
 
-fn amount(money: Option<Value>) -> Result<Amount, String> {
+/// The amount in the field `money`.
+pub(crate) fn amount(money: Option<Value>) -> Result<Amount, String> {
     let money = money.ok_or("money: it is missing")?;
     input::amount(&money.to_string()).map_err(|error| format!("money: {error}"))
 }
 
-fn text<'a>(field: &str, value: &'a Value) -> Result<&'a str, String> {
+/// The text in a field.
+pub(crate) fn text<'a>(field: &str, value: &'a Value) -> Result<&'a str, String> {
     value
         .as_str()
         .ok_or_else(|| format!("{field}: {} is not a text", json(value)))

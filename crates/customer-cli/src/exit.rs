@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bank_client::{Failure, ReadError, WriteError};
+use bank_client::{Failure, ReadError, SubmitError, WriteError};
 
 /// The end of a run, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +61,15 @@ impl From<&WriteError> for Exit {
             WriteError::NotApplied { cause, .. } => by_cause(cause).unwrap_or(Self::NotApplied),
             WriteError::Unknown { .. } => Self::Unknown,
         }
+    }
+}
+
+impl From<&SubmitError> for Exit {
+    fn from(error: &SubmitError) -> Self {
+        if error.unknown > 0 {
+            return Self::Unknown;
+        }
+        by_cause(&error.cause).unwrap_or(Self::NotApplied)
     }
 }
 

@@ -58,6 +58,20 @@ pub fn request_id(text: &str) -> Result<RequestId, InputError> {
     Ok(id.into())
 }
 
+/// The id of an import: a UUID other than the nil UUID.
+///
+/// # Errors
+/// The text is anything else.
+pub fn import_id(text: &str) -> Result<Uuid, InputError> {
+    let id = Uuid::try_parse(text).ok().filter(|id| !id.is_nil());
+    id.ok_or_else(|| {
+        InputError(format!(
+            "--import-id: {} is not the id of an import: give a UUID",
+            shown(text)
+        ))
+    })
+}
+
 /// A timeout from 1 ms to 60 s: digits and `ms`, `s` or `m`. Without a unit, seconds.
 ///
 /// # Errors

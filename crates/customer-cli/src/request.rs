@@ -6,7 +6,10 @@ use std::time::Duration;
 use bank_client::ClientOptions;
 use bank_types::{AccountName, Level, Propagation, RequestId, UnknownWord, Write};
 
+use uuid::Uuid;
+
 use crate::args::{Cli, ReadAccount, ReadLevel, Shared, Verb, WriteAccount, WriteFlags};
+use crate::import::rows::Format;
 use crate::input::{self, InputError, shown};
 use crate::target::{self, Found, Target};
 
@@ -80,6 +83,13 @@ pub enum Task {
         /// Time after which the watch ends. `None` if it ends by Ctrl-C only.
         lasting: Option<Duration>,
     },
+    /// Sends the writes of a file.
+    Import {
+        /// Where the writes come from.
+        source: Source,
+        /// Format of the input.
+        format: Format,
+    },
     /// Shows the session, or forgets it.
     Session {
         /// Removes the session file.
@@ -92,6 +102,15 @@ pub enum Task {
         /// The events are the first line of stdin; its end ends the process.
         stop_with_stdin: bool,
     },
+}
+
+/// Where an import takes its writes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Stdin, and the id of an earlier import of it.
+    Stdin(Option<Uuid>),
 }
 
 impl Request {
@@ -201,9 +220,44 @@ fn asked(verb: Verb) -> Result<Asked, InputError> {
             level: named("--level", level.level.as_deref())?,
             propagation: named("--propagation", propagation.as_deref())?,
         }),
+        Verb::Import {
+            file,
+            format,
+            propagation,
+            import_id,
+        } => Ok(Asked {
+            propagation: named("--propagation", propagation.as_deref())?,
+            ..plain(import(file, format.as_deref(), import_id.as_deref())?)
+        }),
         Verb::Session { forget } => Ok(plain(Task::Session { forget })),
         Verb::Completions { .. } | Verb::Version => Err(InputError("this verb asks no branch".into())),
     }
+}
+
+fn import(file: PathBuf, format: Option<&str>, import_id: Option<&str>) -> Result<Task, InputError> {
+    let from_stdin = file.as_os_str() == "-";
+    let by_name = Format::of_name(&file);
+    let format = match format {
+        Some(text) => Format::named(text)
+            .ok_or_else(|| InputError(format!("--format: {} is neither csv nor jsonl", shown(text))))?,
+        None => by_name.ok_or_else(|| {
+            InputError(format!(
+                "the format of {} is not known: give --format csv or --format jsonl",
+                file.display()
+            ))
+        })?,
+    };
+    let source = match (from_stdin, import_id) {
+        (true, Some(text)) => Source::Stdin(Some(input::import_id(text)?)),
+        (true, None) => Source::Stdin(None),
+        (false, None) => Source::File(file),
+        (false, Some(_)) => {
+            return Err(InputError(
+                "--import-id is for stdin (-): the import of a file keeps its own id".to_owned(),
+            ));
+        }
+    };
+    Ok(Task::Import { source, format })
 }
 
 fn plain(task: Task) -> Asked {

@@ -10,6 +10,7 @@ use crate::args::{Cli, Verb, command};
 use crate::asker::Asker;
 use crate::error::RunError;
 use crate::exit::Exit;
+use crate::import::run::import;
 use crate::output::{Output, note};
 use crate::read::Reader;
 use crate::replay::{self, Replay};
@@ -55,6 +56,7 @@ pub async fn run(cli: Cli) -> Exit {
             };
             watch.run(*limit, *lasting).await
         }
+        Task::Import { source, format } => import(&request, source, *format, &mut out).await,
         task => verb(&request, task, &mut out).await,
     };
     finish(result)
@@ -91,7 +93,9 @@ async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> 
         Task::Query { account } => reader.query(account.as_str()).await,
         Task::Accounts => reader.accounts().await,
         Task::Statement { account, limit } => reader.statement(account.as_str(), *limit).await,
-        Task::Write { .. } | Task::Watch { .. } | Task::Replay { .. } | Task::Session { .. } => Ok(Exit::Usage),
+        Task::Write { .. } | Task::Watch { .. } | Task::Import { .. } | Task::Replay { .. } | Task::Session { .. } => {
+            Ok(Exit::Usage)
+        }
     }
 }
 
@@ -186,7 +190,7 @@ fn finish(result: Result<Exit, RunError>) -> Exit {
                 | OpenError::NoPlace(_)
                 | OpenError::Store(SessionStoreError::Corrupt { .. } | SessionStoreError::AnotherKind { .. }),
             ) => Exit::Usage,
-            RunError::Open(_) | RunError::Session(_) | RunError::Output(_) => Exit::Failed,
+            RunError::Open(_) | RunError::Session(_) | RunError::Record(_) | RunError::Output(_) => Exit::Failed,
         }
     })
 }
