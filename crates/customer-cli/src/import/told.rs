@@ -172,7 +172,7 @@ mod tests {
             [
                 "imported 23 writes from a.csv in 1.5 s: 2 accepted, 21 refused (position 24)",
                 "line  write                       refused because",
-                "   4  withdrawal of 4 from rent  insufficient funds",
+                "   4  withdrawal of 4 from rent   insufficient funds",
             ]
         );
         assert_eq!(lines.last().map(String::as_str), Some("and 1 more; --json lists them"));
