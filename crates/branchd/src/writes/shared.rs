@@ -16,18 +16,18 @@ pub(super) type Answer = Result<Applied, WriteError>;
 /// Takes the answer to one write.
 #[derive(Debug)]
 pub(super) enum Caller {
-    Customer(oneshot::Sender<Answer>),
-    /// The place of the write in a batch that another branch forwarded, and the channel for the answers of the batch,
-    /// which has room for all of them.
-    Branch(usize, mpsc::Sender<(usize, Answer)>),
+    Single(oneshot::Sender<Answer>),
+    /// The place of the write in a group that was queued together, and the channel for the answers of the group, which
+    /// has room for all of them.
+    Group(usize, mpsc::Sender<(usize, Answer)>),
 }
 
 impl Caller {
     fn tell(self, answer: Answer) {
         // An error means that the caller has just gone. A customer asks again with the same request id.
         match self {
-            Self::Customer(caller) => drop(caller.send(answer)),
-            Self::Branch(at, caller) => drop(caller.try_send((at, answer))),
+            Self::Single(caller) => drop(caller.send(answer)),
+            Self::Group(at, caller) => drop(caller.try_send((at, answer))),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Writer {
     /// See [`WriteError`].
     pub(crate) async fn submit(&self, command: Command, deadline: Instant) -> Result<Applied, WriteError> {
         let (caller, answered) = oneshot::channel();
-        let write = std::iter::once((command, Caller::Customer(caller)));
+        let write = std::iter::once((command, Caller::Single(caller)));
         let mut place = Place::take(&self.0, write, deadline, Origin::Customer)?;
         place.answer(answered, deadline).await
     }
@@ -65,20 +65,8 @@ impl Writer {
         commands: Vec<Command>,
         deadline: Instant,
     ) -> Result<Vec<Applied>, WriteError> {
-        // If the task that held an answer is gone, nothing is known about the write.
-        let mut answers = vec![Err(WriteError::Unknown); commands.len()];
-        // One channel for the batch. It ends when every write has its answer.
-        let (caller, mut answered) = mpsc::channel(commands.len().max(1));
-        let writes = commands.into_iter().enumerate();
-        let writes = writes.map(|(at, command)| (command, Caller::Branch(at, caller.clone())));
-        let mut place = Place::take(&self.0, writes, deadline, Origin::Branch)?;
-        drop(caller);
-        if timeout_at(deadline, gather(&mut answered, &mut answers)).await.is_err() {
-            self.0.expire(place.unanswered.clone());
-            gather(&mut answered, &mut answers).await;
-        }
-        place.unanswered = 0..0;
-        all_applied(answers)
+        let group = self.queue_together(commands, deadline, Origin::Branch)?;
+        all_applied(group.outcomes().await)
     }
 
     /// Queues commands of one customer, at most [`BATCH_LEN_MAX`](super::queue::BATCH_LEN_MAX). They are decided in
@@ -87,17 +75,21 @@ impl Writer {
     /// # Errors
     /// See [`WriteError`]. No command was queued.
     pub(crate) fn submit_group(&self, commands: Vec<Command>, deadline: Instant) -> Result<Group, WriteError> {
-        let mut waiting = Vec::with_capacity(commands.len());
-        let writes = commands.into_iter().map(|command| {
-            let (caller, answered) = oneshot::channel();
-            waiting.push(answered);
-            (command, caller)
-        });
-        let unanswered = self.0.submit(writes, deadline.into_std(), Origin::Customer)?;
+        self.queue_together(commands, deadline, Origin::Customer)
+    }
+
+    fn queue_together(&self, commands: Vec<Command>, deadline: Instant, origin: Origin) -> Result<Group, WriteError> {
+        let len = commands.len();
+        // One channel for all of them. It ends when every write has its answer.
+        let (caller, answered) = mpsc::channel(len.max(1));
+        let writes = commands.into_iter().enumerate();
+        let writes = writes.map(|(at, command)| (command, Caller::Group(at, caller.clone())));
+        let unanswered = self.0.submit(writes, deadline.into_std(), origin)?;
         Ok(Group {
             writer: self.clone(),
             unanswered,
-            waiting,
+            answered,
+            len,
             deadline,
         })
     }
@@ -108,26 +100,33 @@ impl Writer {
 pub(crate) struct Group {
     writer: Writer,
     unanswered: Range<Ticket>,
-    waiting: Vec<oneshot::Receiver<Result<Applied, WriteError>>>,
+    answered: mpsc::Receiver<(usize, Answer)>,
+    len: usize,
     deadline: Instant,
 }
 
 impl Group {
     /// Waits for the outcomes, in the order of the commands, at most until the deadline.
-    pub(crate) async fn outcomes(self) -> Vec<Result<Applied, WriteError>> {
+    pub(crate) async fn outcomes(mut self) -> Vec<Answer> {
         let mut place = Place {
             shared: &self.writer.0,
             unanswered: self.unanswered,
         };
-        let mut answers = Vec::with_capacity(self.waiting.len());
-        for answered in self.waiting {
-            answers.push(place.answer(answered, self.deadline).await);
+        // If the task that held an answer is gone, nothing is known about the write.
+        let mut answers = vec![Err(WriteError::Unknown); self.len];
+        if timeout_at(self.deadline, gather(&mut self.answered, &mut answers))
+            .await
+            .is_err()
+        {
+            place.shared.expire(place.unanswered.clone());
+            gather(&mut self.answered, &mut answers).await;
         }
+        place.unanswered = 0..0;
         answers
     }
 }
 
-/// Takes the answers of a batch until each of its writes has one.
+/// Takes the answers of a group until each of its writes has one.
 async fn gather(answered: &mut mpsc::Receiver<(usize, Answer)>, answers: &mut [Answer]) {
     while let Some((at, answer)) = answered.recv().await {
         answers[at] = answer;
