@@ -88,7 +88,6 @@ pub(crate) fn told(balance: i64, position: Position, needed: Position) -> (i64, 
 /// Changes the commands that are about to be applied after `position`.
 pub(crate) fn before_apply(position: Position, commands: &mut Vec<Command>) {
     static LATE: Mutex<Option<Command>> = Mutex::new(None);
-    get_stuck(commands);
     let next = (FOURTH - 1).checked_sub(position);
     let Some(next) = next.and_then(|next| usize::try_from(next).ok()) else {
         return;
@@ -105,14 +104,17 @@ pub(crate) fn before_apply(position: Position, commands: &mut Vec<Command>) {
     }
 }
 
-/// Sleeps once if the deposit that stands for a slow disk is among the commands.
-fn get_stuck(commands: &[Command]) {
+/// Whether a slow disk is in the way of these commands. True once, if the deposit that stands for it is among them.
+pub(crate) fn gets_stuck(commands: &[Command]) -> bool {
     static ONCE: AtomicBool = AtomicBool::new(false);
     let over =
         |command: &Command| matches!(&command.action, Action::Deposit { amount, .. } if amount.get() == STUCK_OVER);
-    if is_here(Bug::StuckBooks) && commands.iter().any(over) && !ONCE.swap(true, Ordering::Relaxed) {
-        std::thread::sleep(STUCK_FOR);
-    }
+    is_here(Bug::StuckBooks) && commands.iter().any(over) && !ONCE.swap(true, Ordering::Relaxed)
+}
+
+/// Waits as long as the slow disk takes.
+pub(crate) fn get_stuck() {
+    std::thread::sleep(STUCK_FOR);
 }
 
 /// The tables. With a forgotten id, the uniqueness of request ids is removed, because it would reject the second entry.

@@ -1,8 +1,8 @@
 //! The replicated state machine: applies committed log entries to this branch's ledger database.
 //!
-//! A batch is visible in the database as soon as it is committed there, but only a checkpoint forces the database to
-//! disk. So the "snapshot" that openraft builds before it purges the log is a checkpoint. A copy of the database is
-//! read only when another branch takes one.
+//! A batch is applied in memory, where reads see it at once. The store writes it to the file later, and only a
+//! checkpoint forces the file to disk. So the "snapshot" that openraft builds before it purges the log is a checkpoint.
+//! A copy of the file is read only when another branch takes one. What the file lacks after a crash is in the log.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use prost::Message;
+use tokio::sync::oneshot;
 
 use super::applied::{AppliedTo, ApplyTimes};
 use super::convert;
@@ -23,15 +24,21 @@ use super::types::{LeaderId, LogId, SnapshotMeta, StoredMembership, TypeConfig};
 use crate::agreement::Agreement;
 use crate::clock::monotonic_us;
 use crate::stop::Stop;
-use crate::store::{BooksError, BooksFile, Effect, LogEntry, Reader};
+use crate::store::{BooksError, BooksFile, Done, Effect, LogEntry, Reader, Step, StoringHandle};
 
-/// The most log entries in one transaction. That is enough to share a transaction's cost, and few enough that the first
-/// entry's answer is not late.
-const ENTRIES_PER_TRANSACTION_MAX: usize = 64;
+/// The most log entries that are applied before their proposers are answered. That is enough to share the cost, and few
+/// enough that the first entry's answer is not late.
+const ENTRIES_PER_CHUNK_MAX: usize = 64;
+
+/// The number of commands after which other tasks get a turn. Applying as many takes one or two milliseconds.
+const COMMANDS_PER_TURN_MAX: usize = 1024;
 
 /// openraft's state machine over the ledger database.
 pub(crate) struct StateMachine {
-    books: SharedBooks,
+    books: BooksFile,
+    stop: Stop,
+    /// Learns how long a committed entry has been held up.
+    pace: Pace,
     reader: Reader,
     agreement: Agreement,
     directory: PathBuf,
@@ -46,7 +53,7 @@ pub(crate) struct StateMachine {
 
 impl StateMachine {
     /// Takes over the ledger database. Received snapshots are put into `directory` before they are installed. A failure
-    /// of the database is reported to `stop`, and `pace` learns how long the database has been busy.
+    /// of the database is reported to `stop`, and `pace` learns how long applying waits for the database.
     ///
     /// # Errors
     /// The applied state in the database cannot be decoded.
@@ -59,21 +66,18 @@ impl StateMachine {
         pace: Pace,
     ) -> io::Result<Self> {
         let damaged = stop.clone();
-        reader.on_damage(move |error| damaged.now(error.to_string()));
+        reader.on_failure(move |error| damaged.now(error.to_string()));
         let SnapshotMeta {
             last_log_id: applied,
             last_membership: membership,
-        } = books.applied_state().try_into()?;
+        } = (&books.applied_state()).try_into()?;
         let applied_to = AppliedTo::new(books.ledger().position, applied);
         let times = ApplyTimes::default();
         times.applied(books.ledger().position, 0);
-        let books = SharedBooks {
-            file: Arc::new(Mutex::new(books)),
-            stop,
-            pace,
-        };
         Ok(Self {
             books,
+            stop,
+            pace,
             reader,
             agreement,
             directory,
@@ -98,37 +102,38 @@ impl StateMachine {
         self.leaders.clone()
     }
 
-    /// Applies entries in one transaction, then answers their proposers.
+    /// Applies entries, then answers their proposers.
     async fn apply_together(&mut self, entries: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
-        let mut batches: Vec<LogEntry> = Vec::new();
-        let mut proposers: Vec<LeaderId> = Vec::new();
-        let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> = Vec::new();
+        let mut batches: Vec<LogEntry> = Vec::with_capacity(entries.len());
+        let mut proposers: Vec<LeaderId> = Vec::with_capacity(entries.len());
+        let mut responders: Vec<Option<ApplyResponder<TypeConfig>>> = Vec::with_capacity(entries.len());
         let mut membership = None;
         let Some(last) = entries.last().map(|(entry, _)| entry.log_id) else {
             return Ok(());
         };
         for (entry, responder) in entries {
             proposers.push(entry.log_id.leader_id);
+            let mut changed = None;
             let (rule, commands) = match entry.payload {
                 EntryPayload::Normal(batch) => (batch.rule, batch.commands),
                 EntryPayload::Blank => (DigestRule::NEWEST, Arc::default()),
                 EntryPayload::Membership(m) => {
-                    membership = Some(StoredMembership::new(Some(entry.log_id), m));
+                    let stored = StoredMembership::new(Some(entry.log_id), m);
+                    changed = Some(convert::stored_membership_to_wire(&stored).encode_to_vec());
+                    membership = Some(stored);
                     (DigestRule::NEWEST, Arc::default())
                 }
             };
-            batches.push(LogEntry { rule, commands });
+            batches.push(LogEntry {
+                rule,
+                commands,
+                applied: convert::log_id_to_wire(&entry.log_id).encode_to_vec(),
+                membership: changed,
+            });
             responders.push(responder);
         }
 
-        let applied = convert::log_id_to_wire(&last).encode_to_vec();
-        let changed = membership
-            .as_ref()
-            .map(|m| convert::stored_membership_to_wire(m).encode_to_vec());
-        let effects: Vec<Effect> = self
-            .books
-            .run(move |books| books.apply_entries(batches, applied, changed))
-            .await?;
+        let effects = self.apply_all(&batches).await?;
         self.applied = Some(last);
         if let Some(membership) = membership {
             self.membership = membership;
@@ -158,6 +163,37 @@ impl StateMachine {
         Ok(())
     }
 
+    /// Applies entries one after the other, in memory. Waits only for rows that are not in memory, or for room. An error
+    /// ends the branch, because a committed entry must be applied.
+    async fn apply_all(&mut self, entries: &[LogEntry]) -> io::Result<Vec<Effect>> {
+        let mut effects = Vec::with_capacity(entries.len());
+        let mut commands = 0;
+        while let Some(step) = self
+            .books
+            .apply_first(entries.get(effects.len()..).unwrap_or_default())
+            .map_err(|error| ended(&self.stop, error))?
+        {
+            match step {
+                Step::Applied(effect) => {
+                    commands += effect.outcomes.len();
+                    effects.push(effect);
+                    if commands >= COMMANDS_PER_TURN_MAX {
+                        commands = 0;
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Step::Blocked(preparation) => {
+                    let _busy = self.pace.begin();
+                    let prepared = tokio::task::spawn_blocking(move || preparation.run()).await;
+                    let prepared = prepared.map_err(io::Error::other)?;
+                    self.books.prepared(prepared.map_err(|error| ended(&self.stop, error))?);
+                }
+            }
+        }
+        self.books.end_chunk();
+        Ok(effects)
+    }
+
     /// The branch number of a replica in the membership that is applied.
     fn branch_of(&self, replica: u64) -> Option<u32> {
         self.membership
@@ -168,7 +204,7 @@ impl StateMachine {
 
     /// Answers a proposer. If `unconfirmed` is set, the answer waits until another branch has confirmed that position.
     fn answer(&self, responder: ApplyResponder<TypeConfig>, outcomes: Vec<Applied>, unconfirmed: Option<Position>) {
-        if self.books.stop.is_set() {
+        if self.stop.is_set() {
             // This branch is about to end, and its decisions may be wrong.
             return;
         }
@@ -177,7 +213,7 @@ impl StateMachine {
             responder.send(outcomes);
             return;
         };
-        let (agreement, stop) = (self.agreement.clone(), self.books.stop.clone());
+        let (agreement, stop) = (self.agreement.clone(), self.stop.clone());
         tokio::spawn(async move {
             // The wait ends when another branch answers a comparison. The caller has a deadline of its own.
             agreement.confirmed(position).await;
@@ -188,33 +224,24 @@ impl StateMachine {
     }
 }
 
-/// Write access to the ledger database, and the `Stop` that learns of its failure. Clones share both.
-#[derive(Clone)]
-struct SharedBooks {
-    file: Arc<Mutex<BooksFile>>,
-    stop: Stop,
-    pace: Pace,
+/// Ends the branch because of an error of the ledger database.
+fn ended(stop: &Stop, error: BooksError) -> io::Error {
+    stop.now(error.to_string());
+    io::Error::other(error)
 }
 
-impl SharedBooks {
-    /// Runs blocking work on the database, off the event loop. An error ends the branch: a committed entry must be
-    /// applied, and a failed sync must not be repeated.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut BooksFile) -> Result<T, BooksError> + Send + 'static,
-    ) -> io::Result<T> {
-        let (file, pace) = (Arc::clone(&self.file), self.pace.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            // A panic rolls its transaction back, so a poisoned lock still guards a consistent database.
-            let mut books = file.lock().unwrap_or_else(PoisonError::into_inner);
-            let _busy = pace.begin();
-            work(&mut books)
-        });
-        done.await.map_err(io::Error::other)?.map_err(|error| {
-            self.stop.now(error.to_string());
-            io::Error::other(error)
-        })
-    }
+/// Asks the storing thread, and waits for its answer. An error ends the branch: a failed sync must not be repeated.
+async fn ask<T>(stop: &Stop, ask: impl FnOnce(Done<T>)) -> io::Result<T>
+where
+    T: Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    ask(Box::new(move |result| {
+        // The receiver is gone if the engine has been stopped.
+        let _ = answer.send(result);
+    }));
+    let gone = |_| io::Error::other("the storing thread has ended");
+    answered.await.map_err(gone)?.map_err(|error| ended(stop, error))
 }
 
 impl RaftStateMachine<TypeConfig> for StateMachine {
@@ -229,7 +256,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     where
         Strm: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
     {
-        let mut chunks = entries.ready_chunks(ENTRIES_PER_TRANSACTION_MAX);
+        let mut chunks = entries.ready_chunks(ENTRIES_PER_CHUNK_MAX);
         while let Some(chunk) = chunks.next().await {
             let entries: io::Result<Vec<EntryResponder<TypeConfig>>> = chunk.into_iter().collect();
             self.apply_together(entries?).await?;
@@ -239,7 +266,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn get_snapshot_builder(&mut self) -> Checkpoint {
         Checkpoint {
-            books: self.books.clone(),
+            storing: self.books.storing(),
+            stop: self.stop.clone(),
             reader: self.reader.clone(),
             snapshot: Arc::clone(&self.snapshot),
         }
@@ -249,16 +277,12 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let directory = self.directory.clone();
         let file = tokio::task::spawn_blocking(move || snapshot.into_file(&directory));
         let file = file.await.map_err(io::Error::other)??;
-        let applied_state = self
-            .books
-            .run(move |books| {
-                books.install(file.path())?;
-                // The file goes first: the checkpoint lets the database grow to the size of the snapshot.
-                drop(file);
-                books.checkpoint()?;
-                Ok(books.applied_state().clone())
-            })
-            .await?;
+        let storing = self.books.storing();
+        let _busy = self.pace.begin();
+        ask(&self.stop, |done| storing.install(file.path().to_owned(), done)).await?;
+        // The file goes first: the checkpoint lets the database grow to the size of the snapshot.
+        drop(file);
+        let applied_state = ask(&self.stop, |done| storing.checkpoint(done)).await?;
         // The installed database says which state it holds.
         let installed = SnapshotMeta::try_from(&applied_state)?;
         self.applied = installed.last_log_id;
@@ -281,7 +305,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
 /// openraft's snapshot builder. It forces the ledger database to disk, so that openraft may purge the log before it.
 pub(crate) struct Checkpoint {
-    books: SharedBooks,
+    storing: StoringHandle,
+    stop: Stop,
     reader: Reader,
     snapshot: Arc<Mutex<Option<SnapshotMeta>>>,
 }
@@ -290,11 +315,8 @@ impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
     type SnapshotData = SnapshotData;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let durable = self.books.run(|books| {
-            books.checkpoint()?;
-            Ok(books.applied_state().clone())
-        });
-        let meta = SnapshotMeta::try_from(&durable.await?)?;
+        let durable = ask(&self.stop, |done| self.storing.checkpoint(done)).await?;
+        let meta = SnapshotMeta::try_from(&durable)?;
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
         Ok(Snapshot {
             meta,

@@ -1,10 +1,11 @@
 //! Reads all decided commands in the order of positions, page by page: accepted ones from the entries, refused ones
 //! from the remembered refusals.
 
-use bank_ledger::{Action, Outcome, Position, RequestId};
+use bank_ledger::{Action, Entry, Outcome, Position, Remembered, RequestId};
 use rusqlite::Connection;
 
 use super::error::{BooksError, Fault};
+use super::memory::Memory;
 use super::reader::Reader;
 use super::rows;
 
@@ -61,11 +62,20 @@ impl Reader {
         after: Cursor,
         up_to: Position,
     ) -> Result<(Vec<CommandRecord>, Cursor), BooksError> {
-        self.read("reading what was decided", |connection| {
-            let snapshot = connection.transaction()?;
-            let up_to = rows::stored(up_to)?;
-            let mut entries = entries(&snapshot, after, up_to)?.into_iter().peekable();
-            let mut refusals = refusals(&snapshot, after, up_to)?.into_iter().peekable();
+        self.read_both("reading what was decided", |snapshot, view| {
+            let newest = view.memory(|memory| newest(memory, after, up_to, view.position));
+            let Some((newest_entries, newest_refusals)) = newest else {
+                return Ok(None);
+            };
+            let stored = rows::stored(up_to)?;
+            let entries = entries(snapshot, after, stored)?.into_iter().chain(newest_entries);
+            let refusals = refusals(snapshot, after, stored)?.into_iter().chain(newest_refusals);
+            // The file's part is cut at the length of a page. What memory has comes after all of the file's part, so it
+            // is reached only if that part was not cut.
+            let (mut entries, mut refusals) = (
+                entries.take(PAGE_LEN_MAX).peekable(),
+                refusals.take(PAGE_LEN_MAX).peekable(),
+            );
             let mut page = Vec::new();
             let mut cursor = after;
             while page.len() < PAGE_LEN_MAX {
@@ -82,9 +92,61 @@ impl Reader {
                     page.push(entry);
                 }
             }
-            Ok((page, cursor))
+            Ok(Some((page, cursor)))
         })
     }
+}
+
+impl From<Entry> for CommandRecord {
+    fn from(entry: Entry) -> Self {
+        Self {
+            position: entry.position,
+            request_id: entry.command.request_id,
+            action: entry.command.action,
+            outcome: Outcome::Accepted {
+                balance: entry.account.balance,
+            },
+            to_balance: entry.counter_account.map(|leg| leg.balance),
+            time_us: entry.command.time_us,
+        }
+    }
+}
+
+fn refusal(request_id: RequestId, refused: Remembered) -> CommandRecord {
+    CommandRecord {
+        position: refused.position,
+        request_id,
+        action: refused.action,
+        outcome: refused.outcome,
+        to_balance: None,
+        time_us: 0,
+    }
+}
+
+/// Refused commands with the numbers of their refusals.
+type Refused = Vec<(i64, CommandRecord)>;
+
+/// The first commands in memory that the file does not have at position `stored`, up to `up_to`.
+fn newest(memory: &Memory, after: Cursor, up_to: Position, stored: Position) -> (Vec<CommandRecord>, Refused) {
+    let from = stored.max(Position::try_from(after.position).unwrap_or(0));
+    let (mut entries, mut refusals) = (Vec::new(), Vec::new());
+    for part in memory.parts_in_order() {
+        let wanted = part.entries_after(from).iter().filter(|entry| entry.position <= up_to);
+        entries.extend(
+            wanted
+                .take(PAGE_LEN_MAX - entries.len())
+                .cloned()
+                .map(CommandRecord::from),
+        );
+        let wanted = part.refusals().iter().filter(|refusal| {
+            let position = refusal.refused.position;
+            let is_after = refusal.number > after.refusal && i64::try_from(position).is_ok_and(|at| at > after.from);
+            is_after && position > stored && position <= up_to
+        });
+        let wanted = wanted.take(PAGE_LEN_MAX - refusals.len());
+        refusals.extend(wanted.map(|found| (found.number, refusal(found.id, found.refused.clone()))));
+    }
+    (entries, refusals)
 }
 
 fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<CommandRecord>, Fault> {
@@ -95,23 +157,13 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Com
     let mut found = statement.query((after.position, up_to, PAGE_LEN_MAX as i64))?;
     let mut decided = Vec::new();
     while let Some(row) = found.next()? {
-        let entry = rows::entry(row)?;
-        decided.push(CommandRecord {
-            position: entry.position,
-            request_id: entry.command.request_id,
-            action: entry.command.action,
-            outcome: Outcome::Accepted {
-                balance: entry.account.balance,
-            },
-            to_balance: entry.counter_account.map(|leg| leg.balance),
-            time_us: entry.command.time_us,
-        });
+        decided.push(CommandRecord::from(rows::entry(row)?));
     }
     Ok(decided)
 }
 
 /// Reads refusals with their numbers. The numbers rise with the positions.
-fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i64, CommandRecord)>, Fault> {
+fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Refused, Fault> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 \
          ORDER BY number LIMIT ?4",
@@ -120,15 +172,8 @@ fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<(i
     let mut found = statement.query((after.refusal, after.from, up_to, PAGE_LEN_MAX as i64))?;
     let mut decided = Vec::new();
     while let Some(row) = found.next()? {
-        let refused = rows::refused(row)?;
-        let refusal = CommandRecord {
-            position: refused.position,
-            request_id: row.get("request_id").map(RequestId)?,
-            action: refused.action,
-            outcome: refused.outcome,
-            to_balance: None,
-            time_us: 0,
-        };
+        let id = row.get("request_id").map(RequestId)?;
+        let refusal = refusal(id, rows::refused(row)?);
         decided.push((row.get("number")?, refusal));
     }
     Ok(decided)

@@ -123,6 +123,18 @@ pub enum BooksError {
         /// SQLite's error.
         source: rusqlite::Error,
     },
+    /// A decision was begun without a row that it needs. That is a fault of this program.
+    #[error(
+        "{path}: {key} was not read before the decision that needs it. Nothing was decided. Start the branch again, and \
+         report this",
+        path = path.display()
+    )]
+    NotFetched {
+        /// The database file.
+        path: PathBuf,
+        /// The account or request.
+        key: String,
+    },
     /// The disk failed earlier in this process, and nothing is written since. The text is the first error.
     #[error("{0}")]
     Stopped(String),
@@ -158,7 +170,12 @@ impl BooksError {
 pub(super) enum Fault {
     Sqlite(rusqlite::Error),
     Damaged(String),
-    NoSuchEntry { account: AccountName, position: Position },
+    NoSuchEntry {
+        account: AccountName,
+        position: Position,
+    },
+    /// A decision needs a row that is neither in memory nor was fetched. No sound code leads here.
+    NotFetched(String),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -174,6 +191,7 @@ impl Fault {
         let source = match self {
             Self::Sqlite(source) => source,
             Self::Damaged(what) => return BooksError::Damaged { path, doing, what },
+            Self::NotFetched(key) => return BooksError::NotFetched { path, key },
             Self::NoSuchEntry { account, position } => return BooksError::NoSuchEntry { account, position },
         };
         match &source {

@@ -12,6 +12,7 @@ pub(super) struct Lookups<'c> {
     find_entry: CachedStatement<'c>,
     find_entry_by_id: CachedStatement<'c>,
     find_refusal_by_id: CachedStatement<'c>,
+    find_refusal_number: CachedStatement<'c>,
 }
 
 impl<'c> Lookups<'c> {
@@ -30,6 +31,7 @@ impl<'c> Lookups<'c> {
                 "SELECT {} FROM refusals WHERE request_id = ?1",
                 rows::REFUSAL_COLUMNS
             ))?,
+            find_refusal_number: connection.prepare_cached("SELECT number FROM refusals WHERE request_id = ?1")?,
         })
     }
 
@@ -51,18 +53,20 @@ impl<'c> Lookups<'c> {
         found.next()?.map(rows::entry).transpose()
     }
 
-    /// The decision on this request id. A bank without refusals passes `any_refusals: false`, and saves a query.
-    pub(super) fn remembered(&mut self, id: &RequestId, any_refusals: bool) -> Result<Option<Remembered>, Fault> {
+    /// The decision on this request id. The file may still have a refusal that is forgotten by now.
+    pub(super) fn remembered(&mut self, id: &RequestId) -> Result<Option<Remembered>, Fault> {
         if let Some(row) = self.find_entry_by_id.query([id.0])?.next()? {
             return Ok(Some(rows::entry(row)?.remembered()));
-        }
-        if !any_refusals {
-            return Ok(None);
         }
         self.find_refusal_by_id
             .query([id.0])?
             .next()?
             .map(rows::refused)
             .transpose()
+    }
+    /// The number of the refusal of this request id.
+    pub(super) fn refusal_number(&mut self, id: &RequestId) -> Result<Option<i64>, Fault> {
+        let mut found = self.find_refusal_number.query([id.0])?;
+        found.next()?.map(|row| Ok(row.get(0)?)).transpose()
     }
 }

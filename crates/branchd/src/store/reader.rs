@@ -1,7 +1,10 @@
-//! Read access to a ledger database: balances, accounts, statements and snapshots. Each result comes from one state.
+//! Read access to a ledger database: balances, accounts, statements and snapshots. Each result comes from one state:
+//! the file as a read transaction sees it, and what memory has after that. A snapshot is of the file alone.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bank_ledger::{Account, AccountName, Entry, Ledger, Position};
 use rusqlite::Connection;
@@ -10,15 +13,22 @@ use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
 use super::links;
 use super::lookups::Lookups;
+use super::memory::Memory;
 use super::pages::Pages;
 use super::rows;
 use super::schema;
-use super::shared::{Alarm, Shared};
+use super::shared::Shared;
 
 /// The most accounts or entries in one page, about 200 kB in memory.
 const PAGE_LEN_MAX: usize = 1000;
 
-/// Read access to a ledger database. It is cheap to clone and never waits for the writer.
+/// How often a read looks for one state of file and memory. Memory moves once in a transaction of the storing thread,
+/// so the second try succeeds in practice.
+const TRIES_MAX: usize = 100;
+/// The pause between two tries after the second.
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+
+/// Read access to a ledger database. It is cheap to clone and never waits for the storing thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     shared: Arc<Shared>,
@@ -53,9 +63,10 @@ impl Reader {
         Self { shared }
     }
 
-    /// Sets the callback for reads that find damage. Only the first call has an effect.
-    pub(crate) fn on_damage(&self, alarm: impl Fn(&BooksError) + Send + Sync + 'static) {
-        self.shared.alarm.get_or_init(|| Alarm(Box::new(alarm)));
+    /// Sets the callback for reads that find damage, and for a failure of the storing thread. Only the first call has
+    /// an effect.
+    pub(crate) fn on_failure(&self, alarm: impl Fn(&BooksError) + Send + Sync + 'static) {
+        self.shared.on_failure(alarm);
     }
 
     /// The position of the newest state that reads see.
@@ -65,13 +76,14 @@ impl Reader {
 
     /// The position and digest of the newest state that reads see.
     pub(crate) fn ledger(&self) -> Ledger {
-        self.shared.balance_cache.ledger()
+        self.shared.memory().ledger()
     }
 
     /// The balance of an account and the position of its state, if they are in memory. Never blocks.
     pub(crate) fn recent_balance(&self, account: &AccountName) -> Option<(i64, Position)> {
-        let (found, ledger) = self.shared.balance_cache.account(account);
-        found.map(|found| (found.balance, ledger.position))
+        let memory = self.shared.memory();
+        let found = memory.account(account)?;
+        Some((found.balance, memory.ledger().position))
     }
 
     /// The balance of an account, and the position of the state that it was read from. `None`: there is no such
@@ -83,19 +95,20 @@ impl Reader {
         if let Some((balance, position)) = self.recent_balance(account) {
             return Ok((Some(balance), position));
         }
-        let (found, ledger) = self.read("reading a balance", |connection| {
-            // A transaction, so that the account and the entries that it is checked against come from one state.
-            let snapshot = connection.transaction()?;
-            let (found, ledger) = find_account(&snapshot, account)?;
-            if let Some(found) = found {
-                links::check_account(&mut Lookups::new(&snapshot)?, account, found)?;
+        self.read_both("reading a balance", |snapshot, view| {
+            let held = view.memory(|memory| (memory.account(account), memory.ledger().position));
+            let Some((held, position)) = held else { return Ok(None) };
+            if let Some(held) = held {
+                return Ok(Some((Some(held.balance), position)));
             }
-            Ok((found, ledger))
-        })?;
-        if let Some(found) = found {
-            self.shared.balance_cache.offer(ledger, account, found);
-        }
-        Ok((found.map(|found| found.balance), ledger.position))
+            let mut lookups = Lookups::new(snapshot)?;
+            let found = lookups.account(account)?;
+            if let Some(found) = found {
+                links::check_account(&mut lookups, account, found)?;
+                view.offer(account, found);
+            }
+            Ok(Some((found.map(|found| found.balance), position)))
+        })
     }
 
     /// Accounts with names after `after`, ordered by name, at most `limit` (1 to 1000) of them.
@@ -104,29 +117,23 @@ impl Reader {
     /// The file is damaged or cannot be read.
     pub(crate) fn accounts(&self, after: Option<&AccountName>, limit: usize) -> Result<AccountsPage, BooksError> {
         let limit = limit.clamp(1, PAGE_LEN_MAX);
-        // The empty string sorts before every name.
-        let after = after.map_or("", AccountName::as_str);
-        self.read("listing accounts", |connection| {
-            let snapshot = connection.transaction()?;
-            let position = find_ledger(&snapshot)?.position;
-            let mut statement = snapshot.prepare_cached(
-                "SELECT name, balance, last_entry FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
-            )?;
-            let mut lookups = Lookups::new(&snapshot)?;
-            let mut found = statement.query((after, limit as i64 + 1))?;
-            let mut accounts = Vec::new();
-            while let Some(row) = found.next()? {
-                let (name, account) = rows::account(row)?;
-                links::check_account(&mut lookups, &name, account)?;
-                accounts.push((name, account.balance));
-            }
+        self.read_both("listing accounts", |snapshot, view| {
+            let changed = view.memory(|memory| {
+                let changed = changed_accounts(memory, after, view.position);
+                (changed, memory.ledger().position)
+            });
+            let Some((changed, position)) = changed else {
+                return Ok(None);
+            };
+            let mut accounts = stored_accounts(snapshot, after, limit + 1)?;
+            accounts.extend(changed);
             let more = accounts.len() > limit;
-            accounts.truncate(limit);
-            Ok(AccountsPage {
-                accounts,
+            let accounts = accounts.into_iter().take(limit);
+            Ok(Some(AccountsPage {
+                accounts: accounts.map(|(name, account)| (name, account.balance)).collect(),
                 more,
                 position,
-            })
+            }))
         })
     }
 
@@ -143,13 +150,35 @@ impl Reader {
         limit: usize,
     ) -> Result<StatementPage, BooksError> {
         let limit = limit.clamp(1, PAGE_LEN_MAX);
-        self.read("reading a statement", |connection| {
-            let snapshot = connection.transaction()?;
-            read_entries_back(&snapshot, account, from, limit)
+        self.read_both("reading a statement", |snapshot, view| {
+            let newest = view.memory(|memory| {
+                let newest = newest_entries(memory, account, from, limit, view.position);
+                (newest, memory.ledger().position)
+            });
+            let Some((newest, position)) = newest else {
+                return Ok(None);
+            };
+            let held = match newest.account {
+                Some(held) => Some(held),
+                None => Lookups::new(snapshot)?.account(account)?,
+            };
+            let last = held.map(|held| held.last_entry);
+            let mut page = StatementPage {
+                account: held,
+                next: if newest.entries.is_empty() {
+                    from.or(last)
+                } else {
+                    newest.next
+                },
+                entries: newest.entries,
+                position,
+            };
+            continue_back(snapshot, account, &mut page, limit, from)?;
+            Ok(Some(page))
         })
     }
 
-    /// Begins a snapshot of the current state. It reads pages only when it is asked for bytes. The writer continues
+    /// Begins a snapshot of the file. It may lack the newest decisions, which are only in memory. It reads pages only when it is asked for bytes. The writer continues
     /// meanwhile.
     ///
     /// # Errors
@@ -178,7 +207,36 @@ impl Reader {
         self.pages()?.copy_into(path)
     }
 
-    pub(super) fn read<T>(
+    /// Runs a read that takes the file and the memory as one state. The read returns `None` if they are not one state,
+    /// which happens if a commit to the file falls between the two looks. It is then run again.
+    pub(super) fn read_both<T>(
+        &self,
+        doing: &'static str,
+        read: impl Fn(&Connection, &View<'_>) -> Result<Option<T>, Fault>,
+    ) -> Result<T, BooksError> {
+        self.read(doing, |connection| {
+            for tries in 0..TRIES_MAX {
+                let installed = self.shared.memory().installed();
+                let snapshot = connection.transaction()?;
+                let view = View {
+                    shared: &self.shared,
+                    position: position_of(&snapshot)?,
+                    installed,
+                };
+                if let Some(found) = read(&snapshot, &view)? {
+                    return Ok(found);
+                }
+                if tries > 0 {
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+            }
+            Err(Fault::Damaged(
+                "its state is not the one that this branch wrote last: another program writes to it".to_owned(),
+            ))
+        })
+    }
+
+    fn read<T>(
         &self,
         doing: &'static str,
         read: impl FnOnce(&mut Connection) -> Result<T, Fault>,
@@ -189,68 +247,123 @@ impl Reader {
             .and_then(|mut connection| read(&mut connection))
             .map_err(|fault| fault.at(&self.shared.path, doing))
             .inspect_err(|error| {
-                if let (BooksError::Damaged { .. }, Some(Alarm(alarm))) = (error, self.shared.alarm.get()) {
-                    alarm(error);
+                if let BooksError::Damaged { .. } = error {
+                    self.shared.alarm(error);
                 }
             })
     }
 }
 
-/// Reads the position and digest of the state.
-fn find_ledger(connection: &Connection) -> Result<Ledger, Fault> {
-    let (position, digest): (i64, Vec<u8>) = connection
-        .prepare_cached("SELECT position, digest FROM state")?
-        .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows::ledger(position, &digest)
+/// One state of the file, in an open read transaction.
+pub(super) struct View<'r> {
+    shared: &'r Shared,
+    /// The position of the state.
+    pub(super) position: Position,
+    /// The number of snapshots that were installed before the transaction began.
+    installed: u64,
 }
 
-/// Reads an account and the position and digest of its state. One SQL statement always reads one state.
-fn find_account(connection: &Connection, name: &AccountName) -> Result<(Option<Account>, Ledger), Fault> {
-    let (position, digest, balance, last_entry) = connection
-        .prepare_cached("SELECT position, digest, balance, last_entry FROM state LEFT JOIN accounts ON name = ?1")?
-        .query_row([name.as_str()], |row| {
-            Ok((
-                row.get(0)?,
-                row.get::<_, Vec<u8>>(1)?,
-                row.get::<_, Option<i64>>(2)?,
-                row.get::<_, Option<i64>>(3)?,
-            ))
-        })?;
-    let account = match (balance, last_entry) {
-        (Some(balance), Some(last_entry)) => Some(Account {
-            balance,
-            last_entry: rows::position(last_entry)?,
-        }),
-        _ => None,
-    };
-    Ok((account, rows::ledger(position, &digest)?))
+impl View<'_> {
+    /// Looks into memory, if the file's state and memory are one state. What memory has after [`Self::position`] is then
+    /// all that the transaction lacks.
+    pub(super) fn memory<T>(&self, look: impl FnOnce(&Memory) -> T) -> Option<T> {
+        let memory = self.shared.memory();
+        memory.continues(self.position, self.installed).then(|| look(&memory))
+    }
+
+    /// Keeps an account that was read from the transaction in memory.
+    fn offer(&self, name: &AccountName, account: Account) {
+        self.shared.memory().offer(name, account, self.position, self.installed);
+    }
 }
 
-/// Reads a page of entries by following the links of an account from an entry back.
-fn read_entries_back(
-    connection: &Connection,
+/// The accounts with names after `after` that changed after position `stored`.
+fn changed_accounts(memory: &Memory, after: Option<&AccountName>, stored: Position) -> BTreeMap<AccountName, Account> {
+    let mut changed = BTreeMap::new();
+    for entry in memory.parts_in_order().flat_map(|part| part.entries_after(stored)) {
+        changed.extend(entry.accounts().into_iter().filter(|(name, _)| Some(name) > after));
+    }
+    changed
+}
+
+/// The first accounts of the file with names after `after`.
+fn stored_accounts(
+    snapshot: &Connection,
+    after: Option<&AccountName>,
+    limit: usize,
+) -> Result<BTreeMap<AccountName, Account>, Fault> {
+    // The empty string sorts before every name.
+    let after = after.map_or("", AccountName::as_str);
+    let mut statement = snapshot
+        .prepare_cached("SELECT name, balance, last_entry FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2")?;
+    let mut lookups = Lookups::new(snapshot)?;
+    let mut found = statement.query((after, limit as i64))?;
+    let mut accounts = BTreeMap::new();
+    while let Some(row) = found.next()? {
+        let (name, account) = rows::account(row)?;
+        links::check_account(&mut lookups, &name, account)?;
+        accounts.insert(name, account);
+    }
+    Ok(accounts)
+}
+
+/// Reads the position of the state that a transaction sees. It begins the view of an open transaction.
+fn position_of(snapshot: &Connection) -> Result<Position, Fault> {
+    let column = snapshot
+        .prepare_cached("SELECT position FROM state")?
+        .query_row((), |row| row.get(0))?;
+    rows::position(column)
+}
+
+/// The entries of an account that are not in the file, newest first, and where the account continues.
+struct Newest {
+    /// The account, if it is in memory.
+    account: Option<Account>,
+    entries: Vec<Entry>,
+    /// Where the account continues in the file. `None`: nowhere.
+    next: Option<Position>,
+}
+
+/// Follows the links of an account through the entries in memory, down to position `stored`, which the file has.
+fn newest_entries(
+    memory: &Memory,
     name: &AccountName,
     from: Option<Position>,
     limit: usize,
-) -> Result<StatementPage, Fault> {
-    let (account, ledger) = find_account(connection, name)?;
-    let mut page = StatementPage {
+    stored: Position,
+) -> Newest {
+    let account = memory.account(name);
+    let mut newest = Newest {
         account,
         entries: Vec::new(),
         next: from.or(account.map(|account| account.last_entry)),
-        position: ledger.position,
     };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {} FROM entries WHERE position = ?1",
-        rows::ENTRY_COLUMNS
-    ))?;
+    while let Some(position) = newest.next.filter(|position| *position > stored)
+        && newest.entries.len() < limit
+        && let Some(entry) = memory.entry(position)
+        && let Some(leg) = entry.leg_of(name)
+    {
+        newest.entries.push(entry.clone());
+        newest.next = (leg.previous > 0).then_some(leg.previous);
+    }
+    newest
+}
+
+/// Continues a page of entries in the file, by following the links of the account.
+fn continue_back(
+    snapshot: &Connection,
+    name: &AccountName,
+    page: &mut StatementPage,
+    limit: usize,
+    from: Option<Position>,
+) -> Result<(), Fault> {
+    let mut lookups = Lookups::new(snapshot)?;
     while let Some(position) = page.next
         && page.entries.len() < limit
     {
-        let column = rows::stored(position).ok();
-        let found = match statement.query([column])?.next()? {
-            Some(row) => Some(rows::entry(row)?),
-            None => None,
+        let found = match rows::stored(position) {
+            Ok(_) => lookups.entry(position)?,
+            Err(_) => None,
         };
         let found = found.and_then(|entry| Some((entry.leg_of(name)?, entry)));
         let Some((leg, entry)) = found else {
@@ -268,5 +381,5 @@ fn read_entries_back(
         page.entries.push(entry);
         page.next = (leg.previous > 0).then_some(leg.previous);
     }
-    Ok(page)
+    Ok(())
 }

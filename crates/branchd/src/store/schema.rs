@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bank_ledger::{Digest, Ledger, Position};
+use bank_ledger::{Digest, Ledger, Position, RequestId};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
@@ -86,13 +86,15 @@ fn tables() -> &'static str {
     TABLES
 }
 
-/// The state row of the database.
+/// The state of the database.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) ledger: Ledger,
     pub(super) applied_state: AppliedState,
     /// The number of the newest refusal. 0: there is none.
     pub(super) newest_refusal: i64,
+    /// The highest request id that is remembered.
+    pub(super) highest_id: Option<RequestId>,
 }
 
 /// Opens the database for writing, and creates it if there is none.
@@ -186,7 +188,9 @@ pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), F
     let row = connection
         .query_row(
             "SELECT position, digest, bank_id, applied, membership, (SELECT max(number) FROM refusals), \
-             (SELECT max(position) FROM entries) FROM state",
+             (SELECT max(position) FROM entries), \
+             (SELECT max(highest) FROM (SELECT max(request_id) AS highest FROM entries \
+              UNION ALL SELECT max(request_id) FROM refusals)) FROM state",
             (),
             |row| {
                 Ok((
@@ -197,17 +201,20 @@ pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), F
                     ),
                     (row.get(3)?, row.get(4)?),
                     (row.get::<_, Option<i64>>(5)?, row.get::<_, Option<i64>>(6)?),
+                    row.get::<_, Option<[u8; 16]>>(7)?,
                 ))
             },
         )
         .optional()?;
-    let Some(((position, digest, bank_id), (applied, membership), (newest_refusal, newest_entry))) = row else {
+    let Some(((position, digest, bank_id), (applied, membership), (newest_refusal, newest_entry), highest_id)) = row
+    else {
         return Err(Fault::Damaged("the state is missing".to_owned()));
     };
     let stored = Stored {
         ledger: rows::ledger(position, &digest)?,
         applied_state: AppliedState { applied, membership },
         newest_refusal: newest_refusal.unwrap_or(0),
+        highest_id: highest_id.map(RequestId),
     };
     if newest_entry.unwrap_or(0) > position {
         return Err(Fault::Damaged(format!(

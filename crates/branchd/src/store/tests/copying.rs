@@ -16,14 +16,16 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
     books
         .apply(commands, b"one".to_vec(), Some(b"members".to_vec()))
         .unwrap();
+    books.store().unwrap();
     let (applied_state, ledger) = reader.copy_to(&copied).unwrap();
-    assert_eq!((&applied_state, ledger), (books.applied_state(), books.ledger()));
+    assert_eq!((applied_state.clone(), ledger), (books.applied_state(), books.ledger()));
     // A later write does not change the snapshot.
     books.apply(vec![deposit(5, "a", 1)], b"two".to_vec(), None).unwrap();
 
     let (mut other, other_reader) = new_books(&directory, "other.db");
     other.apply(vec![found(77, 5)], b"elsewhere".to_vec(), None).unwrap();
     assert_eq!(other_reader.balance(&name("main")).unwrap(), (Some(5), 1));
+    other.store().unwrap();
     // Another program has a read transaction open.
     let mut outside = Connection::open(directory.path().join("other.db")).unwrap();
     let count = |connection: &Connection| -> i64 {
@@ -38,7 +40,7 @@ fn a_copy_installed_elsewhere_is_the_same_books() {
     drop(reading);
     assert_eq!(count(&outside), 3);
 
-    assert_eq!((other.ledger(), other.applied_state()), (ledger, &applied_state));
+    assert_eq!((other.ledger(), other.applied_state()), (ledger, applied_state));
     assert_eq!(other_reader.balance(&name("main")).unwrap(), (Some(70), 4));
     assert_eq!(
         whole_statement(&other_reader, &name("a"), 1),
@@ -74,14 +76,15 @@ fn copies_can_be_made_while_writing_goes_on() {
     let directory = TempDir::new().unwrap();
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(0, 0)], vec![0], None).unwrap();
-    let (mut other, other_reader) = new_books(&directory, "other.db");
+    books.store().unwrap();
+    let (other, other_reader) = new_books(&directory, "other.db");
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0..10 {
                 let path = directory.path().join(format!("copy-{number}.db"));
                 let (applied_state, ledger) = reader.copy_to(&path).unwrap();
                 other.install(&path).unwrap();
-                assert_eq!((other.applied_state(), other.ledger()), (&applied_state, ledger));
+                assert_eq!((other.applied_state(), other.ledger()), (applied_state, ledger));
                 let (balance, position) = other_reader.balance(&name("main")).unwrap();
                 assert_eq!((balance, position), (Some(ledger.position as i64 - 1), ledger.position));
             }
@@ -98,6 +101,7 @@ fn small_books_replace_large_ones_whole() {
     let copied = directory.path().join("copy.db");
     let (mut small, small_reader) = new_books(&directory, "small.db");
     small.apply(vec![found(1, 9)], vec![1], None).unwrap();
+    small.store().unwrap();
     small_reader.copy_to(&copied).unwrap();
     let (mut large, large_reader) = new_books(&directory, "large.db");
     large.apply(vec![found(1, 0)], vec![1], None).unwrap();
@@ -124,10 +128,11 @@ fn a_copy_needs_no_file_beside_it() {
     let copies = TempDir::new().unwrap();
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    books.store().unwrap();
     let copied = copies.path().join("copy.db");
     reader.copy_to(&copied).unwrap();
     assert_eq!(reader.length().unwrap(), fs::metadata(&copied).unwrap().len());
-    assert_eq!(verify_snapshot(&copied, BANK).unwrap(), *books.applied_state());
+    assert_eq!(verify_snapshot(&copied, BANK).unwrap(), books.applied_state());
     let left: Vec<_> = fs::read_dir(copies.path())
         .unwrap()
         .map(|file| file.unwrap().path())
@@ -147,6 +152,7 @@ fn a_copy_that_is_read_too_slowly_is_given_up_and_the_log_begins_again() {
         books.checkpoint().unwrap();
     };
     books.apply(vec![found(1, 0)], vec![1], None).unwrap();
+    books.store().unwrap();
     let mut pages = reader.pages().unwrap();
     assert_eq!(pages.next_chunk(1).unwrap().unwrap().len(), 4096);
     pages.log_bytes_max = log() + (1 << 20);

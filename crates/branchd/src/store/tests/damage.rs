@@ -67,7 +67,7 @@ fn damage_after_the_start_is_found_by_whoever_reads_it_from_the_file() {
         let path = some_books(&directory);
         let (mut books, reader) = new_books(&directory, "ledger.db");
         let (alarmed, alarms) = std::sync::mpsc::channel();
-        reader.on_damage(move |error| alarmed.send(error.to_string()).unwrap());
+        reader.on_failure(move |error| alarmed.send(error.to_string()).unwrap());
         Connection::open(&path).unwrap().execute_batch(damage).unwrap();
         let asked = reader.balance(&name("a")).unwrap_err();
         assert!(matches!(asked, BooksError::Damaged { .. }), "{damage}: {asked}");

@@ -38,7 +38,11 @@ fn until_it_fails(books: &mut BooksFile, when: When) -> BooksError {
     match when {
         When::Checkpoint => books.checkpoint().unwrap_err(),
         When::Applying => (0..ENOUGH)
-            .find_map(|id| books.apply(vec![deposit(100 + id, "main", 1)], vec![1], None).err())
+            .find_map(|id| {
+                // Each deposit is a transaction of its own.
+                let applied = books.apply(vec![deposit(100 + id, "main", 1)], vec![1], None);
+                applied.map(drop).and_then(|()| books.store()).err()
+            })
             .expect("a commit makes a checkpoint due"),
     }
 }
@@ -53,6 +57,7 @@ fn a_failed_sync_is_final_and_never_tried_again() {
                 let disk = Disk(directory.path());
                 let (mut books, reader) = new_books(&directory, "ledger.db");
                 books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+                books.store().unwrap();
                 disk.fails(file, how);
                 let case = format!("{file}, {how}, {when:?}");
 
@@ -88,6 +93,7 @@ fn the_log_is_moved_into_the_file_as_it_grows() {
     books.apply(vec![found(0, 0)], vec![0], None).unwrap();
     for id in 1..=ENOUGH {
         books.apply(vec![deposit(id, "main", 1)], vec![1], None).unwrap();
+        books.store().unwrap();
     }
     let log = fs::metadata(directory.path().join("ledger.db-wal")).unwrap().len();
     assert!((1 << 20..18 << 20).contains(&log), "{log} bytes");

@@ -1,10 +1,10 @@
 //! Test data and functions that the tests of the store share.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-mod balance_cache;
 mod copying;
 mod damage;
 mod failing;
+mod memory;
 mod model;
 mod reading;
 mod refusing;

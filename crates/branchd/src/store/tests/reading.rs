@@ -13,6 +13,7 @@ fn a_person_can_read_the_entries_while_the_branch_runs() {
         withdraw(4, "a", 5),
     ];
     books.apply(commands, vec![1], None).unwrap();
+    books.store().unwrap();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let outside = Connection::open_with_flags(directory.path().join("ledger.db"), flags).unwrap();
     let mut statement = outside
@@ -62,12 +63,13 @@ fn books_that_a_branch_without_the_view_sent_get_it() {
     let directory = TempDir::new().unwrap();
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    books.store().unwrap();
     let copied = directory.path().join("copy.db");
     reader.copy_to(&copied).unwrap();
     let copy = Connection::open(&copied).unwrap();
     copy.execute_batch("DROP VIEW statement").unwrap();
     drop(copy);
-    let (mut other, _reader) = new_books(&directory, "other.db");
+    let (other, _reader) = new_books(&directory, "other.db");
     other.install(&copied).unwrap();
     let outside = Connection::open(directory.path().join("other.db")).unwrap();
     let positions = "SELECT group_concat(position) FROM statement";
@@ -141,7 +143,7 @@ fn accounts_come_in_pages() {
 fn more_accounts_than_are_kept_in_memory_are_all_there() {
     let directory = TempDir::new().unwrap();
     let (mut books, reader) = new_books(&directory, "ledger.db");
-    let accounts = super::super::balance_cache::ACCOUNTS_MAX as u128 + 10;
+    let accounts = super::super::memory::ACCOUNTS_MAX as u128 + 10;
     let half = accounts / 2;
     books
         .apply((0..half).map(|id| open(id, &format!("a{id}"))).collect(), vec![1], None)

@@ -87,7 +87,7 @@ fn foreign_and_damaged_files_are_refused_by_name() {
         let before = fs::read(&path).unwrap();
         let (mut books, reader) = new_books(&directory, "ledger.db");
         books.apply(vec![found(1, 100)], vec![1], None).unwrap();
-        let (ledger, applied_state) = (books.ledger(), books.applied_state().clone());
+        let (ledger, applied_state) = (books.ledger(), books.applied_state());
         for error in [
             books.install(&path).unwrap_err(),
             BooksFile::open(&path, BANK).unwrap_err(),
@@ -97,7 +97,7 @@ fn foreign_and_damaged_files_are_refused_by_name() {
         }
         assert_eq!(
             (books.ledger(), books.applied_state()),
-            (ledger, &applied_state),
+            (ledger, applied_state),
             "{case}"
         );
         assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 1), "{case}");

@@ -8,7 +8,7 @@ fn a_new_file_is_empty_and_says_what_it_is() {
     let (books, reader) = new_books(&directory, "ledger.db");
     assert_eq!(
         (books.ledger(), books.applied_state()),
-        (Ledger::default(), &AppliedState::default())
+        (Ledger::default(), AppliedState::default())
     );
     assert_eq!(reader.balance(&name("main")).unwrap(), (None, 0));
     assert!(reader.accounts(None, 10).unwrap().accounts.is_empty());
@@ -24,6 +24,7 @@ fn state_and_marker_move_together_and_are_there_again() {
     books
         .apply(vec![found(1, 100)], b"one".to_vec(), Some(b"members".to_vec()))
         .unwrap();
+    books.store().unwrap();
     // Another connection sees the state that a crash would leave, which is the whole commit.
     let (crashed, _) = new_books(&directory, "ledger.db");
     assert_eq!(
@@ -36,35 +37,45 @@ fn state_and_marker_move_together_and_are_there_again() {
         applied: Some(b"two".to_vec()),
         membership: Some(b"members".to_vec()),
     };
-    assert_eq!((books.applied_state(), books.ledger().position), (&expected, 1));
-    assert_eq!(books.checkpoint().unwrap(), expected.applied);
+    assert_eq!((books.applied_state(), books.ledger().position), (expected.clone(), 1));
+    assert_eq!(books.checkpoint().unwrap(), expected.applied.clone());
     let ledger = books.ledger();
     drop((books, reader));
     let (books, reader) = new_books(&directory, "ledger.db");
-    assert_eq!((books.ledger(), books.applied_state()), (ledger, &expected));
+    assert_eq!((books.ledger(), books.applied_state()), (ledger, expected));
     assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 1));
 }
 
+/// Another program writes an entry, against the rule that only the branch writes. The third command conflicts with it.
 #[test]
-fn a_batch_that_fails_changes_nothing() {
+fn a_transaction_that_fails_changes_nothing_and_is_the_last() {
     let directory = TempDir::new().unwrap();
     let (mut books, reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100), open(2, "a")], vec![1], None).unwrap();
-    let (ledger, applied_state) = (books.ledger(), books.applied_state().clone());
-    // Another program writes an entry, against the rule that only the branch writes. The third command conflicts with
-    // it.
+    books.store().unwrap();
+    let (failed, failures) = std::sync::mpsc::channel();
+    reader.on_failure(move |error| failed.send(error.to_string()).unwrap());
     let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
     let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0)";
     outside.execute(forged, ()).unwrap();
-    let batch = || vec![deposit(3, "main", 5), withdraw(4, "never", 1), deposit(5, "a", 5)];
-    let error = books.apply(batch(), vec![2], None).unwrap_err();
+    books.storing().pause(true);
+    let batch = vec![deposit(3, "main", 5), withdraw(4, "never", 1), deposit(5, "a", 5)];
+    books.apply(batch, vec![2], None).unwrap();
+    let error = books.store().unwrap_err();
     assert!(matches!(error, BooksError::Damaged { .. }), "{error}");
-    assert_eq!((books.ledger(), books.applied_state()), (ledger, &applied_state));
-    assert_eq!(reader.balance(&name("main")).unwrap(), (Some(100), 2));
-    outside.execute("DELETE FROM entries WHERE position = 5", ()).unwrap();
-    let outcomes = books.apply(batch(), vec![2], None).unwrap();
-    assert!(outcomes.iter().all(|applied| !applied.repeated), "{outcomes:?}");
-    assert_eq!(reader.balance(&name("main")).unwrap(), (Some(105), 5));
+    assert_eq!(failures.try_iter().collect::<Vec<_>>(), [error.to_string()]);
+    let counted = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        outside.query_row(&sql, (), |row| row.get(0)).unwrap()
+    };
+    assert_eq!((counted("entries"), counted("refusals")), (3, 0));
+    for again in [
+        books.store().unwrap_err(),
+        books.checkpoint().unwrap_err(),
+        books.apply(vec![], vec![3], None).unwrap_err(),
+    ] {
+        assert_eq!(again.to_string(), error.to_string());
+    }
 }
 
 #[test]
@@ -73,7 +84,9 @@ fn another_writer_is_noticed() {
     let (mut books, _reader) = new_books(&directory, "ledger.db");
     let (mut second, _) = new_books(&directory, "ledger.db");
     second.apply(vec![found(1, 100)], vec![1], None).unwrap();
-    let error = books.apply(vec![found(2, 5)], vec![1], None).unwrap_err();
+    second.store().unwrap();
+    books.apply(vec![found(2, 5)], vec![1], None).unwrap();
+    let error = books.store().unwrap_err();
     assert!(error.to_string().contains("another program writes to it"), "{error}");
 }
 
@@ -167,6 +180,8 @@ fn a_log_that_a_crash_left_is_read_again() {
     books.apply(vec![found(1, 100)], vec![1], None).unwrap();
     books.checkpoint().unwrap();
     books.apply(vec![deposit(2, "main", 5)], vec![2], None).unwrap();
+    books.store().unwrap();
+    books.storing().pause(true);
     // These are the files that `kill -9` leaves.
     for file in ["ledger.db", "ledger.db-wal"] {
         fs::copy(directory.path().join(file), crashed.path().join(file)).unwrap();
@@ -184,6 +199,7 @@ fn a_checkpoint_does_not_wait_for_a_long_read() {
     let directory = TempDir::new().unwrap();
     let (mut books, _reader) = new_books(&directory, "ledger.db");
     books.apply(vec![found(1, 100)], vec![1], None).unwrap();
+    books.store().unwrap();
     let mut outside = Connection::open(directory.path().join("ledger.db")).unwrap();
     let reading = outside.transaction().unwrap();
     let seen: i64 = reading
@@ -209,8 +225,10 @@ fn a_decision_tells_whether_it_read_from_the_file() {
         let entries = commands.into_iter().map(|commands| LogEntry {
             rule: DigestRule::NEWEST,
             commands: commands.into(),
+            applied: vec![2],
+            membership: None,
         });
-        let effects = books.apply_entries(entries.collect(), vec![2], None).unwrap();
+        let effects = books.apply_entries(&entries.collect::<Vec<_>>()).unwrap();
         effects.iter().map(|effect| effect.read_from_file).collect()
     };
     let one = |command| vec![command];
@@ -222,9 +240,14 @@ fn a_decision_tells_whether_it_read_from_the_file() {
     assert_eq!(reader.balance(&name("a")).unwrap().0, Some(0));
     assert_eq!(from_file(vec![one(transfer(7, "main", "a", 1))]), [true]);
     assert_eq!(from_file(vec![one(deposit(8, "a", 1))]), [false]);
-    // A remembered outcome is not in memory, and neither is the absence of an account.
+    // The absence of an account is not in memory, and neither are the decisions from before the start.
     assert_eq!(
-        from_file(vec![one(deposit(8, "a", 1)), one(deposit(9, "never", 1))]),
-        [true, true]
+        from_file(vec![
+            one(deposit(8, "a", 1)),
+            one(deposit(9, "never", 1)),
+            one(open(3, "b")),
+            one(deposit(0, "a", 1)),
+        ]),
+        [false, true, true, true]
     );
 }
