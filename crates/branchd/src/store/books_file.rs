@@ -279,11 +279,19 @@ impl BooksFile {
             .unwrap_or_else(|_| Err(BooksError::Stopped("the storing thread has ended".to_owned())))
     }
 
+    /// Stores all that is applied, also if some of it is frozen.
     pub(crate) fn store(&self) -> Result<(), BooksError> {
+        self.wait(StoringHandle::store)?;
         self.wait(StoringHandle::store)
     }
 
+    /// Comes to the moment between the begin of a transaction of the storing thread, which is paused, and its commit.
+    pub(super) fn begin_to_store(&self) {
+        drop(self.shared.memory().freeze());
+    }
+
     pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>, BooksError> {
+        self.store()?;
         Ok(self.wait(StoringHandle::checkpoint)?.applied)
     }
 

@@ -218,6 +218,11 @@ impl Memory {
         Some(if at_once { since } else { since + STORE_AFTER })
     }
 
+    /// Whether the file has all that is applied.
+    pub(super) fn is_stored(&self) -> bool {
+        self.active_since.is_none() && self.storing.is_none()
+    }
+
     /// Whether a further log entry may be applied.
     pub(super) fn has_room(&self) -> bool {
         let bound = if self.short_of_room {
@@ -228,9 +233,12 @@ impl Memory {
         self.parts().map(Unstored::bytes).sum::<usize>() < bound
     }
 
-    /// Takes the decisions to be written to the file. They stay here, unchanged, until [`Self::thaw`]. `None`: nothing
-    /// was applied since the last time.
+    /// Takes the decisions to be written to the file. They stay here, unchanged, until [`Self::thaw`]. If some are not
+    /// thawed yet, returns those. `None`: nothing was applied since the last time.
     pub(super) fn freeze(&mut self) -> Option<Arc<Frozen>> {
+        if let Some(frozen) = &self.storing {
+            return Some(Arc::clone(frozen));
+        }
         self.active_since.take()?;
         let frozen = Arc::new(Frozen {
             decisions: std::mem::take(&mut self.active),

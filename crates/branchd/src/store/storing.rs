@@ -191,7 +191,8 @@ fn run(mut writer: FileWriter, desk: &Desk) {
                 done(install(&mut writer, shared, &incoming));
             }
             Job::Close => {
-                let _ = unless_failed(shared, || store(&mut writer, shared));
+                // Nothing is applied any more, so this ends.
+                while !shared.memory().is_stored() && unless_failed(shared, || store(&mut writer, shared)).is_ok() {}
                 return;
             }
         }

@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::reader::StatementPage;
-use super::{AppliedState, BooksError, BooksFile, LogEntry, Reader, verify_snapshot};
+use super::{AppliedState, BooksError, BooksFile, Cursor, LogEntry, Reader, verify_snapshot};
 
 const BANK: [u8; 16] = [7; 16];
 
