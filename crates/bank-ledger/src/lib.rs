@@ -5,7 +5,8 @@
 //!
 //! In reading order: commands and decisions ([`command`], [`outcome`]), the books ([`account`], [`entry`], [`books`]),
 //! and the rules ([`mod@apply`]). The caller decides where the books are kept and implements [`Books`]; [`MemoryBooks`]
-//! keeps them in memory. [`digest`] is a hash over every decision, by which branches compare their books.
+//! keeps them in memory. [`digest`] is a hash over every decision, by which branches compare their books. [`chain`] is a
+//! hash over the entries alone, which can be recomputed from them.
 //!
 //! ```
 //! use bank_ledger::{AccountName, Action, Amount, Command, Ledger, MemoryBooks, Outcome, Refusal, RequestId};
@@ -36,6 +37,7 @@
 pub mod account;
 pub mod apply;
 pub mod books;
+pub mod chain;
 pub mod command;
 pub mod digest;
 pub mod entry;
@@ -46,6 +48,7 @@ pub use account::Account;
 pub use apply::Ledger;
 pub use bank_types::{AccountName, AccountNameError, Amount, AmountError, MAIN, Position, RefusalReason, RequestId};
 pub use books::{Books, REFUSALS_REMEMBERED_MAX};
+pub use chain::{ChainHead, ChainHeadError};
 pub use command::{Action, Command};
 pub use digest::{Digest, DigestRule};
 pub use entry::{Entry, Leg};
