@@ -57,7 +57,7 @@
 //! - `shared`: the state that callers and the writer share, with the bounded queue
 //! - `upkeep`: the thread that prepares the next segment and deletes old ones
 //! - `writer`: the thread that writes, syncs, acknowledges and rotates
-//! - `wal`: the public type
+//! - `wal`: the public type; `check`: the check of a log without opening it
 //!
 //! # What is detected
 //! A changed byte, a cut file or a missing file is refused if it lies before the last place that is known to be synced.
@@ -77,6 +77,7 @@
 
 mod active;
 mod anchor;
+mod check;
 mod creation;
 mod error;
 #[cfg(test)]
@@ -96,6 +97,7 @@ mod upkeep;
 mod wal;
 mod writer;
 
+pub use check::{Checked, check};
 pub use error::OpenError;
 pub use options::Options;
 pub use wal::{Bounds, Recovered, Wal};

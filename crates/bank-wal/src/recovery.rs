@@ -42,6 +42,31 @@ pub(crate) fn recover(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<
     }
 }
 
+/// Checks the log in `dir` as an open does, and changes nothing. The caller holds the directory's lock.
+pub(crate) fn examine(dir: &Path, stamp: [u8; 16], options: &Options) -> Result<(EntryIndex, usize), OpenError> {
+    let found = list_segments(dir)?;
+    let Some(anchor) = Anchor::load(dir, stamp)? else {
+        refuse_lost_anchor(dir, stamp, options, &found)?;
+        return Err(OpenError::Absent { dir: dir.to_owned() });
+    };
+    if anchor.is_copied() && !options.accept_copy {
+        return Err(OpenError::Copied { dir: dir.to_owned() });
+    }
+    let mut replay = Replay::new(dir, stamp, options, anchor);
+    let segments = replay.examine(&found)?.segments.len();
+    Ok((replay.index, segments))
+}
+
+/// A log that has passed all checks.
+struct Examined {
+    segments: Vec<OpenSegment>,
+    /// The last of the segments.
+    newest: OpenSegment,
+    tail: Tail,
+    /// The segment of an unfinished rotation, if there is one.
+    unfinished: Option<u32>,
+}
+
 /// The replay of an existing log.
 struct Replay<'a> {
     dir: &'a Path,
@@ -65,28 +90,16 @@ impl<'a> Replay<'a> {
     }
 
     fn run(mut self, found: &[u32]) -> Result<RecoveredLog, OpenError> {
-        let state = self.anchor.state();
-        let (first, last) = (state.first, state.synced.sequence);
-        let unfinished = self.check_segment_files(found)?;
-        let segments = self.open_segments(first, last)?;
-        let mut tail = None;
-        for (at, segment) in segments.iter().enumerate() {
-            if at == 0 {
-                let next = segment.header.next_index;
-                self.index = EntryIndex::starting_at((next != NO_INDEX).then_some(next));
-            }
-            match segments.get(at + 1) {
-                Some(next) => self.replay_sealed(segment, &next.header)?,
-                None => tail = Some(self.replay_newest(segment)?),
-            }
-        }
-        let (Some(tail), Some(newest)) = (tail, segments.last()) else {
-            return Err(OpenError::damaged(self.anchor.path(), 0, "it names no segment"));
-        };
-        self.check_no_gap(&segments)?;
+        let first = self.anchor.state().first;
+        let Examined {
+            segments,
+            newest,
+            tail,
+            unfinished,
+        } = self.examine(found)?;
 
         // All checks have passed. The directory is changed only from here on.
-        let (active, dropped_bytes) = prepare_tail(newest, &tail)?;
+        let (active, dropped_bytes) = prepare_tail(&newest, &tail)?;
         remove_leftovers(self.dir, first, found, unfinished, &segments)?;
         let state = AnchorState {
             first,
@@ -103,6 +116,34 @@ impl<'a> Replay<'a> {
             anchor: self.anchor,
             dropped_bytes,
             created: false,
+        })
+    }
+
+    /// Reads and checks everything. Changes nothing.
+    fn examine(&mut self, found: &[u32]) -> Result<Examined, OpenError> {
+        let state = self.anchor.state();
+        let unfinished = self.check_segment_files(found)?;
+        let segments = self.open_segments(state.first, state.synced.sequence)?;
+        let mut newest = None;
+        for (at, segment) in segments.iter().enumerate() {
+            if at == 0 {
+                let next = segment.header.next_index;
+                self.index = EntryIndex::starting_at((next != NO_INDEX).then_some(next));
+            }
+            match segments.get(at + 1) {
+                Some(next) => self.replay_sealed(segment, &next.header)?,
+                None => newest = Some((segment.clone(), self.replay_newest(segment)?)),
+            }
+        }
+        let Some((newest, tail)) = newest else {
+            return Err(OpenError::damaged(self.anchor.path(), 0, "it names no segment"));
+        };
+        self.check_no_gap(&segments)?;
+        Ok(Examined {
+            segments,
+            newest,
+            tail,
+            unfinished,
         })
     }
 

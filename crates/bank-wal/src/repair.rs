@@ -9,7 +9,7 @@ use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, record_bytes};
 use crate::segment::{SegmentFile, segment_path, sync_directory};
 
 /// A segment whose header has been verified.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpenSegment {
     pub(crate) file: Arc<SegmentFile>,
     pub(crate) header: SegmentHeader,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::error::{Failure, OpenError};
 use crate::format::{PAYLOAD_BYTES_MAX, RECORD_HEADER_BYTES, RecordHeader, record_bytes, segment_key};
-use crate::index::Place;
+use crate::index::{EntryIndex, Place};
 use crate::lock::DirectoryLock;
 use crate::options::Options;
 use crate::recovered_log::RecoveredLog;
@@ -39,6 +39,18 @@ pub struct Bounds {
     /// The index that the next appended entry must have. `None`: any index is allowed, because nothing was appended or
     /// purged yet.
     pub next_index: Option<u64>,
+}
+
+impl Bounds {
+    pub(crate) fn of(index: &EntryIndex) -> Self {
+        let range = index.range();
+        Self {
+            purged: index.purged().cloned(),
+            first_index: (!range.is_empty()).then_some(range.start),
+            last_index: (!range.is_empty()).then(|| range.end - 1),
+            next_index: index.next(),
+        }
+    }
 }
 
 /// The result of recovery in [`Wal::open`].
@@ -255,14 +267,7 @@ impl Wal {
 
     /// The indexes of the entries, synced or not.
     pub fn bounds(&self) -> Bounds {
-        let view = self.shared.lock();
-        let range = view.index.range();
-        Bounds {
-            purged: view.index.purged().cloned(),
-            first_index: (!range.is_empty()).then_some(range.start),
-            last_index: (!range.is_empty()).then(|| range.end - 1),
-            next_index: view.index.next(),
-        }
+        Bounds::of(&self.shared.lock().index)
     }
 
     /// The error that stopped the log, if the log has stopped.
