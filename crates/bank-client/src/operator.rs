@@ -21,7 +21,9 @@ use crate::branches::{connect, connect_as_operator};
 use crate::failure::{Attempted, Failure, Place};
 
 pub use journal::{AppliedAction, AppliedCommand, Journal, JournalHead, JournalLeader};
-pub use reply::{BranchStatus, Founded, JoinProgress, Joined, LostMajority, Member, Promoted, Removed, Role};
+pub use reply::{
+    BranchStatus, EntriesHead, Founded, JoinProgress, Joined, LostMajority, Member, Promoted, Removed, Role, Scrub,
+};
 
 /// A call of an operator that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -90,6 +90,7 @@ impl OperatorService for FakeBranch {
             position: after + 2,
             digest: vec![7; 32],
             leaders: vec![led(0), led(3)],
+            entries_head: None,
         };
         let messages = [
             v1::ReadJournalResponse {

@@ -1,11 +1,15 @@
 //! The command line of `branchd`, and its conversion to a [`Config`].
 
+mod verify;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bank_auth::Secret;
 use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use verify::VerifyArguments;
 
 use crate::address;
 use crate::callers::{CONNECTIONS_MAX, CONNECTIONS_MIN};
@@ -21,6 +25,9 @@ const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 const CONNECTIONS: std::ops::RangeInclusive<i64> = CONNECTIONS_MIN as i64..=CONNECTIONS_MAX as i64;
 /// The default of `--checkpoint-entries`: some seconds of a busy bank, and a few MiB of journal.
 const CHECKPOINT_ENTRIES: u64 = 8192;
+
+/// The default of `--scrub-rows-per-second`. It takes a few percent of one core while a round lasts.
+const SCRUB_ROWS: u32 = 5_000;
 
 /// The version, as `--version` prints it after the name of the program.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PASSBOOK_COMMIT"), ")");
@@ -73,6 +80,9 @@ pub enum Verb {
     /// Print every command that a branch has applied, in order, one line of JSON each.
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArguments),
+    /// Check the files of a branch that does not run: every page, row and record, and whether they fit together.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArguments),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -206,6 +216,10 @@ pub struct StartArguments {
     /// longer before it needs a copy of all books.
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT_ENTRIES, value_parser = clap::value_parser!(u64).range(64..=1_048_576))]
     pub checkpoint_entries: u64,
+    /// How many rows of the books are read and checked in a second, in the background. 0 checks none. A round begins ten
+    /// minutes after the end of the round before.
+    #[arg(long, value_name = "N", default_value_t = SCRUB_ROWS, value_parser = clap::value_parser!(u32).range(0..=10_000_000), env = "BRANCHD_SCRUB_ROWS_PER_SECOND")]
+    pub scrub_rows_per_second: u32,
     /// Number of threads that serve calls. One is fastest on a laptop. More help a busy branch on a large host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
@@ -356,6 +370,7 @@ impl StartArguments {
             max_connections: self.max_connections,
             hand_over: !self.stop_with_stdin,
             checkpoint_entries: self.checkpoint_entries,
+            scrub_rows_per_second: self.scrub_rows_per_second,
         })
     }
 }

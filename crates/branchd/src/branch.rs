@@ -1,6 +1,7 @@
 //! One branch, from the start of its process to its end. A new branch has no bank. Once it has a bank, it keeps that
 //! bank.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::reads::Reads;
 use crate::reconfiguration::{CatchingUp, Members, Standing};
 use crate::replication::Parts;
 use crate::replication::engine::Engine;
+use crate::replication::fit;
+use crate::scrubbing::Scrubbing;
 use crate::stop::Stop;
 use crate::store::{BooksFile, Reader};
 use crate::unjoined;
@@ -51,6 +54,7 @@ pub(crate) struct Bank {
     pub(crate) propagation: Propagation,
     pub(crate) books: Reader,
     pub(crate) file_reads: FileReads,
+    pub(crate) scrubbing: Scrubbing,
     pub(crate) journal: Arc<Wal>,
     pub(crate) members: Arc<Members>,
     pub(crate) standing: Standing,
@@ -178,6 +182,8 @@ impl Branch {
             Ok::<_, BranchError>((Arc::new(journal), file, books))
         });
         let (journal, file, books) = files.await??;
+        let fits = fit::check_start(&journal.bounds(), &file.applied_state());
+        fits.map_err(|misfit| BranchError::Engine(io::Error::other(misfit)))?;
         let agreement = Agreement::new(books.ledger());
         let parts = Parts {
             identity,
@@ -215,6 +221,9 @@ impl Branch {
             directory: self.directory.path().to_owned(),
         };
         self.spawn(comparison.run());
+        let (file_reads, scrubbing) = (FileReads::default(), Scrubbing::default());
+        let pace = self.config.scrub_rows_per_second;
+        self.spawn(scrubbing.clone().run(books.clone(), file_reads.clone(), pace));
         tracing::info!(branch = identity.branch, bank = %bank_id, position = books.position(), "the books are open");
         Ok(Bank {
             identity,
@@ -223,7 +232,8 @@ impl Branch {
             reads,
             propagation,
             books,
-            file_reads: FileReads::default(),
+            file_reads,
+            scrubbing,
             journal,
             members,
             standing,

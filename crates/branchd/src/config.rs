@@ -31,6 +31,8 @@ pub struct Config {
     /// be deleted. This many older entries are kept for branches that are behind, because entries are cheaper to send
     /// than a snapshot.
     pub checkpoint_entries: u64,
+    /// How many rows of the ledger database are checked in a second, in the background. 0: none.
+    pub scrub_rows_per_second: u32,
 }
 
 /// The timing of elections and heartbeats.

@@ -14,7 +14,8 @@
 //! - `replication`: the replication engine, and everything that names openraft
 //! - `comparison`: compares the books with those of other branches; `agreement`: the digests of this branch, and which
 //!   of them another branch has confirmed
-//! - `file_reads`: blocking reads of the ledger database, on threads of their own
+//! - `scrubbing`: checks the ledger database in the background; `file_reads`: blocking reads of it, on threads of their
+//!   own
 //! - `store`: the ledger database in SQLite
 //! - `callers`: the connections of callers, and what each may hold; `peers`: connections to other branches
 //! - [`secret`] and the rest of `directory`: the data directory; `disk`: the free space of its file system
@@ -46,6 +47,7 @@ pub mod planted;
 mod reads;
 mod reconfiguration;
 mod replication;
+mod scrubbing;
 mod server;
 mod stop;
 mod store;

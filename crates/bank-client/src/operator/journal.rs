@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tonic::Streaming;
 use uuid::Uuid;
 
+use super::reply::EntriesHead;
 use crate::failure::{Attempted, Failure, Place};
 use crate::reply::WriteOutcome;
 use crate::wire::bank_id_of;
@@ -39,6 +40,8 @@ pub struct JournalHead {
     pub digest: Vec<u8>,
     /// The leaders whose entries the branch has applied since its start or its last snapshot, oldest first.
     pub leaders: Vec<JournalLeader>,
+    /// The head of the chain of entries in the branch's file. `None` if it does not say.
+    pub entries_head: Option<EntriesHead>,
 }
 
 /// A branch that led, by the first of its log entries that the journal's branch applied.
@@ -184,6 +187,7 @@ impl TryFrom<v1::JournalHead> for JournalHead {
             position: head.position,
             digest: head.digest,
             leaders: head.leaders.into_iter().map(JournalLeader::from).collect(),
+            entries_head: head.entries_head.map(EntriesHead::from),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Replies to the calls of an operator.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use bank_proto::v1;
 use bank_types::Position;
@@ -90,6 +91,60 @@ pub struct BranchStatus {
     pub disk_used_bytes: Option<u64>,
     /// Set if the branch has no leader because it reaches no majority of the voters.
     pub lost_majority: Option<LostMajority>,
+    /// The head of the chain of entries in the branch's file. `None` if it does not say.
+    pub entries_head: Option<EntriesHead>,
+    /// The newest finished check of all rows of the books since the start of the branch.
+    pub scrub: Option<Scrub>,
+}
+
+/// The head of the chain of entries: it stands for every accepted command up to a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntriesHead {
+    /// Position of the state in the branch's file that the head belongs to.
+    pub position: Position,
+    /// SHA-256, chained over the entries.
+    pub head: Vec<u8>,
+}
+
+impl fmt::Display for EntriesHead {
+    /// Writes `POSITION:HEX`, as `branchd verify --head` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.position)?;
+        self.head.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A finished check of all rows of a branch's books in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scrub {
+    /// Time at which it finished, by the branch's clock: microseconds since 1970 (UTC).
+    pub finished_us: i64,
+    /// Position of the state at the end of the check.
+    pub position: Position,
+    /// Number of rows that were checked.
+    pub rows: u64,
+    /// Whether the sum over the accounts was checked.
+    pub summed: bool,
+}
+
+impl From<v1::EntriesHead> for EntriesHead {
+    fn from(found: v1::EntriesHead) -> Self {
+        Self {
+            position: found.position,
+            head: found.head,
+        }
+    }
+}
+
+impl From<v1::Scrub> for Scrub {
+    fn from(scrub: v1::Scrub) -> Self {
+        Self {
+            finished_us: scrub.finished_us,
+            position: scrub.position,
+            rows: scrub.rows,
+            summed: scrub.summed,
+        }
+    }
 }
 
 impl BranchStatus {
@@ -244,6 +299,8 @@ impl TryFrom<v1::GetStatusResponse> for BranchStatus {
                 reached: lost.reached,
                 voters: lost.voters,
             }),
+            entries_head: reply.entries_head.map(EntriesHead::from),
+            scrub: reply.scrub.map(Scrub::from),
         })
     }
 }

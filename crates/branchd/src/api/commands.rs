@@ -48,8 +48,9 @@ pub(crate) fn pages(
         position: ledger.position,
         digest: ledger.digest.0.to_vec(),
         leaders: Vec::new(),
+        entries_head: None,
     };
-    let first = first(head, engine.clone());
+    let first = first(head, engine.clone(), books.clone(), file_reads.clone());
     let unread = Unread {
         books,
         file_reads,
@@ -85,16 +86,33 @@ pub(crate) fn pages(
 }
 
 /// The message with the head, once the engine has recorded when and under which leader everything was applied.
-async fn first(mut head: v1::JournalHead, engine: Option<Engine>) -> Result<v1::ReadJournalResponse, Status> {
+async fn first(
+    mut head: v1::JournalHead,
+    engine: Option<Engine>,
+    books: Reader,
+    file_reads: FileReads,
+) -> Result<v1::ReadJournalResponse, Status> {
     if let Some(engine) = &engine {
         // The books show a command a moment before the engine records it. If the wait ends early, the newest commands
         // are sent without time and leader.
         let _ = timeout(RECORDED_TIMEOUT, engine.position().wait_for(head.position)).await;
         head.leaders = engine.leaders().into_iter().map(v1::JournalLeader::from).collect();
     }
+    head.entries_head = entries_head(&books, &file_reads, PAGE_TIMEOUT).await;
     Ok(v1::ReadJournalResponse {
         head: Some(head),
         applied: Vec::new(),
+    })
+}
+
+/// The head of the chain of entries in the file. `None` if the file does not answer in time.
+pub(crate) async fn entries_head(books: &Reader, file_reads: &FileReads, limit: Duration) -> Option<v1::EntriesHead> {
+    let books = books.clone();
+    let read = file_reads.run(Instant::now() + limit, move || books.entries_head());
+    let (position, head) = timeout(limit, read).await.ok()?.ok()?;
+    Some(v1::EntriesHead {
+        position,
+        head: head.0.to_vec(),
     })
 }
 

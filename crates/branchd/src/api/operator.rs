@@ -1,7 +1,7 @@
 //! The gRPC service for operators.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bank_proto::v1;
 use bank_proto::v1::operator_service_server::OperatorService;
@@ -13,6 +13,7 @@ use crate::branch::Branch;
 use crate::disk;
 use crate::membership::{self, BranchStatus, JoinProgress, Member};
 use crate::replication::role::Role;
+use crate::scrubbing::FinishedRound;
 
 /// How long the file system may take to say how full it is.
 const DISK_TIMEOUT: Duration = Duration::from_millis(500);
@@ -81,7 +82,12 @@ impl OperatorService for OperatorApi {
             Ok(Ok(usage)) => usage,
             _ => disk::Usage::default(),
         };
+        let entries_head = match self.0.bank_if_any() {
+            Some(bank) => commands::entries_head(&bank.books, &bank.file_reads, DISK_TIMEOUT).await,
+            None => None,
+        };
         Ok(Response::new(v1::GetStatusResponse {
+            entries_head,
             disk_free_bytes: usage.free_bytes,
             disk_used_bytes: usage.used_bytes,
             ..membership::status(&self.0).into()
@@ -110,6 +116,7 @@ impl From<BranchStatus> for v1::GetStatusResponse {
             position: bank.position,
             digest: bank.digest.0.to_vec(),
             branches: bank.members.into_iter().map(v1::BranchStatus::from).collect(),
+            scrub: bank.scrub.map(v1::Scrub::from),
             ready: bank.ready,
             removed: bank.removed.unwrap_or_default(),
             behind: bank.behind,
@@ -118,6 +125,19 @@ impl From<BranchStatus> for v1::GetStatusResponse {
                 voters: lost.voters,
             }),
             ..of_branch
+        }
+    }
+}
+
+impl From<FinishedRound> for v1::Scrub {
+    fn from(round: FinishedRound) -> Self {
+        let since_1970 = round.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let rows = round.scrubbed.rows;
+        Self {
+            finished_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
+            position: rows.position,
+            rows: rows.entries + rows.accounts + rows.refusals,
+            summed: round.scrubbed.summed,
         }
     }
 }

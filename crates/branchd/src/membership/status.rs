@@ -12,6 +12,7 @@ use crate::replication::engine::{Engine, Replica};
 use crate::replication::majority::NoMajority;
 use crate::replication::membership::{Progress, Seats};
 use crate::replication::role::Role;
+use crate::scrubbing::FinishedRound;
 
 /// The status of a branch.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct BankStatus {
     /// The number of log entries that the branch must still apply to be current after its start.
     pub(crate) behind: u64,
     pub(crate) members: Vec<Member>,
+    /// The newest finished round of the scrub.
+    pub(crate) scrub: Option<FinishedRound>,
 }
 
 /// One branch of the bank.
@@ -108,6 +111,7 @@ pub(crate) fn status(branch: &Branch) -> BranchStatus {
                 removed: removed.map(|why| why.to_string()),
                 behind: bank.catching_up.behind(&bank.engine),
                 members: members(&bank.engine, window),
+                scrub: bank.scrubbing.newest(),
             }
         }),
     }

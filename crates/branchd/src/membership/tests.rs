@@ -88,6 +88,7 @@ async fn open(number: u32, data: &Path, listen: &str) -> (Arc<Branch>, JoinHandl
         accept_moved: false,
         max_connections: 100,
         checkpoint_entries: 8192,
+        scrub_rows_per_second: 0,
         hand_over: false,
     };
     let branch = Arc::new(Branch::open(config, address).await.expect("it opens"));

@@ -107,6 +107,9 @@ impl Lines {
 fn head(head: &JournalHead) -> Value {
     let digest: String = head.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut line = json!({ "type": "branch", "branch": head.branch, "position": head.position, "digest": digest });
+    if let Some(found) = &head.entries_head {
+        line["entries_head"] = json!(found.to_string());
+    }
     if !head.leaders.is_empty() {
         line["leaders"] = head.leaders.iter().map(leader).collect();
     }
@@ -152,6 +155,7 @@ fn applied(command: &AppliedCommand) -> Value {
         "outcome": outcome,
         "balance": balance,
         "to_balance": command.to_balance,
+        "time_us": command.time_us,
         "applied_us": command.applied_us,
     })
 }

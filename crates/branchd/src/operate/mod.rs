@@ -14,6 +14,7 @@ mod remove;
 mod start;
 mod status;
 mod token;
+mod verify;
 mod words;
 
 use std::io::{self, Write};
@@ -32,6 +33,7 @@ use remove::remove;
 use start::start;
 use status::status;
 use token::token;
+use verify::verify;
 
 use crate::args::{Arguments, LogFormat, Verb};
 
@@ -48,6 +50,7 @@ pub fn command_line() -> ExitCode {
         Verb::Remove(verb) => remove(verb),
         Verb::Status(verb) => status(verb),
         Verb::Token(verb) => token(verb),
+        Verb::Verify(verb) => verify(verb),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "branchd", &mut script);

@@ -58,6 +58,13 @@ fn as_json(status: &BranchStatus) -> String {
         "behind": status.behind,
         "disk_free_bytes": status.disk_free_bytes,
         "disk_used_bytes": status.disk_used_bytes,
+        "entries_head": status.entries_head.as_ref().map(ToString::to_string),
+        "scrub": status.scrub.map(|scrub| json!({
+            "finished_us": scrub.finished_us,
+            "position": scrub.position,
+            "rows": scrub.rows,
+            "summed": scrub.summed,
+        })),
         "lost_majority": status.lost_majority.map(|lost| json!({ "reached": lost.reached, "voters": lost.voters })),
     });
     format!("{object}\n")
@@ -87,6 +94,14 @@ fn as_table(status: &BranchStatus) -> String {
             ("position", status.position.to_string()),
             ("digest", digest(status)),
         ]),
+    }
+    if let Some(head) = &status.entries_head {
+        rows.push(("head", head.to_string()));
+    }
+    if let Some(scrub) = status.scrub {
+        let sum = if scrub.summed { "" } else { ", without their sum" };
+        let told = format!("{} rows were sound, at position {}{sum}", scrub.rows, scrub.position);
+        rows.push(("scrub", told));
     }
     if let Some(lost) = status.lost_majority {
         let told = format!(

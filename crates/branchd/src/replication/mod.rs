@@ -1,6 +1,7 @@
 //! The replication engine. Only this directory names openraft, so another engine would replace only this directory.
 //!
-//! - [`engine`] is what the rest of the daemon sees, and [`open`] starts it; [`membership`] is about the bank's members
+//! - [`engine`] is what the rest of the daemon sees, and [`open`] starts it; [`membership`] is about the bank's members;
+//!   [`fit`] says whether log and ledger database fit together
 //! - [`types`] sets openraft's type parameters; [`convert`] and [`command_wire`] convert them to and from messages;
 //!   [`validate`] checks messages before the engine sees them
 //! - [`log_store`] keeps the log in the write-ahead log; [`state_machine`] applies it to the ledger database;
@@ -15,6 +16,7 @@ mod command_wire;
 mod convert;
 pub(crate) mod engine;
 mod error;
+pub(crate) mod fit;
 pub(crate) mod leaders;
 mod log_store;
 pub(crate) mod majority;

@@ -165,16 +165,20 @@ fn entries(connection: &Connection, after: Cursor, up_to: i64) -> Result<Vec<Com
 /// Reads refusals with their numbers. The numbers rise with the positions.
 fn refusals(connection: &Connection, after: Cursor, up_to: i64) -> Result<Refused, Fault> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {}, number, request_id FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 \
+        "SELECT {} FROM refusals WHERE number > ?1 AND position > ?2 AND position <= ?3 \
          ORDER BY number LIMIT ?4",
         rows::REFUSAL_COLUMNS
     ))?;
     let mut found = statement.query((after.refusal, after.from, up_to, PAGE_LEN_MAX as i64))?;
     let mut decided = Vec::new();
     while let Some(row) = found.next()? {
-        let id = row.get("request_id").map(RequestId)?;
-        let refusal = refusal(id, rows::refused(row)?);
-        decided.push((row.get("number")?, refusal));
+        let rows::RefusalRow {
+            number,
+            request_id,
+            refused,
+        } = rows::refused(row)?;
+        let refusal = refusal(request_id, refused);
+        decided.push((number, refusal));
     }
     Ok(decided)
 }

@@ -226,3 +226,10 @@ impl Fault {
         }
     }
 }
+
+/// The row before an account says that it comes next, and it is not there.
+pub(super) fn missing_account(name: &str) -> Fault {
+    Fault::Damaged(format!(
+        "table accounts, row {name}: it is not there, and the row before it says that it is next"
+    ))
+}

@@ -105,11 +105,7 @@ fn fetch(connection: &mut Connection, wanted: &Wanted) -> Result<Fetched, Fault>
         fetched.accounts.insert(name.clone(), account);
     }
     for id in wanted.ids.iter().copied().map(RequestId) {
-        let decision = match lookups.remembered(&id)? {
-            None => None,
-            Some(decision) => Some((decision, lookups.refusal_number(&id)?)),
-        };
-        fetched.ids.insert(id, decision);
+        fetched.ids.insert(id, lookups.remembered(&id)?);
     }
     Ok(fetched)
 }

@@ -4,8 +4,26 @@
 
 use bank_ledger::{Account, AccountName, Action, Entry, Leg, Position};
 
-use super::error::Fault;
+use super::error::{Fault, missing_account};
 use super::lookups::Lookups;
+
+/// Checks that the row that was found is the one that the row before it says is next. `next_name` is empty if no row may
+/// follow.
+///
+/// # Errors
+/// [`Fault::Damaged`], which names table and row, if it is not.
+pub(super) fn check_next_name(next_name: &str, found: Option<&AccountName>) -> Result<(), Fault> {
+    let found = found.map_or("", AccountName::as_str);
+    if found == next_name {
+        return Ok(());
+    }
+    if next_name.is_empty() || (!found.is_empty() && found < next_name) {
+        return Err(Fault::Damaged(format!(
+            "table accounts, row {found}: the row before it says that {next_name:?} is next"
+        )));
+    }
+    Err(missing_account(next_name))
+}
 
 /// Checks an account row against its newest entry, and that entry against the one before it.
 ///
@@ -39,6 +57,34 @@ pub(super) fn check_account(lookups: &mut Lookups<'_>, name: &AccountName, held:
         )));
     }
     check_leg(lookups, &entry, name, leg)
+}
+
+/// Checks an entry against the previous entries of its accounts, and that the index of request ids leads to it.
+///
+/// # Errors
+/// As for [`check_account`].
+pub(super) fn check_entry(lookups: &mut Lookups<'_>, entry: &Entry) -> Result<(), Fault> {
+    let (first, second) = entry.command.action.accounts();
+    check_leg(lookups, entry, &first, entry.account)?;
+    if let (Some(second), Some(leg)) = (second, entry.counter_account) {
+        check_leg(lookups, entry, &second, leg)?;
+    }
+    check_index(lookups, entry)
+}
+
+fn check_index(lookups: &mut Lookups<'_>, entry: &Entry) -> Result<(), Fault> {
+    // A planted bug decides one request id twice.
+    #[cfg(feature = "planted-bugs")]
+    if crate::planted::is_planted() {
+        return Ok(());
+    }
+    match lookups.entry_by_id(&entry.command.request_id)? {
+        Some(found) if found.position == entry.position => Ok(()),
+        _ => Err(Fault::Damaged(format!(
+            "table entries, row {}: the index of request ids does not lead to it",
+            entry.position
+        ))),
+    }
 }
 
 /// Checks an entry's effect on one account against the account's previous entry.

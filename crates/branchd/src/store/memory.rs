@@ -13,7 +13,7 @@ use bank_ledger::{Account, AccountName, Entry, Ledger, Position, Remembered, Req
 
 use super::applied_state::AppliedState;
 use super::recent_ids::RecentIds;
-use super::schema::Stored;
+use super::state_row::StateRow;
 use super::unstored::{Frozen, NumberedRefusal, Unstored, forgotten_up_to};
 
 /// The most accounts that are kept although the file has them as they are, about 4 MiB. If there are more, all of them
@@ -70,15 +70,16 @@ struct Kept {
 }
 
 impl Memory {
-    pub(super) fn new(stored: Stored) -> Self {
+    /// Begins with the state of the file and the highest request id that the file remembers.
+    pub(super) fn new(stored: StateRow, highest_id: Option<RequestId>) -> Self {
         Self {
             ledger: stored.ledger,
             stored_state: stored.applied_state.clone(),
             applied_state: stored.applied_state,
-            newest_refusal: stored.newest_refusal,
+            newest_refusal: stored.totals.newest_refusal,
             accounts: HashMap::new(),
             accounts_max: ACCOUNTS_MAX,
-            ids: RecentIds::above(stored.highest_id),
+            ids: RecentIds::above(highest_id),
             active: Unstored::default(),
             active_since: None,
             storing: None,
@@ -89,11 +90,11 @@ impl Memory {
     }
 
     /// Begins again with a snapshot that has been installed in the file.
-    pub(super) fn install(&mut self, stored: Stored) {
+    pub(super) fn install(&mut self, stored: StateRow, highest_id: Option<RequestId>) {
         let installed = self.installed + 1;
         *self = Self {
             installed,
-            ..Self::new(stored)
+            ..Self::new(stored, highest_id)
         };
     }
 

@@ -28,7 +28,7 @@ const _: () = assert!(
 
 /// The least growth of the write-ahead log that is allowed if the disk has room, in bytes. A busy bank writes this much
 /// in some seconds.
-const LOG_GROWTH: u64 = 64 << 20;
+pub(super) const LOG_GROWTH: u64 = 64 << 20;
 
 /// The number of bytes that [`Pages::copy_into`] reads at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -60,7 +60,7 @@ impl Pages {
         let connection = schema::open_reader(path).map_err(beginning)?;
         let begun = || -> Result<_, Fault> {
             connection.execute_batch("BEGIN")?;
-            let (_, stored) = schema::read_state(&connection)?;
+            let stored = schema::read_state(&connection)?;
             Ok((
                 stored,
                 schema::page_size(&connection)?,
@@ -174,7 +174,7 @@ fn log_growth_max(books_bytes: u64, free_bytes: u64) -> u64 {
 
 /// The length of the write-ahead log, in bytes. It is read by name, because opening and closing the file would drop
 /// SQLite's locks.
-fn log_bytes(path: &Path) -> u64 {
+pub(super) fn log_bytes(path: &Path) -> u64 {
     // There is no log before the first commit.
     fs::metadata(log_beside(path)).map_or(0, |found| found.len())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bank_ledger::{Account, AccountName, Entry, Ledger, Position};
+use bank_ledger::{Account, AccountName, ChainHead, Entry, Ledger, Position};
 use rusqlite::Connection;
 
 use super::applied_state::AppliedState;
@@ -18,6 +18,7 @@ use super::pages::Pages;
 use super::rows;
 use super::schema;
 use super::shared::Shared;
+use super::state_row::StateRow;
 
 /// The most accounts or entries in one page, about 200 kB in memory.
 const PAGE_LEN_MAX: usize = 1000;
@@ -77,6 +78,21 @@ impl Reader {
     /// The position and digest of the newest state that reads see.
     pub(crate) fn ledger(&self) -> Ledger {
         self.shared.memory().ledger()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// The head of the chain of entries, and the position of the state in the file that it belongs to.
+    ///
+    /// # Errors
+    /// The file is damaged or cannot be read.
+    pub(crate) fn entries_head(&self) -> Result<(Position, ChainHead), BooksError> {
+        self.read("reading the head of the entries", |connection| {
+            let state = StateRow::read(connection)?;
+            Ok((state.ledger.position, state.totals.head))
+        })
     }
 
     /// The balance of an account and the position of its state, if they are in memory. Never blocks.
@@ -236,7 +252,7 @@ impl Reader {
         })
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         doing: &'static str,
         read: impl FnOnce(&mut Connection) -> Result<T, Fault>,
@@ -286,33 +302,37 @@ fn changed_accounts(memory: &Memory, after: Option<&AccountName>, stored: Positi
     changed
 }
 
-/// The first accounts of the file with names after `after`.
+/// The first accounts of the file with names after `after`. None is missing: each row names the next one.
 fn stored_accounts(
     snapshot: &Connection,
     after: Option<&AccountName>,
     limit: usize,
 ) -> Result<BTreeMap<AccountName, Account>, Fault> {
-    // The empty string sorts before every name.
-    let after = after.map_or("", AccountName::as_str);
-    let mut statement = snapshot
-        .prepare_cached("SELECT name, balance, last_entry FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2")?;
     let mut lookups = Lookups::new(snapshot)?;
-    let mut found = statement.query((after, limit as i64))?;
+    let mut next_name = lookups.name_after(after)?;
+    let mut statement = snapshot.prepare_cached(&format!(
+        "SELECT {} FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
+        rows::ACCOUNT_COLUMNS
+    ))?;
+    // The empty string sorts before every name.
+    let mut found = statement.query((after.map_or("", AccountName::as_str), limit as i64))?;
     let mut accounts = BTreeMap::new();
     while let Some(row) = found.next()? {
-        let (name, account) = rows::account(row)?;
-        links::check_account(&mut lookups, &name, account)?;
-        accounts.insert(name, account);
+        let row = rows::account(row)?;
+        links::check_next_name(&next_name, Some(&row.name))?;
+        links::check_account(&mut lookups, &row.name, row.account)?;
+        accounts.insert(row.name, row.account);
+        next_name = row.next_name;
+    }
+    if accounts.len() < limit {
+        links::check_next_name(&next_name, None)?;
     }
     Ok(accounts)
 }
 
 /// Reads the position of the state that a transaction sees. It begins the view of an open transaction.
 fn position_of(snapshot: &Connection) -> Result<Position, Fault> {
-    let column = snapshot
-        .prepare_cached("SELECT position FROM state")?
-        .query_row((), |row| row.get(0))?;
-    rows::position(column)
+    Ok(StateRow::read(snapshot)?.ledger.position)
 }
 
 /// The entries of an account that are not in the file, newest first, and where the account continues.

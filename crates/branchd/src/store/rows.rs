@@ -1,21 +1,28 @@
-//! Conversion between the ledger's types and database rows. A row with an impossible value is reported as damage, never
-//! by a panic.
+//! Conversion between the ledger's types and database rows. A row with a wrong checksum or an impossible value is reported
+//! as damage, never by a panic.
 
 use bank_ledger::{
-    Account, AccountName, Action, Amount, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position, Refusal,
-    Remembered, RequestId,
+    Account, AccountName, Action, Amount, ChainHead, Command, Digest, Entry, Ledger, Leg, MAIN, Outcome, Position,
+    Refusal, Remembered, RequestId,
 };
 use rusqlite::Row;
 
+use super::checksum::{self, Table};
 use super::error::Fault;
 
 /// The columns of an entry, in the order in which [`entry`] reads them.
 pub(super) const ENTRY_COLUMNS: &str = "position, request_id, kind, account, amount, balance, previous, \
-                                        counter_account, counter_balance, counter_previous, time_us";
+                                        counter_account, counter_balance, counter_previous, time_us, checksum";
+
+/// The columns of an account, in the order in which [`account`] reads them.
+pub(super) const ACCOUNT_COLUMNS: &str = "name, balance, last_entry, next_name, checksum";
 
 /// The columns of a refusal, in the order in which [`refused`] reads them.
-pub(super) const REFUSAL_COLUMNS: &str =
-    "position, kind, account, amount, counter_account, reason, refused_account, balance";
+pub(super) const REFUSAL_COLUMNS: &str = "number, position, request_id, kind, account, amount, counter_account, \
+                                          reason, refused_account, balance, checksum";
+
+/// The columns of a seal, in the order in which [`seal`] reads them.
+pub(super) const SEAL_COLUMNS: &str = "position, entries, head, checksum";
 
 /// The four columns of an action.
 pub(super) struct ActionColumns<'a> {
@@ -69,14 +76,47 @@ pub(super) fn account_name(column: &str) -> Result<AccountName, Fault> {
     AccountName::new(column).map_err(|error| Fault::Damaged(error.to_string()))
 }
 
-/// Converts a row of name, balance and last entry to an account.
-pub(super) fn account(row: &Row<'_>) -> Result<(AccountName, Account), Fault> {
-    let name = account_name(&row.get::<_, String>(0)?)?;
-    let account = Account {
-        balance: row.get(1)?,
-        last_entry: position(row.get(2)?)?,
-    };
-    Ok((name, account))
+/// An account with the name after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AccountRow {
+    pub(super) name: AccountName,
+    pub(super) account: Account,
+    /// The next name in the order of names. Empty: there is none.
+    pub(super) next_name: String,
+}
+
+/// Verifies a row of [`ACCOUNT_COLUMNS`] and converts it.
+pub(super) fn account(row: &Row<'_>) -> Result<AccountRow, Fault> {
+    checksum::verify(Table::Accounts, row)?;
+    Ok(AccountRow {
+        name: account_name(&row.get::<_, String>(0)?)?,
+        account: Account {
+            balance: row.get(1)?,
+            last_entry: position(row.get(2)?)?,
+        },
+        next_name: row.get(3)?,
+    })
+}
+
+/// The head of the chain of entries at an entry, so that old stretches of the chain can be checked by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seal {
+    /// The position of the entry.
+    pub(super) position: Position,
+    /// The number of entries up to it.
+    pub(super) entries: u64,
+    /// The head after it.
+    pub(super) head: ChainHead,
+}
+
+/// Verifies a row of [`SEAL_COLUMNS`] and converts it.
+pub(super) fn seal(row: &Row<'_>) -> Result<Seal, Fault> {
+    checksum::verify(Table::Seals, row)?;
+    Ok(Seal {
+        position: position(row.get(0)?)?,
+        entries: position(row.get(1)?)?,
+        head: ChainHead(row.get(2)?),
+    })
 }
 
 /// Converts the position and digest columns of the state.
@@ -89,8 +129,14 @@ pub(super) fn ledger(column: i64, digest: &[u8]) -> Result<Ledger, Fault> {
     })
 }
 
-/// Converts a row of [`ENTRY_COLUMNS`] to an entry.
+/// Verifies a row of [`ENTRY_COLUMNS`] and converts it.
 pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Fault> {
+    checksum::verify(Table::Entries, row)?;
+    entry_columns(row)
+}
+
+/// Converts the columns of an entry, without the checksum.
+pub(super) fn entry_columns(row: &Row<'_>) -> Result<Entry, Fault> {
     let at = position(row.get(0)?)?;
     let context = |fault| match fault {
         Fault::Damaged(what) => Fault::Damaged(format!("the entry at {at}: {what}")),
@@ -123,18 +169,32 @@ pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Fault> {
     })
 }
 
-/// Converts a row of [`REFUSAL_COLUMNS`] to a refusal.
-pub(super) fn refused(row: &Row<'_>) -> Result<Remembered, Fault> {
-    let counter_account: Option<String> = row.get(4)?;
+/// A remembered refusal with its number and its request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RefusalRow {
+    pub(super) number: i64,
+    pub(super) request_id: RequestId,
+    pub(super) refused: Remembered,
+}
+
+/// Verifies a row of [`REFUSAL_COLUMNS`] and converts it.
+pub(super) fn refused(row: &Row<'_>) -> Result<RefusalRow, Fault> {
+    checksum::verify(Table::Refusals, row)?;
+    refusal_columns(row)
+}
+
+/// Converts the columns of a refusal, without the checksum.
+pub(super) fn refusal_columns(row: &Row<'_>) -> Result<RefusalRow, Fault> {
+    let counter_account: Option<String> = row.get(6)?;
     let action = action(
-        &row.get::<_, String>(1)?,
-        &row.get::<_, String>(2)?,
-        row.get(3)?,
+        &row.get::<_, String>(3)?,
+        &row.get::<_, String>(4)?,
+        row.get(5)?,
         counter_account.as_deref(),
     )?;
-    let account = account_name(&row.get::<_, String>(6)?)?;
-    let balance = row.get(7)?;
-    let refusal = match row.get::<_, String>(5)?.as_str() {
+    let account = account_name(&row.get::<_, String>(8)?)?;
+    let balance = row.get(9)?;
+    let refusal = match row.get::<_, String>(7)?.as_str() {
         "insufficient-funds" => Refusal::InsufficientFunds { account, balance },
         "no-such-account" => Refusal::NoSuchAccount { account },
         "account-exists" => Refusal::AccountExists { account, balance },
@@ -142,10 +202,14 @@ pub(super) fn refused(row: &Row<'_>) -> Result<Remembered, Fault> {
         "same-account" => Refusal::SameAccount { account, balance },
         other => return Err(Fault::Damaged(format!("a refusal's reason is {other:?}"))),
     };
-    Ok(Remembered {
-        position: position(row.get(0)?)?,
-        action,
-        outcome: Outcome::Refused(refusal),
+    Ok(RefusalRow {
+        number: row.get(0)?,
+        request_id: row.get(2).map(RequestId)?,
+        refused: Remembered {
+            position: position(row.get(1)?)?,
+            action,
+            outcome: Outcome::Refused(refusal),
+        },
     })
 }
 

@@ -4,20 +4,22 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bank_ledger::{Digest, Ledger, Position, RequestId};
+use bank_ledger::{Position, RequestId};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
 use super::files::sync_directory;
+use super::older;
 use super::rows;
+use super::state_row::StateRow;
 
 /// The application id in the file's header, "Pbok". `file ledger.db` shows it.
 const APPLICATION_ID: i64 = 0x5062_6f6b;
 
-/// The version of the layout below. A file with another version is refused.
-const FORMAT: i64 = 1;
+/// The version of the layout below. A file of the version before it is converted, and any other is refused.
+pub(super) const FORMAT: i64 = 2;
 
 /// How long to wait for another program that holds the file's write lock. A query that a person types takes less time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,11 +35,11 @@ const READER_CACHE_KIB: i64 = 256;
 const WAL_BYTES_KEPT: i64 = 32 << 20;
 
 /// The number of statements that a connection keeps prepared. It is larger than the number of different statements.
-const STATEMENTS_KEPT: usize = 16;
+const STATEMENTS_KEPT: usize = 32;
 
 /// The tables. People read them through the view `statement`, so kinds and reasons are words. An entry links to the
 /// previous entry of each account that it changes (0: none). An index on accounts instead would triple the cost of a
-/// deposit.
+/// deposit. An account links to the next name in the order of names, so that the absence of a name can be proved.
 const TABLES: &str = "
 CREATE TABLE entries (
   position INTEGER PRIMARY KEY,
@@ -50,12 +52,15 @@ CREATE TABLE entries (
   counter_account TEXT,
   counter_balance INTEGER,
   counter_previous INTEGER,
-  time_us INTEGER NOT NULL
+  time_us INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE accounts (
   name TEXT PRIMARY KEY,
   balance INTEGER NOT NULL,
-  last_entry INTEGER NOT NULL
+  last_entry INTEGER NOT NULL,
+  next_name TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE refusals (
   number INTEGER PRIMARY KEY,
@@ -67,7 +72,14 @@ CREATE TABLE refusals (
   counter_account TEXT,
   reason TEXT NOT NULL,
   refused_account TEXT NOT NULL,
-  balance INTEGER NOT NULL
+  balance INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE seals (
+  position INTEGER PRIMARY KEY,
+  entries INTEGER NOT NULL,
+  head BLOB NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE state (
   only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -75,30 +87,27 @@ CREATE TABLE state (
   digest BLOB NOT NULL,
   bank_id BLOB NOT NULL,
   applied BLOB,
-  membership BLOB
+  membership BLOB,
+  accounts INTEGER NOT NULL,
+  accounts_sum BLOB NOT NULL,
+  first_name TEXT NOT NULL,
+  entries INTEGER NOT NULL,
+  newest_entry INTEGER NOT NULL,
+  head BLOB NOT NULL,
+  newest_refusal INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
 ) STRICT;
 ";
 
-fn tables() -> &'static str {
+pub(super) fn tables() -> &'static str {
     #[cfg(feature = "planted-bugs")]
     return crate::planted::tables(TABLES);
     #[cfg(not(feature = "planted-bugs"))]
     TABLES
 }
 
-/// The state of the database.
-#[derive(Debug, Clone)]
-pub(super) struct Stored {
-    pub(super) ledger: Ledger,
-    pub(super) applied_state: AppliedState,
-    /// The number of the newest refusal. 0: there is none.
-    pub(super) newest_refusal: i64,
-    /// The highest request id that is remembered.
-    pub(super) highest_id: Option<RequestId>,
-}
-
 /// Opens the database for writing, and creates it if there is none.
-pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection, Stored), BooksError> {
+pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection, StateRow), BooksError> {
     let opening = |fault: Fault| fault.at(path, "opening the books");
     let mut connection = connect(
         path,
@@ -111,9 +120,20 @@ pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection,
         create(&mut connection, bank_id).map_err(opening)?;
         sync_directory(path)?;
     }
+    older::convert(&mut connection, path)?;
     let stored = examine(&connection, path, bank_id)?;
     set_for_writing(&connection).map_err(opening)?;
     Ok((connection, stored))
+}
+
+/// Opens an existing database for writing, without the settings of the branch's own one.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, Fault> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE_KIB)
+}
+
+/// Whether this is a ledger database of the given format.
+pub(super) fn has_format(connection: &Connection, format: i64) -> Result<bool, Fault> {
+    Ok(number(connection, "application_id")? == APPLICATION_ID && number(connection, "user_version")? == format)
 }
 
 /// Opens the database for reading. It never creates or changes a file.
@@ -122,7 +142,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
 }
 
 /// Checks that the file is a ledger database of this bank in the known layout, and reads its state.
-pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -> Result<Stored, BooksError> {
+pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -> Result<StateRow, BooksError> {
     let examining = |fault: Fault| fault.at(path, "examining the books");
     let application_id = number(connection, "application_id").map_err(examining)?;
     if application_id != APPLICATION_ID {
@@ -140,11 +160,11 @@ pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -
         });
     }
     check_tables(connection).map_err(examining)?;
-    let (theirs, stored) = read_state(connection).map_err(examining)?;
-    if theirs != bank_id {
+    let stored = read_state(connection).map_err(examining)?;
+    if stored.bank_id != bank_id {
         return Err(BooksError::OtherBank {
             path: path.to_owned(),
-            theirs: hexadecimal(&theirs),
+            theirs: hexadecimal(&stored.bank_id),
             ours: hexadecimal(&bank_id),
         });
     }
@@ -170,8 +190,13 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<Contents>, BooksError> {
         if is_blank(&connection)? {
             return Ok(None);
         }
-        let (bank_id, stored) = read_state(&connection)?;
-        let bank_id = bank_id
+        let stored = if has_format(&connection, older::FORMAT)? {
+            older::read_state(&connection)?
+        } else {
+            read_state(&connection)?
+        };
+        let bank_id = stored
+            .bank_id
             .try_into()
             .map_err(|_| Fault::Damaged("its bank id is not 16 bytes".to_owned()))?;
         Ok(Some(Contents {
@@ -183,46 +208,44 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<Contents>, BooksError> {
     read().map_err(|fault| fault.at(path, "reading whose books these are"))
 }
 
-/// Reads the bank id and the state, without checking the bank.
-pub(super) fn read_state(connection: &Connection) -> Result<(Vec<u8>, Stored), Fault> {
-    let row = connection
-        .query_row(
-            "SELECT position, digest, bank_id, applied, membership, (SELECT max(number) FROM refusals), \
-             (SELECT max(position) FROM entries), \
-             (SELECT max(highest) FROM (SELECT max(request_id) AS highest FROM entries \
-              UNION ALL SELECT max(request_id) FROM refusals)) FROM state",
-            (),
-            |row| {
-                Ok((
-                    (
-                        row.get::<_, i64>(0)?,
-                        row.get::<_, Vec<u8>>(1)?,
-                        row.get::<_, Vec<u8>>(2)?,
-                    ),
-                    (row.get(3)?, row.get(4)?),
-                    (row.get::<_, Option<i64>>(5)?, row.get::<_, Option<i64>>(6)?),
-                    row.get::<_, Option<[u8; 16]>>(7)?,
-                ))
-            },
-        )
-        .optional()?;
-    let Some(((position, digest, bank_id), (applied, membership), (newest_refusal, newest_entry), highest_id)) = row
-    else {
-        return Err(Fault::Damaged("the state is missing".to_owned()));
-    };
-    let stored = Stored {
-        ledger: rows::ledger(position, &digest)?,
-        applied_state: AppliedState { applied, membership },
-        newest_refusal: newest_refusal.unwrap_or(0),
-        highest_id: highest_id.map(RequestId),
-    };
-    if newest_entry.unwrap_or(0) > position {
+/// The highest request id that is remembered.
+pub(super) fn highest_id(connection: &Connection) -> Result<Option<RequestId>, Fault> {
+    let highest: Option<[u8; 16]> = connection.query_row(
+        "SELECT max(highest) FROM (SELECT max(request_id) AS highest FROM entries \
+         UNION ALL SELECT max(request_id) FROM refusals)",
+        (),
+        |row| row.get(0),
+    )?;
+    Ok(highest.map(RequestId))
+}
+
+/// Reads and verifies the state row, without checking the bank. The newest entry and the newest refusal must be those that
+/// it names.
+pub(super) fn read_state(connection: &Connection) -> Result<StateRow, Fault> {
+    let state = StateRow::read(connection)?;
+    let newest = "SELECT (SELECT max(position) FROM entries), (SELECT max(number) FROM refusals)";
+    let (entry, refusal): (Option<i64>, Option<i64>) =
+        connection.query_row(newest, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let totals = &state.totals;
+    if entry.unwrap_or(0) != rows::stored(totals.newest_entry)? {
         return Err(Fault::Damaged(format!(
-            "the newest entry is at {}, past the position {position}",
-            newest_entry.unwrap_or(0)
+            "table entries, row {}: it is not the newest one, as the state says",
+            totals.newest_entry
         )));
     }
-    Ok((bank_id, stored))
+    if refusal.unwrap_or(0) != totals.newest_refusal {
+        return Err(Fault::Damaged(format!(
+            "table refusals, row {}: it is not the newest one, as the state says",
+            totals.newest_refusal
+        )));
+    }
+    if totals.newest_entry > state.ledger.position {
+        return Err(Fault::Damaged(format!(
+            "the newest entry is at {}, past the position {}",
+            totals.newest_entry, state.ledger.position
+        )));
+    }
+    Ok(state)
 }
 
 /// Applies the settings of the writing connection.
@@ -282,10 +305,7 @@ fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
     transaction.execute_batch(tables())?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.execute(
-        "INSERT INTO state (only, position, digest, bank_id) VALUES (1, 0, ?1, ?2)",
-        (Digest::default().0, bank_id),
-    )?;
+    StateRow::new(bank_id).write(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

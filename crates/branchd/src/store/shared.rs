@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use bank_ledger::RequestId;
+
 use super::connections::Connections;
 use super::error::BooksError;
 use super::memory::Memory;
-use super::schema::Stored;
+use super::state_row::StateRow;
 
 /// What the applier, the readers and the storing thread of one ledger database share.
 #[derive(Debug)]
@@ -32,9 +34,9 @@ impl std::fmt::Debug for Alarm {
 }
 
 impl Shared {
-    pub(super) fn new(path: PathBuf, stored: Stored) -> Self {
+    pub(super) fn new(path: PathBuf, stored: StateRow, highest_id: Option<RequestId>) -> Self {
         Self {
-            memory: Mutex::new(Memory::new(stored)),
+            memory: Mutex::new(Memory::new(stored, highest_id)),
             room: Condvar::new(),
             connections: Connections::new(path.clone()),
             failure: OnceLock::new(),

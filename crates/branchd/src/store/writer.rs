@@ -11,8 +11,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::checkpoint::{LogGrowth, make_durable};
 use super::error::{BooksError, Fault};
+use super::lookups::Lookups;
 use super::row_writer::RowWriter;
-use super::rows;
 use super::schema;
 use super::shared::Shared;
 use super::statement_view;
@@ -36,14 +36,16 @@ impl FileWriter {
         let (mut connection, stored) = schema::open_writer(path, bank_id)?;
         verify::verify_at_start(&mut connection, path)?;
         statement_view::ensure(&mut connection, path)?;
-        let growth = LogGrowth::follow(&mut connection).map_err(|fault| fault.at(path, "opening the books"))?;
+        let opening = |fault: Fault| fault.at(path, "opening the books");
+        let growth = LogGrowth::follow(&mut connection).map_err(opening)?;
+        let highest_id = schema::highest_id(&connection).map_err(opening)?;
         make_durable(&connection, path)?;
         Ok(Self {
             connection,
             bank_id,
             ledger: stored.ledger,
             growth,
-            shared: Arc::new(Shared::new(path.to_owned(), stored)),
+            shared: Arc::new(Shared::new(path.to_owned(), stored, highest_id)),
         })
     }
 
@@ -66,25 +68,8 @@ impl FileWriter {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write_rows(&transaction, frozen)?;
-        let moved = transaction
-            .prepare_cached(
-                "UPDATE state SET position = ?1, digest = ?2, applied = ?3, membership = ?4 \
-                 WHERE position = ?5 AND digest = ?6",
-            )?
-            .execute((
-                rows::stored(frozen.ledger.position)?,
-                frozen.ledger.digest.0,
-                &frozen.applied_state.applied,
-                &frozen.applied_state.membership,
-                rows::stored(self.ledger.position)?,
-                self.ledger.digest.0,
-            ))?;
-        if moved != 1 {
-            return Err(Fault::Damaged(
-                "its state is not the one that this branch wrote last: another program writes to it".to_owned(),
-            ));
-        }
+        let writer = write_rows(&transaction, frozen)?;
+        writer.state(self.ledger, frozen.ledger, frozen.applied_state.clone())?;
         Ok(transaction.commit()?)
     }
 
@@ -121,7 +106,9 @@ impl FileWriter {
         self.copy_from(&source)
             .map_err(|fault| fault.at(&self.shared.path, "installing the incoming books"))?;
         self.ledger = stored.ledger;
-        self.shared.memory().install(stored);
+        let highest_id = schema::highest_id(&self.connection)
+            .map_err(|fault| fault.at(&self.shared.path, "reading the installed books"))?;
+        self.shared.memory().install(stored, highest_id);
         // A branch of an earlier version sends books without the view.
         statement_view::ensure(&mut self.connection, &self.shared.path)
     }
@@ -157,17 +144,18 @@ impl Drop for FileWriter {
     }
 }
 
-/// Writes the rows of decisions. An account is written once, however often it was changed, and accounts are written in
+/// Writes the rows of decisions, and returns the writer for the state row. An account is written once, however often it was changed, and accounts are written in
 /// the order of their names, so that each page is touched once.
-fn write_rows(connection: &Connection, frozen: &Frozen) -> Result<(), Fault> {
+pub(super) fn write_rows<'c>(connection: &'c Connection, frozen: &Frozen) -> Result<RowWriter<'c>, Fault> {
     let mut writer = RowWriter::new(connection)?;
     let mut accounts: BTreeMap<AccountName, Account> = BTreeMap::new();
     for entry in frozen.decisions.entries() {
         writer.entry(entry)?;
         accounts.extend(entry.accounts());
     }
+    let mut lookups = Lookups::new(connection)?;
     for (name, account) in accounts {
-        writer.account(&name, account)?;
+        writer.account(&mut lookups, &name, account)?;
     }
     for refusal in frozen.decisions.refusals() {
         writer.refusal(refusal.number, refusal.id, &refusal.refused)?;
@@ -176,5 +164,5 @@ fn write_rows(connection: &Connection, frozen: &Frozen) -> Result<(), Fault> {
     if forgotten > 0 && !frozen.decisions.refusals().is_empty() {
         writer.forget_refusals(forgotten)?;
     }
-    Ok(())
+    Ok(writer)
 }

@@ -135,6 +135,7 @@ fn config(branch: u32, setup: &Setup, data: &Path) -> Config {
         max_connections: 100,
         hand_over: setup.hand_over,
         checkpoint_entries: 8192,
+        scrub_rows_per_second: 0,
     }
 }
 

@@ -4,7 +4,7 @@ use bank_ledger::Account;
 
 use super::super::memory::{ACCOUNTS_MAX, Memory};
 use super::super::recent_ids::{IDS_MAX, RecentIds};
-use super::super::schema::Stored;
+use super::super::state_row::StateRow;
 use super::*;
 
 fn at(position: Position) -> Memory {
@@ -12,12 +12,11 @@ fn at(position: Position) -> Memory {
         position,
         ..Ledger::default()
     };
-    Memory::new(Stored {
+    let stored = StateRow {
         ledger,
-        applied_state: AppliedState::default(),
-        newest_refusal: 0,
-        highest_id: None,
-    })
+        ..StateRow::new([0; 16])
+    };
+    Memory::new(stored, None)
 }
 
 fn holding(balance: i64, last_entry: Position) -> Account {

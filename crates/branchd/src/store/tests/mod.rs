@@ -6,6 +6,8 @@ mod damage;
 mod failing;
 mod memory;
 mod model;
+mod noticing;
+mod older;
 mod reading;
 mod refusing;
 mod writing;
@@ -36,10 +38,14 @@ fn amount(minor_units: i64) -> Amount {
 
 fn command(id: u128, action: Action) -> Command {
     Command {
-        request_id: RequestId(id.to_be_bytes()),
+        request_id: request(id),
         time_us: 1_000_000 + id as i64,
         action,
     }
+}
+
+fn request(id: u128) -> RequestId {
+    RequestId(id.to_be_bytes())
 }
 
 fn found(id: u128, opening_balance: i64) -> Command {

@@ -33,7 +33,7 @@ fn foreign_and_damaged_files_are_refused_by_name() {
     let other_bank = [9; 16];
     let cases: Vec<(&str, [u8; 16], Spoil, &str)> = vec![
         ("another bank", other_bank, Box::new(|_| ()), "books of bank 0909"),
-        ("newer", BANK, Box::new(sql("PRAGMA user_version = 2")), "format 2"),
+        ("newer", BANK, Box::new(sql("PRAGMA user_version = 3")), "format 3"),
         ("older", BANK, Box::new(sql("PRAGMA user_version = 0")), "format 0"),
         (
             "not ours",
@@ -52,19 +52,19 @@ fn foreign_and_damaged_files_are_refused_by_name() {
             "short digest",
             BANK,
             Box::new(sql("UPDATE state SET digest = x'00'")),
-            "digest has 1 bytes",
+            "table state, row 1",
         ),
         (
             "rolled back",
             BANK,
             Box::new(sql("UPDATE state SET position = 3")),
-            "past the position 3",
+            "table state, row 1",
         ),
         (
             "negative",
             BANK,
             Box::new(sql("DELETE FROM entries; UPDATE state SET position = -3")),
-            "a position is -3",
+            "table state, row 1",
         ),
         (
             "a trigger",

@@ -1,5 +1,13 @@
 //! Tests of commits, of failures within a batch, and of reopening.
 
+use bank_ledger::Remembered;
+
+use super::super::lookups::Lookups;
+use super::super::memory::Memory;
+use super::super::row_writer::RowWriter;
+use super::super::schema;
+use super::super::state_row::StateRow;
+use super::super::writer::write_rows;
 use super::*;
 
 #[test]
@@ -56,7 +64,7 @@ fn a_transaction_that_fails_changes_nothing_and_is_the_last() {
     let (failed, failures) = std::sync::mpsc::channel();
     reader.on_failure(move |error| failed.send(error.to_string()).unwrap());
     let outside = Connection::open(directory.path().join("ledger.db")).unwrap();
-    let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0)";
+    let forged = "INSERT INTO entries VALUES (5, zeroblob(16), 'deposit', 'main', 1, 1, 0, NULL, NULL, NULL, 0, 0)";
     outside.execute(forged, ()).unwrap();
     books.storing().pause(true);
     let batch = vec![deposit(3, "main", 5), withdraw(4, "never", 1), deposit(5, "a", 5)];
@@ -93,41 +101,36 @@ fn another_writer_is_noticed() {
 #[test]
 fn only_the_newest_refusals_are_remembered() {
     let directory = TempDir::new().unwrap();
-    let path = directory.path().join("ledger.db");
-    let (mut books, reader) = new_books(&directory, "ledger.db");
-    books
-        .apply(vec![found(1, 100), withdraw(2, "main", 200)], vec![1], None)
-        .unwrap();
-    drop((books, reader));
-    // Writing as many refusals as are remembered would take long, so the first one is made old.
-    let outside = Connection::open(&path).unwrap();
-    for (number, id) in [(2, [8; 16]), (REFUSALS_REMEMBERED_MAX as i64, [9; 16])] {
-        outside
-            .execute(
-                "INSERT INTO refusals SELECT ?1, position, ?2, kind, account, amount, counter_account, reason, \
-                 refused_account, balance FROM refusals WHERE number = 1",
-                (number, id),
-            )
-            .unwrap();
+    let (mut connection, _) = schema::open_writer(&directory.path().join("ledger.db"), BANK).unwrap();
+    let transaction = connection.transaction().unwrap();
+    let refused = |id| {
+        let refusal = Refusal::NoSuchAccount { account: name("never") };
+        Remembered {
+            position: 1,
+            action: withdraw(id, "never", 1).action,
+            outcome: Outcome::Refused(refusal),
+        }
+    };
+    // Writing as many refusals as are remembered would take long, so most numbers are left out.
+    let newest = REFUSALS_REMEMBERED_MAX as i64;
+    let mut rows = RowWriter::new(&transaction).unwrap();
+    for (number, id) in [(1, 1), (2, 2), (newest, 3)] {
+        rows.refusal(number, request(id), &refused(id)).unwrap();
     }
-    drop(outside);
-    let (mut books, _reader) = new_books(&directory, "ledger.db");
-    let again = books.apply(vec![withdraw(2, "main", 200)], vec![2], None).unwrap();
-    assert!(again[0].repeated);
-    books.apply(vec![withdraw(3, "main", 300)], vec![3], None).unwrap();
-    let second = u128::from_be_bytes([8; 16]);
-    let retries = vec![
-        withdraw(2, "main", 50),
-        withdraw(second, "main", 200),
-        withdraw(3, "main", 300),
-    ];
-    let outcomes = books.apply(retries, vec![4], None).unwrap();
-    assert_eq!(
-        outcomes[0].outcome,
-        Outcome::Accepted { balance: 50 },
-        "the oldest is forgotten"
-    );
-    assert!(outcomes[1].repeated && outcomes[2].repeated, "and no other");
+    let applied = Ledger {
+        position: 1,
+        ..Ledger::default()
+    };
+    rows.state(Ledger::default(), applied, AppliedState::default()).unwrap();
+    let mut memory = Memory::new(StateRow::read(&transaction).unwrap(), None);
+    memory.record_refusal(request(4), refused(4));
+    memory.end_entry(applied, vec![1], None);
+    let remembered = [1, 2, newest, newest + 1].map(|number| memory.remembers(Some(number)));
+    assert_eq!(remembered, [false, true, true, true], "only the oldest is forgotten");
+    write_rows(&transaction, &memory.freeze().unwrap()).unwrap();
+    let mut lookups = Lookups::new(&transaction).unwrap();
+    let stored = [1, 2, 3, 4].map(|id| lookups.remembered(&request(id)).unwrap().is_some());
+    assert_eq!(stored, [false, true, true, true], "only the oldest is removed");
 }
 
 #[test]
