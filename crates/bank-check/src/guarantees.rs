@@ -42,6 +42,7 @@ pub fn judge(history: &History, options: &Options) -> Vec<Verdict> {
         integrity::attempted::judge(&run),
         integrity::rejected::judge(&run),
         integrity::digests::judge(&run),
+        integrity::entries_chained::judge(&run),
     ];
     verdicts
         .chain(in_group(Group::Ordering, ordering))

@@ -125,6 +125,7 @@ async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLog
             .iter()
             .map(|leader| led(leader, origin_us))
             .collect(),
+        entries_head: commands.head.entries_head.as_ref().map(ToString::to_string),
         applied: Vec::new(),
     };
     let rest = async {
@@ -169,6 +170,7 @@ fn applied(command: AppliedCommand, origin_us: u64) -> Result<Applied, CommandLo
         outcome,
         balance,
         to_balance: command.to_balance,
+        time_us: Some(command.time_us),
         applied_us: command.applied_us.and_then(|us| us.checked_sub(origin_us)),
     })
 }

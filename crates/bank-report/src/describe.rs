@@ -80,6 +80,8 @@ pub(crate) fn broken(guarantee: &str) -> Option<&'static str> {
             Some("A branch applied a customer's write before a write that the customer had already seen.")
         }
         "linearizability" => Some("An operation did not see a write that was completed before the operation began."),
+        "no-future-reads" => Some("A read showed a write that no customer had begun before the read was done."),
+        "entries-chained" => Some("The entries of a branch are not those that the head of their chain stands for."),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod attempted;
 pub(crate) mod conservation;
 pub(crate) mod decisions;
 pub(crate) mod digests;
+pub(crate) mod entries_chained;
 pub(crate) mod honest_positions;
 pub(crate) mod no_overdraft;
 pub(crate) mod rejected;

@@ -16,6 +16,9 @@ pub struct Journal {
     /// The leaders whose log entries the branch applied while its process ran, oldest first. Empty if they are not
     /// known, as in run folders of older versions. The judge does not use them.
     pub leaders: Vec<Leader>,
+    /// Head of the chain of entries that the branch reports, as `POSITION:HEX`. `None` if it reports none, as in run
+    /// folders of older versions.
+    pub entries_head: Option<String>,
     /// Decided commands by position. A position is missing if its command repeated a request id that had been decided
     /// before.
     pub applied: Vec<Applied>,
@@ -36,6 +39,9 @@ pub enum JournalLine {
         /// See [`Journal::leaders`].
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         leaders: Vec<Leader>,
+        /// See [`Journal::entries_head`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entries_head: Option<String>,
     },
     /// Every other line: one command.
     Applied(Applied),
@@ -72,6 +78,10 @@ pub struct Applied {
     pub balance: i64,
     /// For a transfer, balance of the account that is paid, right after the command.
     pub to_balance: Option<i64>,
+    /// Time at which a branch took the command, by that branch's clock: microseconds since 1970 (UTC). `None` in run
+    /// folders of older versions. 0 for a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_us: Option<i64>,
     /// Time at which this branch applied the command, by the clock of the run. `None` if the branch does not know it,
     /// or if it applied the command before that clock began.
     pub applied_us: Option<u64>,

@@ -109,6 +109,7 @@ impl Journal {
             position,
             digest,
             leaders,
+            entries_head,
         } = line(name, number, first)?
         else {
             return Err(parse_error(name, number, Problem::MissingBranchLine));
@@ -125,6 +126,7 @@ impl Journal {
             position,
             digest,
             leaders,
+            entries_head,
             applied,
         })
     }
@@ -136,6 +138,7 @@ impl Journal {
             position: self.position,
             digest: self.digest.clone(),
             leaders: self.leaders.clone(),
+            entries_head: self.entries_head.clone(),
         };
         to_jsonl(std::iter::once(first).chain(self.applied.iter().cloned().map(JournalLine::Applied)))
     }

@@ -257,6 +257,7 @@ impl Bank {
             outcome,
             balance: held(account).unwrap_or(0),
             to_balance: to.filter(|_| outcome == Outcome::Accepted).and_then(held),
+            time_us: Some(1),
             applied_us: Some(self.now_us),
         };
         self.decided.insert(id, self.entries.len());
@@ -289,6 +290,7 @@ impl Bank {
                 position,
                 digest: digest(position),
                 leaders: Vec::new(),
+                entries_head: None,
                 applied: self.entries[..count].to_vec(),
             }
         });

@@ -58,6 +58,7 @@ fn journal(branch: u32, position: u64, applied: &[Applied]) -> Journal {
         position,
         digest: "d0".to_owned(),
         leaders: Vec::new(),
+        entries_head: None,
         applied: applied.to_vec(),
     }
 }
@@ -71,6 +72,7 @@ pub(crate) fn applied(position: u64, id: &str, action: Action, outcome: Outcome,
         outcome,
         balance,
         to_balance: None,
+        time_us: None,
         applied_us: None,
     }
 }

@@ -204,6 +204,7 @@ impl Bank {
                 outcome,
                 balance: self.balance,
                 to_balance: None,
+                time_us: None,
                 applied_us: Some(reached_us.max(before_us)),
             });
         }

@@ -20,7 +20,7 @@ use workload::{AFFECTED, bank};
 
 const BUILD: &str = "cargo build --workspace --bin branchd-planted --features branchd/planted-bugs";
 /// As many as the judge knows, and the workload puts to the test.
-const GUARANTEES: usize = 20;
+const GUARANTEES: usize = 21;
 
 /// What catches a bug: each guarantee that has to fail, in the judge's order, with words that a witness has to have.
 type Caught<'a> = &'a [(&'a str, &'a [&'a str])];
@@ -226,6 +226,10 @@ async fn a_branch_that_applies_out_of_order() {
             ],
         ),
         ("digests", &["branch 1 has digest ", "and branch 3 has "]),
+        (
+            "entries-chained",
+            &["the entries of branch 1 give the head ", "and those of branch 3 give "],
+        ),
     ];
     judge(planted(), Some("out-of-order"), caught).await;
 }

@@ -38,6 +38,7 @@ fn history() -> History {
         outcome: Outcome::Accepted,
         balance: 400,
         to_balance: None,
+        time_us: Some(7),
         applied_us: Some(9),
     };
     History {
@@ -57,6 +58,7 @@ fn history() -> History {
                 after_position: 1,
                 from_us: None,
             }],
+            entries_head: Some("8:0f".to_owned()),
             applied: vec![applied],
         }],
         branches: vec![1, 2, 4],
@@ -76,6 +78,7 @@ fn a_journal_of_an_older_version_names_no_leaders() {
     let journal = history().journals[0].clone();
     let older = Journal {
         leaders: Vec::new(),
+        entries_head: None,
         ..journal
     };
     let text = older.lines();

@@ -195,6 +195,7 @@ fn the_table_says_what_was_counted_and_why_nothing_was() {
       attempted-writes              unknown  none: there are no journals
       rejected-writes               unknown  none: there are no journals
       digests                       unknown  none: there are no journals
+      entries-chained               unknown  none: there are no journals
     at one branch: the branch that was asked for the operation before. Such a case
     can hardly fail, and counts only if it does
 
