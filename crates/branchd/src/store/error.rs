@@ -25,8 +25,8 @@ pub enum BooksError {
     },
     /// The content of the file is inconsistent.
     #[error(
-        "{path}: the books are damaged ({doing}): {what}. Do not trust this copy: put the branch's data directory \
-         aside and let the branch join again with an empty one",
+        "{path}: the books are damaged ({doing}): {what}. Do not trust this copy: move the branch's data directory \
+         aside, start the branch on an empty one, and let it join again with `branchd join`",
         path = path.display()
     )]
     Damaged {
