@@ -113,8 +113,12 @@ fn check_all(directory: &DataDirectory, bank_id: [u8; 16], head: Option<(Positio
     });
     check("rows", &mut || match books.check_rows() {
         Ok(rows) => Finding::Sound(format!(
-            "{} entries, {} accounts, {} refusals; the entries up to position {} have the head {}",
-            rows.entries, rows.accounts, rows.refusals, rows.position, rows.head
+            "{}, {}, {}; the entries up to position {} have the head {}",
+            counted(rows.entries, "entry", "entries"),
+            counted(rows.accounts, "account", "accounts"),
+            counted(rows.refusals, "refusal", "refusals"),
+            rows.position,
+            rows.head
         )),
         Err(error) => of_books(&error),
     });
@@ -152,11 +156,15 @@ fn check_journal(directory: &DataDirectory, bank_id: [u8; 16]) -> Result<Checked
 }
 
 fn describe(checked: &Checked) -> String {
-    let segments = checked.segments;
+    let segments = counted(checked.segments as u64, "segment", "segments");
     match (checked.bounds.first_index, checked.bounds.last_index) {
-        (Some(first), Some(last)) => format!("{segments} segments, entries {first} to {last}"),
-        _ => format!("{segments} segments, no entries"),
+        (Some(first), Some(last)) => format!("{segments}, entries {first} to {last}"),
+        _ => format!("{segments}, no entries"),
     }
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn of_journal(error: &OpenError) -> Finding {
@@ -193,4 +201,77 @@ fn as_json(line: &Line) -> Value {
         Finding::Unchecked(what) => ("not checked", what),
     };
     json!({ "check": line.check, "result": result, "text": text, "seconds": line.took.as_secs_f64() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::BooksFile;
+    use bank_ledger::{Action, Command, RequestId};
+    use bank_proto::v1;
+    use bank_wal::{Options, Wal};
+    use prost::Message;
+    use uuid::Uuid;
+
+    /// Makes the data directory of a branch that has opened its bank and was stopped.
+    fn make(path: &std::path::Path) {
+        let (directory, bank) = (DataDirectory::open(path, 2).expect("a directory"), Uuid::new_v4());
+        directory.join(bank).expect("a bank");
+        let wal = Wal::open(&directory.journal(), directory.wal_stamp(bank), Options::default()).expect("a journal");
+        wal.append(vec![(0, vec![7; 50].into())], |_| ()).expect("taken");
+        wal.close().expect("closed");
+        let applied = v1::LogId {
+            leader_id: Some(v1::LeaderId { term: 1, replica: 7 }),
+            index: 0,
+        };
+        let (mut books, _) = BooksFile::open(&directory.ledger(), *bank.as_bytes()).expect("books");
+        let found = Command {
+            request_id: RequestId([1; 16]),
+            time_us: 5,
+            action: Action::Found { opening_balance: 100 },
+        };
+        books
+            .apply(vec![found], applied.encode_to_vec(), None)
+            .expect("applied");
+    }
+
+    fn verified(data: &std::path::Path, head: Option<(Position, ChainHead)>) -> Result<(), Failure> {
+        let data = data.to_owned();
+        let json = true;
+        verify(&VerifyArguments { data, head, json })
+    }
+
+    #[test]
+    fn the_exit_code_says_whether_the_directory_is_sound() {
+        let at = tempfile::tempdir().expect("a directory");
+        assert_eq!(verified(&at.path().join("none"), None).expect_err("absent").code, USAGE);
+        make(at.path());
+        verified(at.path(), None).expect("sound");
+        verified(at.path(), Some((0, ChainHead::default()))).expect("the head of no entries");
+        let wrong = verified(at.path(), Some((1, ChainHead::default()))).expect_err("another head");
+        assert!(
+            wrong.code == FAILED && wrong.message.contains("did not stand"),
+            "{wrong:?}"
+        );
+        let early = verified(at.path(), Some((2, ChainHead::default()))).expect_err("not so far");
+        assert_eq!(early.code, UNCHECKED);
+
+        let running = DataDirectory::open(at.path(), 2).expect("a branch");
+        assert_eq!(verified(at.path(), None).expect_err("in use").code, UNCHECKED);
+        drop(running);
+
+        let path = at.path().join("ledger.db");
+        let mut bytes = std::fs::read(&path).expect("read");
+        let end = bytes
+            .windows(4)
+            .rposition(|window| window == b"main")
+            .expect("a row of main");
+        bytes[end] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        let damaged = verified(at.path(), None).expect_err("damaged");
+        assert!(
+            damaged.code == FAILED && damaged.message.contains("ledger.db"),
+            "{damaged:?}"
+        );
+    }
 }

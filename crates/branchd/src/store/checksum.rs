@@ -64,15 +64,15 @@ pub(super) fn of_row<'a>(table: Table, columns: impl IntoIterator<Item = ValueRe
 pub(super) fn verify(table: Table, row: &Row<'_>) -> Result<(), Fault> {
     let last = row.as_ref().column_count().saturating_sub(1);
     let columns: Vec<ValueRef<'_>> = (0..last).map(|at| row.get_ref(at)).collect::<Result<_, _>>()?;
-    let found = row.get_ref(last)?;
-    let key = match columns.first() {
+    let key = columns.first().copied();
+    if row.get_ref(last)? == ValueRef::Integer(of_row(table, columns)) {
+        return Ok(());
+    }
+    let key = match key {
         Some(ValueRef::Integer(key)) => key.to_string(),
         Some(ValueRef::Text(key)) => String::from_utf8_lossy(key).into_owned(),
         _ => "without a key".to_owned(),
     };
-    if found == ValueRef::Integer(of_row(table, columns)) {
-        return Ok(());
-    }
     let table = table.name();
     Err(Fault::Damaged(format!(
         "table {table}, row {key}: its checksum does not fit its content"
