@@ -4,7 +4,8 @@
 //! and a thread of the store writes them to the file behind. In reading order:
 //! - [`schema`]: the layout of the file and the settings of a connection; [`rows`]: conversion between rows and ledger
 //!   types; [`checksum`]: checksums of rows; [`state_row`]: the state and the totals of all rows; [`lookups`] and
-//!   [`row_writer`]: single rows in and out; [`statement_view`]: a view for people; [`older`]: files of the format before
+//!   [`row_writer`]: single rows in and out; [`statement_view`]: a view for people; [`opening`]: opens a file, and has
+//!   one of the format before converted by [`older`]
 //! - [`memory`]: the newest state, over [`unstored`] (decisions that the file lacks) and [`recent_ids`];
 //!   [`applied_state`]: what the caller stores with the ledger; [`shared`]: what all parts share
 //! - [`books_file`]: applies commands, over [`deciding`] (the ledger's view of memory) and [`fetching`] (rows that are
@@ -41,6 +42,7 @@ mod lookups;
 mod memory;
 mod offline;
 mod older;
+mod opening;
 mod pages;
 mod reader;
 mod recent_ids;
@@ -64,9 +66,9 @@ pub(crate) use command_record::{CommandRecord, Cursor};
 pub(crate) use connections::CONNECTIONS_MAX;
 pub use error::BooksError;
 pub(crate) use offline::OfflineBooks;
+pub(crate) use opening::inspect;
 pub(crate) use pages::Pages;
 pub(crate) use reader::Reader;
-pub(crate) use schema::inspect;
 pub(crate) use scrub::{Scrub, Scrubbed};
 pub(crate) use storing::{Done, StoringHandle};
 pub(crate) use verify::verify_snapshot;

@@ -39,12 +39,14 @@ const DROP: &str = "DROP TABLE entries_1; DROP TABLE accounts_1; DROP TABLE refu
 /// Converts the database if it has format 1. A crash in the middle leaves format 1.
 ///
 /// # Errors
-/// The file is damaged, or cannot be written. It is then unchanged.
-pub(super) fn convert(connection: &mut Connection, path: &Path) -> Result<(), BooksError> {
+/// The file belongs to another bank, is damaged, or cannot be written. It is then unchanged.
+pub(super) fn convert(connection: &mut Connection, path: &Path, bank_id: [u8; 16]) -> Result<(), BooksError> {
     let converting = |fault: Fault| fault.at(path, "converting the books from format 1");
     if !schema::has_format(connection, FORMAT).map_err(converting)? {
         return Ok(());
     }
+    let theirs = read_state(connection).map_err(converting)?.bank_id;
+    schema::check_bank(path, &theirs, bank_id)?;
     let begun = Instant::now();
     let entries = convert_in_one_transaction(connection).map_err(converting)?;
     let (books, took) = (path.display(), begun.elapsed());
@@ -56,12 +58,12 @@ pub(super) fn convert(connection: &mut Connection, path: &Path) -> Result<(), Bo
 ///
 /// # Errors
 /// As for [`convert`].
-pub(super) fn convert_snapshot(path: &Path) -> Result<(), BooksError> {
+pub(super) fn convert_snapshot(path: &Path, bank_id: [u8; 16]) -> Result<(), BooksError> {
     let opening = |fault: Fault| fault.at(path, "opening the incoming books");
     if !schema::has_format(&schema::open_reader(path).map_err(opening)?, FORMAT).map_err(opening)? {
         return Ok(());
     }
-    convert(&mut schema::open_existing(path).map_err(opening)?, path)
+    convert(&mut schema::open_existing(path).map_err(opening)?, path, bank_id)
 }
 
 fn convert_in_one_transaction(connection: &mut Connection) -> Result<u64, Fault> {

@@ -4,14 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bank_ledger::{Position, RequestId};
+use bank_ledger::RequestId;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::applied_state::AppliedState;
 use super::error::{BooksError, Fault};
-use super::files::sync_directory;
-use super::older;
 use super::rows;
 use super::state_row::StateRow;
 
@@ -106,24 +103,10 @@ pub(super) fn tables() -> &'static str {
     TABLES
 }
 
-/// Opens the database for writing, and creates it if there is none.
-pub(super) fn open_writer(path: &Path, bank_id: [u8; 16]) -> Result<(Connection, StateRow), BooksError> {
-    let opening = |fault: Fault| fault.at(path, "opening the books");
-    let mut connection = connect(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        WRITER_CACHE_KIB,
-    )
-    .map_err(opening)?;
-    // The file is examined before any setting is changed: a file of another program must stay as it was.
-    if is_blank(&connection).map_err(opening)? {
-        create(&mut connection, bank_id).map_err(opening)?;
-        sync_directory(path)?;
-    }
-    older::convert(&mut connection, path)?;
-    let stored = examine(&connection, path, bank_id)?;
-    set_for_writing(&connection).map_err(opening)?;
-    Ok((connection, stored))
+/// Opens a connection for writing. A file that does not exist is made, and stays blank.
+pub(super) fn open_or_make(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    connect(path, flags, WRITER_CACHE_KIB)
 }
 
 /// Opens an existing database for writing, without the settings of the branch's own one.
@@ -161,51 +144,20 @@ pub(super) fn examine(connection: &Connection, path: &Path, bank_id: [u8; 16]) -
     }
     check_tables(connection).map_err(examining)?;
     let stored = read_state(connection).map_err(examining)?;
-    if stored.bank_id != bank_id {
-        return Err(BooksError::OtherBank {
-            path: path.to_owned(),
-            theirs: hexadecimal(&stored.bank_id),
-            ours: hexadecimal(&bank_id),
-        });
-    }
+    check_bank(path, &stored.bank_id, bank_id)?;
     Ok(stored)
 }
 
-/// A summary of a ledger database of any bank.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Contents {
-    pub(crate) bank_id: [u8; 16],
-    pub(crate) position: Position,
-    /// Whether a batch has been applied, even one without commands.
-    pub(crate) has_applied: bool,
-}
-
-/// Summarizes a ledger database of any bank. `None`: nothing was ever written to the file.
-///
-/// # Errors
-/// The file is no ledger database, is damaged, or cannot be read.
-pub(crate) fn inspect(path: &Path) -> Result<Option<Contents>, BooksError> {
-    let read = || -> Result<Option<Contents>, Fault> {
-        let connection = open_reader(path)?;
-        if is_blank(&connection)? {
-            return Ok(None);
-        }
-        let stored = if has_format(&connection, older::FORMAT)? {
-            older::read_state(&connection)?
-        } else {
-            read_state(&connection)?
-        };
-        let bank_id = stored
-            .bank_id
-            .try_into()
-            .map_err(|_| Fault::Damaged("its bank id is not 16 bytes".to_owned()))?;
-        Ok(Some(Contents {
-            bank_id,
-            position: stored.ledger.position,
-            has_applied: stored.applied_state != AppliedState::default(),
-        }))
-    };
-    read().map_err(|fault| fault.at(path, "reading whose books these are"))
+/// Checks that a file belongs to the bank.
+pub(super) fn check_bank(path: &Path, theirs: &[u8], ours: [u8; 16]) -> Result<(), BooksError> {
+    if theirs == ours {
+        return Ok(());
+    }
+    Err(BooksError::OtherBank {
+        path: path.to_owned(),
+        theirs: hexadecimal(theirs),
+        ours: hexadecimal(&ours),
+    })
 }
 
 /// The highest request id that is remembered.
@@ -249,7 +201,7 @@ pub(super) fn read_state(connection: &Connection) -> Result<StateRow, Fault> {
 }
 
 /// Applies the settings of the writing connection.
-fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
+pub(super) fn set_for_writing(connection: &Connection) -> Result<(), Fault> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if mode != "wal" {
         return Err(Fault::Damaged(format!(
@@ -293,13 +245,13 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, 
 }
 
 /// Whether nothing was ever committed to the file. It is new, or its creator was killed before the first commit.
-fn is_blank(connection: &Connection) -> Result<bool, Fault> {
+pub(super) fn is_blank(connection: &Connection) -> Result<bool, Fault> {
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     Ok(objects == 0 && number(connection, "application_id")? == 0 && number(connection, "user_version")? == 0)
 }
 
 /// Creates the tables and the state in one transaction. A crash in the middle leaves a blank file.
-fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
+pub(super) fn create(connection: &mut Connection, bank_id: [u8; 16]) -> Result<(), Fault> {
     set_for_writing(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(tables())?;

@@ -100,7 +100,7 @@ pub(super) fn verify_at_start(connection: &mut Connection, path: &Path) -> Resul
 /// # Errors
 /// The snapshot belongs to another bank, has another format, is no ledger database, is damaged, or cannot be read.
 pub(crate) fn verify_snapshot(incoming: &Path, bank_id: [u8; 16]) -> Result<AppliedState, BooksError> {
-    older::convert_snapshot(incoming)?;
+    older::convert_snapshot(incoming, bank_id)?;
     let source = schema::open_reader(incoming).map_err(|fault| fault.at(incoming, "opening the incoming books"))?;
     Ok(verify_whole(&source, incoming, bank_id)?.applied_state)
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::checkpoint::{LogGrowth, make_durable};
 use super::error::{BooksError, Fault};
 use super::lookups::Lookups;
+use super::opening;
 use super::row_writer::RowWriter;
 use super::schema;
 use super::shared::Shared;
@@ -33,7 +34,7 @@ pub(super) struct FileWriter {
 impl FileWriter {
     /// Opens the file, or creates it if there is none. Its content is durable when this returns.
     pub(super) fn open(path: &Path, bank_id: [u8; 16]) -> Result<Self, BooksError> {
-        let (mut connection, stored) = schema::open_writer(path, bank_id)?;
+        let (mut connection, stored) = opening::open_writer(path, bank_id)?;
         verify::verify_at_start(&mut connection, path)?;
         statement_view::ensure(&mut connection, path)?;
         let opening = |fault: Fault| fault.at(path, "opening the books");

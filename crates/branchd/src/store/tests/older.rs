@@ -51,6 +51,10 @@ fn books_of_format_1_are_converted_with_all_they_hold() {
     let found = StateRow::read(&Connection::open(&path).unwrap()).unwrap().totals;
     assert_eq!(found, totals, "the same rows give the same totals");
 
+    let before = fs::read(&received).unwrap();
+    let other_bank = verify_snapshot(&received, [9; 16]).unwrap_err();
+    assert!(matches!(other_bank, BooksError::OtherBank { .. }), "{other_bank}");
+    assert_eq!(fs::read(&received).unwrap(), before, "a refused file stays as it was");
     assert_eq!(verify_snapshot(&received, BANK).unwrap(), applied_state);
     let (other, reader) = new_books(&directory, "other.db");
     other.install(&received).unwrap();

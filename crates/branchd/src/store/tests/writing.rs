@@ -4,8 +4,8 @@ use bank_ledger::Remembered;
 
 use super::super::lookups::Lookups;
 use super::super::memory::Memory;
+use super::super::opening;
 use super::super::row_writer::RowWriter;
-use super::super::schema;
 use super::super::state_row::StateRow;
 use super::super::writer::write_rows;
 use super::*;
@@ -101,7 +101,7 @@ fn another_writer_is_noticed() {
 #[test]
 fn only_the_newest_refusals_are_remembered() {
     let directory = TempDir::new().unwrap();
-    let (mut connection, _) = schema::open_writer(&directory.path().join("ledger.db"), BANK).unwrap();
+    let (mut connection, _) = opening::open_writer(&directory.path().join("ledger.db"), BANK).unwrap();
     let transaction = connection.transaction().unwrap();
     let refused = |id| {
         let refusal = Refusal::NoSuchAccount { account: name("never") };
