@@ -99,10 +99,12 @@ for system in "${systems[@]}"; do
     if is_available "$system"; then available+=("$system"); fi
 done
 [ ${#available[@]} -gt 0 ] || fail "nothing is left to measure"
+load_average=$(uptime | sed 's/.*load average[s]*: \([0-9.]*\).*/\1/')
 say "building"
 cargo build --quiet --release --locked --workspace --bins --example etcd_load
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
 work=$(mktemp -d "${dir:-$target}/bench-peers.XXXXXX")
+[ "$(df -P "$work" | sed -n '2s/ .*//p')" != tmpfs ] || say "note: $work is in memory, where a sync costs nothing; choose a disk with --dir"
 # PostgreSQL runs as another user, who reaches its data through this directory.
 chmod 711 "$work"
 
@@ -143,7 +145,6 @@ about() {
     done
 }
 
-load_average=$(uptime | sed 's/.*load average[s]*: \([0-9.]*\).*/\1/')
 failed=0
 about >"$work/results"
 while IFS='|' read -r row what unit kind clients members of <&3; do

@@ -86,6 +86,10 @@ pg_prepare_servers() {
     export PGPASSWORD
     (umask 077 && echo "$PGPASSWORD" >"$pg_data/password")
     [ "$(id -u)" != 0 ] || chown -R postgres: "$pg_data" || return
+    if ! as_postgres test -w "$pg_data"; then
+        echo "the user postgres cannot reach $pg_data; choose another directory with --dir"
+        return 1
+    fi
     as_postgres "$pg_bin/initdb" --pgdata="$pg_data/primary" --username=postgres --encoding=UTF8 --locale=C \
         --auth=md5 --pwfile="$pg_data/password" || return
     # No standby could confirm a commit yet, so commits do not wait for one.

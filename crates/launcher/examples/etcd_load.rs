@@ -101,6 +101,20 @@ struct Window {
     until: Instant,
 }
 
+impl Window {
+    /// The window of a load that starts now.
+    fn new(arguments: &Arguments) -> Result<Self, Failed> {
+        let after = |time: Instant, seconds| {
+            let duration = Duration::try_from_secs_f64(seconds)?;
+            time.checked_add(duration)
+                .ok_or_else(|| Failed::from("that is too long"))
+        };
+        let from = after(Instant::now(), arguments.warm_up)?;
+        let until = after(from, arguments.duration)?;
+        Ok(Self { from, until })
+    }
+}
+
 #[derive(Default)]
 struct Measured {
     /// Durations of the calls that were answered.
@@ -119,9 +133,7 @@ struct Client {
 fn main() -> Result<(), Failed> {
     let arguments = Arguments::parse();
     run(fill(&arguments))?;
-    let from = Instant::now() + Duration::try_from_secs_f64(arguments.warm_up)?;
-    let until = from + Duration::try_from_secs_f64(arguments.duration)?;
-    let window = Window { from, until };
+    let window = Window::new(&arguments)?;
     let (measured, [members_us, load_us]) = std::thread::scope(|scope| {
         let arguments = &arguments;
         let threads: Vec<_> = (0..usize::from(arguments.threads))
