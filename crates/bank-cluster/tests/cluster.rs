@@ -53,7 +53,7 @@ async fn a_leader_that_is_killed_doubles_and_loses_nothing_of_a_stream_of_writes
     let client = Client::of_bank(cluster.bank().expect("founded"), ClientOptions::default());
     let mut session = Session::default();
     let address = cluster.address(1).expect("known");
-    let operator = Operator::at(address, FOUND_TIMEOUT);
+    let operator = Operator::at(address.into(), FOUND_TIMEOUT);
     let leader = operator.status().await.expect("a status").leader.expect("a leader");
     let mut stream = client
         .submit(Some(leader), &session, SubmitOptions::default())
