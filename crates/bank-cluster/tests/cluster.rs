@@ -82,6 +82,7 @@ async fn a_leader_that_is_killed_doubles_and_loses_nothing_of_a_stream_of_writes
     );
     let balance = client.query(None, &mut session, Level::Strong, "main").await;
     assert_eq!(balance.expect("answered").value, writes);
+    cluster.restart(leader).await.expect("started again");
     cluster.stop().await.expect("all drained");
 }
 

@@ -57,6 +57,8 @@ struct Tasks {
     filling: bool,
     /// Whether the writer waits for the next segment.
     awaited: bool,
+    /// Whether the disk had no room for the next segment when it was last tried.
+    short_of_space: bool,
     /// Full segments, with the length to which each is cut. There is at most one for each rotation.
     full: VecDeque<(Arc<SegmentFile>, u64)>,
     /// Segments before this one are no longer needed.
@@ -136,10 +138,16 @@ impl Upkeep {
             {
                 tasks.awaited = false;
                 tasks.wanted = None;
+                tasks.short_of_space = false;
                 return Ok(prepared);
             }
             tasks = self.board.done.wait(tasks).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Whether the disk had no room for the next segment. The writer then has to ask again.
+    pub(crate) fn is_short_of_space(&self) -> bool {
+        self.board.lock().short_of_space
     }
 
     /// Cuts a full segment to its length later.
@@ -268,10 +276,14 @@ impl Worker {
                     Ok(file) => {
                         let file = Arc::new(file);
                         tasks.prepared = Some(Prepared { file, filled: 0 });
+                        tasks.short_of_space = false;
                     }
                     Err(error) if tasks.awaited => tasks.failure = Some(error),
                     // The disk may be full only for now. The writer will ask again.
-                    Err(_) => tasks.wanted = None,
+                    Err(error) => {
+                        tasks.wanted = None;
+                        tasks.short_of_space = error.kind() == io::ErrorKind::StorageFull;
+                    }
                 }
                 tasks
             }
@@ -280,9 +292,15 @@ impl Worker {
                 let mut tasks = self.board.lock();
                 tasks.filling = false;
                 match (filled, &mut tasks.prepared) {
-                    (Ok(true), Some(prepared)) => prepared.filled += self.piece(),
+                    (Ok(true), Some(prepared)) => {
+                        prepared.filled += self.piece();
+                        tasks.short_of_space = false;
+                    }
                     // The disk is full. The segment is used as it is.
-                    (Ok(_), _) => tasks.wanted = None,
+                    (Ok(filled), _) => {
+                        tasks.wanted = None;
+                        tasks.short_of_space = !filled;
+                    }
                     (Err(error), _) => tasks.failure = Some(error),
                 }
                 tasks

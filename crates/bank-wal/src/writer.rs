@@ -222,8 +222,11 @@ impl Writer {
         self.reserve_ahead()
     }
 
-    /// Asks for the next segment from the time at which the active one is half full.
+    /// Asks for the next segment from the time at which the active one is half full. Asks again if the disk had no room.
     fn prepare_ahead(&mut self) {
+        if self.upkeep.is_short_of_space() {
+            self.asked_bytes = 0;
+        }
         let piece = fill_bytes(self.options.segment_bytes);
         // The last batch may pass the length at which a segment is full, so there is one piece more.
         let all = self.span.next(self.options.segment_bytes).full.next_multiple_of(piece) + piece;
@@ -286,8 +289,8 @@ impl Writer {
         }
     }
 
-    /// Reserves the next step of space before it is needed. A full disk is not an error here. It is recorded, and the
-    /// reservation is tried again later.
+    /// Reserves the next step of space before it is needed. A full disk is not an error here, nor for the next segment.
+    /// It is recorded, and the reservation is tried again later.
     fn reserve_ahead(&mut self) -> io::Result<bool> {
         let step = u64::from(self.active.reserve_step);
         let wanted = (self.active.tail + step / 2).min(self.span.full);
@@ -305,7 +308,7 @@ impl Writer {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => true,
             Err(error) => return Err(error),
         };
-        self.shared.lock().space_low = low;
+        self.shared.lock().space_low = low || self.upkeep.is_short_of_space();
         Ok(true)
     }
 

@@ -136,6 +136,25 @@ fn a_full_disk_is_noticed_ahead_and_stops_only_the_write_that_does_not_fit() {
 }
 
 #[test]
+fn a_disk_without_room_for_the_next_segment_is_noticed_ahead() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = small();
+    let faults = options.faults.clone();
+    let wal = Wal::open(dir.path(), STAMP, options).unwrap();
+    let mut indexes = 0..;
+    let mut append_until = |low: bool| {
+        indexes.by_ref().take(2000).any(|index| {
+            sync_append(&wal, index, 1).unwrap();
+            wal.is_space_low() == low
+        })
+    };
+    faults.fills.store(0, SeqCst);
+    assert!(append_until(true), "the segment cannot be filled");
+    faults.fills.store(-1, SeqCst);
+    assert!(append_until(false), "it is tried again");
+}
+
+#[test]
 fn a_rotation_that_fails_stops_the_journal_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let wal = Wal::open(dir.path(), STAMP, small()).unwrap();

@@ -112,9 +112,9 @@ impl Memory {
         self.stored_state.clone()
     }
 
-    /// The number of snapshots that were installed since the start.
-    pub(super) fn installed(&self) -> u64 {
-        self.installed
+    /// The number of snapshots that were installed since the start, and the position that the file has at least.
+    pub(super) fn installed_and_stored(&self) -> (u64, Position) {
+        (self.installed, self.stored)
     }
 
     /// Whether a read transaction that sees the file at `position`, begun after `installed` snapshots, and this state

@@ -84,14 +84,20 @@ impl Reader {
         &self.shared.path
     }
 
-    /// The head of the chain of entries, and the position of the state in the file that it belongs to.
+    /// The head of the chain of entries, and the position of the state that it belongs to.
     ///
     /// # Errors
     /// The file is damaged or cannot be read.
     pub(crate) fn entries_head(&self) -> Result<(Position, ChainHead), BooksError> {
-        self.read("reading the head of the entries", |connection| {
-            let state = StateRow::read(connection)?;
-            Ok((state.ledger.position, state.totals.head))
+        self.read_both("reading the head of the entries", |snapshot, view| {
+            let stored = StateRow::read(snapshot)?.totals.head;
+            Ok(view.memory(|memory| {
+                let newest = memory
+                    .parts_in_order()
+                    .flat_map(|part| part.entries_after(view.position));
+                let head = newest.fold(stored, |head, entry| head.after(entry));
+                (memory.ledger().position, head)
+            }))
         })
     }
 
@@ -232,11 +238,18 @@ impl Reader {
     ) -> Result<T, BooksError> {
         self.read(doing, |connection| {
             for tries in 0..TRIES_MAX {
-                let installed = self.shared.memory().installed();
+                let (installed, stored) = self.shared.memory().installed_and_stored();
                 let snapshot = connection.transaction()?;
+                let position = position_of(&snapshot)?;
+                if position < stored {
+                    return Err(Fault::Damaged(format!(
+                        "table state, row 1: it is at position {position}, and this branch has written position {stored}: \
+                         a write was lost, or an older file was put back"
+                    )));
+                }
                 let view = View {
                     shared: &self.shared,
-                    position: position_of(&snapshot)?,
+                    position,
                     installed,
                 };
                 if let Some(found) = read(&snapshot, &view)? {
