@@ -120,6 +120,9 @@ fn protocol() -> http2::Builder<TokioExecutor> {
         .auto_date_header(false)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        // Each frame that was under way when its call was refused counts as such an error, over the whole life of a
+        // connection. So a bound would end connections that only sent large messages. tonic's server has none either.
+        .max_local_error_reset_streams(None)
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .max_header_list_size(HEADERS_BYTES_MAX)
