@@ -14,7 +14,7 @@ Examples:
 The branch must not run. Nothing is changed, and no file is written but the process id in the lock files and SQLite's own
 file ledger.db-shm.
 
-A head stands for all entries up to a position. `branchd status` and `branchd export` show it. Whoever writes one down can
+A head stands for all entries up to a position. `branchd status` and `branchd export` show it. Write one down, and
 have it proved later, at any branch.
 
 Exit codes: 0 everything is sound, 1 something is damaged or the head did not stand there, 2 wrong flags or no data

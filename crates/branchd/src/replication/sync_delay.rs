@@ -131,7 +131,7 @@ mod tests {
             (reported(5, &[&[1, 2]]), Some(entry(6, &[&[1, 2], &[1, ME]])), false),
             // A change that takes the vote away counts once the engine reports it.
             (reported(5, &[&[1, ME]]), Some(entry(6, &[&[1, 2]])), false),
-            // The engine reports a newer membership than the one that was appended last.
+            // The engine reports a membership. It is newer than the membership that was appended last.
             (reported(5, &[&[1, 2]]), Some(entry(4, &[&[1, ME]])), true),
             (StoredMembership::default(), None, false),
         ];

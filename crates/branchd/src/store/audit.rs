@@ -158,31 +158,19 @@ impl AccountsAudit {
     /// # Errors
     /// As for [`EntriesAudit::step`].
     pub(super) fn step(&mut self, connection: &Connection, depth: Depth, rows_max: usize) -> Result<Step, Fault> {
-        let mut lookups = Lookups::new(connection)?;
-        let mut next_name = lookups.name_after(self.after.as_ref())?;
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {} FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
-            rows::ACCOUNT_COLUMNS
-        ))?;
-        let after = self.after.as_ref().map_or("", AccountName::as_str).to_owned();
-        let mut found = statement.query((after, rows_max as i64))?;
-        let mut count = 0;
-        while let Some(row) = found.next()? {
-            let row = rows::account(row)?;
-            links::check_next_name(&next_name, Some(&row.name))?;
+        let after = self.after.clone();
+        let more = links::accounts_after(connection, after.as_ref(), rows_max, |lookups, row| {
             if depth == Depth::Links {
-                links::check_account(&mut lookups, &row.name, row.account)?;
+                links::check_account(lookups, &row.name, row.account)?;
             }
             self.accounts += 1;
             self.sum = self.sum.wrapping_add(checksum::of_account(&row.name, row.account));
             self.after = Some(row.name);
-            next_name = row.next_name;
-            count += 1;
-        }
-        if count == rows_max {
+            Ok(())
+        })?;
+        if more {
             return Ok(Step::More);
         }
-        links::check_next_name(&next_name, None)?;
         let totals = StateRow::read(connection)?.totals;
         if !self.states_differ && (totals.accounts, totals.accounts_sum) != (self.accounts, self.sum) {
             return Err(Fault::Damaged(format!(

@@ -63,8 +63,8 @@ pub(crate) struct Preparation {
 #[derive(Debug)]
 pub(crate) struct Prepared(Fetched);
 
-/// Access to a ledger database for the one who applies. A process must have at most one for a file; the caller ensures
-/// that by a lock on the directory.
+/// Applies log entries to a ledger database. A process must have at most one value for a file. The caller ensures that by
+/// a lock on the directory.
 #[derive(Debug)]
 pub(crate) struct BooksFile {
     shared: Arc<Shared>,

@@ -174,7 +174,7 @@ pub(super) enum Fault {
         account: AccountName,
         position: Position,
     },
-    /// A decision needs a row that is neither in memory nor was fetched. No sound code leads here.
+    /// A decision needs a row that is not in memory and was not fetched. This is a fault of this program.
     NotFetched(String),
 }
 

@@ -3,16 +3,52 @@
 //! a row that was changed on disk contradicts its neighbours.
 
 use bank_ledger::{Account, AccountName, Action, Entry, Leg, Position};
+use rusqlite::Connection;
 
 use super::error::{Fault, missing_account};
 use super::lookups::Lookups;
+use super::rows::{self, AccountRow};
+
+/// Gives the accounts with names after `after`, in the order of names and at most `limit`, to `visit`. None is missing:
+/// each row names the next one. Returns whether more accounts may follow.
+///
+/// # Errors
+/// As for [`check_account`], and the errors of `visit`.
+pub(super) fn accounts_after(
+    connection: &Connection,
+    after: Option<&AccountName>,
+    limit: usize,
+    mut visit: impl FnMut(&mut Lookups<'_>, AccountRow) -> Result<(), Fault>,
+) -> Result<bool, Fault> {
+    let mut lookups = Lookups::new(connection)?;
+    let mut next_name = lookups.name_after(after)?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
+        rows::ACCOUNT_COLUMNS
+    ))?;
+    // The empty string sorts before every name.
+    let mut found = statement.query((after.map_or("", AccountName::as_str), limit as i64))?;
+    let mut count = 0;
+    while let Some(row) = found.next()? {
+        let row = rows::account(row)?;
+        check_next_name(&next_name, Some(&row.name))?;
+        next_name.clone_from(&row.next_name);
+        visit(&mut lookups, row)?;
+        count += 1;
+    }
+    if count == limit {
+        return Ok(true);
+    }
+    check_next_name(&next_name, None)?;
+    Ok(false)
+}
 
 /// Checks that the row that was found is the one that the row before it says is next. `next_name` is empty if no row may
 /// follow.
 ///
 /// # Errors
 /// [`Fault::Damaged`], which names table and row, if it is not.
-pub(super) fn check_next_name(next_name: &str, found: Option<&AccountName>) -> Result<(), Fault> {
+fn check_next_name(next_name: &str, found: Option<&AccountName>) -> Result<(), Fault> {
     let found = found.map_or("", AccountName::as_str);
     if found == next_name {
         return Ok(());

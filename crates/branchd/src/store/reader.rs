@@ -89,13 +89,12 @@ impl Reader {
     /// # Errors
     /// The file is damaged or cannot be read.
     pub(crate) fn entries_head(&self) -> Result<(Position, ChainHead), BooksError> {
-        self.read_both("reading the head of the entries", |snapshot, view| {
-            let stored = StateRow::read(snapshot)?.totals.head;
+        self.read_both("reading the head of the entries", |_, view| {
             Ok(view.memory(|memory| {
                 let newest = memory
                     .parts_in_order()
                     .flat_map(|part| part.entries_after(view.position));
-                let head = newest.fold(stored, |head, entry| head.after(entry));
+                let head = newest.fold(view.head, |head, entry| head.after(entry));
                 (memory.ledger().position, head)
             }))
         })
@@ -240,7 +239,8 @@ impl Reader {
             for tries in 0..TRIES_MAX {
                 let (installed, stored) = self.shared.memory().installed_and_stored();
                 let snapshot = connection.transaction()?;
-                let position = position_of(&snapshot)?;
+                let state = StateRow::read(&snapshot)?;
+                let position = state.ledger.position;
                 if position < stored {
                     return Err(Fault::Damaged(format!(
                         "table state, row 1: it is at position {position}, and this branch has written position {stored}: \
@@ -250,6 +250,7 @@ impl Reader {
                 let view = View {
                     shared: &self.shared,
                     position,
+                    head: state.totals.head,
                     installed,
                 };
                 if let Some(found) = read(&snapshot, &view)? {
@@ -288,6 +289,8 @@ pub(super) struct View<'r> {
     shared: &'r Shared,
     /// The position of the state.
     pub(super) position: Position,
+    /// The head of the chain of entries in the state.
+    head: ChainHead,
     /// The number of snapshots that were installed before the transaction began.
     installed: u64,
 }
@@ -315,37 +318,19 @@ fn changed_accounts(memory: &Memory, after: Option<&AccountName>, stored: Positi
     changed
 }
 
-/// The first accounts of the file with names after `after`. None is missing: each row names the next one.
+/// The first accounts of the file with names after `after`.
 fn stored_accounts(
     snapshot: &Connection,
     after: Option<&AccountName>,
     limit: usize,
 ) -> Result<BTreeMap<AccountName, Account>, Fault> {
-    let mut lookups = Lookups::new(snapshot)?;
-    let mut next_name = lookups.name_after(after)?;
-    let mut statement = snapshot.prepare_cached(&format!(
-        "SELECT {} FROM accounts WHERE name > ?1 ORDER BY name LIMIT ?2",
-        rows::ACCOUNT_COLUMNS
-    ))?;
-    // The empty string sorts before every name.
-    let mut found = statement.query((after.map_or("", AccountName::as_str), limit as i64))?;
     let mut accounts = BTreeMap::new();
-    while let Some(row) = found.next()? {
-        let row = rows::account(row)?;
-        links::check_next_name(&next_name, Some(&row.name))?;
-        links::check_account(&mut lookups, &row.name, row.account)?;
+    links::accounts_after(snapshot, after, limit, |lookups, row| {
+        links::check_account(lookups, &row.name, row.account)?;
         accounts.insert(row.name, row.account);
-        next_name = row.next_name;
-    }
-    if accounts.len() < limit {
-        links::check_next_name(&next_name, None)?;
-    }
+        Ok(())
+    })?;
     Ok(accounts)
-}
-
-/// Reads the position of the state that a transaction sees. It begins the view of an open transaction.
-fn position_of(snapshot: &Connection) -> Result<Position, Fault> {
-    Ok(StateRow::read(snapshot)?.ledger.position)
 }
 
 /// The entries of an account that are not in the file, newest first, and where the account continues.

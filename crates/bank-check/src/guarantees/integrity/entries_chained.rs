@@ -1,5 +1,5 @@
-//! The chain of entries: the head that a branch reports is the one that its journal gives, and all journals give the same
-//! head at the same position.
+//! The chain of entries. The head that a branch reports must be the head that its journal gives. All journals must give
+//! the same head at the same position.
 //!
 //! The bytes of an entry are those of `bank_ledger::ChainHead`. They are computed here by code of the judge's own.
 
