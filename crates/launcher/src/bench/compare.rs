@@ -35,55 +35,50 @@ struct Figure {
 }
 
 const FIGURES: [Figure; 8] = [
-    Figure {
-        name: "operations_per_second",
-        label: "ops/s",
-        of: |figures| Some(figures.operations_per_second),
-        show: |value| thousands(value.round() as u64),
-    },
-    Figure {
-        name: "p50_us",
-        label: "p50",
-        of: |figures| Some(figures.p50_us as f64),
-        show: |value| latency(value as u64),
-    },
-    Figure {
-        name: "p99_us",
-        label: "p99",
-        of: |figures| Some(figures.p99_us as f64),
-        show: |value| latency(value as u64),
-    },
-    Figure {
-        name: "p999_us",
-        label: "p99.9",
-        of: |figures| Some(figures.p999_us as f64),
-        show: |value| latency(value as u64),
-    },
-    Figure {
-        name: "max_us",
-        label: "max",
-        of: |figures| Some(figures.max_us as f64),
-        show: |value| latency(value as u64),
-    },
-    Figure {
-        name: "branch_cpu_us_per_operation",
-        label: "processor/op, branches",
-        of: |figures| figures.branch_cpu_us_per_operation,
-        show: |value| micros(Some(value)),
-    },
-    Figure {
-        name: "load_cpu_us_per_operation",
-        label: "processor/op, load",
-        of: |figures| figures.load_cpu_us_per_operation,
-        show: |value| micros(Some(value)),
-    },
-    Figure {
-        name: "written_bytes_per_operation",
-        label: "written/op",
-        of: |figures| figures.written_bytes_per_operation,
-        show: |value| bytes(Some(value)),
-    },
+    Figure::new(
+        "operations_per_second",
+        "ops/s",
+        |figures| Some(figures.operations_per_second),
+        |value| thousands(value.round() as u64),
+    ),
+    Figure::latency("p50_us", "p50", |figures| Some(figures.p50_us as f64)),
+    Figure::latency("p99_us", "p99", |figures| Some(figures.p99_us as f64)),
+    Figure::latency("p999_us", "p99.9", |figures| Some(figures.p999_us as f64)),
+    Figure::latency("max_us", "max", |figures| Some(figures.max_us as f64)),
+    Figure::processor_time("branch_cpu_us_per_operation", "processor/op, branches", |figures| {
+        figures.branch_cpu_us_per_operation
+    }),
+    Figure::processor_time("load_cpu_us_per_operation", "processor/op, load", |figures| {
+        figures.load_cpu_us_per_operation
+    }),
+    Figure::new(
+        "written_bytes_per_operation",
+        "written/op",
+        |figures| figures.written_bytes_per_operation,
+        |value| bytes(Some(value)),
+    ),
 ];
+
+impl Figure {
+    const fn new(
+        name: &'static str,
+        label: &'static str,
+        of: fn(&Figures) -> Option<f64>,
+        show: fn(f64) -> String,
+    ) -> Self {
+        Self { name, label, of, show }
+    }
+
+    /// A figure in microseconds that the table shows as a duration.
+    const fn latency(name: &'static str, label: &'static str, of: fn(&Figures) -> Option<f64>) -> Self {
+        Self::new(name, label, of, |value| latency(value as u64))
+    }
+
+    /// A figure in microseconds with decimals.
+    const fn processor_time(name: &'static str, label: &'static str, of: fn(&Figures) -> Option<f64>) -> Self {
+        Self::new(name, label, of, |value| micros(Some(value)))
+    }
+}
 
 /// The ratio of one figure: B to A.
 #[derive(Debug, Clone, Copy)]
