@@ -137,7 +137,16 @@ mod tests {
         for good in ["alice", "A", "7.b_c-d", &"x".repeat(CLIENT_NAME_LEN_MAX)] {
             assert!(good.parse::<ClientName>().is_ok(), "{good:?}");
         }
-        for bad in ["", "-a", ".a", "a/b", "a b", "é", "a\0", &"x".repeat(CLIENT_NAME_LEN_MAX + 1)] {
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "a/b",
+            "a b",
+            "é",
+            "a\0",
+            &"x".repeat(CLIENT_NAME_LEN_MAX + 1),
+        ] {
             assert!(bad.parse::<ClientName>().is_err(), "{bad:?}");
         }
     }

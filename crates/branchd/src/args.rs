@@ -371,6 +371,9 @@ impl StartArguments {
             hand_over: !self.stop_with_stdin,
             checkpoint_entries: self.checkpoint_entries,
             scrub_rows_per_second: self.scrub_rows_per_second,
+            tls: None,
+            client_cert_auth: false,
+            token_file: None,
         })
     }
 }

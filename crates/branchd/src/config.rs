@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bank_tls::TlsFiles;
+
 use crate::directory::secret::SecretSource;
 
 /// The configuration of one branch.
@@ -33,6 +35,21 @@ pub struct Config {
     pub checkpoint_entries: u64,
     /// How many rows of the ledger database are checked in a second, in the background. 0: none.
     pub scrub_rows_per_second: u32,
+    /// The certificates of the branch. `None`: nothing is encrypted.
+    pub tls: Option<TlsConfig>,
+    /// Whether each client must prove who it is, by a certificate or a token. A file of tokens has the same effect.
+    pub client_cert_auth: bool,
+    /// The file with the tokens of clients.
+    pub token_file: Option<PathBuf>,
+}
+
+/// The certificates of a branch.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    /// For connections of clients.
+    pub clients: TlsFiles,
+    /// For connections between branches, of both directions.
+    pub branches: TlsFiles,
 }
 
 /// The timing of elections and heartbeats.

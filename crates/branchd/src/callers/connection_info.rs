@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use bank_tls::Peer;
 use tonic::Extensions;
 
 use super::allowance::Allowance;
@@ -30,6 +31,8 @@ pub(crate) struct ConnectionInfo(Arc<Shared>);
 struct Shared {
     customers: Customers,
     caller: Caller,
+    /// The client, if its certificate proved who it is.
+    peer: Option<Peer>,
     counted: AtomicBool,
     /// Places for the waiting reads of this connection.
     waiting: Quota,
@@ -45,11 +48,13 @@ impl Customers {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Makes the shared values of a new connection. `calls` counts its calls in progress.
-    pub(crate) fn connection(&self, caller: Caller, calls: Option<Calls>) -> ConnectionInfo {
+    /// Makes the shared values of a new connection. `peer` is the other side, if it gave a certificate. `calls` counts
+    /// its calls in progress.
+    pub(crate) fn connection(&self, caller: Caller, peer: Option<Peer>, calls: Option<Calls>) -> ConnectionInfo {
         ConnectionInfo(Arc::new(Shared {
             customers: self.clone(),
             caller,
+            peer,
             counted: AtomicBool::new(false),
             waiting: Quota::new(WAITING_READS_PER_CONNECTION_MAX),
             streamed: Quota::new(STREAMED_WRITES_PER_CONNECTION_MAX),
@@ -62,6 +67,12 @@ impl Customers {
 impl ConnectionInfo {
     pub(crate) fn caller(&self) -> Caller {
         self.0.caller
+    }
+
+    /// The other side, as its certificate proved it.
+    #[allow(dead_code)]
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        self.0.peer.as_ref()
     }
 
     pub(crate) fn allowance(&self) -> &Allowance {
@@ -120,7 +131,7 @@ mod tests {
     #[test]
     fn a_connection_that_asks_as_a_customer_is_counted_once_until_it_is_closed() {
         let customers = Customers::default();
-        let connection = || customers.connection(Caller::Customer, None);
+        let connection = || customers.connection(Caller::Customer, None, None);
         let (one, other, branch) = (connection(), connection(), connection());
         assert_eq!(customers.count(), 0);
         one.count_customer();

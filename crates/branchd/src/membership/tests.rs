@@ -89,6 +89,9 @@ async fn open(number: u32, data: &Path, listen: &str) -> (Arc<Branch>, JoinHandl
         max_connections: 100,
         checkpoint_entries: 8192,
         scrub_rows_per_second: 0,
+        tls: None,
+        client_cert_auth: false,
+        token_file: None,
         hand_over: false,
     };
     let branch = Arc::new(Branch::open(config, address).await.expect("it opens"));

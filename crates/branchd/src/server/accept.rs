@@ -86,7 +86,7 @@ impl Arrival {
         };
         let admitted = self.place.admit(caller, self.from);
         admitted.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
-        let info = branch.customers.connection(caller, Some(self.place.calls()));
+        let info = branch.customers.connection(caller, None, Some(self.place.calls()));
         let (stopping, limit) = (branch.stopping(), self.limit);
         let preface_over = async move {
             // The result does not matter: the time is over, or the branch stops.

@@ -136,6 +136,9 @@ fn config(branch: u32, setup: &Setup, data: &Path) -> Config {
         hand_over: setup.hand_over,
         checkpoint_entries: 8192,
         scrub_rows_per_second: 0,
+        tls: None,
+        client_cert_auth: false,
+        token_file: None,
     }
 }
 
