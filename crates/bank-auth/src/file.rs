@@ -1,6 +1,6 @@
 //! The file of a secret. It holds the text form and a newline, and its owner alone can read it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -68,7 +68,10 @@ pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
     })?;
     // The permissions are those of the open file, so that the checked file is the file that is read.
     let found = file.metadata().map_err(failed("read", path))?;
-    refuse_open(path, &found)?;
+    if let Some(mode) = durable_file::open_to_others(&found) {
+        let path = path.to_owned();
+        return Err(SecretFileError::Open { path, mode });
+    }
     let mut text = String::new();
     file.take(FILE_BYTES_MAX)
         .read_to_string(&mut text)
@@ -117,25 +120,6 @@ pub fn read_or_create(path: &Path) -> Result<Secret, SecretFileError> {
     }
 }
 
-#[cfg(unix)]
-fn refuse_open(path: &Path, found: &fs::Metadata) -> Result<(), SecretFileError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = found.permissions().mode() & 0o7777;
-    // The owner's permission to execute is harmless.
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    Err(SecretFileError::Open {
-        path: path.to_owned(),
-        mode,
-    })
-}
-
-#[cfg(not(unix))]
-fn refuse_open(_: &Path, _: &fs::Metadata) -> Result<(), SecretFileError> {
-    Ok(())
-}
-
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
     let path = path.to_owned();
     move |source| SecretFileError::Io { what, path, source }
@@ -143,6 +127,8 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretFi
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[cfg(unix)]

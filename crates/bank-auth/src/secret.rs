@@ -31,6 +31,11 @@ impl Secret {
         Ok(Self(bytes))
     }
 
+    /// The secret with these bytes, which must be as random as those of [`Secret::random`].
+    pub fn from_bytes(bytes: [u8; SECRET_LEN]) -> Self {
+        Self(bytes)
+    }
+
     /// The text form without a newline. It contains the secret, so it must not be shown to others.
     pub fn to_text(&self) -> String {
         let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -4,12 +4,24 @@ use std::io;
 
 use bank_auth::Secret;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::alert;
+use crate::certificate::BadCertificate;
 use crate::credentials::{Credentials, Peer};
+use crate::subject::Subject;
 
 /// First byte of a TLS connection: the content type of a handshake record (RFC 8446, section 5.1).
 pub const FIRST_BYTE: u8 = 0x16;
+
+/// ALPN of a connection for calls of clients: HTTP/2.
+pub(crate) const ALPN_CLIENT: &[u8] = b"h2";
+/// ALPN of a connection for calls of a branch.
+pub(crate) const ALPN_BRANCH: &[u8] = b"passbook-branch";
+/// Label and length of the secret of a connection.
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-passbook-channel";
+const CHANNEL_SECRET_LEN: usize = 32;
 
 /// What a connection is for. The side that opens it says so by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +39,8 @@ pub struct Accepted {
     pub stream: TlsStream<TcpStream>,
     /// What the connection is for.
     pub purpose: Purpose,
-    /// The other side. `None` if it gave no certificate, which only a client may do.
+    /// The other side, which is of the own bank: a branch for [`Purpose::Branch`], a client otherwise. `None` if it gave no
+    /// certificate, which only a client may do.
     pub peer: Option<Peer>,
     /// A secret that only both ends of this connection know, from the exporter of TLS (RFC 8446, section 7.5). It binds
     /// the handshake of `bank-auth` to the connection.
@@ -40,6 +53,18 @@ pub enum AcceptError {
     /// The connection failed, or the handshake did.
     #[error("the TLS handshake failed: {0}")]
     Tls(#[from] io::Error),
+    /// The certificate of the other side is not accepted.
+    #[error("the certificate of the other side {0}")]
+    Certificate(BadCertificate),
+    /// The other side does not accept the certificate of this one, or the connection.
+    #[error("the other side refused the connection: {0}")]
+    Refused(String),
+    /// The connection is for the calls of a branch, and came without a certificate.
+    #[error("a branch must give a certificate, and the other side gave none")]
+    NoCertificate,
+    /// This side is no branch.
+    #[error("only a branch is connected to, and this side has no certificate of a branch")]
+    NotABranch,
 }
 
 /// Does the TLS handshake at the side that was connected to. The caller bounds the time.
@@ -47,6 +72,57 @@ pub enum AcceptError {
 /// # Errors
 /// See [`AcceptError`]. The connection cannot be used then.
 pub async fn accept(credentials: &Credentials, stream: TcpStream) -> Result<Accepted, AcceptError> {
-    let _ = (credentials, stream);
-    todo!()
+    let loaded = credentials.for_handshake();
+    let own = loaded.own.as_ref().ok_or(AcceptError::NotABranch)?;
+    let config = loaded.server.clone().ok_or(AcceptError::NotABranch)?;
+    let stream = TlsAcceptor::from(config)
+        .accept(stream)
+        .await
+        .map_err(|error| match alert::cause(&error) {
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                AcceptError::Certificate(BadCertificate::of(why, &loaded.ca))
+            }
+            Some(rustls::Error::AlertReceived(alert)) => AcceptError::Refused(alert::sentence(*alert)),
+            _ => AcceptError::Tls(error),
+        })?;
+    let (_, session) = stream.get_ref();
+    let purpose = match session.alpn_protocol() {
+        Some(ALPN_BRANCH) => Purpose::Branch,
+        _ => Purpose::Client,
+    };
+    let peer = session.peer_certificates().map(Peer::of_chain).transpose();
+    let peer = peer.map_err(AcceptError::Certificate)?;
+    match (purpose, peer.as_ref().map(|peer| &peer.named.subject)) {
+        (Purpose::Branch, Some(Subject::Branch(_))) | (Purpose::Client, Some(Subject::Client(_)) | None) => {}
+        (Purpose::Branch, None) => return Err(AcceptError::NoCertificate),
+        (Purpose::Branch, Some(client)) => {
+            return Err(AcceptError::Certificate(BadCertificate::NotABranch(client.clone())));
+        }
+        (Purpose::Client, Some(Subject::Branch(branch))) => {
+            return Err(AcceptError::Certificate(BadCertificate::NotAClient(*branch)));
+        }
+    }
+    // The verifier has compared the banks. It is done again because permission depends on it.
+    if let Some(peer) = &peer
+        && peer.named.bank != own.named.bank
+    {
+        return Err(AcceptError::Certificate(BadCertificate::OtherBank {
+            found: peer.named.bank,
+            expected: own.named.bank,
+        }));
+    }
+    let secret = session.export_keying_material([0; CHANNEL_SECRET_LEN], EXPORTER_LABEL, None);
+    let secret = secret.map_err(|error| AcceptError::Tls(io::Error::other(error)))?;
+    Ok(Accepted {
+        channel_secret: Secret::from_bytes(secret),
+        stream,
+        purpose,
+        peer,
+    })
+}
+
+/// The secret of a connection, at the side that opened it.
+pub(crate) fn channel_secret(session: &rustls::ClientConnection) -> Result<Secret, rustls::Error> {
+    let secret = session.export_keying_material([0; CHANNEL_SECRET_LEN], EXPORTER_LABEL, None)?;
+    Ok(Secret::from_bytes(secret))
 }

@@ -1,28 +1,42 @@
 //! Certificates in use. They are read from files, checked, and read again when the files change, so that a renewed
 //! certificate needs no restart.
 
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
+use rustls::pki_types::CertificateDer;
+
+use crate::certificate::{BadCertificate, Facts};
 use crate::files::TlsFiles;
-use crate::subject::{Named, SubjectError};
+use crate::load::{self, Loaded};
+use crate::subject::Named;
+
+pub use crate::load::CredentialsError;
+
+/// Handshakes look for changed files once in this time at the most. It is short against the time that it takes to copy
+/// files to a host, and long against the cost of looking.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A certificate and its key are two files, and are replaced one after the other. A start between the two waits for the
+/// second one this often, this long.
+const PAIR_TRIES: u32 = 10;
+const PAIR_WAIT: Duration = Duration::from_millis(50);
 
 /// The own certificate, the trusted authorities and the revoked certificates of one side. Clones share them, also after
 /// they were read again.
 #[derive(Clone)]
-pub struct Credentials {}
+pub struct Credentials(Arc<Shared>);
 
-/// Error of reading the files.
-#[derive(Debug, thiserror::Error)]
-pub enum CredentialsError {
-    /// The certificate names no owner.
-    #[error("{path}: the certificate {source}", path = path.display())]
-    Subject {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: SubjectError,
-    },
+struct Shared {
+    files: TlsFiles,
+    loaded: ArcSwap<Loaded>,
+    /// When the files were last looked at. Whoever holds it looks at them.
+    looked: Mutex<Instant>,
+    /// Whether a handshake has taken up new files since the last call of [`Credentials::refresh`].
+    news: AtomicBool,
 }
 
 /// The other side of a connection, as its certificate proved it.
@@ -32,6 +46,8 @@ pub struct Peer {
     pub named: Named,
     /// Serial number of the certificate, as hexadecimal digits.
     pub serial: String,
+    /// Name of the authority that signed the certificate, in DER.
+    pub issuer: Vec<u8>,
     /// The certificate is valid until then.
     pub not_after: SystemTime,
 }
@@ -51,38 +67,115 @@ impl Credentials {
     /// Reads and checks the files: a key that others than its owner can read is refused, a certificate that does not
     /// belong to its key, an expired one, and one that the trusted authorities did not sign.
     ///
+    /// A certificate that does not fit its key is read again for half a second, because a renewal replaces the two files
+    /// one after the other.
+    ///
     /// # Errors
     /// See [`CredentialsError`].
     pub fn load(files: TlsFiles) -> Result<Self, CredentialsError> {
-        let _ = files;
-        todo!()
+        let mut tries = 1;
+        let loaded = loop {
+            match load::load(&files) {
+                Err(CredentialsError::OtherKey { .. }) if tries < PAIR_TRIES => thread::sleep(PAIR_WAIT),
+                loaded => break loaded?,
+            }
+            tries += 1;
+        };
+        Ok(Self(Arc::new(Shared {
+            files,
+            loaded: ArcSwap::from_pointee(loaded),
+            looked: Mutex::new(Instant::now()),
+            news: AtomicBool::new(false),
+        })))
     }
 
-    /// Reads the files again if one of them has changed since they were read. Returns whether that was so. If the new
-    /// files cannot be used, the old certificates stay in use. Handshakes call it too, once a second at the most.
+    /// Reads the files again if one of them has changed since they were read. Returns whether new ones were taken up since
+    /// the last call. If the new files cannot be used, the old certificates stay in use, and the next call tries again.
+    /// Handshakes do the same, once a second at the most, and report nothing.
     ///
     /// # Errors
     /// See [`CredentialsError`].
     pub fn refresh(&self) -> Result<bool, CredentialsError> {
-        todo!()
+        let mut looked = self.0.looked.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *looked = Instant::now();
+        let taken = self.take_up()?;
+        Ok(self.0.news.swap(false, Ordering::Relaxed) || taken)
     }
 
     /// Owner of the own certificate. `None` without a certificate.
     pub fn me(&self) -> Option<Named> {
-        todo!()
+        self.0.loaded.load().own.as_ref().map(|own| own.named.clone())
     }
 
     /// End of the validity of the own certificate. `None` without a certificate.
     pub fn not_after(&self) -> Option<SystemTime> {
-        todo!()
+        self.0.loaded.load().own.as_ref().map(|own| own.not_after)
     }
 
-    /// Whether the certificate of an open connection is still valid. It costs no system call but the time.
+    /// The files that the certificates are read from.
+    pub fn files(&self) -> &TlsFiles {
+        &self.0.files
+    }
+
+    /// Whether the certificate of an open connection is still valid. It costs no system call but the time. An authority
+    /// that is no longer trusted is not noticed here: it is refused for new connections only.
     ///
     /// # Errors
     /// See [`NotValid`].
     pub fn check(&self, peer: &Peer, now: SystemTime) -> Result<(), NotValid> {
-        let _ = (peer, now);
-        todo!()
+        if now > peer.not_after {
+            return Err(NotValid::Expired);
+        }
+        let loaded = self.0.loaded.load();
+        let mut lists = loaded.revoked.iter().filter(|(issuer, _)| *issuer == peer.issuer);
+        match lists.any(|(_, serials)| serials.contains(&peer.serial)) {
+            true => Err(NotValid::Revoked),
+            false => Ok(()),
+        }
+    }
+
+    /// The certificates for a handshake, after a look at the files.
+    pub(crate) fn for_handshake(&self) -> Arc<Loaded> {
+        // While another handshake looks, this one goes on with what there is.
+        if let Ok(mut looked) = self.0.looked.try_lock()
+            && looked.elapsed() >= LOOK_EVERY
+        {
+            *looked = Instant::now();
+            if matches!(self.take_up(), Ok(true)) {
+                self.0.news.store(true, Ordering::Relaxed);
+            }
+        }
+        self.0.loaded.load_full()
+    }
+
+    /// Reads the files if they have changed. The caller holds `looked`.
+    fn take_up(&self) -> Result<bool, CredentialsError> {
+        if load::stamps(&self.0.files) == self.0.loaded.load().stamps {
+            return Ok(false);
+        }
+        let loaded = load::load(&self.0.files)?;
+        self.0.loaded.store(Arc::new(loaded));
+        Ok(true)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    /// Shows the files, and nothing of the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credentials").field(&self.0.files).finish()
+    }
+}
+
+impl Peer {
+    /// The owner of the first certificate of a verified chain.
+    pub(crate) fn of_chain(chain: &[CertificateDer<'_>]) -> Result<Self, BadCertificate> {
+        let facts = chain.first().and_then(|first| Facts::of_der(first));
+        let facts = facts.ok_or_else(|| BadCertificate::Other("it is malformed".into()))?;
+        Ok(Self {
+            named: facts.owner?,
+            serial: facts.serial,
+            issuer: facts.issuer,
+            not_after: facts.not_after,
+        })
     }
 }

@@ -4,19 +4,26 @@
 //! `bank://BANK/ROLE/NAME` for a client. BANK is the id of the bank. An own account of a customer is one more URI,
 //! `bank://BANK/account/NAME`. Only TLS 1.3 is spoken.
 //!
-//! In reading order: [`subject`] reads and writes the URIs; [`issue`] makes certificates; [`files`] says in which file of
-//! a directory each is; [`credentials`] are read from files, and read again when the files change; [`accept`] and
-//! [`connect`] are the two sides of a connection. The crate knows neither gRPC nor the inside of a branch.
+//! In reading order: [`subject`] reads and writes the URIs; [`certificate`] says what a certificate holds and why one is not
+//! accepted; [`issue`] makes certificates; [`files`] says in which file of a directory each is; [`load`] reads and checks
+//! the files for [`credentials`], which are read again when the files change; [`verify`] is the check of both directions;
+//! [`accept`] and [`connect`] are the two sides of a connection; [`alert`] has the errors of TLS in plain words. The crate
+//! knows neither gRPC nor the inside of a branch.
 
 pub mod accept;
+pub mod alert;
+pub mod certificate;
 pub mod connect;
 pub mod credentials;
 pub mod files;
 pub mod issue;
+mod load;
 pub mod subject;
+mod verify;
 
 pub use accept::{AcceptError, Accepted, Purpose, accept};
-pub use connect::{ConnectError, Expected, connect};
+pub use certificate::{BadCertificate, Facts};
+pub use connect::{ConnectError, Connected, Expected, connect};
 pub use credentials::{Credentials, CredentialsError, NotValid, Peer};
-pub use files::{CertsDir, TlsFiles};
+pub use files::{CertsDir, OwnFiles, TlsFiles};
 pub use subject::{Named, Subject, SubjectError};

@@ -103,6 +103,23 @@ pub fn read_bounded(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Permission bits of a file that others than its owner may read or change. `None` if only its owner may, and on a system
+/// without such bits. A program that reads a secret file looks at the file that it has opened.
+pub fn open_to_others(found: &fs::Metadata) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = found.permissions().mode() & 0o7777;
+        // The owner's permission to execute is harmless.
+        if mode & 0o077 != 0 {
+            return Some(mode);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = found;
+    None
+}
+
 fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
