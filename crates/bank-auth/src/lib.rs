@@ -5,17 +5,14 @@
 //! The secret itself is never sent. The proof is one layer of a connection, so certificates can replace it.
 //!
 //! In reading order: [`secret`] and its file, [`mod@file`]; the pure [`messages`] of the handshake; [`handshake`] over
-//! any stream; [`connector`], which opens connections with a handshake. [`identity`] has the roles and names of clients.
-//! The crate knows neither gRPC nor the other files of a branch.
+//! any stream. [`identity`] has the roles and names of clients. The crate knows neither gRPC nor the other files of a branch.
 
-pub mod connector;
 pub mod file;
 pub mod handshake;
 pub mod identity;
 pub mod messages;
 pub mod secret;
 
-pub use connector::{Connector, DialError, Observer};
 pub use file::SecretFileError;
 pub use handshake::HandshakeError;
 pub use identity::{ClientIdentity, ClientName, Role};

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bank_auth::{Connector, DialError, Party, Secret};
+use bank_auth::{Party, Secret};
+use bank_tls::{Connector, DialError, Proof};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
@@ -163,8 +164,9 @@ pub(crate) async fn connect_as_operator(
     let connector = Connector {
         address: place.address.to_string(),
         branch: 0,
+        bank: None,
         me: Party::Operator,
-        secret: secret.clone(),
+        proof: Proof::Secret(secret.clone()),
         connect_timeout: CONNECT_TIMEOUT,
         observer: None,
     };

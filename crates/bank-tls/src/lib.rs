@@ -7,23 +7,28 @@
 //! In reading order: [`subject`] reads and writes the URIs; [`certificate`] says what a certificate holds and why one is not
 //! accepted; [`issue`] makes certificates; [`files`] says in which file of a directory each is; [`load`] reads and checks
 //! the files for [`credentials`], which are read again when the files change; [`verify`] is the check of both directions;
-//! [`accept`] and [`connect`] are the two sides of a connection; [`alert`] has the errors of TLS in plain words. The crate
-//! knows neither gRPC nor the inside of a branch.
+//! [`accept`] and [`connect`] are the two sides of a connection; [`alert`] has the errors of TLS in plain words; [`stream`]
+//! is the bytes of a connection; [`connector`] opens connections with either proof, the secret of `bank-auth` or a
+//! certificate. The crate knows neither gRPC nor the inside of a branch.
 
 pub mod accept;
 pub mod alert;
 pub mod certificate;
 pub mod connect;
+pub mod connector;
 pub mod credentials;
 pub mod files;
 pub mod issue;
 mod load;
+pub mod stream;
 pub mod subject;
 mod verify;
 
 pub use accept::{AcceptError, Accepted, Purpose, accept};
 pub use certificate::{BadCertificate, Facts};
 pub use connect::{ConnectError, Connected, Expected, connect};
+pub use connector::{Connector, DialError, Observer, Proof};
 pub use credentials::{Credentials, CredentialsError, NotValid, Peer};
 pub use files::{CertsDir, OwnFiles, TlsFiles};
+pub use stream::Stream;
 pub use subject::{Named, Subject, SubjectError};

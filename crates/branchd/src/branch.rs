@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bank_auth::{BranchIdentity, Party, Secret};
+use bank_tls::Proof;
 use bank_wal::Wal;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +107,7 @@ impl Branch {
             replica: directory.replica(),
         };
         let branch = Self {
-            peers: Peers::new(config.via.clone(), Party::Branch(me), secret.clone()),
+            peers: Peers::new(config.via.clone(), Party::Branch(me), Proof::Secret(secret.clone())),
             config,
             address,
             directory,

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bank_auth::{BranchIdentity, Connector, Observer, Party, Secret};
+use bank_auth::{BranchIdentity, Party};
 use bank_proto::v1;
 use bank_proto::v1::branch_service_client::BranchServiceClient;
+use bank_tls::{Connector, Observer, Proof};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -99,19 +100,19 @@ pub(crate) enum PeerHeaderError {
 pub(crate) struct Peers {
     channels: Arc<Mutex<HashMap<(u32, String), Channel>>>,
     me: Party,
-    secret: Secret,
+    proof: Proof,
     /// The branches that this branch reaches at another address than the bank has for them.
     via: Arc<BTreeMap<u32, String>>,
 }
 
 impl Peers {
     /// `via` has the branches that this branch reaches at another address than the bank has for them, for example
-    /// through a tunnel. The handshake proves `me` with `secret`.
-    pub(crate) fn new(via: BTreeMap<u32, String>, me: Party, secret: Secret) -> Self {
+    /// through a tunnel. Each connection proves `me` by `proof`.
+    pub(crate) fn new(via: BTreeMap<u32, String>, me: Party, proof: Proof) -> Self {
         Self {
             channels: Arc::default(),
             me,
-            secret,
+            proof,
             via: Arc::new(via),
         }
     }
@@ -145,8 +146,9 @@ impl Peers {
         let channel = connect(Connector {
             address: address.to_owned(),
             branch,
+            bank: None,
             me: self.me,
-            secret: self.secret.clone(),
+            proof: self.proof.clone(),
             connect_timeout: CONNECT_TIMEOUT,
             observer: Some(log_refusals()),
         })?;

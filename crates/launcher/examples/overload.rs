@@ -14,10 +14,11 @@
 mod attack;
 
 use attack::{Call, Failed, Line, QUERY, VOTE, query, resident, unfinished};
-use bank_auth::{BranchIdentity, Connector, Party};
+use bank_auth::{BranchIdentity, Party};
 use bank_client::{Address, Client, ClientOptions, Operator, Propagation, Session};
 use bank_cluster::{Cluster, ClusterConfig, SECRET_FILE};
 use bank_proto::v1;
+use bank_tls::{Connector, Proof};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -111,11 +112,12 @@ impl Attacked {
         let connector = Connector {
             address: self.address.to_string(),
             branch: self.leader,
+            bank: None,
             me: Party::Branch(BranchIdentity {
                 branch: BRANCHES + 1,
                 replica: 7,
             }),
-            secret: bank_auth::file::read(&self.dir.path().join(SECRET_FILE))?,
+            proof: Proof::Secret(bank_auth::file::read(&self.dir.path().join(SECRET_FILE))?),
             connect_timeout: LOOK,
             observer: None,
         };

@@ -3,12 +3,13 @@
 
 mod support;
 
-use bank_auth::{BranchIdentity, Connector, Party};
+use bank_auth::{BranchIdentity, Party};
 use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_proto::v1::branch_service_client::BranchServiceClient;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use bank_tls::{Connector, Proof};
 use serde_json::Value;
 use std::path::Path;
 use support::bank::{Bank, branchd, status};
@@ -32,8 +33,9 @@ async fn with_secret(bank: &Bank, branch: u32, me: BranchIdentity) -> Channel {
     let connector = Connector {
         address: bank.address(branch),
         branch,
+        bank: None,
         me: Party::Branch(me),
-        secret: bank_auth::file::read(&bank.secret_file()).expect("a secret"),
+        proof: Proof::Secret(bank_auth::file::read(&bank.secret_file()).expect("a secret")),
         connect_timeout: PATIENCE,
         observer: None,
     };

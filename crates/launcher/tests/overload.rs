@@ -3,7 +3,8 @@
 
 mod support;
 
-use bank_auth::{BranchIdentity, Connector, Party};
+use bank_auth::{BranchIdentity, Party};
+use bank_tls::{Connector, Proof};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -165,8 +166,9 @@ async fn a_large_vote_is_refused_before_it_has_arrived() {
     let connector = Connector {
         address: bank.address(1),
         branch: 1,
+        bank: None,
         me: Party::Branch(BranchIdentity { branch: 2, replica: 7 }),
-        secret: bank_auth::file::read(&secret).expect("the secret"),
+        proof: Proof::Secret(bank_auth::file::read(&secret).expect("the secret")),
         connect_timeout: PATIENCE,
         observer: None,
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bank_auth::DialError;
+use bank_tls::DialError;
 use tonic::{Code, Status};
 
 use crate::address::BranchAddress;

@@ -275,7 +275,7 @@ mod tests {
         let peers = Peers::new(
             BTreeMap::new(),
             bank_auth::Party::Operator,
-            bank_auth::Secret::random().expect("randomness"),
+            bank_tls::Proof::Secret(bank_auth::Secret::random().expect("randomness")),
         );
         let mut factory = NetworkFactory::new(identity, peers, KnownTerm::default(), FullDisks::default());
         let mut network = factory.new_client(2, &member).await;

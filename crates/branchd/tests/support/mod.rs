@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bank_auth::{Connector, Party, Secret};
+use bank_auth::{Party, Secret};
 use bank_client::operator::{BranchStatus, Operator};
 use bank_client::{Address, BankFile, Branch, Client, ClientOptions};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
+use bank_tls::{Connector, Proof};
 use branchd::config::{Config, Timing};
 use branchd::daemon::{self, DaemonError};
 use branchd::secret::SecretSource;
@@ -192,8 +193,9 @@ impl Bank {
         let channel = endpoint.connect_with_connector_lazy(Connector {
             address: to.to_string(),
             branch: 0,
+            bank: None,
             me: Party::Operator,
-            secret: self.setup.secret.clone(),
+            proof: Proof::Secret(self.setup.secret.clone()),
             connect_timeout: PATIENCE,
             observer: None,
         });

@@ -9,6 +9,7 @@ use prost::Message;
 use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -43,7 +44,7 @@ impl Line {
     }
 
     /// Over a connection on which the other side already knows who speaks.
-    pub async fn over(stream: TcpStream) -> Result<Line, Failed> {
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Line, Failed> {
         let mut settings = h2::client::Builder::new();
         settings
             .initial_connection_window_size(WINDOW_BYTES)
@@ -51,7 +52,10 @@ impl Line {
         Line::begin(stream, &settings).await
     }
 
-    async fn begin(stream: TcpStream, settings: &h2::client::Builder) -> Result<Line, Failed> {
+    async fn begin(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        settings: &h2::client::Builder,
+    ) -> Result<Line, Failed> {
         let (requests, connection) = settings.handshake(stream).await?;
         let driver = tokio::spawn(async move {
             // How it ends is seen by the calls on it.
