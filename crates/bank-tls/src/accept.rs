@@ -4,7 +4,7 @@ use std::io;
 
 use bank_auth::Secret;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::alert;
@@ -72,11 +72,29 @@ pub enum AcceptError {
 /// # Errors
 /// See [`AcceptError`]. The connection cannot be used then.
 pub async fn accept(credentials: &Credentials, stream: TcpStream) -> Result<Accepted, AcceptError> {
+    accept_by_purpose(credentials, credentials, stream).await
+}
+
+/// As [`accept`], with other certificates for the connections of branches than for those of clients.
+///
+/// # Errors
+/// See [`AcceptError`]. The connection cannot be used then.
+pub async fn accept_by_purpose(
+    clients: &Credentials,
+    branches: &Credentials,
+    stream: TcpStream,
+) -> Result<Accepted, AcceptError> {
+    let begun = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+    let offered = begun.client_hello().alpn();
+    let (purpose, credentials) = match offered.is_some_and(|mut offered| offered.any(|alpn| alpn == ALPN_BRANCH)) {
+        true => (Purpose::Branch, branches),
+        false => (Purpose::Client, clients),
+    };
     let loaded = credentials.for_handshake();
     let own = loaded.own.as_ref().ok_or(AcceptError::NotABranch)?;
     let config = loaded.server.clone().ok_or(AcceptError::NotABranch)?;
-    let stream = TlsAcceptor::from(config)
-        .accept(stream)
+    let stream = begun
+        .into_stream(config)
         .await
         .map_err(|error| match alert::cause(&error) {
             Some(rustls::Error::InvalidCertificate(why)) => {
@@ -86,10 +104,14 @@ pub async fn accept(credentials: &Credentials, stream: TcpStream) -> Result<Acce
             _ => AcceptError::Tls(error),
         })?;
     let (_, session) = stream.get_ref();
-    let purpose = match session.alpn_protocol() {
+    // The protocol that is agreed on decides. The certificates were chosen by what was offered.
+    let agreed = match session.alpn_protocol() {
         Some(ALPN_BRANCH) => Purpose::Branch,
         _ => Purpose::Client,
     };
+    if agreed != purpose {
+        return Err(AcceptError::Tls(io::ErrorKind::InvalidData.into()));
+    }
     let peer = session.peer_certificates().map(Peer::of_chain).transpose();
     let peer = peer.map_err(AcceptError::Certificate)?;
     match (purpose, peer.as_ref().map(|peer| &peer.named.subject)) {

@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 use crate::certificate::{BadCertificate, Facts};
 use crate::files::TlsFiles;
 use crate::load::{self, Loaded};
-use crate::subject::Named;
+use crate::subject::{Named, Subject};
 
 pub use crate::load::CredentialsError;
 
@@ -154,8 +154,25 @@ impl Credentials {
             return Ok(false);
         }
         let loaded = load::load(&self.0.files)?;
+        self.check_owner(&loaded)?;
         self.0.loaded.store(Arc::new(loaded));
         Ok(true)
+    }
+}
+
+impl Credentials {
+    /// Refuses the certificate of another branch or bank in the place of a branch's. What the branch does rests on its
+    /// number and its bank.
+    fn check_owner(&self, loaded: &Loaded) -> Result<(), CredentialsError> {
+        let before = self.me().filter(|me| matches!(me.subject, Subject::Branch(_)));
+        match (before, &loaded.own, &self.0.files.own) {
+            (Some(before), Some(own), Some(files)) if own.named != before => Err(CredentialsError::OtherOwner {
+                path: files.cert.clone(),
+                found: Box::new(own.named.clone()),
+                before: Box::new(before),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub mod stream;
 pub mod subject;
 mod verify;
 
-pub use accept::{AcceptError, Accepted, Purpose, accept};
+pub use accept::{AcceptError, Accepted, Purpose, accept, accept_by_purpose};
 pub use certificate::{BadCertificate, Facts};
 pub use connect::{ConnectError, Connected, Expected, connect};
 pub use connector::{Connector, DialError, Observer, Proof};

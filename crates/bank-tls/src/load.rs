@@ -73,9 +73,26 @@ pub enum CredentialsError {
         /// The reason.
         why: BadCertificate,
     },
+    /// A new certificate is not of the same branch as the one in use.
+    #[error(
+        "{path} is the certificate of {now} now, and was that of {was}: put a certificate of {was} there",
+        path = path.display(), now = shown(found), was = shown(before)
+    )]
+    OtherOwner {
+        /// The file.
+        path: PathBuf,
+        /// Owner of the new certificate.
+        found: Box<Named>,
+        /// Owner of the certificate in use.
+        before: Box<Named>,
+    },
     /// The TLS library does not take the certificates.
     #[error("the certificates cannot be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
+}
+
+fn shown(named: &Named) -> String {
+    format!("{} of bank {}", named.subject, named.bank)
 }
 
 /// What the files of one side hold, checked and ready for handshakes.
