@@ -25,18 +25,18 @@ pub enum AddressError {
     Malformed(#[from] bank_types::AddressError),
     /// The address is not on this host. Others could read and change what is sent there.
     #[error(
-        "{0} is not on this host, and branches do not encrypt: use a private network or a tunnel, and give --insecure to accept it"
+        "{0} is not on this host, and without certificates nothing is encrypted: give --certs-dir (`branchd cert` makes \
+         certificates), or --insecure on a private network or through a tunnel"
     )]
     BeyondThisHost(String),
 }
 
-/// Checks that a text is `HOST:PORT`. Branches do not encrypt, so the host must be a loopback address unless
-/// `insecure`.
+/// Checks that a text is `HOST:PORT`. The host must be a loopback address unless `beyond_this_host`.
 ///
 /// # Errors
 /// See [`AddressError`].
-pub fn check(address: &str, insecure: bool) -> Result<(), AddressError> {
-    if Address::to_listen_on(address)?.is_loopback() || insecure {
+pub fn check(address: &str, beyond_this_host: bool) -> Result<(), AddressError> {
+    if Address::to_listen_on(address)?.is_loopback() || beyond_this_host {
         Ok(())
     } else {
         Err(AddressError::BeyondThisHost(address.to_owned()))

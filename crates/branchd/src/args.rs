@@ -1,5 +1,6 @@
 //! The command line of `branchd`, and its conversion to a [`Config`].
 
+mod tls;
 mod verify;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use bank_auth::Secret;
 use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use tls::{TlsArguments, TlsArgumentsError};
 pub use verify::VerifyArguments;
 
 use crate::address;
@@ -194,10 +196,13 @@ pub struct StartArguments {
     /// it.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, env = "BRANCHD_ELECTION_TIMEOUT")]
     pub election_timeout: Duration,
-    /// Allow addresses beyond this host. Branches do not encrypt, so use it only on a private network or through a
-    /// tunnel.
+    /// Allow addresses beyond this host without certificates. Nothing is encrypted then, so use it only on a private network
+    /// or through a tunnel.
     #[arg(long, env = "BRANCHD_INSECURE")]
     pub insecure: bool,
+    /// The certificates of the branch.
+    #[command(flatten)]
+    pub tls: TlsArguments,
     /// Reach branch N at this address instead of its address in the bank, for example through a tunnel. May be
     /// repeated.
     #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
@@ -338,12 +343,25 @@ pub struct StatusOf {
     pub bank: Option<PathBuf>,
 }
 
+/// Why the arguments of `start` are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An address is malformed, or is beyond this host without certificates and without `--insecure`.
+    #[error(transparent)]
+    Address(#[from] address::AddressError),
+    /// The flags for certificates do not fit together.
+    #[error(transparent)]
+    Tls(#[from] TlsArgumentsError),
+}
+
 impl StartArguments {
     /// Checks the arguments together. `given` is the secret in the file that the command line names, if it names one.
     ///
     /// # Errors
-    /// An address is malformed, or is beyond this host without `--insecure`.
-    pub fn config(&self, given: Option<Secret>) -> Result<Config, address::AddressError> {
+    /// See [`ConfigError`].
+    pub fn config(&self, given: Option<Secret>) -> Result<Config, ConfigError> {
+        let tls = self.tls.config(self.id, self.insecure)?;
+        let beyond = self.insecure || tls.is_some();
         let beyond_this_host = address::check(&self.listen, false).is_err();
         let secret = match (given, &self.secret_file) {
             (Some(secret), Some(file)) => SecretSource::Given {
@@ -353,9 +371,9 @@ impl StartArguments {
             _ if beyond_this_host => SecretSource::Nowhere,
             _ => SecretSource::Beside,
         };
-        address::check(&self.listen, self.insecure)?;
+        address::check(&self.listen, beyond)?;
         for (_, address) in &self.via {
-            address::check(address, self.insecure)?;
+            address::check(address, beyond)?;
         }
         Ok(Config {
             branch: self.id,
@@ -371,8 +389,8 @@ impl StartArguments {
             hand_over: !self.stop_with_stdin,
             checkpoint_entries: self.checkpoint_entries,
             scrub_rows_per_second: self.scrub_rows_per_second,
-            tls: None,
-            client_cert_auth: false,
+            client_cert_auth: tls.as_ref().is_some_and(|(_, demanded)| *demanded),
+            tls: tls.map(|(tls, _)| tls),
             token_file: None,
         })
     }

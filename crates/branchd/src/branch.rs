@@ -16,10 +16,11 @@ use uuid::Uuid;
 use crate::agreement::Agreement;
 use crate::branch_error::{AdoptError, BankUnavailable, BranchError};
 use crate::callers::Customers;
+use crate::certificates::Certificates;
 use crate::comparison::Comparison;
 use crate::config::Config;
 use crate::directory::DataDirectory;
-use crate::directory::secret;
+use crate::directory::secret::{self, BranchSecretError};
 use crate::disk::Space;
 use crate::file_reads::FileReads;
 use crate::peers::{Identity, Peers};
@@ -69,8 +70,10 @@ pub(crate) struct Branch {
     /// The address on which the branch listens, as bound.
     pub(crate) address: String,
     pub(crate) directory: Arc<DataDirectory>,
-    /// The secret of the branch's bank, or of the bank that it will have.
-    pub(crate) secret: Secret,
+    /// The secret of the branch's bank, or of the bank that it will have. Only a branch with certificates may have none.
+    pub(crate) secret: Option<Secret>,
+    /// `None`: nothing is encrypted.
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) peers: Peers,
     pub(crate) customers: Customers,
     bank: OnceCell<Bank>,
@@ -92,26 +95,38 @@ impl Branch {
     /// See [`BranchError`].
     pub(crate) async fn open(config: Config, address: String) -> Result<Self, BranchError> {
         let (data, branch, source) = (config.data.clone(), config.branch, config.secret.clone());
+        let tls = config.tls.clone();
         let taken = tokio::task::spawn_blocking(move || {
+            let certificates = tls.map(|tls| Certificates::load(tls.clients, tls.branches, branch));
+            let certificates = certificates.transpose()?;
             let directory = DataDirectory::open(&data, branch)?;
+            if let Some(certificates) = &certificates {
+                certificates.check_directory(directory.bank_id())?;
+            }
             directory.remove_strays();
-            let secret = secret::settle(&directory, &source)?;
+            let secret = secret::settle(&directory, &source, certificates.is_some())?;
             if directory.bank_id().is_none() {
                 unjoined::clear(&directory)?;
             }
-            Ok::<_, BranchError>((Arc::new(directory), secret))
+            Ok::<_, BranchError>((Arc::new(directory), secret, certificates))
         });
-        let (directory, secret) = taken.await??;
+        let (directory, secret, certificates) = taken.await??;
         let me = BranchIdentity {
             branch: config.branch,
             replica: directory.replica(),
         };
+        let proof = match (&certificates, &secret) {
+            (Some(certificates), _) => Proof::Certificate(certificates.branches().clone()),
+            (None, Some(secret)) => Proof::Secret(secret.clone()),
+            (None, None) => return Err(BranchSecretError::NoneGiven { branch: config.branch }.into()),
+        };
         let branch = Self {
-            peers: Peers::new(config.via.clone(), Party::Branch(me), Proof::Secret(secret.clone())),
+            peers: Peers::new(config.via.clone(), Party::Branch(me), proof),
             config,
             address,
             directory,
             secret,
+            certificates,
             customers: Customers::default(),
             bank: OnceCell::new(),
             founding: Mutex::new(()),
@@ -120,6 +135,10 @@ impl Branch {
             tasks: TaskTracker::new(),
             opened: watch::Sender::new(false),
         };
+        if let Some(certificates) = branch.certificates.clone() {
+            let peers = branch.peers.clone();
+            branch.spawn(certificates.keep_current(move || peers.renew()));
+        }
         if let Some(bank_id) = branch.directory.bank_id() {
             branch.open_bank(bank_id).await?;
         }
@@ -143,6 +162,15 @@ impl Branch {
         if let Some(bank) = self.directory.bank_id().filter(|bank| *bank != bank_id) {
             let branch = self.config.branch;
             return Err(AdoptError::OtherBank { branch, bank });
+        }
+        if let Some(bank) = self
+            .certificates
+            .as_ref()
+            .map(Certificates::bank)
+            .filter(|bank| *bank != bank_id)
+        {
+            let branch = self.config.branch;
+            return Err(AdoptError::OtherCertificate { branch, bank });
         }
         Ok(self.open_bank(bank_id).await?)
     }

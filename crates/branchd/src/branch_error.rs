@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::certificates::CertificatesError;
 use crate::directory::DataDirectoryError;
 use crate::directory::secret::BranchSecretError;
 use crate::store::BooksError;
@@ -15,6 +16,9 @@ pub enum BranchError {
     /// The branch has no secret of a bank.
     #[error(transparent)]
     Secret(#[from] BranchSecretError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
     /// The journal cannot be used.
     #[error("{0} ({remedy})", remedy = remedy(.0))]
     Journal(#[from] bank_wal::OpenError),
@@ -44,6 +48,8 @@ pub(crate) enum BankUnavailable {
 pub(crate) enum AdoptError {
     #[error("branch {branch} belongs to bank {bank} already")]
     OtherBank { branch: u32, bank: Uuid },
+    #[error("the certificate of branch {branch} is of bank {bank}: make one for it with the authority of this bank")]
+    OtherCertificate { branch: u32, bank: Uuid },
     /// The branch could not make or open the files of the bank.
     #[error(transparent)]
     Open(#[from] BranchError),

@@ -19,7 +19,7 @@ pub struct Config {
     pub secret: SecretSource,
     /// The timing of elections and heartbeats.
     pub timing: Timing,
-    /// Allow addresses that are not on this host. Branches do not encrypt.
+    /// Allow addresses that are not on this host, although the branch has no certificates and nothing is encrypted.
     pub insecure: bool,
     /// The branches that this branch reaches at another address than the bank has for them.
     pub via: BTreeMap<u32, String>,
@@ -41,6 +41,14 @@ pub struct Config {
     pub client_cert_auth: bool,
     /// The file with the tokens of clients.
     pub token_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Whether branches may have addresses beyond this host: what is sent is encrypted, or the operator accepts that it is
+    /// not.
+    pub(crate) fn beyond_this_host(&self) -> bool {
+        self.insecure || self.tls.is_some()
+    }
 }
 
 /// The certificates of a branch.

@@ -17,6 +17,7 @@
 //! - `scrubbing`: checks the ledger database in the background; `file_reads`: blocking reads of it, on threads of their
 //!   own
 //! - `store`: the ledger database in SQLite
+//! - `certificates`: the certificates of the branch, taken up anew when they are renewed
 //! - `callers`: the connections of callers, and what each may hold; `peers`: connections to other branches
 //! - [`secret`] and the rest of `directory`: the data directory; `disk`: the free space of its file system
 //! - `stop`: why a branch has to end; `clock`; [`address`]; `planted`: bugs for tests, which are in no release
@@ -32,6 +33,7 @@ mod branch;
 mod branch_client;
 mod branch_error;
 mod callers;
+mod certificates;
 mod clock;
 mod comparison;
 pub mod config;
@@ -55,5 +57,6 @@ mod unjoined;
 mod writes;
 
 pub use branch_error::BranchError;
+pub use certificates::CertificatesError;
 pub use directory::{DataDirectoryError, secret};
 pub use store::BooksError;

@@ -127,6 +127,12 @@ impl Peers {
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
+    /// Forgets the open connections, so that the next calls make new ones, with the certificates of now. Calls in progress
+    /// go on. A connection that was made with an old certificate would be refused when that one ends.
+    pub(crate) fn renew(&self) {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The address at which this branch reaches a branch that the bank has at `known`.
     pub(crate) fn address<'a>(&'a self, branch: u32, known: &'a str) -> &'a str {
         self.via.get(&branch).map_or(known, String::as_str)

@@ -146,7 +146,7 @@ impl StatusCode for FileReadError {
 impl StatusCode for AdoptError {
     fn code(&self) -> Code {
         match self {
-            Self::OtherBank { .. } => Code::FailedPrecondition,
+            Self::OtherBank { .. } | Self::OtherCertificate { .. } => Code::FailedPrecondition,
             Self::Open(_) => Code::Internal,
         }
     }

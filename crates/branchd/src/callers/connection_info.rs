@@ -23,9 +23,21 @@ pub(crate) const STREAMED_WRITES_PER_CONNECTION_MAX: u32 = 32 << 10;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Customers(Arc<AtomicU32>);
 
+/// Whether a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// It is encrypted.
+    Tls,
+    /// It is not, and need not be: the branch has no certificates, or the connection comes from its own host and began
+    /// with the handshake of `bank-auth`.
+    None,
+    /// It is not, and it should be. No call on it is served.
+    Missing,
+}
+
 /// What the calls of one connection share. Dropping the last clone takes the connection out of the count of customers.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionInfo(Arc<Shared>);
+pub(crate) struct ConnectionInfo(Arc<Shared>, Encryption);
 
 #[derive(Debug)]
 struct Shared {
@@ -51,7 +63,11 @@ impl Customers {
     /// Makes the shared values of a new connection. `peer` is the other side, if it gave a certificate. `calls` counts
     /// its calls in progress.
     pub(crate) fn connection(&self, caller: Caller, peer: Option<Peer>, calls: Option<Calls>) -> ConnectionInfo {
-        ConnectionInfo(Arc::new(Shared {
+        let encryption = match peer {
+            Some(_) => Encryption::Tls,
+            None => Encryption::None,
+        };
+        let shared = Shared {
             customers: self.clone(),
             caller,
             peer,
@@ -60,17 +76,26 @@ impl Customers {
             streamed: Quota::new(STREAMED_WRITES_PER_CONNECTION_MAX),
             allowance: Allowance::of_connection(caller),
             calls,
-        }))
+        };
+        ConnectionInfo(Arc::new(shared), encryption)
     }
 }
 
 impl ConnectionInfo {
+    /// The connection with this encryption. Only TLS has certificates, so a connection with one has TLS without this.
+    pub(crate) fn over(self, encryption: Encryption) -> Self {
+        Self(self.0, encryption)
+    }
+
+    pub(crate) fn encryption(&self) -> Encryption {
+        self.1
+    }
+
     pub(crate) fn caller(&self) -> Caller {
         self.0.caller
     }
 
     /// The other side, as its certificate proved it.
-    #[allow(dead_code)]
     pub(crate) fn peer(&self) -> Option<&Peer> {
         self.0.peer.as_ref()
     }

@@ -10,7 +10,7 @@ mod quota;
 
 pub(crate) use allowance::{Allowance, Allowances};
 pub(crate) use caller::Caller;
-pub(crate) use connection_info::{ConnectionInfo, Customers, caller_of, streamed_writes, waiting_places};
+pub(crate) use connection_info::{ConnectionInfo, Customers, Encryption, caller_of, streamed_writes, waiting_places};
 pub(crate) use connections::{ActiveCall, Calls, CloseSignal, Connections, Place};
 pub(crate) use flow::Flow;
 pub(crate) use places::{CONNECTIONS_MAX, CONNECTIONS_MIN, Limits};

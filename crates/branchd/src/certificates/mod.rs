@@ -5,12 +5,16 @@ mod expiry;
 mod refresh;
 
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bank_tls::{Credentials, CredentialsError, Named, NotValid, Peer, Subject, TlsFiles};
 use uuid::Uuid;
 
 use crate::callers::{ConnectionInfo, Encryption};
+
+/// How often the certificate of an open connection is looked at. Each call looks too. This is for calls that take long,
+/// such as the stream of entries to a branch.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Why a branch cannot use its certificates.
 #[derive(Debug, thiserror::Error)]
@@ -164,11 +168,25 @@ impl Certificates {
         }
     }
 
+    /// Resolves when the certificate of the other side of a connection has been invalid for a while. Until then, the
+    /// other side is told so by the refusals of its calls.
+    pub(crate) async fn over(self, peer: Peer) {
+        let mut was_valid = true;
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            let is_valid = self.check_peer(&peer).is_ok();
+            if !is_valid && !was_valid {
+                return;
+            }
+            was_valid = is_valid;
+        }
+    }
+
     /// Checks that the certificate of the other side of a connection is still valid.
     ///
     /// # Errors
     /// See [`NotValid`].
-    pub(crate) fn check_peer(&self, peer: &Peer) -> Result<(), NotValid> {
+    fn check_peer(&self, peer: &Peer) -> Result<(), NotValid> {
         let credentials = match peer.named.subject {
             Subject::Branch(_) => self.branches(),
             Subject::Client(_) => self.clients(),

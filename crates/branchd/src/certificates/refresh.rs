@@ -8,15 +8,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Certificates;
 use super::expiry::Warnings;
 
-/// How often the files are looked at. A look is a few system calls. Handshakes look too, so this is for a branch that
-/// makes none, and for the log.
+/// How often the files are looked at. A look is a few system calls. Handshakes look too. This is for the calls on open
+/// connections, and for the log.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the log repeats that new files cannot be used.
 const ERROR_LOG_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 impl Certificates {
-    /// Looks at the files now and then, and at SIGHUP. `renewed` is called when an own certificate has taken the place
-    /// of another. Never returns.
+    /// Looks at the files now and then, and at SIGHUP. `renewed` is called when new files were taken up. Never returns.
     pub(crate) fn keep_current(self, renewed: impl Fn()) -> impl Future<Output = ()> {
         // From now on, the signal does not end the process.
         let hangup = signal(SignalKind::hangup());
@@ -53,8 +52,6 @@ impl Certificates {
 /// Certificates, and what the log has said of them.
 struct Watched {
     credentials: Credentials,
-    /// End of the validity of the own certificate at the last look.
-    not_after: Option<SystemTime>,
     /// The newest error of reading the files, and when it was logged.
     error: Option<(String, Instant)>,
     warnings: Warnings,
@@ -64,20 +61,16 @@ impl Watched {
     fn new(credentials: &Credentials) -> Self {
         Self {
             credentials: credentials.clone(),
-            not_after: credentials.not_after(),
             error: None,
             warnings: Warnings::default(),
         }
     }
 
-    /// Looks at the files, and returns whether there is another own certificate than at the last look.
+    /// Looks at the files, and returns whether new ones were taken up since the last look.
     async fn look(&mut self) -> bool {
         let credentials = self.credentials.clone();
         let looked = tokio::task::spawn_blocking(move || credentials.refresh()).await;
-        match looked {
-            Ok(looked) => self.tell(looked),
-            Err(panicked) => tracing::error!(%panicked, "the certificates were not read"),
-        }
+        let is_renewed = looked.is_ok_and(|looked| self.tell(looked));
         if let Some(not_after) = self.credentials.not_after()
             && let Some(left) = self.warnings.due(not_after, SystemTime::now(), Instant::now())
         {
@@ -85,19 +78,17 @@ impl Watched {
                 "the certificate of this branch {left}: renew it (`branchd cert renew`) and put it in the place of the old one"
             );
         }
-        // A handshake may have read the new files before.
-        let before = std::mem::replace(&mut self.not_after, self.credentials.not_after());
-        before != self.not_after
+        is_renewed
     }
 
-    fn tell(&mut self, looked: Result<bool, CredentialsError>) {
+    fn tell(&mut self, looked: Result<bool, CredentialsError>) -> bool {
         let error = match looked {
             Ok(changed) => {
                 if changed {
                     tracing::info!("the certificates were read again");
                 }
                 self.error = None;
-                return;
+                return changed;
             }
             Err(error) => error.to_string(),
         };
@@ -106,5 +97,6 @@ impl Watched {
             tracing::warn!("new certificates cannot be used, so the old ones stay in use: {error}");
             self.error = Some((error, Instant::now()));
         }
+        false
     }
 }

@@ -19,10 +19,10 @@ pub enum SecretSource {
         /// The file that the secret was read from, for messages.
         from: String,
     },
-    /// The file [`BANK_SECRET_FILE`] beside the data directory. It is created if it is missing. So the branches of a
-    /// bank on one host need no configured secret.
+    /// The file [`BANK_SECRET_FILE`] beside the data directory. It is created if it is missing, unless the branch has
+    /// certificates. So the branches of a bank on one host need no configured secret.
     Beside,
-    /// No source. A branch without a secret is refused.
+    /// No source. A branch without a secret is refused, unless it has certificates.
     Nowhere,
 }
 
@@ -69,10 +69,15 @@ pub enum BranchSecretError {
 }
 
 /// Returns the secret of the branch in this directory. A new secret is stored there and durable when this returns.
+/// `None`: the branch has certificates and needs no secret, and none was given.
 ///
 /// # Errors
 /// See [`BranchSecretError`].
-pub(crate) fn settle(directory: &DataDirectory, source: &SecretSource) -> Result<Secret, BranchSecretError> {
+pub(crate) fn settle(
+    directory: &DataDirectory,
+    source: &SecretSource,
+    has_certificates: bool,
+) -> Result<Option<Secret>, BranchSecretError> {
     let path = directory.secret();
     let kept = match file::read(&path) {
         Ok(kept) => Some(kept),
@@ -85,18 +90,23 @@ pub(crate) fn settle(directory: &DataDirectory, source: &SecretSource) -> Result
                 path,
                 given: from.clone(),
             }),
-            _ => Ok(kept),
+            _ => Ok(Some(kept)),
         };
     }
     let branch = directory.branch();
     let secret = match source {
         SecretSource::Given { secret, .. } => secret.clone(),
+        SecretSource::Beside if has_certificates => match file::read(&beside(directory.path())) {
+            Err(SecretFileError::Missing { .. }) => return Ok(None),
+            found => found?,
+        },
+        SecretSource::Nowhere if has_certificates => return Ok(None),
         _ if directory.bank_id().is_some() => return Err(BranchSecretError::OldBank { path, branch }),
         SecretSource::Beside => file::read_or_create(&beside(directory.path()))?,
         SecretSource::Nowhere => return Err(BranchSecretError::NoneGiven { branch }),
     };
     file::create(&path, &secret)?;
-    Ok(secret)
+    Ok(Some(secret))
 }
 
 /// The path of the bank's secret file beside a data directory.
@@ -119,6 +129,30 @@ mod tests {
         SecretSource::Given {
             secret: secret.clone(),
             from: "given.secret".to_owned(),
+        }
+    }
+
+    /// Settles the secret of a branch without certificates.
+    fn settle(directory: &DataDirectory, source: &SecretSource) -> Result<Secret, BranchSecretError> {
+        super::settle(directory, source, false).map(|secret| secret.expect("a secret"))
+    }
+
+    #[test]
+    fn a_branch_with_certificates_takes_a_secret_that_is_there_and_makes_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let directory = DataDirectory::open(&dir.path().join("d1"), 1).expect("new");
+        for source in [SecretSource::Nowhere, SecretSource::Beside] {
+            assert_eq!(super::settle(&directory, &source, true).expect("none is needed"), None);
+        }
+        assert!(!dir.path().join(BANK_SECRET_FILE).exists() && !directory.secret().exists());
+        let secret = file::create_random(&dir.path().join(BANK_SECRET_FILE)).expect("made");
+        assert_eq!(
+            super::settle(&directory, &SecretSource::Nowhere, true).expect("none is needed"),
+            None
+        );
+        for source in [SecretSource::Beside, SecretSource::Nowhere] {
+            let found = super::settle(&directory, &source, true).expect("found");
+            assert_eq!(found, Some(secret.clone()));
         }
     }
 

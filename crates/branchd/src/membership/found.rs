@@ -15,6 +15,7 @@ use super::status::status;
 use crate::address::BranchAddress;
 use crate::branch::{Bank, Branch};
 use crate::branch_client::{self, BranchSummary, Founded, FoundingRequest};
+use crate::certificates::Certificates;
 use crate::clock;
 use crate::replication::engine::Replica;
 
@@ -28,7 +29,7 @@ const FOUNDING_TIMEOUT: Duration = Duration::from_secs(30);
 /// See [`FoundError`]. If a branch does not answer, nothing has changed. A founding that fails later is finished by the same
 /// request.
 pub(crate) async fn found(branch: &Branch, request: FoundingRequest) -> Result<Founded, FoundError> {
-    let plan = Plan::of(&request, branch.config.insecure)?;
+    let plan = Plan::of(&request, branch.config.beyond_this_host())?;
     let me = branch.config.branch;
     if !plan.branches.iter().any(|b| b.branch == me) {
         return Err(FoundError::NotAmong(me));
@@ -79,7 +80,8 @@ pub(crate) async fn found(branch: &Branch, request: FoundingRequest) -> Result<F
     })
 }
 
-/// The id of the bank: a new id, or the id that an earlier founding, which was cut short, gave to some of the branches.
+/// The id of the bank: the id that an earlier founding, which was cut short, gave to some of the branches; otherwise that
+/// in the certificate of this branch, or a new one.
 async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, FoundError> {
     let asked = plan.branches.iter().map(|b| async move {
         let summary = if b.branch == branch.config.branch {
@@ -90,7 +92,8 @@ async fn agree_on_id(branch: &Branch, plan: &Plan) -> Result<Uuid, FoundError> {
         Ok((b, summary))
     });
     let begun = begun_bank(futures::future::join_all(asked).await)?;
-    Ok(begun.unwrap_or_else(Uuid::new_v4))
+    let certified = branch.certificates.as_ref().map(Certificates::bank);
+    Ok(begun.or(certified).unwrap_or_else(Uuid::new_v4))
 }
 
 /// The answer of this branch to [`branch_client::ask_status`].

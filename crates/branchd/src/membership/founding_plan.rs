@@ -21,11 +21,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Checks a request. `insecure` allows addresses beyond this host.
+    /// Checks a request. `beyond_this_host` allows addresses beyond this host.
     ///
     /// # Errors
     /// The request does not describe a bank.
-    pub(super) fn of(request: &FoundingRequest, insecure: bool) -> Result<Self, FoundError> {
+    pub(super) fn of(request: &FoundingRequest, beyond_this_host: bool) -> Result<Self, FoundError> {
         let mut branches = request.branches.clone();
         branches.sort_by_key(|b| b.branch);
         if branches.is_empty() || branches.len() > BRANCHES_MAX {
@@ -43,7 +43,7 @@ impl Plan {
             if !addresses.insert(address) {
                 return Err(FoundError::AddressTwice(address.clone()));
             }
-            address::check(address, insecure).map_err(|error| FoundError::Address { branch, error })?;
+            address::check(address, beyond_this_host).map_err(|error| FoundError::Address { branch, error })?;
         }
         if request.opening_balance < 0 {
             return Err(FoundError::NegativeBalance(request.opening_balance));

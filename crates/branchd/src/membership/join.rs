@@ -67,7 +67,7 @@ pub(crate) async fn join(branch: &Branch, joiner: BranchAddress, deadline: Insta
         Err(BankUnavailable::None { branch }) if branch == number => return Err(JoinError::AskedJoiner(number)),
         other => other?,
     };
-    address::check(&joiner.address, branch.config.insecure)
+    address::check(&joiner.address, branch.config.beyond_this_host())
         .map_err(|error| JoinError::Address { branch: number, error })?;
     if number == branch.config.branch && joiner.address == branch.address {
         return Err(JoinError::AskedToJoinItself(number));

@@ -109,7 +109,7 @@ fn failure(error: &DaemonError) -> Failure {
             | DataDirectoryError::OtherBranch { .. }
             | DataDirectoryError::OtherFormat { .. },
         ))
-        | DaemonError::Open(BranchError::Secret(_)) => USAGE,
+        | DaemonError::Open(BranchError::Secret(_) | BranchError::Certificates(_)) => USAGE,
         _ => FAILED,
     };
     Failure::new(code, error)

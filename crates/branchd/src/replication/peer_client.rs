@@ -111,13 +111,15 @@ impl Network {
     }
 
     /// The openraft error for a failed call. openraft pauses after `Unreachable`, which stands for a branch that does
-    /// not answer. It may try again at once after any other failure.
+    /// not answer, or not until an operator changes something. It may try again at once after any other failure.
     fn failed(&self, status: Status) -> RpcError {
         let error = AnyError::error(format!("{}: {}: {}", self.member, status.code(), status.message()));
         match status.code() {
-            Code::Unavailable | Code::FailedPrecondition | Code::DeadlineExceeded => {
-                RPCError::Unreachable(Unreachable::new(&error))
-            }
+            Code::Unavailable
+            | Code::FailedPrecondition
+            | Code::DeadlineExceeded
+            | Code::Unauthenticated
+            | Code::PermissionDenied => RPCError::Unreachable(Unreachable::new(&error)),
             _ => RPCError::Network(NetworkError::new(&error)),
         }
     }

@@ -24,7 +24,8 @@ pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<
     let (accepted, incoming) = mpsc::channel(1);
     let connections = branch.config.max_connections.min(open_files::connections());
     let connections = Connections::new(Limits::of(connections));
-    let authenticator = Arc::new(Authenticator::new(branch.secret.clone(), branch.myself()));
+    let authenticator = Authenticator::new(branch.myself(), branch.secret.clone(), branch.certificates.clone());
+    let authenticator = Arc::new(authenticator);
     tokio::spawn(async move {
         let mut stopping = std::pin::pin!(branch.stopping());
         let mut close_stalled = std::pin::pin!(connections.close_stalled());
@@ -79,24 +80,28 @@ impl Arrival {
     async fn identify(mut self, branch: &Branch, authenticator: &Authenticator) -> io::Result<Connection> {
         // Answers are small, and callers wait for them.
         self.stream.set_nodelay(true)?;
-        let caller = tokio::select! {
-            caller = tokio::time::timeout(self.limit, authenticator.authenticate(&mut self.stream)) => caller??,
+        let identified = tokio::select! {
+            identified = tokio::time::timeout(self.limit, authenticator.authenticate(self.stream, self.from)) => {
+                identified?.map_err(io::Error::other)?
+            }
             () = &mut self.close_signal => return Err(io::ErrorKind::ConnectionAborted.into()),
             () = branch.stopping() => return Err(io::ErrorKind::Interrupted.into()),
         };
-        let admitted = self.place.admit(caller, self.from);
+        let admitted = self.place.admit(identified.caller, self.from);
         admitted.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
-        let info = branch.customers.connection(caller, None, Some(self.place.calls()));
+        let info = branch
+            .customers
+            .connection(identified.caller, identified.peer.clone(), Some(self.place.calls()));
+        let info = info.over(identified.encryption);
         let (stopping, limit) = (branch.stopping(), self.limit);
         let preface_over = async move {
             // The result does not matter: the time is over, or the branch stops.
             let _ = tokio::time::timeout(limit, stopping).await;
         };
-        Ok(Connection::new(
-            self.stream,
-            info,
-            (self.place, self.close_signal),
-            preface_over,
-        ))
+        let connection = Connection::new(identified.stream, info, (self.place, self.close_signal), preface_over);
+        Ok(match (&branch.certificates, identified.peer) {
+            (Some(certificates), Some(peer)) => connection.until(certificates.clone().over(peer)),
+            _ => connection,
+        })
     }
 }

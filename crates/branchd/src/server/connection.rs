@@ -4,8 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bank_tls::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::callers::{CloseSignal, ConnectionInfo, Place};
 
@@ -14,8 +14,10 @@ const PREFACE_LEN: usize = 24;
 
 /// A connection, and its place among those that may be open.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     info: ConnectionInfo,
+    /// Resolves when the certificate of the other side has been invalid for long enough. `None` without a certificate.
+    certificate_over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// The part of the connection's beginning that is still awaited. `None`: HTTP/2 has begun.
     preface: Option<Preface>,
     close_signal: CloseSignal,
@@ -33,7 +35,7 @@ struct Preface {
 impl Connection {
     /// `preface_over` resolves when the beginning of HTTP/2 is no longer awaited.
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         info: ConnectionInfo,
         (place, close_signal): (Place, CloseSignal),
         preface_over: impl Future<Output = ()> + Send + 'static,
@@ -45,10 +47,17 @@ impl Connection {
         Self {
             stream,
             info,
+            certificate_over: None,
             preface,
             close_signal,
             _place: place,
         }
+    }
+
+    /// The connection, which ends when `certificate_over` resolves.
+    pub(super) fn until(mut self, certificate_over: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.certificate_over = Some(Box::pin(certificate_over));
+        self
     }
 
     /// What the calls on this connection share.
@@ -68,6 +77,11 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check_open(cx)?;
+        if let Some(over) = &mut self.certificate_over
+            && over.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into()));
+        }
         let filled = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if let Some(preface) = &mut self.preface {

@@ -12,6 +12,7 @@ mod permission;
 mod request_body;
 mod response_body;
 mod services;
+mod turns;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ type Checked = Permission<Bounded<Services>>;
 /// call, and a second timer.
 pub(crate) async fn serve(branch: Arc<Branch>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let services = BoundsLayer::new().layer(Services::new(&branch));
-    let services = PermissionLayer.layer(services);
+    let services = PermissionLayer::new(branch.certificates.clone()).layer(services);
     let protocol = protocol();
     let (closing, open) = (CancellationToken::new(), TaskTracker::new());
     let mut shutdown = pin!(shutdown);

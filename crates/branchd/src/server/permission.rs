@@ -10,7 +10,8 @@ use tonic::codegen::{Service, http};
 use tower_layer::Layer;
 
 use crate::api::error;
-use crate::callers::{Caller, caller_of};
+use crate::callers::{Caller, ConnectionInfo, caller_of};
+use crate::certificates::{Certificates, ConnectionRefused};
 
 const BRANCH_SERVICE: &str = "/bank.v1.BranchService/";
 const OPERATOR_SERVICE: &str = "/bank.v1.OperatorService/";
@@ -44,21 +45,46 @@ fn check(path: &str, caller: Caller) -> Result<(), Denied> {
 }
 
 /// Puts the check in front of all services of a server.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PermissionLayer;
+#[derive(Clone)]
+pub(crate) struct PermissionLayer {
+    certificates: Option<Certificates>,
+}
+
+impl PermissionLayer {
+    pub(crate) fn new(certificates: Option<Certificates>) -> Self {
+        Self { certificates }
+    }
+}
 
 impl<S> Layer<S> for PermissionLayer {
     type Service = Permission<S>;
 
     fn layer(&self, inner: S) -> Permission<S> {
-        Permission { inner }
+        Permission {
+            inner,
+            certificates: self.certificates.clone(),
+        }
     }
 }
 
 /// The services behind the check.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Permission<S> {
     inner: S,
+    certificates: Option<Certificates>,
+}
+
+impl<S> Permission<S> {
+    /// Checks the connection that a call came on.
+    fn check_connection(&self, call: &http::Extensions) -> Result<(), Status> {
+        match (&self.certificates, call.get::<ConnectionInfo>()) {
+            (Some(certificates), Some(connection)) => certificates.check(connection).map_err(|refused| match refused {
+                ConnectionRefused::NotEncrypted => Status::permission_denied(refused.to_string()),
+                ConnectionRefused::Certificate(_) => Status::unauthenticated(refused.to_string()),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<S, B> Service<http::Request<B>> for Permission<S>
@@ -74,14 +100,15 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        match check(request.uri().path(), caller_of(request.extensions())) {
+        let checked = self.check_connection(request.extensions()).and_then(|()| {
+            check(request.uri().path(), caller_of(request.extensions()))
+                .map_err(|denied| Status::permission_denied(denied.to_string()))
+        });
+        match checked {
             Ok(()) => Either::Right(self.inner.call(request)),
-            Err(denied) => {
-                // The call may be a write that a branch of an older version forwards. It was not applied, so it may be
-                // sent to another branch.
-                let status = error::not_applied(Status::permission_denied(denied.to_string()));
-                Either::Left(ready(Ok(status.into_http())))
-            }
+            // The call may be a write that a branch of an older version forwards. It was not applied, so it may be sent to
+            // another branch.
+            Err(status) => Either::Left(ready(Ok(error::not_applied(status).into_http()))),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Lets TLS handshakes compute one after the other.
 //!
 //! A handshake costs about a thousand times what a call costs, and the other side pays almost nothing for it. Hundreds
-//! of them, ready at the same time, would keep heartbeats and calls waiting until the last one is done. With turns, the
-//! tasks of all other connections run between the steps of two handshakes.
+//! of them, ready at the same time, would keep heartbeats and calls waiting until the last one is done. With turns, every
+//! task that is ready runs between the steps of two handshakes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -39,42 +39,52 @@ impl<F: Future> Future for InTurn<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // The semaphore is never closed, so there is a permit. It is given back when this step ends.
-        let _turn = ready!(self.turns.poll_acquire(cx));
-        self.handshake.as_mut().poll(cx)
+        // The semaphore is never closed, so there is a turn.
+        let turn = ready!(self.turns.poll_acquire(cx));
+        let polled = self.handshake.as_mut().poll(cx);
+        // The turn ends once all tasks that are ready now have run. If it ended here, the next handshake of the run
+        // queue would have it at once.
+        tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            drop(turn);
+        });
+        polled
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use std::sync::Mutex;
 
-    /// A handshake that computes `left` times, and a task of another connection, which is always ready.
-    async fn compute(name: &'static str, mut left: u32, ran: Rc<RefCell<Vec<&'static str>>>) {
-        while left > 0 {
-            left -= 1;
-            ran.borrow_mut().push(name);
+    const HANDSHAKES: usize = 50;
+
+    type Ran = Arc<Mutex<Vec<&'static str>>>;
+
+    /// Computes in this many steps, and is ready for the next one at once.
+    async fn compute(name: &'static str, steps: usize, ran: Ran) {
+        for _ in 0..steps {
+            ran.lock().expect("no panic").push(name);
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
-    async fn another_task_runs_between_the_steps_of_two_handshakes() {
-        const HANDSHAKES: usize = 50;
-        let (ran, turns) = (Rc::default(), Turns::new());
-        let local = tokio::task::LocalSet::new();
+    async fn other_tasks_run_between_the_steps_of_two_handshakes() {
+        let (ran, turns) = (Ran::default(), Turns::new());
+        let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..HANDSHAKES {
-            local.spawn_local(turns.take(compute("handshake", 2, Rc::clone(&ran))));
+            tasks.spawn(turns.take(compute("handshake", 2, Arc::clone(&ran))));
         }
-        local.spawn_local(compute("call", 2 * HANDSHAKES as u32, Rc::clone(&ran)));
-        local.await;
-        let ran = ran.borrow();
-        let first_call = ran.iter().position(|name| *name == "call").expect("it ran");
-        let longest = ran[first_call..].chunk_by(|a, b| a == b).filter(|run| run[0] == "handshake");
-        let longest = longest.map(<[_]>::len).max();
-        assert!(first_call <= 2 && longest <= Some(2), "{ran:?}");
-        assert_eq!(ran.iter().filter(|name| **name == "handshake").count(), 2 * HANDSHAKES);
+        tasks.spawn(compute("call", 2 * HANDSHAKES, Arc::clone(&ran)));
+        tasks.join_all().await;
+        let ran = ran.lock().expect("no panic");
+        let handshakes = ran.iter().filter(|name| **name == "handshake");
+        assert_eq!(handshakes.count(), 2 * HANDSHAKES, "all of them end");
+        // While there are calls, no two handshakes follow each other.
+        let calls_end = ran.iter().rposition(|name| *name == "call").expect("calls ran");
+        let runs = ran[..calls_end].chunk_by(|a, b| a == b);
+        let longest = runs.filter(|run| run[0] == "handshake").map(<[_]>::len).max();
+        assert_eq!(longest, Some(1), "{ran:?}");
     }
 }
