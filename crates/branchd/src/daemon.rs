@@ -102,4 +102,10 @@ fn started(branch: &Branch) {
         %bank,
         "started"
     );
+    if branch.config.insecure {
+        tracing::warn!(
+            "--insecure: this branch takes and makes connections beyond this host that are not encrypted. Whoever can read \
+             the network reads all balances, and whoever can change it changes them. `branchd cert` makes certificates"
+        );
+    }
 }

@@ -95,6 +95,12 @@ pub struct BranchStatus {
     pub entries_head: Option<EntriesHead>,
     /// The newest finished check of all rows of the books since the start of the branch.
     pub scrub: Option<Scrub>,
+    /// The branch has certificates: it takes and makes only connections that are encrypted, except on its own host.
+    pub encrypted: bool,
+    /// The branch was told to accept that connections beyond its host are not encrypted.
+    pub insecure: bool,
+    /// End of the validity of the branch's certificate: microseconds since 1970 (UTC). `None` without certificates.
+    pub certificate_not_after_us: Option<i64>,
 }
 
 /// The head of the chain of entries: it stands for every accepted command up to a position.
@@ -301,6 +307,9 @@ impl TryFrom<v1::GetStatusResponse> for BranchStatus {
             }),
             entries_head: reply.entries_head.map(EntriesHead::from),
             scrub: reply.scrub.map(Scrub::from),
+            encrypted: reply.encrypted,
+            insecure: reply.insecure,
+            certificate_not_after_us: reply.certificate_not_after_us,
         })
     }
 }

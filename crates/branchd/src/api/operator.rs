@@ -1,7 +1,7 @@
 //! The gRPC service for operators.
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bank_proto::v1;
 use bank_proto::v1::operator_service_server::OperatorService;
@@ -106,6 +106,9 @@ impl From<BranchStatus> for v1::GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             customers: status.customers,
             bank_id: status.bank_id.map(|id| id.to_string()).unwrap_or_default(),
+            encrypted: status.encrypted,
+            insecure: status.insecure,
+            certificate_not_after_us: status.certificate_not_after.map(since_1970_us),
             ..Self::default()
         };
         let Some(bank) = status.bank else { return of_branch };
@@ -131,15 +134,19 @@ impl From<BranchStatus> for v1::GetStatusResponse {
 
 impl From<FinishedRound> for v1::Scrub {
     fn from(round: FinishedRound) -> Self {
-        let since_1970 = round.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let rows = round.scrubbed.rows;
         Self {
-            finished_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
+            finished_us: since_1970_us(round.at),
             position: rows.position,
             rows: rows.entries + rows.accounts + rows.refusals,
             summed: round.scrubbed.summed,
         }
     }
+}
+
+fn since_1970_us(time: SystemTime) -> i64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl From<Role> for v1::Role {

@@ -1,12 +1,13 @@
 //! The status of a branch, from what the branch knows itself.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bank_ledger::{Digest, Position};
 use uuid::Uuid;
 
 use crate::address::BranchAddress;
 use crate::branch::Branch;
+use crate::certificates::Certificates;
 use crate::reconfiguration::plan::{has_caught_up, is_joining, predecessor};
 use crate::replication::engine::{Engine, Replica};
 use crate::replication::majority::NoMajority;
@@ -25,6 +26,12 @@ pub(crate) struct BranchStatus {
     pub(crate) customers: u32,
     /// The bank that the data directory names. It is set even if the files of the bank could not be opened.
     pub(crate) bank_id: Option<Uuid>,
+    /// Whether the branch has certificates.
+    pub(crate) encrypted: bool,
+    /// Whether the branch accepts that connections beyond its host are not encrypted.
+    pub(crate) insecure: bool,
+    /// The end of the validity of the certificate.
+    pub(crate) certificate_not_after: Option<SystemTime>,
     /// The rest of the status. `None`: the bank is not open.
     pub(crate) bank: Option<BankStatus>,
 }
@@ -93,6 +100,9 @@ pub(crate) fn status(branch: &Branch) -> BranchStatus {
         customers: branch.customers.count(),
         // A branch whose bank could not be opened must not look new to a founding.
         bank_id: branch.directory.bank_id(),
+        encrypted: branch.certificates.is_some(),
+        insecure: branch.config.insecure,
+        certificate_not_after: branch.certificates.as_ref().and_then(Certificates::not_after),
         bank: branch.bank_if_any().map(|bank| {
             let (role, term) = bank.engine.role();
             let window = bank.members.window();

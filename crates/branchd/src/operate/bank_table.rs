@@ -69,6 +69,9 @@ fn branch_json(answers: &Answers, asked: &Asked) -> Value {
         "disk_used_bytes": status.and_then(|status| status.disk_used_bytes),
         "version": status.map(|status| &status.version),
         "removed": status.and_then(|status| status.removed.as_ref()),
+        "encrypted": status.map(|status| status.encrypted),
+        "insecure": status.map(|status| status.insecure),
+        "certificate_not_after_us": status.and_then(|status| status.certificate_not_after_us),
     })
 }
 
@@ -158,6 +161,11 @@ fn trouble(asked: &Asked, file: &Path) -> Option<String> {
     if status.disk_free_bytes.is_some_and(|free| free < RESERVE_BYTES) {
         text.push_str(&format!(
             "branch {branch} at {address} has a full disk: make room there\n"
+        ));
+    }
+    if status.insecure {
+        text.push_str(&format!(
+            "branch {branch} at {address} does not encrypt (--insecure): give it certificates\n"
         ));
     }
     Some(text).filter(|text| !text.is_empty())

@@ -1,6 +1,9 @@
 //! `branchd status`.
 
+use std::time::{Duration, SystemTime};
+
 use bank_client::operator::{BranchStatus, JoinProgress, Member};
+use bank_tls::certificate::day;
 use serde_json::json;
 
 use super::bank_status::bank_status;
@@ -9,6 +12,9 @@ use super::operator_call::{for_status, on_one_thread};
 use super::output::print;
 use super::words::{role, size};
 use crate::args::StatusArguments;
+
+/// The length of a day, in seconds.
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// Shows the status of a branch, or of all branches of a bank.
 ///
@@ -25,7 +31,7 @@ pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     print(&if arguments.json {
         as_json(&status)
     } else {
-        as_table(&status)
+        as_table(&status, SystemTime::now())
     })
 }
 
@@ -65,12 +71,15 @@ fn as_json(status: &BranchStatus) -> String {
             "rows": scrub.rows,
             "summed": scrub.summed,
         })),
+        "encrypted": status.encrypted,
+        "insecure": status.insecure,
+        "certificate_not_after_us": status.certificate_not_after_us,
         "lost_majority": status.lost_majority.map(|lost| json!({ "reached": lost.reached, "voters": lost.voters })),
     });
     format!("{object}\n")
 }
 
-fn as_table(status: &BranchStatus) -> String {
+fn as_table(status: &BranchStatus, now: SystemTime) -> String {
     let leader = match status.leader {
         None => "none known".to_owned(),
         Some(leader) => format!("branch {leader}, term {}", status.term),
@@ -84,6 +93,7 @@ fn as_table(status: &BranchStatus) -> String {
             ),
         ),
         ("data", data(status)),
+        ("tls", encryption(status, now)),
     ];
     match status.bank_id {
         None => rows.push(("bank", "none yet: found one with `branchd init`".to_owned())),
@@ -131,6 +141,27 @@ fn as_table(status: &BranchStatus) -> String {
         ));
     }
     text
+}
+
+/// Whether the branch encrypts, and how long its certificate is valid.
+fn encryption(status: &BranchStatus, now: SystemTime) -> String {
+    let not_after = status.certificate_not_after_us.map(|us| {
+        let since_1970 = Duration::from_micros(u64::try_from(us).unwrap_or_default());
+        SystemTime::UNIX_EPOCH
+            .checked_add(since_1970)
+            .unwrap_or(SystemTime::UNIX_EPOCH)
+    });
+    match (not_after, status.insecure) {
+        (Some(not_after), _) => {
+            let on = day(not_after);
+            match not_after.duration_since(now).map(|left| left.as_secs() / DAY_SECONDS) {
+                Ok(days) => format!("on; the certificate is valid until {on}, for {days} days"),
+                Err(_) => format!("on; the certificate has expired on {on}: renew it"),
+            }
+        }
+        (None, true) => "off, beyond this host too: --insecure".to_owned(),
+        (None, false) => "off; only this host is served".to_owned(),
+    }
 }
 
 /// The data directory, the bytes that it takes, and the bytes that are free.
