@@ -19,18 +19,47 @@ pub enum Durability {
 /// # Errors
 /// An error of the file system; the old content is unchanged then.
 pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    // The umask takes its part off, as with any new file.
+    replace_with_mode(path, content, durability, |path| permissions_of(path).unwrap_or(PUBLIC))
+}
+
+/// As [`replace`], and the owner alone can read the new file (mode 0600), whatever the mode of the old one was.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn replace_private(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    replace_with_mode(path, content, durability, |_| PRIVATE)
+}
+
+/// Permission bits of a file that everybody may read, before the umask is applied.
+const PUBLIC: u32 = 0o666;
+/// Permission bits of a file that its owner alone may read.
+const PRIVATE: u32 = 0o600;
+
+fn replace_with_mode(
+    path: &Path,
+    content: &[u8],
+    durability: Durability,
+    mode: impl FnOnce(&Path) -> u32,
+) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut builder = temporary();
+    let file = written(mode(&path), &path, content, durability)?;
+    file.persist(&path).map_err(|error| error.error)?;
+    sync_directory(&path, durability)
+}
+
+/// The permission bits of a file that is there.
+fn permissions_of(path: &Path) -> Option<u32> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // The umask takes its part off, as with any new file.
-        let mode = fs::metadata(&path).map_or(0o666, |found| found.permissions().mode() & 0o777);
-        builder.permissions(fs::Permissions::from_mode(mode));
+        fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o777)
     }
-    let file = written(&builder, &path, content, durability)?;
-    file.persist(&path).map_err(|error| error.error)?;
-    sync_directory(&path, durability)
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 /// Writes a new file that its owner alone can read (mode 0600). It appears whole, so that another process that looks at
@@ -40,8 +69,20 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Resul
 /// [`io::ErrorKind::AlreadyExists`] where anything is at the path already, which is left as it was, and any error of
 /// the file system.
 pub fn create_private(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
-    // A temporary file has mode 0600. It is linked to its place only when it is whole.
-    let file = written(&temporary(), path, content, durability)?;
+    create_with_mode(PRIVATE, path, content, durability)
+}
+
+/// As [`create_private`], and everybody can read the file, as far as the umask allows it.
+///
+/// # Errors
+/// As for [`create_private`].
+pub fn create(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    create_with_mode(PUBLIC, path, content, durability)
+}
+
+fn create_with_mode(mode: u32, path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
+    // The temporary file is linked to its place only when it is whole.
+    let file = written(mode, path, content, durability)?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     sync_directory(path, durability)
 }
@@ -54,19 +95,17 @@ pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 
-fn temporary() -> tempfile::Builder<'static, 'static> {
+/// A temporary file with this content and mode, in the directory of `path`.
+fn written(mode: u32, path: &Path, content: &[u8], durability: Durability) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-    builder
-}
-
-/// A temporary file with this content, in the directory of `path`.
-fn written(
-    builder: &tempfile::Builder<'_, '_>,
-    path: &Path,
-    content: &[u8],
-    durability: Durability,
-) -> io::Result<tempfile::NamedTempFile> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
     let mut file = builder.tempfile_in(directory_of(path))?;
     file.write_all(content)?;
     if durability == Durability::Host {
@@ -172,6 +211,25 @@ mod tests {
             io::ErrorKind::FileTooLarge
         );
         assert_eq!(read_bounded(&path, 10).expect("read").len(), 10);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_private_whatever_was_there() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        let open = || open_to_others(&fs::metadata(&path).expect("there"));
+        create(&path, b"public", Durability::Process).expect("created");
+        assert!(create(&path, b"again", Durability::Process).is_err());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+        replace(&path, b"public", Durability::Process).expect("replaced");
+        assert_eq!(open(), Some(0o644));
+        replace_private(&path, b"private", Durability::Process).expect("replaced");
+        assert_eq!(open(), None);
+        assert_eq!(fs::read(&path).expect("read"), b"private");
+        replace(&path, b"still private", Durability::Process).expect("replaced");
+        assert_eq!(open(), None);
     }
 
     #[cfg(unix)]
