@@ -9,29 +9,14 @@ use tokio_rustls::server::TlsStream;
 
 use crate::alert;
 use crate::certificate::BadCertificate;
+use crate::channel;
 use crate::credentials::{Credentials, Peer};
 use crate::subject::Subject;
 
+pub use crate::channel::Purpose;
+
 /// First byte of a TLS connection: the content type of a handshake record (RFC 8446, section 5.1).
 pub const FIRST_BYTE: u8 = 0x16;
-
-/// ALPN of a connection for calls of clients: HTTP/2.
-pub(crate) const ALPN_CLIENT: &[u8] = b"h2";
-/// ALPN of a connection for calls of a branch.
-pub(crate) const ALPN_BRANCH: &[u8] = b"passbook-branch";
-/// Label and length of the secret of a connection.
-const EXPORTER_LABEL: &[u8] = b"EXPORTER-passbook-channel";
-const CHANNEL_SECRET_LEN: usize = 32;
-
-/// What a connection is for. The side that opens it says so by ALPN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Calls of clients: ALPN `h2`, or none.
-    Client,
-    /// Calls of a branch: ALPN `passbook-branch`. The handshake of `bank-auth` follows, keyed with
-    /// [`Accepted::channel_secret`].
-    Branch,
-}
 
 /// An accepted connection.
 pub struct Accepted {
@@ -86,10 +71,11 @@ pub async fn accept_by_purpose(
 ) -> Result<Accepted, AcceptError> {
     let begun = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
     let offered = begun.client_hello().alpn();
-    let (purpose, credentials) = match offered.is_some_and(|mut offered| offered.any(|alpn| alpn == ALPN_BRANCH)) {
-        true => (Purpose::Branch, branches),
-        false => (Purpose::Client, clients),
-    };
+    let (purpose, credentials) =
+        match offered.is_some_and(|mut offered| offered.any(|alpn| alpn == Purpose::Branch.alpn())) {
+            true => (Purpose::Branch, branches),
+            false => (Purpose::Client, clients),
+        };
     let loaded = credentials.for_handshake();
     let own = loaded.own.as_ref().ok_or(AcceptError::NotABranch)?;
     let config = loaded.server.clone().ok_or(AcceptError::NotABranch)?;
@@ -105,11 +91,7 @@ pub async fn accept_by_purpose(
         })?;
     let (_, session) = stream.get_ref();
     // The protocol that is agreed on decides. The certificates were chosen by what was offered.
-    let agreed = match session.alpn_protocol() {
-        Some(ALPN_BRANCH) => Purpose::Branch,
-        _ => Purpose::Client,
-    };
-    if agreed != purpose {
+    if Purpose::of_alpn(session.alpn_protocol()) != purpose {
         return Err(AcceptError::Tls(io::ErrorKind::InvalidData.into()));
     }
     let peer = session.peer_certificates().map(Peer::of_chain).transpose();
@@ -133,18 +115,11 @@ pub async fn accept_by_purpose(
             expected: own.named.bank,
         }));
     }
-    let secret = session.export_keying_material([0; CHANNEL_SECRET_LEN], EXPORTER_LABEL, None);
-    let secret = secret.map_err(|error| AcceptError::Tls(io::Error::other(error)))?;
+    let channel_secret = channel::secret(session).map_err(|error| AcceptError::Tls(io::Error::other(error)))?;
     Ok(Accepted {
-        channel_secret: Secret::from_bytes(secret),
         stream,
         purpose,
         peer,
+        channel_secret,
     })
-}
-
-/// The secret of a connection, at the side that opened it.
-pub(crate) fn channel_secret(session: &rustls::ClientConnection) -> Result<Secret, rustls::Error> {
-    let secret = session.export_keying_material([0; CHANNEL_SECRET_LEN], EXPORTER_LABEL, None)?;
-    Ok(Secret::from_bytes(secret))
 }

@@ -11,9 +11,9 @@ use tokio_rustls::client::TlsStream;
 use uuid::Uuid;
 use webpki::EndEntityCert;
 
-use crate::accept::{self, Purpose};
 use crate::alert;
 use crate::certificate::{BadCertificate, Facts};
+use crate::channel::{self, Purpose};
 use crate::credentials::{Credentials, Peer};
 use crate::load::Loaded;
 use crate::subject::Subject;
@@ -104,7 +104,7 @@ pub async fn connect(
         host: expected.host.clone(),
         why,
     })?;
-    let channel_secret = accept::channel_secret(session).map_err(io::Error::other)?;
+    let channel_secret = channel::secret(session).map_err(io::Error::other)?;
     Ok(Connected {
         stream,
         peer,

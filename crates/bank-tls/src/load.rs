@@ -15,12 +15,12 @@ use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, InconsistentKeys, RootCertStore, ServerConfig};
-use webpki::{KeyUsage, OwnedCertRevocationList};
+use webpki::{CertRevocationList, KeyUsage, OwnedCertRevocationList};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use crate::accept::{ALPN_BRANCH, ALPN_CLIENT};
 use crate::certificate::{BadCertificate, Facts, serial_text};
+use crate::channel::Purpose;
 use crate::files::{OwnFiles, TlsFiles};
 use crate::subject::{Named, Subject};
 use crate::verify::{BranchVerifier, CallerVerifier, Trust};
@@ -105,7 +105,7 @@ pub(crate) struct Loaded {
     /// Only a branch is connected to.
     pub(crate) server: Option<Arc<ServerConfig>>,
     /// Serial numbers of revoked certificates by the name of their authority.
-    pub(crate) revoked: Vec<(Vec<u8>, HashSet<String>)>,
+    pub(crate) revoked: Vec<Entries>,
     pub(crate) stamps: Stamps,
 }
 
@@ -165,8 +165,8 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Loaded, CredentialsError> {
     };
     let (own, key) = own.unzip();
     Ok(Loaded {
-        as_branch: client_config(&trust, key.as_ref(), ALPN_BRANCH)?,
-        as_client: client_config(&trust, key.as_ref(), ALPN_CLIENT)?,
+        as_branch: client_config(&trust, key.as_ref(), Purpose::Branch)?,
+        as_client: client_config(&trust, key.as_ref(), Purpose::Client)?,
         server: match (&own, &key) {
             (Some(own), Some(key)) if matches!(own.named.subject, Subject::Branch(_)) => {
                 Some(server_config(&trust, own, key)?)
@@ -205,13 +205,14 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-type Revocations = (
-    Vec<webpki::CertRevocationList<'static>>,
-    Vec<(Vec<u8>, HashSet<String>)>,
-);
+/// The name of an authority, in DER, and the serial numbers of the certificates that it revoked.
+pub(crate) type Entries = (Vec<u8>, HashSet<String>);
 
-fn revocations(path: Option<&Path>) -> Result<Revocations, CredentialsError> {
-    let mut found = Revocations::default();
+/// The lists in a file, none if it is missing.
+pub(crate) fn revocations(
+    path: Option<&Path>,
+) -> Result<(Vec<CertRevocationList<'static>>, Vec<Entries>), CredentialsError> {
+    let mut found = (Vec::new(), Vec::new());
     let Some(path) = path else { return Ok(found) };
     let text = match read(path) {
         Err(CredentialsError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(found),
@@ -220,14 +221,21 @@ fn revocations(path: Option<&Path>) -> Result<Revocations, CredentialsError> {
     let bad = |why: String| content(path, "list of revoked certificates", why);
     for list in CertificateRevocationListDer::pem_slice_iter(&text) {
         let list = list.map_err(|error| bad(error.to_string()))?;
-        let (_, entries) = CertificateRevocationList::from_der(&list).map_err(|error| bad(error.to_string()))?;
-        let serials = entries.iter_revoked_certificates();
-        let serials = serials.map(|revoked| serial_text(revoked.raw_serial())).collect();
-        found.1.push((entries.issuer().as_raw().to_vec(), serials));
+        found
+            .1
+            .push(list_entries(&list).ok_or_else(|| bad("it is malformed".into()))?);
         let owned = OwnedCertRevocationList::from_der(&list).map_err(|error| bad(error.to_string()))?;
         found.0.push(owned.into());
     }
     Ok(found)
+}
+
+/// What a list in DER says. `None` if it is none.
+pub(crate) fn list_entries(list: &CertificateRevocationListDer<'_>) -> Option<Entries> {
+    let (_, list) = CertificateRevocationList::from_der(list).ok()?;
+    let serials = list.iter_revoked_certificates();
+    let serials = serials.map(|revoked| serial_text(revoked.raw_serial())).collect();
+    Some((list.issuer().as_raw().to_vec(), serials))
 }
 
 fn own_certificate(
@@ -277,7 +285,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CredentialsError> 
 fn client_config(
     trust: &Arc<Trust>,
     key: Option<&Arc<CertifiedKey>>,
-    alpn: &[u8],
+    purpose: Purpose,
 ) -> Result<Arc<ClientConfig>, CredentialsError> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&trust.provider))
         .with_protocol_versions(&[&TLS13])?
@@ -287,7 +295,7 @@ fn client_config(
         Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key)))),
         None => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![alpn.to_vec()];
+    config.alpn_protocols = vec![purpose.alpn().to_vec()];
     // A resumed session would skip the check of the certificate.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
@@ -307,11 +315,21 @@ fn server_config(
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key))));
-    config.alpn_protocols = vec![ALPN_BRANCH.to_vec(), ALPN_CLIENT.to_vec()];
+    config.alpn_protocols = Purpose::ALL.map(|purpose| purpose.alpn().to_vec()).to_vec();
     // A resumed session would skip the check of the certificate.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+/// The text of a file.
+pub(crate) fn text(path: &Path) -> Result<String, CredentialsError> {
+    String::from_utf8(read(path)?).map_err(|error| content(path, "text", error))
+}
+
+/// The text of a file that its owner alone may read.
+pub(crate) fn private_text(path: &Path) -> Result<String, CredentialsError> {
+    String::from_utf8(read_checked(path, true)?).map_err(|_| content(path, "key", "it is no text"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CredentialsError> {
@@ -345,7 +363,8 @@ fn read_checked(path: &Path, private: bool) -> Result<Vec<u8>, CredentialsError>
     }
 }
 
-fn content(path: &Path, what: &'static str, why: impl ToString) -> CredentialsError {
+/// Error of a file that does not hold what it should.
+pub(crate) fn content(path: &Path, what: &'static str, why: impl ToString) -> CredentialsError {
     CredentialsError::Content {
         path: path.to_owned(),
         what,
