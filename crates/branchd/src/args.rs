@@ -68,8 +68,8 @@ pub enum Verb {
     #[command(after_help = JOIN_EXAMPLES)]
     Join(JoinArguments),
     /// Print the secret of a branch's bank, to copy it to another host; or make a secret for a new bank.
-    #[command(after_help = TOKEN_EXAMPLES)]
-    Token(TokenArguments),
+    #[command(after_help = SECRET_EXAMPLES)]
+    Secret(BankSecretArguments),
     /// Make a learner a voter, once it has caught up. It can replace a voter that was removed, for example.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(MemberArguments),
@@ -110,11 +110,11 @@ Examples:
   branchd init --branch 1=127.0.0.1:50001 --branch 2=127.0.0.1:50002 --branch 3=127.0.0.1:50003 --balance 0
   branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json";
 
-const TOKEN_EXAMPLES: &str = "\
+const SECRET_EXAMPLES: &str = "\
 Examples:
-  branchd token --new bank.secret                               # a secret for a new bank; copy the file to each host
-  (umask 077; branchd token --data d1 > bank.secret)            # the secret of the bank of the branch in d1
-  branchd token --data d1 | ssh HOST branchd start ... --secret-file -
+  branchd secret --new bank.secret                              # a secret for a new bank; copy the file to each host
+  (umask 077; branchd secret --data d1 > bank.secret)           # the secret of the bank of the branch in d1
+  branchd secret --data d1 | ssh HOST branchd start ... --secret-file -
 
 Anyone who has the secret can change the bank. Handle it like a password.";
 
@@ -250,10 +250,10 @@ pub struct SecretArguments {
     pub secret_file: PathBuf,
 }
 
-/// The arguments of `token`.
+/// The arguments of `secret`.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct TokenArguments {
+pub struct BankSecretArguments {
     /// Print the secret in this data directory.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -35,7 +35,7 @@ fn a_new_branch_on_this_host_takes_the_secret_beside_its_directory_and_makes_it(
     }
     let made = fs::read_to_string(dir.join("bank.secret")).expect("read");
     assert!(!ran.stderr.contains(made.trim()), "{ran:?}");
-    assert_eq!(branchd_in(dir, "token --data d1").stdout, made);
+    assert_eq!(branchd_in(dir, "secret --data d1").stdout, made);
     // A file that others can read is refused, with what to type.
     fs::set_permissions(dir.join("d1/secret"), fs::Permissions::from_mode(0o640)).expect("changed");
     let ran = start(dir, "--listen 127.0.0.1:0 --data d1");
@@ -57,7 +57,7 @@ fn a_new_branch_beyond_this_host_needs_a_secret() {
         2,
         &[
             "branch 1",
-            "branchd token --new bank.secret",
+            "branchd secret --new bank.secret",
             "--secret-file bank.secret",
         ],
     );
@@ -66,16 +66,16 @@ fn a_new_branch_beyond_this_host_needs_a_secret() {
     assert_refused(
         &missing,
         2,
-        &["no secret file bank.secret", "branchd token --new bank.secret"],
+        &["no secret file bank.secret", "branchd secret --new bank.secret"],
     );
 
-    let made = branchd_in(dir, "token --new bank.secret");
+    let made = branchd_in(dir, "secret --new bank.secret");
     assert_eq!(made.code, Some(0), "{made:?}");
     assert_eq!(mode(&dir.join("bank.secret")), 0o600);
     let text = fs::read_to_string(dir.join("bank.secret")).expect("read");
     assert!(!made.stdout.contains(text.trim()), "{made:?}");
     assert_refused(
-        &branchd_in(dir, "token --new bank.secret"),
+        &branchd_in(dir, "secret --new bank.secret"),
         2,
         &["bank.secret exists already"],
     );
@@ -86,7 +86,7 @@ fn a_new_branch_beyond_this_host_needs_a_secret() {
     fs::remove_file(dir.join("bank.secret")).expect("removed");
     let again = start(dir, listen);
     assert_eq!(again.code, Some(0), "{again:?}");
-    branchd_in(dir, "token --new other.secret");
+    branchd_in(dir, "secret --new other.secret");
     let other = start(dir, &format!("{listen} --secret-file other.secret"));
     assert_refused(&other, 2, &["d1/secret holds another secret than other.secret"]);
 }
@@ -108,13 +108,13 @@ async fn a_bank_from_before_secrets_gets_one_by_the_step_that_its_refusal_names(
     let refused = start("");
     let words = [
         "branch 1",
-        "branchd token --new bank.secret",
+        "branchd secret --new bank.secret",
         "start every branch once with --secret-file bank.secret",
     ];
     assert_refused(&refused, 2, &words);
     assert_eq!(contents(&data), before);
     let file = bank.path("new.secret").display().to_string();
-    assert_eq!(branchd(&format!("token --new {file}")).code, Some(0));
+    assert_eq!(branchd(&format!("secret --new {file}")).code, Some(0));
     let once = start(&format!(" --secret-file {file}"));
     assert_eq!(once.code, Some(0), "{once:?}");
     let again = start("");

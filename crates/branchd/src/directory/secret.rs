@@ -46,7 +46,7 @@ pub enum BranchSecretError {
     },
     /// The branch listens beyond its host and has no secret.
     #[error(
-        "branch {branch} has no secret, and listens beyond this host: run `branchd token --new {BANK_SECRET_FILE}` \
+        "branch {branch} has no secret, and listens beyond this host: run `branchd secret --new {BANK_SECRET_FILE}` \
          once for the bank, copy the file to every host, and start each branch with --secret-file {BANK_SECRET_FILE}"
     )]
     NoneGiven {
@@ -56,7 +56,7 @@ pub enum BranchSecretError {
     /// The branch belongs to a bank and has no secret. The bank is older than secrets, or the file was removed.
     #[error(
         "{path} is missing, and branch {branch} has a bank, so that no other branch would know it: if the bank is \
-         from before secrets, run `branchd token --new {BANK_SECRET_FILE}` once, then start every branch once with \
+         from before secrets, run `branchd secret --new {BANK_SECRET_FILE}` once, then start every branch once with \
          --secret-file {BANK_SECRET_FILE}; otherwise start it once with --secret-file and the bank's own",
         path = path.display()
     )]
@@ -186,13 +186,13 @@ mod tests {
         let refused = settle(&directory, &SecretSource::Nowhere)
             .expect_err("refused")
             .to_string();
-        assert!(refused.contains("branchd token --new bank.secret"), "{refused}");
+        assert!(refused.contains("branchd secret --new bank.secret"), "{refused}");
         // The bank of this branch is older than secrets.
         directory.join(Uuid::new_v4()).expect("a bank");
         for source in [SecretSource::Nowhere, SecretSource::Beside] {
             let refused = settle(&directory, &source).expect_err("refused").to_string();
             assert!(
-                refused.contains("branchd token --new bank.secret")
+                refused.contains("branchd secret --new bank.secret")
                     && refused.contains("start every branch once with --secret-file"),
                 "{refused}"
             );

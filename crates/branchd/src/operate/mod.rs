@@ -11,9 +11,9 @@ mod operator_call;
 mod output;
 mod promote;
 mod remove;
+mod secret;
 mod start;
 mod status;
-mod token;
 mod verify;
 mod words;
 
@@ -30,9 +30,9 @@ use join::join;
 use output::print;
 use promote::promote;
 use remove::remove;
+use secret::secret;
 use start::start;
 use status::status;
-use token::token;
 use verify::verify;
 
 use crate::args::{Arguments, LogFormat, Verb};
@@ -49,7 +49,7 @@ pub fn command_line() -> ExitCode {
         Verb::Promote(verb) => promote(verb),
         Verb::Remove(verb) => remove(verb),
         Verb::Status(verb) => status(verb),
-        Verb::Token(verb) => token(verb),
+        Verb::Secret(verb) => secret(verb),
         Verb::Verify(verb) => verify(verb),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

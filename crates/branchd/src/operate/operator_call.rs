@@ -7,7 +7,7 @@ use bank_client::{Address, Branch, Failure as CallFailure, Operator, OperatorErr
 use tonic::Code;
 
 use super::failure::{FAILED, Failure, REFUSED, USAGE};
-use super::token::given_secret;
+use super::secret::given_secret;
 
 /// How long a branch may take to report its status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);

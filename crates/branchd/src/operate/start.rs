@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::{FAILED, Failure, USAGE};
 use super::output::print;
-use super::token::given_secret;
+use super::secret::given_secret;
 use crate::args::StartArguments;
 use crate::branch_error::BranchError;
 use crate::daemon::{self, DaemonError};

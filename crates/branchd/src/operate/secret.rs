@@ -1,4 +1,4 @@
-//! `branchd token`, and the secret that other verbs read from a file or from stdin.
+//! `branchd secret`, and the secret that other verbs read from a file or from stdin.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -7,7 +7,7 @@ use bank_auth::{Secret, SecretFileError, file};
 
 use super::failure::{FAILED, Failure, USAGE};
 use super::output::print;
-use crate::args::TokenArguments;
+use crate::args::BankSecretArguments;
 use crate::directory::SECRET_FILE;
 
 /// The longest line of stdin that is read as a secret, in bytes.
@@ -17,7 +17,7 @@ const LINE_BYTES_MAX: u64 = 512;
 ///
 /// # Errors
 /// Exit code 2 if there is no secret, or the new file exists already; 1 if the file cannot be written.
-pub(super) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
+pub(super) fn secret(arguments: &BankSecretArguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.new {
         file::create_random(path).map_err(|error| failure(&error))?;
         let path = path.display();
@@ -53,8 +53,8 @@ pub(super) fn given_secret(path: &Path) -> Result<Secret, Failure> {
         SecretFileError::Missing { .. } => Failure::new(
             USAGE,
             format!(
-                "there is no secret file {path}: give the bank's with --secret-file. `branchd token --data DIR` prints the \
-                 secret of a branch, `branchd token --new {path}` makes one for a new bank",
+                "there is no secret file {path}: give the bank's with --secret-file. `branchd secret --data DIR` prints the \
+                 secret of a branch, `branchd secret --new {path}` makes one for a new bank",
                 path = path.display()
             ),
         ),
@@ -69,7 +69,7 @@ fn from_stdin() -> Result<Secret, Failure> {
     line.parse().map_err(|error| {
         Failure::new(
             USAGE,
-            format!("stdin: {error}: pipe `branchd token --data DIR` into it"),
+            format!("stdin: {error}: pipe `branchd secret --data DIR` into it"),
         )
     })
 }
