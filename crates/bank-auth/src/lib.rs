@@ -5,16 +5,20 @@
 //! The secret itself is never sent. The proof is one layer of a connection, so certificates can replace it.
 //!
 //! In reading order: [`secret`] and its file, [`mod@file`]; the pure [`messages`] of the handshake; [`handshake`] over
-//! any stream. [`identity`] has the roles and names of clients. The crate knows neither gRPC nor the other files of a branch.
+//! any stream. [`identity`] has the roles and names of clients, and [`token`] the text that proves one. The crate knows
+//! neither gRPC nor the other files of a branch.
 
 pub mod file;
 pub mod handshake;
+mod hex;
 pub mod identity;
 pub mod messages;
 pub mod secret;
+pub mod token;
 
 pub use file::SecretFileError;
 pub use handshake::HandshakeError;
 pub use identity::{ClientIdentity, ClientName, Role};
 pub use messages::{BranchIdentity, Party};
 pub use secret::{Secret, SecretTextError};
+pub use token::{Token, TokenHash, TokenId, TokenTextError};

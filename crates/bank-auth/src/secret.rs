@@ -6,6 +6,8 @@ use std::str::FromStr;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::hex;
+
 /// Length of a secret, in bytes.
 pub const SECRET_LEN: usize = 32;
 /// Beginning of the text form. The number is the version of the form.
@@ -38,8 +40,7 @@ impl Secret {
 
     /// The text form without a newline. It contains the secret, so it must not be shown to others.
     pub fn to_text(&self) -> String {
-        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{PREFIX}{digits}")
+        format!("{PREFIX}{}", hex::encode(&self.0))
     }
 
     /// HMAC-SHA256, keyed with this secret.
@@ -55,21 +56,9 @@ impl FromStr for Secret {
 
     /// Reads the text form. White space around it is ignored.
     fn from_str(text: &str) -> Result<Self, SecretTextError> {
-        let digits = text.trim().strip_prefix(PREFIX).ok_or(SecretTextError)?.as_bytes();
-        if digits.len() != 2 * SECRET_LEN {
-            return Err(SecretTextError);
-        }
-        let mut bytes = [0; SECRET_LEN];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Ok(Self(bytes))
+        let digits = text.trim().strip_prefix(PREFIX).ok_or(SecretTextError)?;
+        hex::decode(digits).map(Self).ok_or(SecretTextError)
     }
-}
-
-fn digit(character: u8) -> Result<u8, SecretTextError> {
-    let value = char::from(character).to_digit(16).ok_or(SecretTextError)?;
-    u8::try_from(value).map_err(|_| SecretTextError)
 }
 
 impl PartialEq for Secret {

@@ -17,6 +17,15 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(ms))
 }
 
+/// Reads a duration that may be long: as [`parse_duration`] does, or in days, such as `30d`.
+pub fn parse_long_duration(text: &str) -> Option<Duration> {
+    let Some(days) = text.strip_suffix('d') else {
+        return parse_duration(text);
+    };
+    let hours = days.parse::<u64>().ok()?.checked_mul(24)?;
+    parse_duration(&format!("{hours}h")).filter(|_| days.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Reads a duration of a command line: as [`parse_duration`] does, or a bare number, which stands for seconds.
 pub fn parse_duration_or_seconds(text: &str) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -52,6 +61,26 @@ mod tests {
             "18446744073709551615h",
         ] {
             assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_duration_may_be_in_days() {
+        for (text, seconds) in [
+            ("30d", Some(30 * 86_400)),
+            ("0d", Some(0)),
+            ("36h", Some(129_600)),
+            ("5m", Some(300)),
+            ("", None),
+            ("d", None),
+            ("+1d", None),
+            ("-1d", None),
+            ("1.5d", None),
+            ("1 d", None),
+            ("30", None),
+            ("18446744073709551615d", None),
+        ] {
+            assert_eq!(parse_long_duration(text), seconds.map(Duration::from_secs), "{text}");
         }
     }
 

@@ -9,7 +9,7 @@
 //! - [`Write`]: a request of a customer that changes the books.
 //! - [`Level`], [`Propagation`]: what a customer asks of a read and of a write.
 //! - [`RefusalReason`], [`Certainty`], [`CallOutcome`]: what became of a request.
-//! - [`parse_duration`], [`parse_duration_or_seconds`]: durations as people write them.
+//! - [`parse_duration`], [`parse_duration_or_seconds`], [`parse_long_duration`]: durations as people write them.
 //! - [`OperationRecord`]: one line of `customer-cli replay`, which holds most of these.
 //!
 //! ```
@@ -48,7 +48,7 @@ pub use address::{Address, AddressError};
 pub use amount::{Amount, AmountError};
 pub use call_outcome::CallOutcome;
 pub use certainty::Certainty;
-pub use duration::{parse_duration, parse_duration_or_seconds};
+pub use duration::{parse_duration, parse_duration_or_seconds, parse_long_duration};
 pub use level::Level;
 pub use position::Position;
 pub use propagation::Propagation;

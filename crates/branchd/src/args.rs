@@ -1,6 +1,7 @@
 //! The command line of `branchd`, and its conversion to a [`Config`].
 
 mod tls;
+pub mod token;
 mod verify;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use tls::{TlsArguments, TlsArgumentsError};
+pub use token::TokenArguments;
 pub use verify::VerifyArguments;
 
 use crate::address;
@@ -70,6 +72,9 @@ pub enum Verb {
     /// Print the secret of a branch's bank, to copy it to another host; or make a secret for a new bank.
     #[command(after_help = SECRET_EXAMPLES)]
     Secret(BankSecretArguments),
+    /// Make, list and revoke tokens, by which clients prove who they are.
+    #[command(after_help = token::EXAMPLES)]
+    Token(TokenArguments),
     /// Make a learner a voter, once it has caught up. It can replace a voter that was removed, for example.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(MemberArguments),
@@ -203,6 +208,10 @@ pub struct StartArguments {
     /// The certificates of the branch.
     #[command(flatten)]
     pub tls: TlsArguments,
+    /// File with the tokens of clients, as `branchd token` makes it. Each client must then prove who it is, by a token or
+    /// a certificate. A changed file is taken up within a second.
+    #[arg(long, value_name = "FILE", env = "BRANCHD_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
     /// Reach branch N at this address instead of its address in the bank, for example through a tunnel. May be
     /// repeated.
     #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
@@ -391,7 +400,7 @@ impl StartArguments {
             scrub_rows_per_second: self.scrub_rows_per_second,
             client_cert_auth: tls.as_ref().is_some_and(|(_, demanded)| *demanded),
             tls: tls.map(|(tls, _)| tls),
-            token_file: None,
+            token_file: self.token_file.clone(),
         })
     }
 }

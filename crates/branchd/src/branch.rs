@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::access::{Access, LiveTokens};
 use crate::agreement::Agreement;
 use crate::branch_error::{AdoptError, BankUnavailable, BranchError};
 use crate::callers::Customers;
@@ -76,6 +77,8 @@ pub(crate) struct Branch {
     pub(crate) certificates: Option<Certificates>,
     pub(crate) peers: Peers,
     pub(crate) customers: Customers,
+    /// What callers may do.
+    pub(crate) access: Arc<Access>,
     bank: OnceCell<Bank>,
     /// Held during a founding or an adoption, so that these take turns.
     pub(crate) founding: Mutex<()>,
@@ -96,6 +99,7 @@ impl Branch {
     pub(crate) async fn open(config: Config, address: String) -> Result<Self, BranchError> {
         let (data, branch, source) = (config.data.clone(), config.branch, config.secret.clone());
         let tls = config.tls.clone();
+        let token_file = config.token_file.clone();
         let taken = tokio::task::spawn_blocking(move || {
             let certificates = tls.map(|tls| Certificates::load(tls.clients, tls.branches, branch));
             let certificates = certificates.transpose()?;
@@ -108,9 +112,11 @@ impl Branch {
             if directory.bank_id().is_none() {
                 unjoined::clear(&directory)?;
             }
-            Ok::<_, BranchError>((Arc::new(directory), secret, certificates))
+            let tokens = token_file.as_deref().map(LiveTokens::open).transpose()?;
+            Ok::<_, BranchError>((Arc::new(directory), secret, certificates, tokens))
         });
-        let (directory, secret, certificates) = taken.await??;
+        let (directory, secret, certificates, tokens) = taken.await??;
+        let access = Access::new(config.client_cert_auth, tokens, certificates.clone());
         let me = BranchIdentity {
             branch: config.branch,
             replica: directory.replica(),
@@ -128,6 +134,7 @@ impl Branch {
             secret,
             certificates,
             customers: Customers::default(),
+            access: Arc::new(access),
             bank: OnceCell::new(),
             founding: Mutex::new(()),
             stop: Stop::default(),

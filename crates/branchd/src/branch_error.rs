@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::access::TokenFileError;
 use crate::certificates::CertificatesError;
 use crate::directory::DataDirectoryError;
 use crate::directory::secret::BranchSecretError;
@@ -19,6 +20,9 @@ pub enum BranchError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Certificates(#[from] CertificatesError),
+    /// The tokens of clients cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
     /// The journal cannot be used.
     #[error("{0} ({remedy})", remedy = remedy(.0))]
     Journal(#[from] bank_wal::OpenError),

@@ -18,6 +18,7 @@
 //!   own
 //! - `store`: the ledger database in SQLite
 //! - `certificates`: the certificates of the branch, taken up anew when they are renewed
+//! - `access`: who a client is, and what it may do
 //! - `callers`: the connections of callers, and what each may hold; `peers`: connections to other branches
 //! - [`secret`] and the rest of `directory`: the data directory; `disk`: the free space of its file system
 //! - `stop`: why a branch has to end; `clock`; [`address`]; `planted`: bugs for tests, which are in no release
@@ -25,6 +26,7 @@
 //! Nothing below `api` knows tonic's server. Nothing outside `replication` knows openraft. Wire types stay in `api`,
 //! `branch_client`, `peers`, `writes` and `replication`.
 
+mod access;
 pub mod address;
 mod agreement;
 mod api;
@@ -56,6 +58,7 @@ mod store;
 mod unjoined;
 mod writes;
 
+pub use access::TokenFileError;
 pub use branch_error::BranchError;
 pub use certificates::CertificatesError;
 pub use directory::{DataDirectoryError, secret};

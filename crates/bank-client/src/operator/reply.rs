@@ -1,6 +1,6 @@
 //! Replies to the calls of an operator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bank_proto::v1;
@@ -101,6 +101,10 @@ pub struct BranchStatus {
     pub insecure: bool,
     /// End of the validity of the branch's certificate: microseconds since 1970 (UTC). `None` without certificates.
     pub certificate_not_after_us: Option<i64>,
+    /// Each client must prove who it is.
+    pub identities_required: bool,
+    /// Number of calls that were denied since the start of the branch, by reason.
+    pub denied_calls: BTreeMap<String, u64>,
 }
 
 /// The head of the chain of entries: it stands for every accepted command up to a position.
@@ -310,6 +314,12 @@ impl TryFrom<v1::GetStatusResponse> for BranchStatus {
             encrypted: reply.encrypted,
             insecure: reply.insecure,
             certificate_not_after_us: reply.certificate_not_after_us,
+            identities_required: reply.identities_required,
+            denied_calls: reply
+                .denied_calls
+                .into_iter()
+                .map(|denied| (denied.reason, denied.count))
+                .collect(),
         })
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bank_ledger::{Action, Command, RequestId};
+use bank_ledger::{AccountName, Action, Command, RequestId};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_server::BankService;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::deadline;
@@ -17,6 +17,7 @@ use super::fields::{account, amount, check_bank, check_opened, invalid, named_ac
 use super::outcome::Decision;
 use super::statement::{Statement, no_such_account};
 use super::submit::Submissions;
+use crate::access::Grant;
 use crate::branch::{Bank, Branch};
 use crate::callers::Quota;
 use crate::callers::{streamed_writes, waiting_places};
@@ -90,13 +91,29 @@ impl BankApi {
         Ok(ReadyRead { bank, waited_us })
     }
 
-    /// Submits one write. A request that is wrong is refused before anything is proposed.
+    /// What a call may do, as the check of permission has found.
+    fn grant(&self, call: &Extensions) -> Grant {
+        self.branch.access.given(call.get())
+    }
+
+    /// Checks that a read of this account is allowed, before anything is said about the account.
+    fn check_read(&self, grant: &Grant, account: &AccountName) -> Result<(), Status> {
+        Ok(self.branch.access.check_account(grant, account)?)
+    }
+
+    /// Submits one write. A request that is wrong is refused before anything is proposed. Permission is checked before
+    /// the request id is looked up, so that nobody learns of another client's write by its id.
     async fn write(
         &self,
+        grant: Grant,
         options: Option<v1::WriteOptions>,
         action: Result<Action, Status>,
         deadline: Instant,
     ) -> Result<v1::WriteResult, Status> {
+        let action = action.and_then(|action| {
+            self.branch.access.check_write(&grant, &action)?;
+            Ok(action)
+        });
         let (bank, command, propagation) = self.checked(options, action).map_err(error::not_applied)?;
         bank.standing
             .check_now()
@@ -154,8 +171,10 @@ impl BankService for BankApi {
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
         let deadline = deadline::of(request.metadata());
         let connection = waiting_places(request.extensions());
+        let grant = self.grant(request.extensions());
         let request = request.into_inner();
         let name = account("account", &request.account)?;
+        self.check_read(&grant, &name)?;
         #[cfg(feature = "planted-bugs")]
         let needed = request.options.as_ref().map_or(0, |options| options.min_position);
         let ready = self.ready(request.options, connection, deadline).await?;
@@ -182,6 +201,7 @@ impl BankService for BankApi {
 
     async fn deposit(&self, request: Request<v1::DepositRequest>) -> Result<Response<v1::DepositResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let grant = self.grant(request.extensions());
         let request = request.into_inner();
         let action = || {
             Ok(Action::Deposit {
@@ -189,12 +209,13 @@ impl BankService for BankApi {
                 amount: amount(request.amount)?,
             })
         };
-        let result = self.write(request.options.clone(), action(), deadline).await?;
+        let result = self.write(grant, request.options.clone(), action(), deadline).await?;
         Ok(Response::new(v1::DepositResponse { result: Some(result) }))
     }
 
     async fn withdraw(&self, request: Request<v1::WithdrawRequest>) -> Result<Response<v1::WithdrawResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let grant = self.grant(request.extensions());
         let request = request.into_inner();
         let action = || {
             Ok(Action::Withdraw {
@@ -202,12 +223,13 @@ impl BankService for BankApi {
                 amount: amount(request.amount)?,
             })
         };
-        let result = self.write(request.options.clone(), action(), deadline).await?;
+        let result = self.write(grant, request.options.clone(), action(), deadline).await?;
         Ok(Response::new(v1::WithdrawResponse { result: Some(result) }))
     }
 
     async fn transfer(&self, request: Request<v1::TransferRequest>) -> Result<Response<v1::TransferResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let grant = self.grant(request.extensions());
         let request = request.into_inner();
         let action = || {
             let (from, to) = payer_and_payee(&request.from_account, &request.to_account)?;
@@ -217,7 +239,7 @@ impl BankService for BankApi {
                 amount: amount(request.amount)?,
             })
         };
-        let result = self.write(request.options.clone(), action(), deadline).await?;
+        let result = self.write(grant, request.options.clone(), action(), deadline).await?;
         Ok(Response::new(v1::TransferResponse { result: Some(result) }))
     }
 
@@ -226,9 +248,10 @@ impl BankService for BankApi {
         request: Request<v1::OpenAccountRequest>,
     ) -> Result<Response<v1::OpenAccountResponse>, Status> {
         let deadline = deadline::of(request.metadata());
+        let grant = self.grant(request.extensions());
         let request = request.into_inner();
         let action = named_account("account", &request.account).map(|account| Action::Open { account });
-        let result = self.write(request.options, action, deadline).await?;
+        let result = self.write(grant, request.options, action, deadline).await?;
         Ok(Response::new(v1::OpenAccountResponse { result: Some(result) }))
     }
 
@@ -240,8 +263,9 @@ impl BankService for BankApi {
     ) -> Result<Response<Self::SubmitStream>, Status> {
         // The answer begins now, so that the client begins to send. Its first message has what is to be checked.
         let connection = streamed_writes(request.extensions());
+        let grant = self.grant(request.extensions());
         let branch = Arc::clone(&self.branch);
-        let outcomes = self.submissions.serve(branch, connection, request.into_inner());
+        let outcomes = self.submissions.serve(branch, grant, connection, request.into_inner());
         Ok(Response::new(outcomes))
     }
 
@@ -285,8 +309,10 @@ impl BankService for BankApi {
     ) -> Result<Response<Self::ReadStatementStream>, Status> {
         let deadline = deadline::of(request.metadata());
         let connection = waiting_places(request.extensions());
+        let grant = self.grant(request.extensions());
         let request = request.into_inner();
         let name = account("account", &request.account)?;
+        self.check_read(&grant, &name)?;
         let ready = self.ready(request.options, connection, deadline).await?;
         let statement = Statement::new(ready.bank, name, request.limit, deadline);
         let (first, rest) = statement.page().await?;

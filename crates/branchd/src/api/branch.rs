@@ -161,6 +161,8 @@ impl BranchService for BranchApi {
         installed.map(Response::new)
     }
 
+    /// The writes carry no identity. The branch that took them from their clients has checked that they are allowed, and
+    /// a branch is trusted.
     async fn forward(&self, request: Request<v1::ForwardRequest>) -> Result<Response<v1::ForwardResponse>, Status> {
         let deadline = deadline::of(request.metadata());
         let sender = sender(&request)?;

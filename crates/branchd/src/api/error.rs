@@ -7,6 +7,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use super::outcome::IdReused;
+use crate::access::Denial;
 use crate::branch_client::{BranchCallError, CallError};
 use crate::branch_error::{AdoptError, BankUnavailable};
 use crate::file_reads::FileReadError;
@@ -48,6 +49,18 @@ impl From<WriteError> for Status {
             metadata.insert(DISK_FULL, MetadataValue::from_static("true"));
         }
         status
+    }
+}
+
+/// A call that is denied was not applied, so a write may be sent to another branch. A branch of an older version forwards
+/// writes and counts on that.
+impl From<Denial> for Status {
+    fn from(denial: Denial) -> Self {
+        let code = match denial.is_unauthenticated() {
+            true => Code::Unauthenticated,
+            false => Code::PermissionDenied,
+        };
+        not_applied(Self::new(code, denial.to_string()))
     }
 }
 

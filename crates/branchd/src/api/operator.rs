@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::{commands, deadline};
+use crate::access::Access;
 use crate::branch::Branch;
 use crate::disk;
 use crate::membership::{self, BranchStatus, JoinProgress, Member};
@@ -90,9 +91,19 @@ impl OperatorService for OperatorApi {
             entries_head,
             disk_free_bytes: usage.free_bytes,
             disk_used_bytes: usage.used_bytes,
+            identities_required: self.0.access.required(),
+            denied_calls: denied_calls(&self.0.access),
             ..membership::status(&self.0).into()
         }))
     }
+}
+
+fn denied_calls(access: &Access) -> Vec<v1::DeniedCalls> {
+    let denied = access.denied().into_iter().map(|(reason, count)| v1::DeniedCalls {
+        reason: reason.to_owned(),
+        count,
+    });
+    denied.collect()
 }
 
 impl From<BranchStatus> for v1::GetStatusResponse {

@@ -21,6 +21,7 @@ use tonic::{Status, Streaming};
 use super::error;
 use super::fields::{account, amount, check_bank, check_opened, invalid, named_account, payer_and_payee};
 use super::outcome::refused;
+use crate::access::Grant;
 use crate::branch::Branch;
 use crate::callers::{Quota, QuotaPermit};
 use crate::clock;
@@ -57,17 +58,19 @@ impl Submissions {
         }
     }
 
-    /// Serves one stream. `connection` is the quota of its connection for writes without an outcome.
+    /// Serves one stream, whose writes need this grant. `connection` is the quota of its connection for writes without an
+    /// outcome.
     pub(super) fn serve(
         &self,
         branch: Arc<Branch>,
+        grant: Grant,
         connection: Quota,
         requests: Streaming<v1::SubmitRequest>,
     ) -> BoxStream<'static, Result<v1::SubmitResponse, Status>> {
         let quotas = (connection, self.streamed.clone());
         let groups = Arc::clone(&self.groups);
         let begun = async move {
-            let (submission, begun) = Submission::begin(branch, groups, quotas, requests)
+            let (submission, begun) = Submission::begin(branch, grant, groups, quotas, requests)
                 .await
                 .map_err(error::not_applied)?;
             let outcomes = futures::stream::try_unfold(submission, |mut submission| async move {
@@ -85,6 +88,7 @@ struct Submission {
     branch: Arc<Branch>,
     groups: Arc<Semaphore>,
     requests: Streaming<v1::SubmitRequest>,
+    grant: Grant,
     terms: Terms,
     /// Writes that have arrived and are in no group yet.
     waiting: VecDeque<Command>,
@@ -119,6 +123,7 @@ impl Submission {
     /// Reads the first message of the stream.
     async fn begin(
         branch: Arc<Branch>,
+        grant: Grant,
         groups: Arc<Semaphore>,
         (connection, all): (Quota, Quota),
         mut requests: Streaming<v1::SubmitRequest>,
@@ -165,6 +170,7 @@ impl Submission {
         let submission = Self {
             groups,
             requests,
+            grant,
             terms,
             waiting: VecDeque::new(),
             group: None,
@@ -276,11 +282,19 @@ impl Submission {
                  send more"
             )));
         }
-        let now_us = clock::now_us();
+        // A stream can last for long, and its token or certificate does not have to.
+        self.grant = self.branch.access.renew(&self.grant)?;
+        let (now_us, before) = (clock::now_us(), self.waiting.len());
         for write in writes {
             self.arrived += 1;
             let command = command(write, now_us)
                 .map_err(|status| invalid(&format!("write {} of the stream", self.arrived), status.message()))?;
+            if let Err(denial) = self.branch.access.check_write(&self.grant, &command.action) {
+                // No write of the message is submitted, so that a client that may not send some of its writes can see
+                // to that before it has sent half of them.
+                self.waiting.truncate(before);
+                return Err(denial.into());
+            }
             self.waiting.push_back(command);
         }
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! A connection counts as a customer from its first call to the customers' service until it is closed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -98,6 +99,11 @@ impl ConnectionInfo {
     /// The other side, as its certificate proved it.
     pub(crate) fn peer(&self) -> Option<&Peer> {
         self.0.peer.as_ref()
+    }
+
+    /// The address of the other side. `None` in tests that have no connection.
+    pub(crate) fn from(&self) -> Option<SocketAddr> {
+        self.calls().map(Calls::from)
     }
 
     pub(crate) fn allowance(&self) -> &Allowance {

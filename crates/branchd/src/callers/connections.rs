@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::caller::Caller;
 use super::flow::{Flow, StallDetector};
+use super::log_limit::LogLimit;
 use super::places::{Admission, Closed, Id, Kind, Limits, Places};
 
 /// How long a new connection may take for each of two steps: to identify its caller, and to send the 24 bytes with
@@ -58,6 +59,7 @@ impl Future for CloseSignal {
 /// The place of an open connection. Dropping it frees the place.
 pub(crate) struct Place {
     connections: Connections,
+    from: SocketAddr,
     id: Id,
     flow: Arc<Flow>,
 }
@@ -66,7 +68,7 @@ impl Connections {
     pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(State {
             places: Places::new(limits),
-            log: LogLimit::default(),
+            log: LogLimit::every(LOG_INTERVAL),
         })))
     }
 
@@ -97,7 +99,13 @@ impl Connections {
             );
         }
         let connections = self.clone();
-        (Place { connections, id, flow }, CloseSignal(close_signal), limit)
+        let place = Place {
+            connections,
+            from,
+            id,
+            flow,
+        };
+        (place, CloseSignal(close_signal), limit)
     }
 
     /// Closes connections that do not read their answers. Never returns.
@@ -164,6 +172,7 @@ impl Place {
     pub(crate) fn calls(&self) -> Calls {
         Calls {
             connections: self.connections.clone(),
+            from: self.from,
             id: self.id,
             flow: Arc::clone(&self.flow),
         }
@@ -184,6 +193,7 @@ pub(crate) struct NoRoom;
 #[derive(Clone)]
 pub(crate) struct Calls {
     connections: Connections,
+    from: SocketAddr,
     id: Id,
     flow: Arc<Flow>,
 }
@@ -195,6 +205,11 @@ impl std::fmt::Debug for Calls {
 }
 
 impl Calls {
+    /// The address of the caller.
+    pub(crate) fn from(&self) -> SocketAddr {
+        self.from
+    }
+
     /// Begins a call. Dropping the result ends it.
     pub(crate) fn begin(&self) -> ActiveCall {
         self.connections.lock().places.begin(self.id);
@@ -219,47 +234,10 @@ impl Drop for ActiveCall {
     }
 }
 
-/// Limits how often a line is logged.
-#[derive(Debug, Default)]
-struct LogLimit {
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-impl LogLimit {
-    /// Whether to log the line now. Returns how many lines were left out since the last one.
-    fn allow(&mut self, now: Instant) -> Option<u64> {
-        let soon = |last| now.saturating_duration_since(last) < LOG_INTERVAL;
-        if self.last.is_some_and(soon) {
-            self.suppressed += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.suppressed))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures::FutureExt;
-
-    #[test]
-    fn the_log_has_one_line_a_second_and_counts_the_others() {
-        let mut log = LogLimit::default();
-        let began = Instant::now();
-        for (ms, said) in [
-            (0, Some(0)),
-            (10, None),
-            (999, None),
-            (1000, Some(2)),
-            (1001, None),
-            (5000, Some(1)),
-            (9000, Some(0)),
-        ] {
-            assert_eq!(log.allow(began + Duration::from_millis(ms)), said, "{ms}");
-        }
-    }
 
     #[test]
     fn a_connection_that_makes_room_gets_the_signal_and_one_with_a_call_does_not() {

@@ -14,6 +14,7 @@ mod remove;
 mod secret;
 mod start;
 mod status;
+mod token;
 mod verify;
 mod words;
 
@@ -33,6 +34,7 @@ use remove::remove;
 use secret::secret;
 use start::start;
 use status::status;
+use token::token;
 use verify::verify;
 
 use crate::args::{Arguments, LogFormat, Verb};
@@ -50,6 +52,7 @@ pub fn command_line() -> ExitCode {
         Verb::Remove(verb) => remove(verb),
         Verb::Status(verb) => status(verb),
         Verb::Secret(verb) => secret(verb),
+        Verb::Token(verb) => token(verb),
         Verb::Verify(verb) => verify(verb),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -109,7 +109,7 @@ fn failure(error: &DaemonError) -> Failure {
             | DataDirectoryError::OtherBranch { .. }
             | DataDirectoryError::OtherFormat { .. },
         ))
-        | DaemonError::Open(BranchError::Secret(_) | BranchError::Certificates(_)) => USAGE,
+        | DaemonError::Open(BranchError::Secret(_) | BranchError::Certificates(_) | BranchError::Tokens(_)) => USAGE,
         _ => FAILED,
     };
     Failure::new(code, error)

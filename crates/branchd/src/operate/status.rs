@@ -74,6 +74,8 @@ fn as_json(status: &BranchStatus) -> String {
         "encrypted": status.encrypted,
         "insecure": status.insecure,
         "certificate_not_after_us": status.certificate_not_after_us,
+        "identities_required": status.identities_required,
+        "denied_calls": status.denied_calls,
         "lost_majority": status.lost_majority.map(|lost| json!({ "reached": lost.reached, "voters": lost.voters })),
     });
     format!("{object}\n")
@@ -124,6 +126,7 @@ fn as_table(status: &BranchStatus, now: SystemTime) -> String {
         let entries = if status.behind == 1 { "entry" } else { "entries" };
         rows.push(("behind", format!("{} {entries}, since its start", status.behind)));
     }
+    rows.extend(access(status).map(|told| ("access", told)));
     if let Some(removed) = &status.removed {
         rows.push(("removed", format!("{removed}; it serves no customer")));
     }
@@ -161,6 +164,24 @@ fn encryption(status: &BranchStatus, now: SystemTime) -> String {
         }
         (None, true) => "off, beyond this host too: --insecure".to_owned(),
         (None, false) => "off; only this host is served".to_owned(),
+    }
+}
+
+/// Whether clients must prove who they are, and which calls were denied. `None` if there is nothing to tell.
+fn access(status: &BranchStatus) -> Option<String> {
+    let who = match status.identities_required {
+        true => "clients must prove who they are",
+        false => "open to every client",
+    };
+    let denied = status
+        .denied_calls
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"));
+    let denied: Vec<String> = denied.collect();
+    match (status.identities_required, denied.is_empty()) {
+        (false, true) => None,
+        (true, true) => Some(who.to_owned()),
+        (_, false) => Some(format!("{who}; calls denied since the start: {}", denied.join(", "))),
     }
 }
 

@@ -60,7 +60,7 @@ type Checked = Permission<Bounded<Services>>;
 /// call, and a second timer.
 pub(crate) async fn serve(branch: Arc<Branch>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let services = BoundsLayer::new().layer(Services::new(&branch));
-    let services = PermissionLayer::new(branch.certificates.clone()).layer(services);
+    let services = PermissionLayer::new(Arc::clone(&branch.access)).layer(services);
     let protocol = protocol();
     let (closing, open) = (CancellationToken::new(), TaskTracker::new());
     let mut shutdown = pin!(shutdown);
