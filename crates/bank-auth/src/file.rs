@@ -8,7 +8,7 @@ use durable_file::Durability;
 
 use crate::secret::{Secret, SecretTextError};
 
-/// Largest number of bytes that are read, several times the length of a secret.
+/// Largest number of bytes that are read, several times the length of a secret or of a token.
 const FILE_BYTES_MAX: u64 = 512;
 
 /// Error of a secret file.
@@ -62,6 +62,17 @@ pub enum SecretFileError {
 /// # Errors
 /// See [`SecretFileError`]. A file that others may read or change is refused.
 pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
+    read_text(path)?.parse().map_err(|source| SecretFileError::Text {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Reads a short text that only the owner of the file may know. Of a long file, the beginning.
+///
+/// # Errors
+/// See [`SecretFileError`]. A file that others may read or change is refused.
+pub fn read_text(path: &Path) -> Result<String, SecretFileError> {
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => SecretFileError::Missing { path: path.to_owned() },
         _ => failed("read", path)(error),
@@ -76,10 +87,7 @@ pub fn read(path: &Path) -> Result<Secret, SecretFileError> {
     file.take(FILE_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(failed("read", path))?;
-    text.parse().map_err(|source| SecretFileError::Text {
-        path: path.to_owned(),
-        source,
-    })
+    Ok(text)
 }
 
 /// Writes a secret to a new file. The file appears complete, with mode 0600, and is durable when this function returns.

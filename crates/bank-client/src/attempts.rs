@@ -19,6 +19,7 @@ use crate::backoff;
 use crate::branches::Branches;
 use crate::failure::{Attempted, Failure};
 use crate::progress::Progress;
+use crate::security::Token;
 
 /// One attempt gets this part of the time that is left: a third, so that three branches can be asked in turn.
 const SHARES: u32 = 3;
@@ -30,6 +31,7 @@ const SHARE_MIN: Duration = Duration::from_millis(50);
 /// What one attempt works with: a connection, and the time for its answer.
 pub(crate) struct Attempt {
     pub(crate) stub: BankServiceClient<Channel>,
+    token: Option<Token>,
     /// Time for this attempt.
     share: Duration,
     /// Time for the whole operation.
@@ -40,12 +42,23 @@ impl Attempt {
     /// The message as a request whose gRPC timeout is the time for this attempt. So a branch that cannot serve in that
     /// time says why before the time is over.
     pub(crate) fn request<M>(&self, message: M) -> Request<M> {
-        timed(message, self.share)
+        self.timed(message, self.share)
     }
 
     /// The message as a request for a stream, whose gRPC timeout is the time for the whole operation.
     pub(crate) fn stream_request<M>(&self, message: M) -> Request<M> {
-        timed(message, self.left)
+        self.timed(message, self.left)
+    }
+
+    /// A request that tells the branch how long it may take, in whole milliseconds. HTTP/2 sends a header that it has
+    /// sent before as one byte, and a rounded time is the same in most requests.
+    fn timed<M>(&self, message: M, timeout: Duration) -> Request<M> {
+        let mut request = Request::new(message);
+        request.set_timeout(whole_millis(timeout));
+        if let Some(token) = &self.token {
+            token.authorize(&mut request);
+        }
+        request
     }
 
     /// Sends a write.
@@ -212,14 +225,6 @@ pub(crate) fn share_end(now: Instant, deadline: Instant) -> Instant {
     deadline.min(now + (left / SHARES).clamp(SHARE_MIN, SHARE_MAX))
 }
 
-/// A request that tells the branch how long it may take, in whole milliseconds. HTTP/2 sends a header that it has sent
-/// before as one byte, and a rounded time is the same in most requests.
-fn timed<M>(message: M, timeout: Duration) -> Request<M> {
-    let mut request = Request::new(message);
-    request.set_timeout(whole_millis(timeout));
-    request
-}
-
 /// The time, rounded up to whole milliseconds. A branch answers at least a tenth of a short time early, so it still
 /// answers in time. A time below ten milliseconds is not changed.
 fn whole_millis(time: Duration) -> Duration {
@@ -244,6 +249,7 @@ where
     let now = Instant::now();
     let attempt = Attempt {
         stub: BankServiceClient::new(channel),
+        token: branches.token(),
         share: share_end.saturating_duration_since(now),
         left: deadline.saturating_duration_since(now),
     };

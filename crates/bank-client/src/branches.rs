@@ -1,35 +1,31 @@
 //! The branches that a client may ask, and the connection to each. A connection is made when it is first needed.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use bank_auth::{Party, Secret};
-use bank_tls::{Connector, DialError, Proof};
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
-use tonic::transport::{Channel, Endpoint};
+use bank_tls::Credentials;
+use bank_types::Address;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+use uuid::Uuid;
 
 use crate::bank_file::{BankFile, UnknownBranch};
-use crate::failure::{Attempted, Failure, Place, innermost};
-use bank_types::Address;
+use crate::connection::{Target, connect};
+use crate::failure::{Attempted, Failure, Place};
+use crate::security::{Security, Token};
 
-/// Longest time to make a connection. A host that is up answers within a round trip; one that drops packets does not
-/// answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Interval of pings while a call waits. A branch that answers no ping counts as stopped: its connection ends, and
-/// another branch is asked.
-const PING_INTERVAL: Duration = Duration::from_secs(1);
-/// Longest time for the answer to a ping.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for which a silent or slow branch is asked after the others, so that not every call waits for it.
 const ASKED_LAST_FOR: Duration = Duration::from_secs(30);
-/// Interval of TCP keepalive, which finds a host that is gone while no call waits.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long before the own certificate expires a connection is replaced: more than the clocks of two hosts differ.
+const RENEW_AHEAD: Duration = Duration::from_secs(60);
 
 /// The branches of a client, in the order in which they were given. Never empty.
 #[derive(Debug)]
 pub(crate) struct Branches {
     all: Vec<Known>,
+    /// The bank that must answer. `None` if no bank file names it.
+    bank_id: Option<Uuid>,
+    security: Security,
 }
 
 #[derive(Debug)]
@@ -42,6 +38,8 @@ struct Known {
 #[derive(Debug, Default)]
 struct Line {
     channel: Option<Channel>,
+    /// End of the validity of the own certificate with which the connection was made.
+    valid_until: Option<SystemTime>,
     asked_last_until: Option<Instant>,
 }
 
@@ -49,6 +47,8 @@ impl Branches {
     pub(crate) fn single(address: Address) -> Self {
         Self {
             all: vec![Known::new(None, address)],
+            bank_id: None,
+            security: Security::default(),
         }
     }
 
@@ -59,7 +59,35 @@ impl Branches {
                 .iter()
                 .map(|one| Known::new(Some(one.branch), one.address.clone()))
                 .collect(),
+            bank_id: Some(bank.bank_id()),
+            security: Security::default(),
         }
+    }
+
+    /// The one branch at this place, which is asked with the same security.
+    pub(crate) fn only(&self, at: &Place) -> Self {
+        Self {
+            all: vec![Known::new(at.branch, at.address.clone())],
+            bank_id: self.bank_id,
+            security: self.security.clone(),
+        }
+    }
+
+    pub(crate) fn secured(self, security: Security) -> Self {
+        Self { security, ..self }
+    }
+
+    pub(crate) fn bank_id(&self) -> Option<Uuid> {
+        self.bank_id
+    }
+
+    pub(crate) fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// The token that each call carries.
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.security.token().cloned()
     }
 
     /// Indices of the branches to ask: the first, then the others in turn. Branches that were silent or slow a
@@ -95,12 +123,18 @@ impl Branches {
     /// A connection to the branch. If this fails, nothing was sent.
     pub(crate) async fn channel(&self, index: usize, deadline: Instant) -> Result<Channel, Attempted> {
         let known = &self.all[index];
-        let channel = known.lock().channel.clone();
-        if let Some(channel) = channel {
+        if let Some(channel) = known.lock().usable() {
             return Ok(channel);
         }
-        let channel = connect(&known.place, deadline, self.all.len() > 1).await?;
-        known.lock().channel = Some(channel.clone());
+        let target = Target {
+            place: &known.place,
+            bank_id: self.bank_id,
+            branch: known.place.branch,
+        };
+        let channel = connect(&target, &self.security, deadline, self.all.len() > 1).await?;
+        let mut line = known.lock();
+        line.channel = Some(channel.clone());
+        line.valid_until = self.security.credentials().and_then(Credentials::not_after);
         Ok(channel)
     }
 
@@ -111,8 +145,10 @@ impl Branches {
             failure,
             Failure::Unreachable { .. } | Failure::Lost { .. } | Failure::Silent { .. }
         );
+        // The certificate may have been replaced since the connection was made.
+        let denied = matches!(failure, Failure::Denied { .. }) && self.security.credentials().is_some();
         let mut line = self.all[index].lock();
-        if broken {
+        if broken || denied {
             line.channel = None;
         }
         if slow || matches!(failure, Failure::Silent { .. }) {
@@ -123,6 +159,19 @@ impl Branches {
     /// Records that the branch answered.
     pub(crate) fn answered(&self, index: usize) {
         self.all[index].lock().asked_last_until = None;
+    }
+}
+
+impl Line {
+    /// The connection, unless its certificate is about to expire. A new connection takes a renewed one.
+    fn usable(&mut self) -> Option<Channel> {
+        if self
+            .valid_until
+            .is_some_and(|until| until <= SystemTime::now() + RENEW_AHEAD)
+        {
+            self.channel = None;
+        }
+        self.channel.clone()
     }
 }
 
@@ -137,70 +186,5 @@ impl Known {
     fn lock(&self) -> std::sync::MutexGuard<'_, Line> {
         // Each update is one assignment, so the value is complete even if a thread panicked with the lock.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Makes a connection of a customer. If this fails, nothing was sent. With `pings`, the connection ends when the branch
-/// answers none; that is useful if another branch can be asked.
-pub(crate) async fn connect(place: &Place, deadline: Instant, pings: bool) -> Result<Channel, Attempted> {
-    let mut endpoint = endpoint(place)?.tcp_nodelay(true).tcp_keepalive(Some(TCP_KEEPALIVE));
-    if pings {
-        endpoint = endpoint
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(false);
-    }
-    let give_up = deadline.min(Instant::now() + CONNECT_TIMEOUT);
-    connected(place, timeout_at(give_up, endpoint.connect()).await)
-}
-
-/// Makes a connection of an operator and proves that the operator has the secret of the bank. If this fails, nothing
-/// was sent.
-pub(crate) async fn connect_as_operator(
-    place: &Place,
-    deadline: Instant,
-    secret: &Secret,
-) -> Result<Channel, Attempted> {
-    let connector = Connector {
-        address: place.address.to_string(),
-        branch: 0,
-        bank: None,
-        me: Party::Operator,
-        proof: Proof::Secret(secret.clone()),
-        connect_timeout: CONNECT_TIMEOUT,
-        observer: None,
-    };
-    let endpoint = endpoint(place)?;
-    connected(
-        place,
-        timeout_at(deadline, endpoint.connect_with_connector(connector)).await,
-    )
-}
-
-fn endpoint(place: &Place) -> Result<Endpoint, Attempted> {
-    Endpoint::from_shared(format!("http://{}", place.address)).map_err(|error| unreachable(place, &error))
-}
-
-fn unreachable(place: &Place, error: &tonic::transport::Error) -> Attempted {
-    Attempted::unsent(match DialError::refusal_in(error) {
-        Some(refusal) => Failure::Unauthenticated {
-            at: place.clone(),
-            message: refusal.to_string(),
-        },
-        None => Failure::Unreachable {
-            at: place.clone(),
-            detail: innermost(error),
-        },
-    })
-}
-
-fn connected(
-    place: &Place,
-    outcome: Result<Result<Channel, tonic::transport::Error>, Elapsed>,
-) -> Result<Channel, Attempted> {
-    match outcome {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(unreachable(place, &error)),
-        Err(_) => Err(Attempted::unsent(Failure::Silent { at: place.clone() })),
     }
 }

@@ -15,9 +15,11 @@ use crate::bank_file::BankFile;
 use crate::branches::Branches;
 use crate::error::{ReadError, WriteError};
 use crate::failure::{Failure, Place};
+use crate::operator::Operator;
 use crate::progress::Progress;
 use crate::read_need::ReadNeed;
 use crate::reply::{AccountPage, Decision, Reply};
+use crate::security::Security;
 use crate::session::{PendingWrite, Session};
 use crate::statement::Statement;
 use crate::wire::{self, Stamp, Stamped};
@@ -49,7 +51,6 @@ impl Default for ClientOptions {
 #[derive(Debug)]
 pub struct Client {
     pub(crate) branches: Branches,
-    bank_id: Option<Uuid>,
     pub(crate) options: ClientOptions,
     /// Whether an attempt that failed is followed by others.
     pub(crate) retries: bool,
@@ -63,7 +64,6 @@ impl Client {
     pub fn at(address: Address, options: ClientOptions) -> Self {
         Self {
             branches: Branches::single(address),
-            bank_id: None,
             options,
             retries: true,
             patient: false,
@@ -75,12 +75,38 @@ impl Client {
     pub fn of_bank(bank: &BankFile, options: ClientOptions) -> Self {
         Self {
             branches: Branches::of_bank(bank),
-            bank_id: Some(bank.bank_id()),
             options,
             retries: true,
             patient: false,
             progress: None,
         }
+    }
+
+    /// The same client, with connections and calls that are secured so. By TLS, only the branch that the bank file means
+    /// counts as an answer; at a single address, a branch whose certificate is valid for the host.
+    #[must_use]
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.branches = self.branches.secured(security);
+        self
+    }
+
+    /// A client of one of the branches, secured as this one.
+    pub fn only(&self, at: &Place, options: ClientOptions) -> Self {
+        Self {
+            branches: self.branches.only(at),
+            options,
+            retries: true,
+            patient: false,
+            progress: None,
+        }
+    }
+
+    /// A client for the calls of an operator at one of the branches, secured as this one.
+    pub(crate) fn operator(&self, at: &Place) -> Operator {
+        let operator = Operator::at(at.address.clone(), self.options.timeout);
+        operator
+            .with_security(self.branches.security().clone())
+            .expecting(self.branches.bank_id(), at.branch)
     }
 
     /// The same client, which gives the branch that was named the whole deadline. Another branch is asked only if that
@@ -344,7 +370,7 @@ impl Client {
 
     /// The bank that must answer. `None` if neither the session nor the client knows it.
     pub(crate) fn bank_of(&self, session: &Session) -> Result<Option<Uuid>, Failure> {
-        match (session.bank_id, self.bank_id) {
+        match (session.bank_id, self.branches.bank_id()) {
             (Some(session), Some(file)) if session != file => Err(Failure::BankMismatch { session, file }),
             (session, file) => Ok(session.or(file)),
         }

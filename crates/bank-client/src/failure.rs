@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bank_proto::metadata;
+use bank_tls::DialError;
 use bank_types::{Address, Certainty, Position, RequestId};
 use thiserror::Error;
 use tonic::{Code, Status};
@@ -48,6 +49,32 @@ pub enum Failure {
         at: Place,
         /// The reason, in a sentence that names the branch.
         message: String,
+    },
+    /// By TLS, the branch is not the one that was expected, or one side does not accept the certificate of the other.
+    /// Nothing was sent.
+    #[error("{at}: {reason}")]
+    NotTrusted {
+        /// Branch that was asked.
+        at: Place,
+        /// The reason, as a sentence.
+        reason: String,
+    },
+    /// The branch does not let this client make the call: it does not know the client, or the client's role does not
+    /// allow the call.
+    #[error("{at} denies the call: {message}")]
+    Denied {
+        /// Branch that was asked.
+        at: Place,
+        /// Message of the branch, which says what is needed.
+        message: String,
+    },
+    /// The client has a token, and the connection would neither be encrypted nor stay on this host. Nothing was sent.
+    #[error(
+        "the token is not sent to {at}, because the connection is not encrypted: give --certs-dir or --trusted-ca-file"
+    )]
+    TokenKept {
+        /// Branch that was to be asked.
+        at: Place,
     },
     /// The connection ended before an answer came.
     #[error("the connection to {at} was lost: {detail}")]
@@ -205,6 +232,7 @@ impl Failure {
             | Self::Precondition { message, .. }
             | Self::NoSuchAccount { message, .. }
             | Self::IdInUse { message, .. }
+            | Self::Denied { message, .. }
             | Self::Other { message, .. } => Some(message),
             _ => None,
         }
@@ -215,6 +243,9 @@ impl Failure {
         match self {
             Self::Unreachable { at, .. }
             | Self::Unauthenticated { at, .. }
+            | Self::NotTrusted { at, .. }
+            | Self::Denied { at, .. }
+            | Self::TokenKept { at }
             | Self::Lost { at, .. }
             | Self::Silent { at }
             | Self::TimedOut { at }
@@ -245,6 +276,10 @@ impl Failure {
             Self::Behind { position, needed, .. } => format!("is behind (at {position}, needs {needed})"),
             Self::Busy { .. } => "is overloaded or out of space".to_owned(),
             Self::Unavailable { .. } => "is not available".to_owned(),
+            Self::Denied { .. } => "denies the call".to_owned(),
+            Self::NotTrusted { .. } | Self::Unauthenticated { .. } => {
+                "is not trusted, or does not trust this side".to_owned()
+            }
             _ => "cannot serve".to_owned(),
         }
     }
@@ -265,6 +300,29 @@ impl Failure {
                 matches!(code, Code::Unknown | Code::Cancelled | Code::Aborted | Code::Internal)
             }
             _ => false,
+        }
+    }
+
+    /// The failure of making a connection. If the other side is the wrong one, or refuses this one, another attempt
+    /// cannot succeed.
+    pub(crate) fn of_connecting(at: Place, error: &(dyn std::error::Error + 'static)) -> Self {
+        match source_of::<DialError>(error) {
+            Some(DialError::Tls { error, .. }) if error.is_refusal() => Self::NotTrusted {
+                at,
+                reason: error.to_string(),
+            },
+            Some(refusal) if refusal.is_refusal() => Self::Unauthenticated {
+                at,
+                message: refusal.to_string(),
+            },
+            Some(DialError::Tls { error, .. }) => Self::Unreachable {
+                at,
+                detail: error.to_string(),
+            },
+            _ => Self::Unreachable {
+                at,
+                detail: innermost(error),
+            },
         }
     }
 
@@ -294,10 +352,7 @@ impl Attempted {
     /// The failure that a status stands for. Either the branch or the transport made the status.
     pub(crate) fn by_status(at: Place, status: &Status) -> Self {
         if let Some(connect) = source_of::<tonic::ConnectError>(status) {
-            return Self::unsent(Failure::Unreachable {
-                at,
-                detail: innermost(connect),
-            });
+            return Self::unsent(Failure::of_connecting(at, connect));
         }
         if let Some(transport) = source_of::<tonic::transport::Error>(status) {
             if source_of::<tonic::TimeoutExpired>(status).is_some() {
@@ -324,6 +379,7 @@ impl Attempted {
             Code::FailedPrecondition => Failure::Precondition { at, message },
             Code::NotFound => Failure::NoSuchAccount { at, message },
             Code::AlreadyExists => Failure::IdInUse { at, message },
+            Code::Unauthenticated | Code::PermissionDenied => Failure::Denied { at, message },
             Code::DeadlineExceeded => match (
                 number(status, metadata::POSITION),
                 number(status, metadata::POSITION_NEEDED),
@@ -345,9 +401,9 @@ fn number(status: &Status, key: &str) -> Option<u64> {
     text(status, key)?.parse().ok()
 }
 
-/// The first error of type `E` among the sources of `status`.
-fn source_of<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
-    let mut source = std::error::Error::source(status);
+/// The first error of type `E` among an error and its sources.
+fn source_of<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
+    let mut source = Some(error);
     while let Some(error) = source {
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
@@ -358,7 +414,7 @@ fn source_of<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
 }
 
 /// The message of the last source: `Connection refused (os error 111)` rather than `transport error`.
-pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

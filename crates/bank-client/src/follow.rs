@@ -6,7 +6,7 @@ use bank_types::{Level, Position};
 use crate::backoff;
 use crate::client::Client;
 use crate::error::ReadError;
-use crate::operator::{AppliedCommand, Operator};
+use crate::operator::AppliedCommand;
 use crate::reply::{Entry, Reply, WriteOutcome};
 use crate::session::Session;
 use crate::statement::Statement;
@@ -117,8 +117,7 @@ impl Follow {
         let Some(place) = self.client.place(self.branch) else {
             return refusals;
         };
-        let operator = Operator::at(place.address, self.client.options.timeout);
-        let Ok(mut journal) = operator.export(after).await else {
+        let Ok(mut journal) = self.client.operator(&place).export(after).await else {
             return refusals;
         };
         while let Ok(Some(command)) = journal.next().await {

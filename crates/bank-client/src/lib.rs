@@ -2,6 +2,7 @@
 //! deadlines, and the addresses of branches. It knows nothing of how a bank keeps its books.
 //!
 //! In reading order: where the branches are ([`bank_file`], and [`file_kind`] for files that are given in its place),
+//! what secures the connections to them ([`security`], and [`security_files`] for the files of a command line),
 //! what a customer has seen and what a read needs ([`session`], [`read_need`]), what comes back ([`reply`], [`failure`],
 //! [`error`], [`progress`]), and the calls ([`client`], [`statement`], [`submit`], [`follow`]). [`operator`] has the calls
 //! that found a bank, change its branches, and ask for a status or a journal.
@@ -37,6 +38,8 @@ pub mod operator;
 pub mod progress;
 pub mod read_need;
 pub mod reply;
+pub mod security;
+pub mod security_files;
 pub mod session;
 pub mod statement;
 pub mod submit;
@@ -44,6 +47,7 @@ pub mod submit;
 mod attempts;
 mod backoff;
 mod branches;
+mod connection;
 mod new_writes;
 mod wire;
 
@@ -60,6 +64,8 @@ pub use operator::{Operator, OperatorError};
 pub use progress::Progress;
 pub use read_need::ReadNeed;
 pub use reply::{Account, AccountPage, Decision, Entry, EntryKind, Outcomes, Reply, StreamedOutcome, WriteOutcome};
+pub use security::{Security, Token};
+pub use security_files::{SecurityError, SecurityFiles};
 pub use session::{PendingWrite, Session, SessionBreach};
 pub use statement::Statement;
 pub use submit::{Submission, SubmitError, SubmitOptions};

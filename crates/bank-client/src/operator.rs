@@ -15,10 +15,12 @@ use bank_types::Address;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::bank_file::Branch;
-use crate::branches::{connect, connect_as_operator};
+use crate::connection::{Target, connect, connect_with_secret};
 use crate::failure::{Attempted, Failure, Place};
+use crate::security::Security;
 
 pub use journal::{AppliedAction, AppliedCommand, Journal, JournalHead, JournalLeader};
 pub use reply::{
@@ -38,18 +40,41 @@ pub struct OperatorError {
 #[derive(Debug, Clone)]
 pub struct Operator {
     address: Address,
+    /// Proves the operator if `security` has no certificates.
     secret: Option<Secret>,
+    security: Security,
+    /// Bank and number of the branch that must answer by TLS, as far as they are known.
+    bank_id: Option<Uuid>,
+    branch: Option<u32>,
     timeout: Duration,
 }
 
 impl Operator {
-    /// A client that asks the branch at this address. A call may take this long. Without a secret it can only make the
-    /// calls that change nothing: [`Operator::status`] and [`Operator::export`].
+    /// A client that asks the branch at this address. A call may take this long. Without a secret, a certificate and a
+    /// token it can only make the calls that change nothing: [`Operator::status`] and [`Operator::export`].
     pub fn at(address: Address, timeout: Duration) -> Self {
         Self {
             address,
             secret: None,
+            security: Security::default(),
+            bank_id: None,
+            branch: None,
             timeout,
+        }
+    }
+
+    /// The client with this security. Certificates count before a secret.
+    pub fn with_security(self, security: Security) -> Self {
+        Self { security, ..self }
+    }
+
+    /// The client, which by TLS takes an answer only from this branch of this bank. Without both, the certificate of
+    /// the branch must be valid for the host.
+    pub fn expecting(self, bank_id: Option<Uuid>, branch: Option<u32>) -> Self {
+        Self {
+            bank_id,
+            branch,
+            ..self
         }
     }
 
@@ -155,13 +180,23 @@ impl Operator {
         let deadline = Instant::now() + self.timeout;
         let at = self.place();
         let channel = match &self.secret {
-            Some(secret) => connect_as_operator(&at, deadline, secret).await,
-            None => connect(&at, deadline, false).await,
+            Some(secret) if self.security.credentials().is_none() => connect_with_secret(&at, deadline, secret).await,
+            _ => {
+                let target = Target {
+                    place: &at,
+                    bank_id: self.bank_id,
+                    branch: self.branch,
+                };
+                connect(&target, &self.security, deadline, false).await
+            }
         };
         let channel = channel.map_err(|attempted| OperatorError {
             cause: attempted.failure,
         })?;
         let mut request = Request::new(message);
+        if let Some(token) = self.security.token() {
+            token.authorize(&mut request);
+        }
         if grpc_timeout {
             request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         }

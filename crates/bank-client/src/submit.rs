@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Request, Streaming};
 use uuid::Uuid;
 
 use crate::attempts::share_end;
@@ -236,7 +236,11 @@ impl Submission<'_> {
         let _ = requests.try_send(begin);
         let begun = async {
             let mut stub = BankServiceClient::new(channel);
-            let mut responses = stub.submit(ReceiverStream::new(receiver)).await?.into_inner();
+            let mut request = Request::new(ReceiverStream::new(receiver));
+            if let Some(token) = branches.token() {
+                token.authorize(&mut request);
+            }
+            let mut responses = stub.submit(request).await?.into_inner();
             Ok((responses.message().await?, responses))
         };
         let (first, responses) = match timeout_at(share_end, begun).await {

@@ -42,6 +42,9 @@ pub(crate) fn sentence(alert: AlertDescription) -> String {
         AlertDescription::CertificateRequired => "it demands a certificate, and this side gave none",
         AlertDescription::BadCertificate => "this side's certificate is malformed",
         AlertDescription::NoApplicationProtocol => "it is no branch of a bank, or of another version",
+        AlertDescription::HandshakeFailure => {
+            "it speaks no TLS: start the branch with --certs-dir, or connect without TLS"
+        }
         AlertDescription::ProtocolVersion => "it does not speak TLS 1.3",
         other => return format!("it sent the TLS alert {other:?}"),
     };

@@ -11,7 +11,8 @@ use bank_auth::handshake::{self, HandshakeError, READ_TIMEOUT};
 use bank_auth::{Party, Secret};
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustix::net::sockopt;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower_service::Service;
 use uuid::Uuid;
@@ -21,6 +22,9 @@ use crate::alert;
 use crate::connect::{ConnectError, Expected, connect};
 use crate::credentials::Credentials;
 use crate::stream::Stream;
+
+/// How long a connection of a client rests before TCP asks whether the other host is still there.
+const CLIENT_KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Error of opening a connection to a branch.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +128,9 @@ impl Connector {
         let mut stream = dialled
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(DialError::Unreachable)?;
+        if self.me == Party::Operator {
+            keep_alive(&stream).map_err(DialError::Unreachable)?;
+        }
         match &self.proof {
             Proof::Secret(secret) => {
                 self.prove(&mut stream, secret).await?;
@@ -148,8 +155,14 @@ impl Connector {
         let mut connected = connected
             .map_err(|_| self.failed(HandshakeError::TimedOut))?
             .map_err(|error| self.tls_failed(error))?;
-        if purpose == Purpose::Branch {
-            self.prove(&mut connected.stream, &connected.channel_secret).await?;
+        match purpose {
+            Purpose::Branch => self.prove(&mut connected.stream, &connected.channel_secret).await?,
+            Purpose::Client => {
+                let accepted = tokio::time::timeout(READ_TIMEOUT, accepted(&mut connected.stream)).await;
+                accepted
+                    .map_err(|_| self.failed(HandshakeError::TimedOut))?
+                    .map_err(|error| self.refused(&error).unwrap_or_else(|| self.tls_failed(error.into())))?;
+            }
         }
         Ok(Stream::tls(connected.stream))
     }
@@ -157,16 +170,23 @@ impl Connector {
     async fn prove<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S, secret: &Secret) -> Result<(), DialError> {
         match handshake::connect(stream, secret, self.me, self.branch).await {
             Ok(_) => Ok(()),
-            Err(HandshakeError::Io(error)) => Err(match alert::cause(&error) {
-                // In TLS 1.3, the other side says only after the handshake that it refuses the certificate of this one.
-                Some(rustls::Error::AlertReceived(alert)) => self.tls_failed(ConnectError::Refused {
-                    host: host(&self.address).to_owned(),
-                    why: alert::sentence(*alert),
-                }),
-                _ => self.failed(HandshakeError::Io(error)),
-            }),
+            Err(HandshakeError::Io(error)) => Err(self
+                .refused(&error)
+                .unwrap_or_else(|| self.failed(HandshakeError::Io(error)))),
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// The refusal in an error of the first read. In TLS 1.3, the other side says only after the handshake that it
+    /// refuses the certificate of this one.
+    fn refused(&self, error: &io::Error) -> Option<DialError> {
+        let Some(rustls::Error::AlertReceived(alert)) = alert::cause(error) else {
+            return None;
+        };
+        Some(self.tls_failed(ConnectError::Refused {
+            host: host(&self.address).to_owned(),
+            why: alert::sentence(*alert),
+        }))
     }
 
     fn failed(&self, error: HandshakeError) -> DialError {
@@ -183,6 +203,23 @@ impl Connector {
             address: self.address.clone(),
             error,
         }
+    }
+}
+
+/// Finds a host that is gone while no call waits. Branches have pings for that.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, CLIENT_KEEPALIVE)?;
+    Ok(())
+}
+
+/// Waits until the other side has accepted the certificate of this one. In TLS 1.3, the side that opens a connection is
+/// done before. A branch speaks first in HTTP/2, so its first byte says so, and a client sends nothing before it. The
+/// byte stays in the stream.
+async fn accepted(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
+    match stream.fill_buf().await?.is_empty() {
+        true => Err(io::ErrorKind::UnexpectedEof.into()),
+        false => Ok(()),
     }
 }
 

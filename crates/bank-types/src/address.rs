@@ -67,9 +67,14 @@ impl Address {
     /// Whether the address is one of this host's own (loopback): `localhost`, 127.0.0.0/8 or `[::1]`. What is sent
     /// there does not leave the host.
     pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// The name or the IP address of the host. An IPv6 address is without its brackets.
+    pub fn host(&self) -> &str {
         let host = self.0.rsplit_once(':').map_or("", |(host, _)| host);
-        let ip = without_brackets(host).unwrap_or(host).parse::<IpAddr>();
-        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        without_brackets(host).unwrap_or(host)
     }
 
     fn port(&self) -> Option<u16> {
@@ -183,6 +188,17 @@ mod tests {
             ("[::]:1", false),
         ] {
             assert_eq!(text.parse::<Address>().expect(text).is_loopback(), loopback, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_the_part_before_the_port() {
+        for (text, host) in [
+            ("127.0.0.1:1", "127.0.0.1"),
+            ("[::1]:1", "::1"),
+            ("b.example:9", "b.example"),
+        ] {
+            assert_eq!(text.parse::<Address>().expect(text).host(), host);
         }
     }
 }

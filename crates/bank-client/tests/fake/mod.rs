@@ -3,6 +3,8 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod tls;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bank_proto::v1::bank_service_server::{BankService, BankServiceServer};
 use bank_proto::v1::{self, write_result};
+use bank_tls::Credentials;
 use tokio::sync::Notify;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -50,6 +53,12 @@ pub struct Call {
     pub linearizable: bool,
     pub propagation: i32,
     pub has_deadline: bool,
+    /// The header with a token.
+    pub authorization: Option<String>,
+    /// The owner of the client's certificate.
+    pub client: Option<String>,
+    /// Number of the connection by TLS.
+    pub connection: u64,
 }
 
 #[derive(Default)]
@@ -109,9 +118,16 @@ impl Bank {
 
     /// Serves a branch for as long as the test process lives, and says where.
     pub fn start(&self, number: u32) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        listener.set_nonblocking(true).unwrap();
+        self.serve(number, None)
+    }
+
+    /// The same by TLS only, with these certificates.
+    pub fn start_tls(&self, number: u32, credentials: Credentials) -> SocketAddr {
+        self.serve(number, Some(credentials))
+    }
+
+    fn serve(&self, number: u32, credentials: Option<Credentials>) -> SocketAddr {
+        let (listener, address) = tls::port();
         let service = BankServiceServer::new(Branch {
             number,
             bank: self.clone(),
@@ -122,11 +138,18 @@ impl Bank {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener).unwrap());
-                tonic::transport::Server::builder()
-                    .serve_with_incoming(service, incoming)
-                    .await
-                    .unwrap();
+                let server = tonic::transport::Server::builder();
+                let served = match credentials {
+                    Some(credentials) => {
+                        let incoming = tls::incoming(listener, credentials);
+                        server.serve_with_incoming(service, incoming).await
+                    }
+                    None => {
+                        let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener).unwrap());
+                        server.serve_with_incoming(service, incoming).await
+                    }
+                };
+                served.unwrap();
             });
         });
         address
@@ -357,10 +380,15 @@ impl Branch {
     fn record<M>(&self, request: &Request<M>, what: String, call: Call) -> Option<Fault> {
         let mut state = self.bank.state();
         let has_deadline = request.metadata().contains_key("grpc-timeout");
+        let authorization = request.metadata().get("authorization");
+        let caller = request.extensions().get::<tls::Caller>();
         state.calls.push(Call {
             branch: self.number,
             what,
             has_deadline,
+            authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
+            client: caller.and_then(|caller| caller.name.clone()),
+            connection: caller.map_or(0, |caller| caller.connection),
             ..call
         });
         state.faults.get_mut(&self.number).and_then(VecDeque::pop_front)
@@ -464,6 +492,9 @@ fn blank() -> Call {
         linearizable: false,
         propagation: 0,
         has_deadline: false,
+        authorization: None,
+        client: None,
+        connection: 0,
     }
 }
 
