@@ -315,9 +315,10 @@ impl Failure {
                 at,
                 message: refusal.to_string(),
             },
-            Some(DialError::Tls { error, .. }) => Self::Unreachable {
+            // A branch without certificates ends the connection, and so does one that is being stopped.
+            Some(DialError::Tls { error, .. }) => Self::Lost {
                 at,
-                detail: error.to_string(),
+                detail: format!("{error}; was the branch started with certificates (--certs-dir)?"),
             },
             _ => Self::Unreachable {
                 at,

@@ -8,6 +8,7 @@ use bank_tls::Credentials;
 use thiserror::Error;
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
+use uuid::Uuid;
 
 /// Longest token, in bytes. Those that `branchd token` makes are much shorter.
 const TOKEN_LEN_MAX: usize = 256;
@@ -45,6 +46,11 @@ impl Security {
 
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+
+    /// The bank that the own certificate names. A branch of another bank is refused. `None` without a certificate.
+    pub fn bank_id(&self) -> Option<Uuid> {
+        Some(self.credentials.as_ref()?.me()?.bank)
     }
 
     pub(crate) fn token(&self) -> Option<&Token> {

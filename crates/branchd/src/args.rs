@@ -1,5 +1,6 @@
 //! The command line of `branchd`, and its conversion to a [`Config`].
 
+mod connect;
 mod tls;
 pub mod token;
 mod verify;
@@ -11,6 +12,7 @@ use bank_auth::Secret;
 use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use connect::{ConnectArguments, ProofArguments};
 pub use tls::{TlsArguments, TlsArgumentsError};
 pub use token::TokenArguments;
 pub use verify::VerifyArguments;
@@ -113,7 +115,8 @@ finishes the calls in progress, hands the lead over, and exits 0.";
 const INIT_EXAMPLES: &str = "\
 Examples:
   branchd init --branch 1=127.0.0.1:50001 --branch 2=127.0.0.1:50002 --branch 3=127.0.0.1:50003 --balance 0
-  branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json";
+  branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json \
+    --certs-dir certs                                  # certs has the key of a client with the role operator";
 
 const SECRET_EXAMPLES: &str = "\
 Examples:
@@ -149,6 +152,7 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   branchd status --bank bank.json                    # all branches, asked at once
   branchd status --branch 127.0.0.1:50002 --json     # one branch
+  branchd status --bank bank.json --certs-dir certs  # branches with certificates
 
 A branch of --bank has 2 s to answer. The table shows for each branch how many commands it is behind the highest position,
 the room that is free on its disk, and the room that its data takes.
@@ -166,6 +170,9 @@ pub struct ExportArguments {
     /// The branch, or its data directory.
     #[command(flatten)]
     pub from: ExportFrom,
+    /// How a branch that runs is connected to.
+    #[command(flatten)]
+    pub connect: ConnectArguments,
 }
 
 /// A branch that runs, or the data directory of a branch that does not run.
@@ -254,7 +261,8 @@ pub struct StartArguments {
 /// The secret that a verb needs to change a bank.
 #[derive(Debug, Args)]
 pub struct SecretArguments {
-    /// File with the secret of the bank. `-` reads the first line of stdin.
+    /// File with the secret of the bank, which proves on the branch's own host that the bank may be changed. `-` reads
+    /// the first line of stdin. It is not read if certificates or a token are given.
     #[arg(long, value_name = "FILE", default_value = BANK_SECRET_FILE, env = "PASSBOOK_SECRET_FILE")]
     pub secret_file: PathBuf,
 }
@@ -287,12 +295,12 @@ pub struct InitArguments {
     /// Write the branches of the bank to this file, for customer-cli --bank.
     #[arg(long, value_name = "FILE")]
     pub bank_file: Option<PathBuf>,
-    /// The secret of the bank.
-    #[command(flatten)]
-    pub secret: SecretArguments,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// What proves that the bank may be changed.
+    #[command(flatten)]
+    pub proof: ProofArguments,
 }
 
 /// The arguments of `join`.
@@ -304,12 +312,12 @@ pub struct JoinArguments {
     /// Any branch of the bank.
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub to: String,
-    /// The secret of the bank.
-    #[command(flatten)]
-    pub secret: SecretArguments,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// What proves that the bank may be changed.
+    #[command(flatten)]
+    pub proof: ProofArguments,
 }
 
 /// The arguments of `promote` and `remove`, which change one member of the bank.
@@ -321,12 +329,12 @@ pub struct MemberArguments {
     /// Any branch of the bank.
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub to: String,
-    /// The secret of the bank.
-    #[command(flatten)]
-    pub secret: SecretArguments,
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// What proves that the bank may be changed.
+    #[command(flatten)]
+    pub proof: ProofArguments,
 }
 
 /// The arguments of `status`.
@@ -338,6 +346,9 @@ pub struct StatusArguments {
     /// Answer as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// How the branches are connected to.
+    #[command(flatten)]
+    pub connect: ConnectArguments,
 }
 
 /// One branch, or all branches of a bank.

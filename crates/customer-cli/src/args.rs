@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bank_client::SecurityFiles;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
@@ -18,7 +19,8 @@ Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by the bank,
 Examples, beside a bank that launcher up --branches 3 started:
   customer-cli deposit 100
   customer-cli query --branch 3
-  customer-cli --bank bank.json --branch 3 --json query --level strong";
+  customer-cli --bank bank.json --branch 3 --json query --level strong
+  customer-cli --bank bank.json --certs-dir certs query       # a bank with TLS";
 
 /// A customer of the bank: every branch shows what this session has done and seen.
 #[derive(Debug, Parser)]
@@ -112,12 +114,66 @@ pub struct Shared {
     /// Longest time of an operation with its retries: 1ms to 60s, or seconds [default: 10s]
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<String>,
+    /// Certificates, or a token.
+    #[command(flatten)]
+    pub connect: ConnectFlags,
     /// Prints one JSON object per line
     #[arg(long, global = true)]
     pub json: bool,
     /// Prints on stderr which branch answered, at which position, and which attempts failed
     #[arg(long, short, global = true)]
     pub verbose: bool,
+}
+
+/// How branches with certificates are connected to, and what proves who the customer is.
+#[derive(Debug, Args)]
+pub struct ConnectFlags {
+    /// Connects by TLS. The directory has ca.crt, and client.NAME.crt with client.NAME.key
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PASSBOOK_CERTS_DIR",
+        hide_env_values = true,
+        help_heading = "TLS"
+    )]
+    pub certs_dir: Option<PathBuf>,
+    /// The client of --certs-dir that you are, if it has the keys of several
+    #[arg(long, global = true, value_name = "NAME", help_heading = "TLS")]
+    pub client: Option<String>,
+    /// Instead of --certs-dir: certificates of the authorities that sign the branches' certificates
+    #[arg(long, global = true, value_name = "FILE", help_heading = "TLS")]
+    pub trusted_ca_file: Option<PathBuf>,
+    /// Your own certificate, beside --trusted-ca-file
+    #[arg(long, global = true, value_name = "FILE", help_heading = "TLS")]
+    pub cert_file: Option<PathBuf>,
+    /// The key of your own certificate, which only you may be able to read
+    #[arg(long, global = true, value_name = "FILE", help_heading = "TLS")]
+    pub key_file: Option<PathBuf>,
+    /// File with your token, which only you may be able to read. The token is sent by TLS, or within this host
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PASSBOOK_TOKEN_FILE",
+        hide_env_values = true,
+        help_heading = "TLS"
+    )]
+    pub token_file: Option<PathBuf>,
+}
+
+impl ConnectFlags {
+    /// The files that the flags name.
+    pub fn files(self) -> SecurityFiles {
+        SecurityFiles {
+            certs_dir: self.certs_dir,
+            client: self.client,
+            trusted_ca_file: self.trusted_ca_file,
+            cert_file: self.cert_file,
+            key_file: self.key_file,
+            token_file: self.token_file,
+        }
+    }
 }
 
 /// The account of a verb that reads one account.

@@ -77,11 +77,16 @@ impl Asker {
             timeout: LOOK_TIMEOUT,
             failover: false,
         };
-        match present_state(&Client::at(at.address.clone(), options)).await {
+        match present_state(&self.client.only(&at, options), MAIN).await {
             Ok(state) if state.position < needed => {
                 format!("waiting for {name} (at {}, needs {needed})…", state.position)
             }
             Ok(_) => format!("waiting for {name}…"),
+            // The branch answers, and this customer may not read the account.
+            Err(ReadError::Failed {
+                cause: Failure::Denied { .. },
+                ..
+            }) => format!("waiting for {name}…"),
             Err(_) => format!("no answer from {}, trying again…", at.address),
         }
     }
@@ -128,11 +133,12 @@ impl Asker {
     }
 }
 
-/// The state in which a branch is now: its reply names bank and position. The branch need not have caught up.
+/// The state in which a branch is now: its reply names bank and position. The branch need not have caught up. The read
+/// is of an account that the customer may read.
 ///
 /// # Errors
 /// The branch does not serve.
-pub async fn present_state(client: &Client) -> Result<Reply<i64>, ReadError> {
+pub async fn present_state(client: &Client, account: &str) -> Result<Reply<i64>, ReadError> {
     let mut no_session = Session::default();
-    client.query(None, &mut no_session, Level::Eventual, MAIN).await
+    client.query(None, &mut no_session, Level::Eventual, account).await
 }

@@ -13,7 +13,8 @@ pub enum Exit {
     Failed,
     /// 2: the command line, a file or stdin is wrong; nothing was sent.
     Usage,
-    /// 3: the bank refused a write, an account does not exist, or the session belongs to another bank.
+    /// 3: the bank refused a write, an account does not exist, the session belongs to another bank, or the branch and
+    /// the customer do not trust each other.
     Refused,
     /// 4: a write was not applied and never will be.
     NotApplied,
@@ -78,9 +79,13 @@ fn by_cause(cause: &Failure) -> Option<Exit> {
     match cause {
         Failure::Invalid { .. }
         | Failure::InvalidArgument { .. }
+        | Failure::TokenKept { .. }
         | Failure::UnknownBranch(_)
         | Failure::BankMismatch { .. } => Some(Exit::Usage),
-        Failure::Precondition { .. } => Some(Exit::Refused),
+        Failure::Precondition { .. }
+        | Failure::Unauthenticated { .. }
+        | Failure::NotTrusted { .. }
+        | Failure::Denied { .. } => Some(Exit::Refused),
         _ => None,
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bank_client::ClientOptions;
-use bank_types::{AccountName, Level, Propagation, RequestId, UnknownWord, Write};
+use bank_client::{Client, ClientOptions, Security};
+use bank_types::{AccountName, Level, MAIN, Propagation, RequestId, UnknownWord, Write};
 
 use uuid::Uuid;
 
@@ -25,6 +25,8 @@ pub struct Request {
     pub advice: Option<&'static str>,
     /// Deadline and failover.
     pub options: ClientOptions,
+    /// Certificates and token.
+    pub security: Security,
     /// Consistency level of reads.
     pub level: Level,
     /// Branches that writes wait for.
@@ -104,6 +106,18 @@ pub enum Task {
     },
 }
 
+impl Task {
+    /// The account of the task. `main` for a task that has none, or several.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Query { account } | Self::Statement { account, .. } => account.as_str(),
+            Self::Watch { account, .. } | Self::Replay { account, .. } => account.as_str(),
+            Self::Write { write, .. } => write.account().as_str(),
+            Self::Accounts | Self::Import { .. } | Self::Session { .. } => MAIN,
+        }
+    }
+}
+
 /// Where an import takes its writes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -114,10 +128,10 @@ pub enum Source {
 }
 
 impl Request {
-    /// Checks a command line, and reads the bank file that it names or that is found.
+    /// Checks a command line, and reads the certificates, the token and the bank file that it names or that are found.
     ///
     /// # Errors
-    /// A value is wrong, or the bank file cannot be used.
+    /// A value is wrong, or one of the files cannot be used.
     pub fn new(Cli { verb, shared }: Cli) -> Result<Self, InputError> {
         let Asked {
             task,
@@ -133,17 +147,25 @@ impl Request {
         }
         let is_replay = matches!(task, Task::Replay { .. });
         let Found { target, advice } = target::find(shared.bank.as_deref(), shared.branch.as_deref(), is_replay)?;
+        let session = session(&shared);
+        let security = shared.connect.files().load();
         Ok(Self {
             target,
             advice,
             options,
+            security: security.map_err(|error| InputError(error.to_string()))?,
             level,
             propagation,
-            session: session(&shared),
+            session,
             json: shared.json,
             verbose: shared.verbose,
             task,
         })
+    }
+
+    /// A client of the branch or bank.
+    pub fn client(&self) -> Client {
+        self.target.client(self.options).with_security(self.security.clone())
     }
 }
 

@@ -63,7 +63,7 @@ pub async fn run(cli: Cli) -> Exit {
 }
 
 async fn verb<W: Write>(request: &Request, task: &Task, out: &mut Output<W>) -> Result<Exit, RunError> {
-    let asker = Asker::new(request.target.client(request.options), request.json);
+    let asker = Asker::new(request.client(), request.json);
     if let Task::Session { forget } = task {
         let store = match session_place::open_of_any_bank(request, &asker, Durability::Host).await {
             Ok(store) => store,
@@ -118,7 +118,7 @@ async fn replay<W: Write>(
         }
     };
     // The records tell what the branch of each event answers, so that one gets the whole deadline.
-    let client = request.target.client(request.options).patient();
+    let client = request.client().patient();
     // Waits are normal in a replay, and its output is JSON.
     let asker = Asker::new(client, true);
     let mut store = session_place::open(request, &asker, Durability::Process).await?;

@@ -108,7 +108,7 @@ pub async fn open_of_any_bank(
             }
         }
         (SessionChoice::OfBank, Target::Address(address)) => {
-            let bank = bank_at(asker, address).await?;
+            let bank = bank_at(request, asker, address).await?;
             Ok(open(&of_bank(bank)?).await?)
         }
     }
@@ -126,9 +126,16 @@ fn of_bank(bank: Uuid) -> Result<PathBuf, OpenError> {
     Ok(state_directory()?.join(format!("{bank}.session.json")))
 }
 
-/// Asks the branch at an address which bank it belongs to. Reports if it was another bank the last time.
-async fn bank_at(asker: &Asker, address: &Address) -> Result<Uuid, OpenError> {
-    let bank = asker.waiting(0, present_state(&asker.client)).await?.bank_id;
+/// The bank of the customer's certificate, or else what the branch at an address answers. Reports if it was another bank
+/// the last time.
+async fn bank_at(request: &Request, asker: &Asker, address: &Address) -> Result<Uuid, OpenError> {
+    let bank = match request.security.bank_id() {
+        Some(bank) => bank,
+        None => {
+            let state = present_state(&asker.client, request.task.account());
+            asker.waiting(0, state).await?.bank_id
+        }
+    };
     let name = address
         .as_str()
         .replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_");

@@ -48,11 +48,8 @@ impl<W: Write> Watch<'_, W> {
     }
 
     async fn watch(&mut self, limit: u64, lasting: Option<Duration>) -> Result<Exit, RunError> {
-        let Request {
-            target, options, json, ..
-        } = self.request;
-        let client = target.client(*options);
-        let (mut follow, reply) = match client.follow(target.branch(), self.account, limit).await {
+        let Request { target, json, .. } = self.request;
+        let (mut follow, reply) = match self.request.client().follow(target.branch(), self.account, limit).await {
             Ok(begun) => begun,
             Err(error) => return self.failed(&error),
         };

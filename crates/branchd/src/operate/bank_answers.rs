@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bank_client::operator::{BranchStatus, Member};
-use bank_client::{BankFile, Branch, Failure, Operator};
+use bank_client::{BankFile, Branch, Failure, Operator, Security};
 use futures::StreamExt;
 use uuid::Uuid;
 
@@ -47,6 +47,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Unreachable { .. } | Failure::Silent { .. } => Self::Unreachable,
             Failure::TimedOut { .. } => Self::TimedOut,
+            Failure::NotTrusted { reason, .. } => Self::Failed(reason),
             other => Self::Failed(other.branch_message().map_or_else(|| other.to_string(), str::to_owned)),
         }
     }
@@ -85,19 +86,21 @@ impl Answers {
 }
 
 /// Asks the branches in the bank file, and then those that only the other branches know.
-pub(super) async fn ask_all(bank: &BankFile) -> Answers {
+pub(super) async fn ask_all(bank: &BankFile, security: &Security) -> Answers {
     let bank_id = bank.bank_id();
-    let mut asked = ask(bank_id, bank.branches().to_vec(), true).await;
+    let mut asked = ask((bank_id, security), bank.branches().to_vec(), true).await;
     let unknown = unknown(&asked);
-    asked.extend(ask(bank_id, unknown, false).await);
+    asked.extend(ask((bank_id, security), unknown, false).await);
     asked.sort_by_key(|asked| asked.place.branch);
     Answers { bank_id, asked }
 }
 
-async fn ask(bank_id: Uuid, places: Vec<Branch>, in_file: bool) -> Vec<Asked> {
+async fn ask((bank_id, security): (Uuid, &Security), places: Vec<Branch>, in_file: bool) -> Vec<Asked> {
     let asked = places.into_iter().map(|place| async move {
-        let status = Operator::at(place.address.clone(), BRANCH_TIMEOUT).status().await;
-        let answer = match status {
+        let operator = Operator::at(place.address.clone(), BRANCH_TIMEOUT)
+            .with_security(security.clone())
+            .expecting(Some(bank_id), Some(place.branch));
+        let answer = match operator.status().await {
             Ok(status) => check(bank_id, place.branch, status),
             Err(error) => Err(error.cause.into()),
         };

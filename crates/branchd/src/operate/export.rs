@@ -11,7 +11,7 @@ use super::failure::{FAILED, Failure, USAGE};
 use super::operator_call::{for_export, on_one_thread};
 use super::output::print;
 use crate::api::commands;
-use crate::args::ExportArguments;
+use crate::args::{ConnectArguments, ExportArguments};
 use crate::directory::DataDirectory;
 use crate::file_reads::FileReads;
 use crate::peers::Identity;
@@ -30,7 +30,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     let mut lines = Lines::default();
     let exported = on_one_thread(async {
         match (&arguments.from.branch, &arguments.from.data) {
-            (Some(address), _) => from_branch(address, &mut lines).await,
+            (Some(address), _) => from_branch(address, &arguments.connect, &mut lines).await,
             (None, Some(directory)) => from_directory(directory, &mut lines).await,
             (None, None) => Err(Failure::new(USAGE, "give --branch HOST:PORT or --data DIR")),
         }
@@ -39,8 +39,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     exported
 }
 
-async fn from_branch(address: &str, lines: &mut Lines) -> Result<(), Failure> {
-    let mut journal = for_export(address)?.export(0).await?;
+async fn from_branch(address: &str, connect: &ConnectArguments, lines: &mut Lines) -> Result<(), Failure> {
+    let mut journal = for_export(address, connect)?.export(0).await?;
     lines.push(&head(&journal.head))?;
     while let Some(command) = journal.next().await? {
         lines.push(&applied(&command))?;

@@ -4,7 +4,7 @@ use bank_client::BankFile;
 use serde_json::json;
 
 use super::failure::{FAILED, Failure, USAGE};
-use super::operator_call::{branch, on_one_thread, with_secret};
+use super::operator_call::{branch, for_change, on_one_thread};
 use super::output::print;
 use crate::args::InitArguments;
 
@@ -21,7 +21,7 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
             "name at least one branch: --branch 1=127.0.0.1:50001",
         ));
     };
-    let operator = with_secret(first.address.as_str(), &arguments.secret.secret_file)?;
+    let operator = for_change(first.address.as_str(), &arguments.proof)?.expecting(None, Some(first.branch));
     let voters = arguments.voters.unwrap_or(0);
     let founded = on_one_thread(async { Ok(operator.init(&branches, arguments.balance, voters).await?) })?;
 

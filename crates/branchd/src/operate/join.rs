@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{branch, on_one_thread, with_secret};
+use super::operator_call::{branch, for_change, on_one_thread};
 use super::output::print;
 use crate::args::JoinArguments;
 
@@ -15,7 +15,7 @@ use crate::args::JoinArguments;
 pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
     let (number, address) = &arguments.branch;
     let joiner = branch(&arguments.branch)?;
-    let operator = with_secret(&arguments.to, &arguments.secret.secret_file)?;
+    let operator = for_change(&arguments.to, &arguments.proof)?;
     let joined = on_one_thread(async { Ok(operator.join(&joiner).await?) })?;
     if arguments.json {
         let answer = json!({

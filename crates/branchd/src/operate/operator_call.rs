@@ -1,13 +1,12 @@
 //! Calls of the verbs to a branch that runs, made through `bank-client`.
 
-use std::path::Path;
 use std::time::Duration;
 
-use bank_client::{Address, Branch, Failure as CallFailure, Operator, OperatorError};
-use tonic::Code;
+use bank_client::{Address, Branch, Failure as CallFailure, Operator, OperatorError, Security};
 
 use super::failure::{FAILED, Failure, REFUSED, USAGE};
 use super::secret::given_secret;
+use crate::args::{ConnectArguments, ProofArguments};
 
 /// How long a branch may take to report its status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,29 +16,48 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(330);
 /// How long a branch may take for each page of its commands. A page waits up to 10 s for a read of the ledger database.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client that may change the bank. It has the secret in the file.
+/// A client that may change the bank: by its certificate or token, or else by the secret in the file.
 ///
 /// # Errors
-/// Exit code 2 if the address or the secret is wrong.
-pub(super) fn with_secret(address: &str, secret_file: &Path) -> Result<Operator, Failure> {
-    let secret = given_secret(secret_file)?;
-    Ok(Operator::at(parsed(address)?, CHANGE_TIMEOUT).with_secret(secret))
+/// Exit code 2 if the address, the secret, the certificates or the token are wrong.
+pub(super) fn for_change(address: &str, proof: &ProofArguments) -> Result<Operator, Failure> {
+    let security = security(&proof.connect)?;
+    let operator = Operator::at(parsed(address)?, CHANGE_TIMEOUT);
+    if !security.is_none() {
+        return Ok(operator.with_security(security));
+    }
+    let secret = given_secret(&proof.secret.secret_file).map_err(|failure| Failure {
+        message: format!(
+            "{}; or give an operator's certificate with --certs-dir",
+            failure.message
+        ),
+        ..failure
+    });
+    Ok(operator.with_secret(secret?))
 }
 
 /// A client that may ask for the status.
 ///
 /// # Errors
-/// Exit code 2 if the address is wrong.
-pub(super) fn for_status(address: &str) -> Result<Operator, Failure> {
-    Ok(Operator::at(parsed(address)?, STATUS_TIMEOUT))
+/// Exit code 2 if the address, the certificates or the token are wrong.
+pub(super) fn for_status(address: &str, connect: &ConnectArguments) -> Result<Operator, Failure> {
+    Ok(Operator::at(parsed(address)?, STATUS_TIMEOUT).with_security(security(connect)?))
 }
 
 /// A client that may read the commands that the branch has applied.
 ///
 /// # Errors
-/// Exit code 2 if the address is wrong.
-pub(super) fn for_export(address: &str) -> Result<Operator, Failure> {
-    Ok(Operator::at(parsed(address)?, PAGE_TIMEOUT))
+/// Exit code 2 if the address, the certificates or the token are wrong.
+pub(super) fn for_export(address: &str, connect: &ConnectArguments) -> Result<Operator, Failure> {
+    Ok(Operator::at(parsed(address)?, PAGE_TIMEOUT).with_security(security(connect)?))
+}
+
+/// Reads the certificates and the token that the flags name.
+///
+/// # Errors
+/// Exit code 2 if they cannot be used.
+pub(super) fn security(connect: &ConnectArguments) -> Result<Security, Failure> {
+    connect.files().load().map_err(|error| Failure::new(USAGE, error))
 }
 
 /// Converts a branch of the command line to an argument of a call.
@@ -79,8 +97,11 @@ impl From<CallFailure> for Failure {
     fn from(failure: CallFailure) -> Self {
         let code = match &failure {
             CallFailure::Invalid { .. } => USAGE,
-            CallFailure::Precondition { .. } | CallFailure::Unauthenticated { .. } => REFUSED,
-            CallFailure::Other { code, .. } if *code == Code::PermissionDenied => REFUSED,
+            CallFailure::TokenKept { .. } => USAGE,
+            CallFailure::Precondition { .. }
+            | CallFailure::Unauthenticated { .. }
+            | CallFailure::NotTrusted { .. }
+            | CallFailure::Denied { .. } => REFUSED,
             _ => FAILED,
         };
         match &failure {
@@ -112,12 +133,7 @@ mod tests {
             address: "h:1".parse().expect("an address"),
         };
         let message = || "why".to_owned();
-        let (detail, denied, internal) = ("refused".to_owned(), Code::PermissionDenied, Code::Internal);
-        let other = |code| CallFailure::Other {
-            at: at(),
-            code,
-            message: message(),
-        };
+        let detail = "refused".to_owned();
         for (failure, code, text) in [
             (
                 CallFailure::Unreachable { at: at(), detail },
@@ -174,8 +190,23 @@ mod tests {
                 FAILED,
                 "why",
             ),
-            (other(denied), REFUSED, "why"),
-            (other(internal), FAILED, "why"),
+            (
+                CallFailure::Denied {
+                    at: at(),
+                    message: message(),
+                },
+                REFUSED,
+                "why",
+            ),
+            (
+                CallFailure::Other {
+                    at: at(),
+                    code: tonic::Code::Internal,
+                    message: message(),
+                },
+                FAILED,
+                "why",
+            ),
         ] {
             let failure = Failure::from(failure);
             assert_eq!((failure.code, failure.message.as_str()), (code, text));

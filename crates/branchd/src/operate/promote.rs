@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{on_one_thread, with_secret};
+use super::operator_call::{for_change, on_one_thread};
 use super::output::print;
 use crate::args::MemberArguments;
 
@@ -14,7 +14,7 @@ use crate::args::MemberArguments;
 /// answer, or the branch has not caught up in time.
 pub(super) fn promote(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
-    let operator = with_secret(&arguments.to, &arguments.secret.secret_file)?;
+    let operator = for_change(&arguments.to, &arguments.proof)?;
     let promoted = on_one_thread(async { Ok(operator.promote(branch).await?) })?;
     if arguments.json {
         let answer = json!({ "bank_id": promoted.bank_id, "branch": branch, "voters": promoted.voters });

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::failure::Failure;
-use super::operator_call::{on_one_thread, with_secret};
+use super::operator_call::{for_change, on_one_thread};
 use super::output::print;
 use crate::args::MemberArguments;
 
@@ -13,7 +13,7 @@ use crate::args::MemberArguments;
 /// Exit code 3 if the bank has no such branch, or too few of the remaining voters answer; 1 if the bank does not answer.
 pub(super) fn remove(arguments: &MemberArguments) -> Result<(), Failure> {
     let branch = arguments.branch;
-    let operator = with_secret(&arguments.to, &arguments.secret.secret_file)?;
+    let operator = for_change(&arguments.to, &arguments.proof)?;
     let removed = on_one_thread(async { Ok(operator.remove(branch).await?) })?;
     if arguments.json {
         let answer = json!({ "bank_id": removed.bank_id, "branch": branch });

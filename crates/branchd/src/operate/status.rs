@@ -23,10 +23,10 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 pub(super) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
     let address = match (&arguments.of.branch, &arguments.of.bank) {
         (Some(address), _) => address,
-        (None, Some(file)) => return bank_status(file, arguments.json),
+        (None, Some(file)) => return bank_status(file, arguments),
         (None, None) => return Err(Failure::new(USAGE, "give --branch HOST:PORT or --bank FILE")),
     };
-    let operator = for_status(address)?;
+    let operator = for_status(address, &arguments.connect)?;
     let status = on_one_thread(async { Ok(operator.status().await?) })?;
     print(&if arguments.json {
         as_json(&status)

@@ -69,7 +69,7 @@ pub async fn import<W: Write>(
         },
         Source::Stdin(_) => None,
     };
-    let asker = Asker::new(request.target.client(request.options), request.json);
+    let asker = Asker::new(request.client(), request.json);
     let mut store = session_place::open(request, &asker, Durability::Process).await?;
     if let Some(error) = settle(&asker, request.target.branch(), &mut store).await? {
         note(&format!(
@@ -80,7 +80,10 @@ pub async fn import<W: Write>(
     let bank_id = match (&request.target, store.session.bank_id) {
         (Target::Bank { bank, .. }, _) => bank.bank_id(),
         (_, Some(known)) => known,
-        (_, None) => match asker.waiting(0, present_state(&asker.client)).await {
+        (_, None) => match asker
+            .waiting(0, present_state(&asker.client, request.task.account()))
+            .await
+        {
             Ok(state) => state.bank_id,
             Err(error) => {
                 note(&format!("nothing was sent: {error}"));

@@ -40,6 +40,8 @@ pub fn command(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         .env_remove("PASSBOOK_BANK")
         .env_remove("PASSBOOK_BRANCH")
         .env_remove("PASSBOOK_SESSION")
+        .env_remove("PASSBOOK_CERTS_DIR")
+        .env_remove("PASSBOOK_TOKEN_FILE")
         // Sessions there have the id of their bank in their names, and every test has its own bank.
         .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
