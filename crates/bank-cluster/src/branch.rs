@@ -217,6 +217,9 @@ impl Started {
         ]);
         command.arg(dir.join("data")).stdout(Stdio::piped()).stderr(log);
         command.arg("--secret-file").arg(config.secret_path());
+        if let Some(directory) = config.certs_dir() {
+            command.arg("--certs-dir").arg(directory);
+        }
         command.arg("--stop-with-stdin").stdin(Stdio::piped());
         for (to, address) in via {
             command.args(["--via", &format!("{to}={address}")]);

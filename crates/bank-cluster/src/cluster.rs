@@ -4,10 +4,12 @@
 //! is killed; a paused branch stops once it is resumed. A cluster that is dropped asks its branches to stop, and kills
 //! those that do not.
 
+pub(crate) mod clients;
 pub(crate) mod founding;
 pub(crate) mod positions;
 
 use crate::branch::BranchProcess;
+use crate::certificates::Certificates;
 use crate::config::{BANK_FILE, ClusterConfig, ELECTION_TIMEOUT_RELAYED};
 use crate::error::ClusterError;
 use crate::network::Network;
@@ -41,6 +43,8 @@ pub struct Cluster {
     bank: Option<BankFile>,
     /// The relays between the branches. `None` if the branches reach each other directly.
     network: Option<Network>,
+    /// Read at the start. `None` without TLS.
+    certificates: Option<Certificates>,
 }
 
 impl Cluster {
@@ -51,6 +55,7 @@ impl Cluster {
             branches: Vec::new(),
             bank: None,
             network: None,
+            certificates: None,
         }
     }
 
@@ -82,6 +87,9 @@ impl Cluster {
         let addresses = self.config.ports.addresses(&self.config.branches).await?;
         fs::create_dir_all(&self.config.dir).map_err(ClusterError::Directory)?;
         bank_auth::file::read_or_create(&self.config.secret_path())?;
+        if let Some(directory) = self.config.certs_dir() {
+            self.certificates = Some(Certificates::of(&directory, &self.config.branches)?);
+        }
         for (&number, listen) in self.config.branches.iter().zip(addresses) {
             self.branches.push(self.spawn(number, listen)?);
         }

@@ -8,7 +8,6 @@ use bank_check::history::{Action, Applied, Journal, Leader, Outcome};
 use bank_client::operator::{AppliedAction, AppliedCommand, JournalLeader};
 use bank_client::{Failure, Operator, OperatorError, WriteOutcome};
 use futures::future::join_all;
-use std::net::SocketAddr;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -96,25 +95,25 @@ async fn one(
     if cluster.pid(branch)?.is_none() {
         return Err(CommandLogError::Down);
     }
-    let address = cluster.address(branch)?;
-    let log = read(address, origin_us).await?;
+    let operator = cluster.operator(branch, ANSWER_TIMEOUT)?;
+    let log = read(&operator, origin_us).await?;
     // Nearly always the branch has caught up. A wait that is not needed would cost a connection.
     if log.position >= position || positions.reached(&[branch], position).await.is_err() {
         // The log of a branch that stays behind is judged, too.
         return Ok(log);
     }
-    read(address, origin_us).await
+    read(&operator, origin_us).await
 }
 
 async fn version(cluster: &Cluster, branches: &[u32]) -> Option<String> {
-    let address = cluster.address(*branches.first()?).ok()?;
-    let status = Operator::at(address.into(), ANSWER_TIMEOUT).status().await;
+    let operator = cluster.operator(*branches.first()?, ANSWER_TIMEOUT).ok()?;
+    let status = operator.status().await;
     status.ok().map(|status| status.version)
 }
 
-/// Reads the command log of the branch at this address.
-async fn read(address: SocketAddr, origin_us: u64) -> Result<Journal, CommandLogError> {
-    let mut commands = Operator::at(address.into(), ANSWER_TIMEOUT).export(0).await?;
+/// Reads the command log of a branch.
+async fn read(operator: &Operator, origin_us: u64) -> Result<Journal, CommandLogError> {
+    let mut commands = operator.export(0).await?;
     let mut log = Journal {
         branch: commands.head.branch,
         position: commands.head.position,

@@ -1,5 +1,6 @@
 //! The configuration of a cluster, as a plain value.
 
+use crate::certificates::CERTS_DIR;
 use crate::ports::Ports;
 use crate::programs::{Programs, ProgramsError};
 use std::ffi::OsString;
@@ -42,6 +43,9 @@ pub struct ClusterConfig {
     pub dir: PathBuf,
     /// The file with the secret of the bank; it is made if it is missing. `None` stands for [`SECRET_FILE`] in `dir`.
     pub secret_file: Option<PathBuf>,
+    /// Whether branches and clients have certificates and connect by TLS. The certificates are in [`CERTS_DIR`] in `dir`;
+    /// those that are missing are made.
+    pub tls: bool,
     /// The numbers of the branches.
     pub branches: Vec<u32>,
     /// The ports of the branches.
@@ -64,6 +68,7 @@ impl ClusterConfig {
             programs: Programs::beside_this_one()?,
             dir: dir.to_owned(),
             secret_file: None,
+            tls: false,
             election_timeout: election_timeout(branches.len()),
             branches,
             ports: Ports::Auto,
@@ -75,6 +80,11 @@ impl ClusterConfig {
     pub fn secret_path(&self) -> PathBuf {
         let named = self.secret_file.clone();
         named.unwrap_or_else(|| self.dir.join(SECRET_FILE))
+    }
+
+    /// The directory with the certificates. `None` without TLS.
+    pub fn certs_dir(&self) -> Option<PathBuf> {
+        self.tls.then(|| self.dir.join(CERTS_DIR))
     }
 }
 

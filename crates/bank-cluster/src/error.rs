@@ -2,8 +2,10 @@
 
 use crate::port_user::PortUser;
 use bank_auth::SecretFileError;
+use bank_auth::identity::ClientNameError;
 use bank_client::operator::OperatorError;
-use bank_client::{BankFileError, ReadError};
+use bank_client::{BankFileError, ReadError, SecurityError};
+use bank_tls::IssueError;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -67,6 +69,15 @@ pub enum ClusterError {
     /// The file with the bank's secret cannot be read or made.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
+    /// A certificate of the cluster cannot be made.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// A client of the cluster has a name that cannot stand in a certificate.
+    #[error(transparent)]
+    ClientName(#[from] ClientNameError),
+    /// A certificate of the cluster cannot be used.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// A branch cannot be started, or its files cannot be made.
     #[error("branch {branch} cannot be started: {}: {source}", path.display())]
     Start {

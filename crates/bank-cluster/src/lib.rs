@@ -8,6 +8,8 @@
 //! - [`network`]: the network between the branches, with one TCP relay for each direction.
 //! - [`faults`]: the actions of fault injection, and the record of the faults.
 //! - [`command_log`]: the commands that each branch has applied, read over the operator service.
+//! - With [`ClusterConfig::tls`], branches and clients have certificates, which the cluster makes. The clients of
+//!   [`Cluster::client`] and [`Cluster::operator`] have those that they need.
 //! - [`Programs`], [`process`], [`last_line`], [`clock`]: the parts below.
 //!
 //! This crate knows nothing of input files, verdicts, run folders and terminals. It starts `branchd` as a program and
@@ -49,6 +51,7 @@ pub mod network;
 pub mod process;
 
 mod branch;
+mod certificates;
 mod cluster;
 mod config;
 mod error;
@@ -56,6 +59,7 @@ mod port_user;
 mod ports;
 mod programs;
 
+pub use certificates::{CERTS_DIR, OPERATOR, TELLER, client_flags};
 pub use cluster::founding::FOUND_TIMEOUT;
 pub use cluster::positions::Positions;
 pub use cluster::{ANNOUNCE_TIMEOUT, Cluster, STOP_TIMEOUT};

@@ -4,8 +4,8 @@ use super::Cluster;
 use crate::branch::BranchProcess;
 use crate::config::ClusterConfig;
 use crate::error::ClusterError;
-use bank_client::operator::{Founded, Operator};
-use bank_client::{Address, BankFile, Branch, Failure};
+use bank_client::operator::Founded;
+use bank_client::{BankFile, Branch, Failure};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ impl Cluster {
     pub async fn found(&mut self, opening_balance: i64, voters: u32) -> Result<&BankFile, ClusterError> {
         let branches = self.listening();
         let first = first_of(&branches)?;
-        let founded = self.init(&first.address, &branches, opening_balance, voters).await?;
+        let founded = self.init(first.branch, &branches, opening_balance, voters).await?;
         self.keep_bank(founded.bank_id, branches)
     }
 
@@ -60,7 +60,8 @@ impl Cluster {
             return Ok(());
         };
         let branches = self.listening();
-        let status = Operator::at(first_of(&branches)?.address.clone(), FOUND_TIMEOUT)
+        let status = self
+            .operator(first_of(&branches)?.branch, FOUND_TIMEOUT)?
             .status()
             .await;
         let open = status.ok().filter(|status| status.position > 0);
@@ -107,7 +108,7 @@ impl Cluster {
 
     async fn init(
         &self,
-        at: &Address,
+        at: u32,
         branches: &[Branch],
         opening_balance: i64,
         voters: u32,
@@ -117,11 +118,9 @@ impl Cluster {
         let mut attempt = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let source = match Operator::at(at.clone(), left)
-                .with_secret(secret.clone())
-                .init(branches, opening_balance, voters)
-                .await
-            {
+            // With TLS, the certificate counts.
+            let operator = self.operator(at, left)?.with_secret(secret.clone());
+            let source = match operator.init(branches, opening_balance, voters).await {
                 Ok(founded) => return Ok(founded),
                 Err(source) => source,
             };

@@ -29,14 +29,10 @@ impl Cluster {
     /// # Errors
     /// The bank has not been founded.
     pub fn positions(&self, timeout: Duration) -> Result<Positions<'_>, ClusterError> {
-        let bank = self.bank().ok_or(ClusterError::NotFounded)?;
-        let client = Client::of_bank(
-            bank,
-            ClientOptions {
-                timeout,
-                failover: false,
-            },
-        );
+        let client = self.client(ClientOptions {
+            timeout,
+            failover: false,
+        })?;
         Ok(Positions { cluster: self, client })
     }
 }

@@ -6,7 +6,8 @@ use super::processes::Usage;
 use super::settings::Settings;
 use bank_client::operator::{BranchStatus, Operator, OperatorError};
 use bank_client::{
-    Amount, BankFile, Client, ClientOptions, PendingWrite, Propagation, RefusalReason, Session, Write, WriteOutcome,
+    Amount, BankFile, Client, ClientOptions, PendingWrite, Propagation, RefusalReason, Security, Session, Write,
+    WriteOutcome,
 };
 use bank_cluster::{Cluster, ClusterConfig, ClusterError, FOUND_TIMEOUT};
 use futures::future::join_all;
@@ -25,6 +26,8 @@ const MONEY: i64 = 100_000_000_000;
 #[derive(Debug)]
 pub(super) struct Bank {
     pub(super) file: BankFile,
+    /// What secures the calls of customers.
+    security: Security,
     own: Option<Own>,
     /// The process of each branch on this host.
     pids: Vec<(u32, Option<u32>)>,
@@ -40,7 +43,7 @@ struct Own {
 
 impl Bank {
     /// Starts a bank with an opening balance of 0, in a new directory inside `data`.
-    pub(super) async fn start(branches: u32, data: &Path) -> Result<Self, BenchError> {
+    pub(super) async fn start(branches: u32, tls: bool, data: &Path) -> Result<Self, BenchError> {
         let failed = |source| BenchError::Data {
             dir: data.to_owned(),
             source,
@@ -48,22 +51,28 @@ impl Bank {
         fs::create_dir_all(data).map_err(failed)?;
         let dir = tempfile::Builder::new().prefix("passbook-bench-").tempdir_in(data);
         let dir = dir.map_err(failed)?;
-        let cluster = Cluster::running(ClusterConfig::new(dir.path(), 1..=branches)?, 0).await?;
+        let config = ClusterConfig {
+            tls,
+            ..ClusterConfig::new(dir.path(), 1..=branches)?
+        };
+        let cluster = Cluster::running(config, 0).await?;
         let numbers = cluster.numbers();
         let pids = numbers.into_iter().map(|number| Ok((number, cluster.pid(number)?)));
         let pids = pids.collect::<Result<_, BenchError>>()?;
         let file = cluster.bank().cloned();
         Ok(Bank {
             file: file.ok_or(ClusterError::NotFounded)?,
+            security: cluster.teller(),
             own: Some(Own { cluster, dir }),
             pids,
         })
     }
 
     /// Takes a bank that runs. Its branches on this host are found by what they say of themselves.
-    pub(super) async fn running(file: BankFile, settings: &Settings) -> Self {
+    pub(super) async fn running(file: BankFile, security: Security, settings: &Settings) -> Self {
         let mut bank = Bank {
             file,
+            security,
             own: None,
             pids: Vec::new(),
         };
@@ -89,10 +98,23 @@ impl Bank {
     pub(super) async fn statuses(&self, settings: &Settings) -> Vec<Result<BranchStatus, OperatorError>> {
         let branches = self.file.branches().iter();
         let asked = branches.map(async |branch| {
-            let operator = Operator::at(branch.address.clone(), settings.timeout());
+            let operator = match &self.own {
+                Some(own) => own.cluster.operator(branch.branch, settings.timeout()).ok(),
+                None => None,
+            };
+            let operator = operator.unwrap_or_else(|| {
+                Operator::at(branch.address.clone(), settings.timeout())
+                    .with_security(self.security.clone())
+                    .expecting(Some(self.file.bank_id()), Some(branch.branch))
+            });
             operator.status().await
         });
         join_all(asked).await
+    }
+
+    /// A client for customers.
+    pub(super) fn client(&self, options: ClientOptions) -> Client {
+        Client::of_bank(&self.file, options).with_security(self.security.clone())
     }
 
     /// A look at the process of each branch.
@@ -109,7 +131,7 @@ impl Bank {
             timeout: FOUND_TIMEOUT,
             ..ClientOptions::default()
         };
-        let client = Client::of_bank(&self.file, options);
+        let client = self.client(options);
         let (client, prepared) = (&client, &prepared);
         let all = stream::iter(0..settings.accounts.count()).map(async |number| {
             let account = accounts::name(number);

@@ -7,7 +7,7 @@ use super::recorder::Money;
 use super::results::Books;
 use super::settings::Settings;
 use bank_client::operator::BranchStatus;
-use bank_client::{Client, ClientOptions, Level, Session};
+use bank_client::{ClientOptions, Level, Session};
 use std::time::{Duration, Instant};
 
 /// Bound on the time until all branches have applied everything.
@@ -82,7 +82,7 @@ async fn balances(bank: &Bank, settings: &Settings) -> Result<(u64, i64), BenchE
         timeout: settings.timeout(),
         ..ClientOptions::default()
     };
-    let (client, mut session) = (Client::of_bank(&bank.file, options), Session::default());
+    let (client, mut session) = (bank.client(options), Session::default());
     let (mut after, mut accounts, mut sum) = (String::new(), 0, 0_i64);
     loop {
         let page = client.accounts(None, &mut session, Level::Strong, &after, 0).await;

@@ -1,11 +1,12 @@
 //! One client of a benchmark: a connection, a session, and one operation at a time.
 
 use super::accounts::{self, Chooser};
+use super::bank::Bank;
 use super::recorder::{Outcome, Recorder, Way};
 use super::settings::{Op, Settings};
 use super::turns::Turns;
 use bank_client::{
-    AccountName, Amount, BankFile, Client, ClientOptions, Level, PendingWrite, Propagation, ReadError, Session, Write,
+    AccountName, Amount, Client, ClientOptions, Level, PendingWrite, Propagation, ReadError, Session, Write,
     WriteError, WriteOutcome,
 };
 use fastrand::Rng;
@@ -31,14 +32,14 @@ pub(super) struct BenchClient {
 
 impl BenchClient {
     /// The client with this number. The branches get the clients in turn.
-    pub(super) fn new(number: u32, settings: &Settings, bank: &BankFile, accounts: &Chooser, seed: u64) -> Self {
-        let branches = bank.branches();
+    pub(super) fn new(number: u32, settings: &Settings, bank: &Bank, accounts: &Chooser, seed: u64) -> Self {
+        let branches = bank.file.branches();
         let options = ClientOptions {
             timeout: settings.timeout(),
             ..ClientOptions::default()
         };
         BenchClient {
-            client: Client::of_bank(bank, options),
+            client: bank.client(options),
             session: Session::default(),
             branch: branches[number as usize % branches.len()].branch,
             op: settings.op,

@@ -3,6 +3,7 @@
 use super::error::BenchError;
 use super::json;
 use super::results::{Figures, Results};
+use super::settings::Settings;
 use super::table::{bytes, in_words, latency, layout, lines, micros, thousands};
 use serde::Serialize;
 use std::fs;
@@ -129,8 +130,12 @@ impl Comparison {
     pub fn text(&self) -> String {
         let [a, b] = [&self.a, &self.b].map(|source| source.results.machine.host());
         let hosts_differ = (a != b).then(|| format!("the hosts differ: A on {a}; B on {b}"));
+        let settings = Settings {
+            tls: false,
+            ..self.a.results.settings.clone()
+        };
         let about = [
-            in_words(&self.a.results.settings),
+            in_words(&settings),
             format!("A: {}", self.a.about()),
             format!("B: {}", self.b.about()),
         ];
@@ -175,6 +180,7 @@ impl Source {
             started,
             machine,
             repeats,
+            settings,
             ..
         } = &self.results;
         let repeats = match repeats.len() {
@@ -182,7 +188,11 @@ impl Source {
             repeats => format!("{repeats} repeats"),
         };
         let launcher = &machine.launcher;
-        format!("{}, {repeats}, {started}, launcher {launcher}", self.path.display())
+        let tls = if settings.tls { "with TLS, " } else { "" };
+        format!(
+            "{}, {tls}{repeats}, {started}, launcher {launcher}",
+            self.path.display()
+        )
     }
 
     fn read(path: &Path) -> Result<Self, BenchError> {

@@ -16,8 +16,8 @@ use crate::date::date_and_time;
 use crate::run::open_files;
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::Interrupts;
-use bank_client::BankFile;
 use bank_client::operator::{BranchStatus, Role};
+use bank_client::{BankFile, Security};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::{Instant as Timer, sleep_until, timeout};
@@ -41,8 +41,8 @@ pub struct BenchPlan {
 pub enum BankChoice {
     /// A new bank, whose branches have their data in a new directory in this one.
     Own(PathBuf),
-    /// A bank that runs.
-    Running(BankFile),
+    /// A bank that runs, and what secures the calls to it.
+    Running(BankFile, Security),
 }
 
 /// How a benchmark with a result ended.
@@ -107,8 +107,8 @@ impl Ready {
     async fn make(plan: &BenchPlan, progress: &Progress) -> Result<Self, BenchError> {
         let settings = &plan.settings;
         let bank = match &plan.bank {
-            BankChoice::Own(data) => Bank::start(settings.branches, data).await?,
-            BankChoice::Running(file) => Bank::running(file.clone(), settings).await,
+            BankChoice::Own(data) => Bank::start(settings.branches, settings.tls, data).await?,
+            BankChoice::Running(file, security) => Bank::running(file.clone(), security.clone(), settings).await,
         };
         let idle = bank.usage();
         progress.count("accounts ready", settings.accounts.count() as usize);
@@ -147,7 +147,7 @@ impl Bench<'_> {
         interrupts: &mut Interrupts,
     ) -> Result<Option<u8>, BenchError> {
         let (settings, bank) = (&self.plan.settings, &self.ready.bank);
-        let mut load = Load::start(settings, &bank.file, chooser, u64::from(number) << 32)?;
+        let mut load = Load::start(settings, bank, chooser, u64::from(number) << 32)?;
         let now = tokio::select! {
             connected = load.connected() => connected.map(|()| Instant::now())?,
             code = interrupts.next() => return Ok(Some(code)),

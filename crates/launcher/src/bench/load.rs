@@ -1,12 +1,12 @@
 //! The clients of one repeat, on threads of their own, so that progress and signals take no time from them.
 
 use super::accounts::Chooser;
+use super::bank::Bank;
 use super::client::BenchClient;
 use super::error::BenchError;
 use super::recorder::Recorder;
 use super::settings::Settings;
 use super::turns::Turns;
-use bank_client::BankFile;
 use futures::future::try_join_all;
 use std::cell::RefCell;
 use std::io;
@@ -47,12 +47,7 @@ impl Load {
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub(super) fn start(
-        settings: &Settings,
-        bank: &BankFile,
-        accounts: &Chooser,
-        seed: u64,
-    ) -> Result<Self, BenchError> {
+    pub(super) fn start(settings: &Settings, bank: &Bank, accounts: &Chooser, seed: u64) -> Result<Self, BenchError> {
         let (signals, _) = watch::channel(Signal::default());
         let ended = Arc::new(AtomicU64::new(0));
         let of_thread = |thread: u32| {

@@ -101,6 +101,9 @@ pub struct Settings {
     pub timeout_ms: u64,
     /// Whether the bank was started for the benchmark.
     pub own_bank: bool,
+    /// Whether branches and clients have certificates and connect by TLS. Results with and without are compared.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 impl Settings {
@@ -125,13 +128,16 @@ impl Settings {
         Some((warm_up, warm_up.saturating_add(counted)))
     }
 
-    /// The names of the settings that differ, each with both values.
+    /// The names of the settings that differ, each with both values. TLS is left out: what it costs is a question that
+    /// a comparison answers.
     pub fn differences(&self, other: &Settings) -> Vec<String> {
         let [a, b] = [self, other].map(|settings| serde_json::to_value(settings).unwrap_or_default());
         let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
             return Vec::new();
         };
-        let differ = a.iter().filter(|(name, value)| b.get(*name) != Some(value));
+        let differ = a
+            .iter()
+            .filter(|(name, value)| *name != "tls" && b.get(*name) != Some(value));
         let words = differ.map(|(name, value)| format!("{name} {value} and {}", b[name]));
         words.collect()
     }

@@ -50,6 +50,7 @@ pub(super) fn in_words(settings: &Settings) -> String {
     let propagation = settings
         .propagation
         .map(|propagation| format!(", writes wait for {propagation}"));
+    let tls = if settings.tls { ", with TLS" } else { "" };
     let pace = match settings.rate {
         None => "closed loop".to_owned(),
         Some(rate) => format!("open loop of {} a second", thousands(rate.into())),
@@ -59,7 +60,7 @@ pub(super) fn in_words(settings: &Settings) -> String {
         Limit::Operations(operations) => format!("{} operations", thousands(operations)),
     };
     format!(
-        "{}: {}, {} on {}, accounts {}{}{}, {pace}, {length} after a warm-up of {}",
+        "{}: {}, {} on {}, accounts {}{}{}{tls}, {pace}, {length} after a warm-up of {}",
         settings.op.word(),
         counted(settings.branches, "branch", "branches"),
         counted(settings.clients, "client", "clients"),

@@ -26,6 +26,7 @@ fn settings() -> Settings {
         load_threads: 1,
         timeout_ms: 10_000,
         own_bank: true,
+        tls: false,
     }
 }
 

@@ -165,6 +165,7 @@ mod tests {
             load_threads: 1,
             timeout_ms: 10_000,
             own_bank: true,
+            tls: false,
         }
     }
 

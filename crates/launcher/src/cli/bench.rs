@@ -14,7 +14,7 @@ use crate::input::BRANCHES_MAX;
 use crate::output::{OutputFile, is_stdout};
 use crate::terminal::progress::Progress;
 use crate::terminal::{stderr, stdout};
-use bank_client::{BankFile, Level, Propagation};
+use bank_client::{BankFile, Level, Propagation, SecurityFiles};
 use bank_types::parse_duration_or_seconds;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
@@ -32,6 +32,7 @@ Examples:
   launcher bench --bank outputs/bank/bank.json --operations 10000
   launcher bench --data /mnt/disk --json > today.json
   launcher bench compare yesterday.json today.json
+  launcher bench --tls --json > tls.json   # to compare with one without
 
 The books are checked at the end, unless the bank was there before.
 Exit codes: 0 measured, 1 the books are wrong, 2 wrong usage, 3 not finished,
@@ -130,6 +131,15 @@ struct LoadArgs {
     /// Measure the bank of this bank file, which runs already. Its books grow, and get accounts bench-0, bench-1, …
     #[arg(long, value_name = "FILE")]
     bank: Option<PathBuf>,
+    /// Give the branches of the new bank and the clients certificates. All of them connect by TLS then
+    #[arg(long, conflicts_with = "bank")]
+    tls: bool,
+    /// Connect to the bank of --bank by TLS, with the certificates in this directory
+    #[arg(long, value_name = "DIR", requires = "bank")]
+    certs_dir: Option<PathBuf>,
+    /// The client of --certs-dir to be, a teller, if the directory has the keys of several
+    #[arg(long, value_name = "NAME", requires = "certs_dir")]
+    client: Option<String>,
     /// Directory on the disk that is to have the new bank, in a temporary directory [default: that of the system]
     #[arg(long, value_name = "DIR", conflicts_with = "bank")]
     data: Option<PathBuf>,
@@ -183,11 +193,19 @@ impl LoadArgs {
         }
         let load_threads = self.load_threads.unwrap_or_else(load_threads).min(self.clients);
         let bank = match &self.bank {
-            Some(path) => BankChoice::Running(BankFile::load(path).map_err(BenchError::from)?),
+            Some(path) => {
+                let files = SecurityFiles {
+                    certs_dir: self.certs_dir.clone(),
+                    client: self.client,
+                    ..SecurityFiles::default()
+                };
+                let security = files.load().map_err(Failure::usage)?;
+                BankChoice::Running(BankFile::load(path).map_err(BenchError::from)?, security)
+            }
             None => BankChoice::Own(self.data.unwrap_or_else(std::env::temp_dir)),
         };
         let branches = match &bank {
-            BankChoice::Running(file) => u32::try_from(file.branches().len()).unwrap_or(u32::MAX),
+            BankChoice::Running(file, _) => u32::try_from(file.branches().len()).unwrap_or(u32::MAX),
             BankChoice::Own(_) => self.branches.unwrap_or(BRANCHES),
         };
         let limit = match self.operations {
@@ -208,6 +226,7 @@ impl LoadArgs {
                 load_threads,
                 timeout_ms: millis(self.timeout),
                 own_bank: self.bank.is_none(),
+                tls: self.tls || self.certs_dir.is_some(),
             },
             repeats: self.repeats,
             bank,

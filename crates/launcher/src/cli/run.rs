@@ -45,6 +45,9 @@ pub(super) struct RunArgs {
     /// Number of branches that vote, 1 to 5 [default: the bank decides]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5))]
     voters: Option<u32>,
+    /// Give the branches and the customers certificates. All of them connect by TLS then
+    #[arg(long)]
+    tls: bool,
     /// Start the bank again after the run, as a live bank in the background, and print how to use and stop it
     #[arg(long)]
     keep: bool,
@@ -99,6 +102,7 @@ impl RunArgs {
             level: self.level.parse().map_err(Failure::usage)?,
             propagation: self.propagation.parse().map_err(Failure::usage)?,
             voters,
+            tls: self.tls,
             keep: self.keep,
             dir: self.dir,
             timeout: self.timeout,

@@ -81,6 +81,7 @@ impl ActContext {
             level: setting.level,
             propagation: setting.propagation,
             voters: 0,
+            tls: false,
             keep: false,
             dir: Some(dir.to_owned()),
             timeout: setting.timeout,

@@ -19,6 +19,7 @@ Examples:
 
   launcher up --fresh                          # delete the bank and start over
   launcher up --geo eu,us,ap --branches 5      # branches that are far from each other
+  launcher up --branches 3 --tls               # branches and customers with certificates
   launcher up --detach                         # in the background; launcher down stops it
 
 It runs in the foreground. Ctrl-C, or `launcher down` from another shell, stops it; a second Ctrl-C stops it at once.
@@ -144,6 +145,9 @@ pub struct UpArgs {
     /// moves only if one of its ports is taken [default of a new bank: 50000]
     #[arg(long, value_name = "BASE|auto")]
     base_port: Option<Ports>,
+    /// Give the branches of a new bank certificates, and make some for customers and operators. All connect by TLS then
+    #[arg(long)]
+    tls: bool,
     /// Place the branches in these regions, in turn: eu, us, ap. What branches of different regions send to each other
     /// takes 40 to 110 ms
     #[arg(long, value_name = "REGIONS")]
@@ -279,6 +283,8 @@ pub(super) struct Requested {
     pub(super) opening_balance: Option<i64>,
     /// Ports of the branches.
     pub(super) ports: Option<Ports>,
+    /// Whether the branches have certificates. False if the user did not say.
+    pub(super) tls: bool,
     /// Whether the input has customers, which `launcher up` does not run.
     pub(super) has_customers: bool,
 }
@@ -302,6 +308,7 @@ impl UpArgs {
                     branches: Some(input.branches),
                     opening_balance: Some(input.script.opening_balance),
                     ports: self.base_port,
+                    tls: self.tls,
                     has_customers: !input.script.visits.is_empty(),
                 }
             }
@@ -310,6 +317,7 @@ impl UpArgs {
                 branches: self.branches.map(|last| (1..=last).collect()),
                 opening_balance: self.balance,
                 ports: self.base_port,
+                tls: self.tls,
                 has_customers: false,
             },
         };

@@ -6,6 +6,7 @@
 //! founding.json   addresses of the branches and opening balance; written before the bank is founded, and kept
 //! bank.json       the bank, for customers; written when the bank is founded
 //! bank.secret     secret by which the branches authenticate each other
+//! certs/          certificates of a bank with TLS
 //! launcher.log    events of a launcher in the background
 //! control.json    port and token of the launcher, for other shells, while it runs
 //! branch-N/       data and log of branch N
@@ -14,6 +15,7 @@
 use super::error::LiveError;
 use crate::run::bank_files::{BANK_FILE, BANK_LOCK_FILE, FOUNDING_FILE, LOG_FILE, SECRET_FILE};
 use bank_client::{BankFile, Branch};
+use bank_cluster::CERTS_DIR;
 use durable_file::Durability;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
@@ -64,6 +66,9 @@ pub(super) struct Founding {
     pub(super) opening_balance: i64,
     /// Address of each branch.
     pub(super) branches: BTreeMap<u32, SocketAddr>,
+    /// Whether the branches have certificates.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) tls: bool,
 }
 
 impl BankDir {
@@ -118,10 +123,11 @@ impl BankDir {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn write_founding(&self, opening_balance: i64, branches: &[Branch]) -> Result<(), LiveError> {
+    pub(super) fn write_founding(&self, opening_balance: i64, branches: &[Branch], tls: bool) -> Result<(), LiveError> {
         let founding = Founding {
             opening_balance,
             branches: addresses(branches)?,
+            tls,
         };
         let path = self.dir.join(FOUNDING_FILE);
         // Numbers and addresses can always be written.
@@ -182,7 +188,7 @@ fn foreign_file(dir: &Path) -> Result<Option<String>, LiveError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let branch = name.starts_with("branch-") && !entry.path().join("data/journal").exists();
         // Hidden files may belong to the operating system.
-        let ours = [BANK_LOCK_FILE, LOG_FILE, SECRET_FILE].contains(&name.as_str());
+        let ours = [BANK_LOCK_FILE, LOG_FILE, SECRET_FILE, CERTS_DIR].contains(&name.as_str());
         if !branch && !ours && !name.starts_with('.') {
             return Ok(Some(name));
         }
@@ -318,7 +324,7 @@ mod tests {
             address: address.parse().expect("an address"),
         };
         let branches = vec![branch(1, "127.0.0.1:4001"), branch(2, "127.0.0.1:4002")];
-        bank_dir.write_founding(7, &branches).expect("written");
+        bank_dir.write_founding(7, &branches, false).expect("written");
         assert!(matches!(inspect(dir.path()), Ok(Content::Begun(begun)) if begun == founding()));
         let bank = BankFile::new(uuid::Uuid::from_u128(7), branches).expect("a bank");
         bank.save(&dir.path().join(BANK_FILE)).expect("saved");

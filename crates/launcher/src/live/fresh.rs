@@ -7,6 +7,7 @@ use crate::run::bank_files::BANK_FILES;
 use crate::run::folder::{HISTORY_FILE, META_FILE};
 use crate::terminal::format::count;
 use crate::terminal::question;
+use bank_cluster::CERTS_DIR;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -81,6 +82,7 @@ fn remove(dir: &Path) -> Result<(), LiveError> {
         // It stays if it holds something else.
         let _ = fs::remove_dir(&branch);
     }
+    gone(&dir.join(CERTS_DIR), |certs| fs::remove_dir_all(certs))?;
     for name in BANK_FILES {
         gone(&dir.join(name), |file| fs::remove_file(file))?;
     }
@@ -102,7 +104,13 @@ mod tests {
     fn only_files_of_the_bank_are_removed() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| dir.path().join(name);
-        for name in ["branch-1/data/journal", "branch-2/data", "branch-x/data", "notes"] {
+        for name in [
+            "branch-1/data/journal",
+            "branch-2/data",
+            "branch-x/data",
+            "certs",
+            "notes",
+        ] {
             fs::create_dir_all(path(name)).expect("made");
         }
         for name in [
@@ -111,6 +119,7 @@ mod tests {
             "me.json",
             "bank.json",
             "bank.secret",
+            "certs/ca.key",
             "founding.json",
             "launcher.log",
             "bank.session.json",

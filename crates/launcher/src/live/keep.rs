@@ -3,10 +3,10 @@
 use super::bank_dir::command;
 use super::detach::{self, Detached, INNER_FLAG};
 use super::error::LiveError;
-use super::ready::typed;
+use super::ready::{typed, with_flags};
 use crate::run::bank_files::BANK_FILE;
 use crate::terminal::format::shell_word;
-use bank_cluster::Programs;
+use bank_cluster::{CERTS_DIR, Programs, TELLER, client_flags};
 use std::path::Path;
 
 /// Starts the bank in this run folder.
@@ -33,8 +33,14 @@ pub async fn keep(dir: &Path) -> Result<(), LiveError> {
 pub fn kept_text(programs: &Programs, dir: &Path) -> String {
     let customer = shell_word(&typed(&programs.customer_cli));
     let bank = shell_word(&dir.join(BANK_FILE));
+    let customer = format!("{customer} --bank {bank}");
+    let certs = dir.join(CERTS_DIR);
+    let customer = match certs.exists() {
+        true => with_flags(customer, &client_flags(&certs, TELLER)),
+        false => customer,
+    };
     format!(
-        "the bank runs on in the background:\n  {customer} --bank {bank} query\n  {}\n  {}\n",
+        "the bank runs on in the background:\n  {customer} query\n  {}\n  {}\n",
         command("status", dir),
         command("down", dir)
     )

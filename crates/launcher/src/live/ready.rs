@@ -5,6 +5,7 @@ use super::bank_dir::command;
 use crate::terminal::format::count;
 use crate::terminal::format::shell_word;
 use bank_cluster::Cluster;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The text, without a line break at its end.
@@ -18,6 +19,7 @@ pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
     let ask = |words: &str| command(words, &plan.dir).replacen("launcher", &launcher, 1);
     let customer = shell_word(&typed(&plan.programs.customer_cli));
     let customer = format!("{customer} --bank {}", shell_word(&cluster.bank_path()));
+    let customer = with_flags(customer, &cluster.customer_flags());
     let mut text = format!(
         "the bank is up: {}, its files in {}\nfrom another shell, in this directory:\n",
         count(branches.len(), "branch", "branches"),
@@ -44,6 +46,12 @@ pub(super) fn text(plan: &UpPlan, cluster: &Cluster) -> String {
         true => "It runs in the background until it is told to stop.",
         false => "Times of events are in UTC. Ctrl-C stops it.",
     }
+}
+
+/// A command line with further flags.
+pub(super) fn with_flags(command: String, flags: &[OsString]) -> String {
+    let flags = flags.iter().map(|flag| shell_word(Path::new(flag)));
+    std::iter::once(command).chain(flags).collect::<Vec<_>>().join(" ")
 }
 
 /// The first line in the log of a launcher in the background.

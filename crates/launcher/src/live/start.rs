@@ -5,7 +5,7 @@ use super::bank_dir::{Content, Founding, addresses, command};
 use super::error::LiveError;
 use crate::run::state::RunState;
 use bank_client::BankFile;
-use bank_cluster::Ports;
+use bank_cluster::{CERTS_DIR, Ports};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,6 +21,7 @@ pub(super) enum Start {
         branches: Vec<u32>,
         ports: Ports,
         opening_balance: i64,
+        tls: bool,
     },
     /// A founding that was begun is completed.
     Begun(Founding),
@@ -30,6 +31,7 @@ pub(super) enum Start {
         addresses: BTreeMap<u32, SocketAddr>,
         /// The requested ports, which may be others than those of `addresses`.
         ports: Option<Ports>,
+        tls: bool,
     },
 }
 
@@ -40,6 +42,14 @@ impl Start {
             Start::New { branches, .. } => branches.clone(),
             Start::Begun(founding) => founding.branches.keys().copied().collect(),
             Start::Existing { addresses, .. } => addresses.keys().copied().collect(),
+        }
+    }
+
+    /// Whether the branches have certificates.
+    pub(super) fn tls(&self) -> bool {
+        match self {
+            Start::New { tls, .. } | Start::Existing { tls, .. } => *tls,
+            Start::Begun(founding) => founding.tls,
         }
     }
 }
@@ -54,10 +64,13 @@ pub(super) fn decide(content: Content, requested: &Requested, dir: &Path) -> Res
         Content::Begun(founding) => {
             check_matches(requested, &founding.branches, Some(founding.opening_balance), dir)?;
             check_ports(requested, &founding.branches, dir)?;
+            check_tls(requested, founding.tls, dir)?;
             Ok(Start::Begun(founding))
         }
         Content::Bank(bank, founding) => {
             let addresses = addresses(bank.branches())?;
+            let tls = has_certificates(founding.as_ref(), dir);
+            check_tls(requested, tls, dir)?;
             check_matches(
                 requested,
                 &addresses,
@@ -69,7 +82,12 @@ pub(super) fn decide(content: Content, requested: &Requested, dir: &Path) -> Res
             if let Some(ports) = &ports {
                 ports.chosen(&addresses.keys().copied().collect::<Vec<_>>())?;
             }
-            Ok(Start::Existing { bank, addresses, ports })
+            Ok(Start::Existing {
+                bank,
+                addresses,
+                ports,
+                tls,
+            })
         }
     }
 }
@@ -88,6 +106,7 @@ fn new_bank(requested: &Requested, dir: &Path) -> Result<Start, LiveError> {
         branches,
         ports,
         opening_balance: requested.opening_balance.unwrap_or(0),
+        tls: requested.tls,
     })
 }
 
@@ -150,6 +169,24 @@ fn check_ports(requested: &Requested, there: &BTreeMap<u32, SocketAddr>, dir: &P
     }
 }
 
+/// Checks that an existing bank has certificates if they are requested.
+fn check_tls(requested: &Requested, tls: bool, dir: &Path) -> Result<(), LiveError> {
+    if requested.tls && !tls {
+        return Err(LiveError::Usage(format!(
+            "the bank in {} was founded without certificates; leave --tls out, start over with --fresh, or name another \
+             directory with --dir",
+            dir.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Whether the branches of an existing bank have certificates. The bank of a run has no founding, and tells it by its
+/// directory.
+fn has_certificates(founding: Option<&Founding>, dir: &Path) -> bool {
+    founding.map_or_else(|| dir.join(CERTS_DIR).exists(), |founding| founding.tls)
+}
+
 /// The base port from which the branches have their ports, if they have them from one.
 fn base_of(branches: &BTreeMap<u32, SocketAddr>) -> Option<u16> {
     let base =
@@ -164,13 +201,14 @@ fn base_of(branches: &BTreeMap<u32, SocketAddr>) -> Option<u16> {
 ///
 /// # Errors
 /// A branch of the existing bank is not on this host.
-pub(super) fn over(content: &Content, requested: &Requested) -> Result<Requested, LiveError> {
-    let (there, opening_balance) = match content {
+pub(super) fn over(content: &Content, requested: &Requested, dir: &Path) -> Result<Requested, LiveError> {
+    let (there, opening_balance, tls) = match content {
         Content::Empty => return Ok(requested.clone()),
-        Content::Begun(founding) => (founding.branches.clone(), Some(founding.opening_balance)),
+        Content::Begun(founding) => (founding.branches.clone(), Some(founding.opening_balance), founding.tls),
         Content::Bank(bank, founding) => (
             addresses(bank.branches())?,
             founding.as_ref().map(|founding| founding.opening_balance),
+            has_certificates(founding.as_ref(), dir),
         ),
     };
     let mut requested = requested.clone();
@@ -180,6 +218,7 @@ pub(super) fn over(content: &Content, requested: &Requested) -> Result<Requested
     requested.ports = requested.ports.or(Some(same_ports));
     requested.branches = requested.branches.or_else(|| Some(there.into_keys().collect()));
     requested.opening_balance = requested.opening_balance.or(opening_balance);
+    requested.tls |= tls;
     Ok(requested)
 }
 
@@ -230,6 +269,7 @@ mod tests {
         Founding {
             opening_balance: 100,
             branches: (1..=3).map(address).collect(),
+            tls: false,
         }
     }
 
@@ -239,8 +279,33 @@ mod tests {
             branches,
             opening_balance,
             ports,
+            tls: false,
             has_customers: false,
         }
+    }
+
+    #[test]
+    fn a_bank_keeps_its_certificates_and_cannot_get_some() {
+        let asked = |tls| Requested {
+            tls,
+            ..requested(None, None, None)
+        };
+        let begun = |tls| Content::Begun(Founding { tls, ..founding(4000) });
+        let start = |there, tls| decide(begun(there), &asked(tls), Path::new(DIR));
+        assert!(start(true, false).expect("the same").tls() && start(true, true).expect("the same").tls());
+        assert!(!start(false, false).expect("the same").tls());
+        let refused = start(false, true).expect_err("founded without").to_string();
+        assert!(
+            refused.contains("without certificates") && refused.contains("--fresh"),
+            "{refused}"
+        );
+        assert!(over(&begun(true), &asked(false), Path::new(DIR)).expect("decided").tls);
+        let old = r#"{"opening_balance": 1, "branches": {}}"#;
+        assert!(
+            !serde_json::from_str::<Founding>(old)
+                .expect("of an earlier version")
+                .tls
+        );
     }
 
     #[test]
@@ -295,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_fresh_bank_is_like_the_old_one_unless_it_is_asked_otherwise() {
-        let over = |content, asked| over(&content, &asked).expect("decided");
+        let over = |content, asked| over(&content, &asked, Path::new(DIR)).expect("decided");
         let same = over(Content::Begun(founding(4000)), Requested::default());
         assert_eq!(
             (same.branches, same.opening_balance, same.ports),

@@ -5,7 +5,7 @@ use super::describe;
 use super::geography::{Geography, Region};
 use super::majority::Voters;
 use crate::date::date_and_time;
-use bank_client::operator::{BranchStatus, Operator, Role};
+use bank_client::operator::{BranchStatus, Role};
 use bank_cluster::Cluster;
 use bank_cluster::faults::Injector;
 use bank_cluster::network::LinkState;
@@ -216,8 +216,8 @@ impl StatusSources<'_> {
         if self.injector.is_paused(branch) {
             return None;
         }
-        let address = self.cluster.address(branch).ok()?;
-        Operator::at(address.into(), ANSWER_TIMEOUT).status().await.ok()
+        let operator = self.cluster.operator(branch, ANSWER_TIMEOUT).ok()?;
+        operator.status().await.ok()
     }
 
     /// Describes why no write can go through, if there is no majority of the voters. A voter that this launcher does

@@ -89,7 +89,7 @@ pub(super) async fn up(plan: UpPlan) -> Result<u8, LiveError> {
 fn decide(plan: &UpPlan, locked: Option<&BankDir>) -> Result<Start, LiveError> {
     let content = bank_dir::inspect(&plan.dir)?;
     let start = if plan.fresh {
-        let requested = start::over(&content, &plan.requested)?;
+        let requested = start::over(&content, &plan.requested, &plan.dir)?;
         let start = start::decide(Content::Empty, &requested, &plan.dir)?;
         fresh::check(plan, &content)?;
         if let Some(bank_dir) = locked {
@@ -112,6 +112,7 @@ async fn cluster(plan: &UpPlan, bank_dir: &BankDir, start: &Start) -> Result<Clu
         programs: plan.programs.clone(),
         dir: bank_dir.path().to_owned(),
         secret_file: None,
+        tls: start.tls(),
         ports: ports(start).await?,
         election_timeout: election_timeout(branches.len()),
         branches,
@@ -153,9 +154,11 @@ async fn bring_up(
     progress: &Progress,
 ) -> Result<(), LiveError> {
     match start {
-        Start::New { opening_balance, .. } => {
+        Start::New {
+            opening_balance, tls, ..
+        } => {
             cluster.start(|| progress.one()).await?;
-            bank_dir.write_founding(opening_balance, &cluster.listening())?;
+            bank_dir.write_founding(opening_balance, &cluster.listening(), tls)?;
             cluster.found(opening_balance, 0).await?;
         }
         Start::Begun(founding) => {

@@ -50,6 +50,8 @@ pub struct RunPlan {
     pub propagation: Propagation,
     /// Number of branches that vote. 0 lets the bank choose.
     pub voters: u32,
+    /// Whether branches and customers have certificates and connect by TLS.
+    pub tls: bool,
     /// Whether the bank is to be started again after the run, as a live bank.
     pub keep: bool,
     /// The run folder, new or empty. `None` stands for a fresh one.
@@ -195,6 +197,7 @@ async fn play(
         programs: plan.programs.clone(),
         dir: folder.path().to_owned(),
         secret_file: None,
+        tls: plan.tls,
         branches: plan.input.branches.clone(),
         ports: plan.ports.clone(),
         election_timeout: plan.election_timeout,
@@ -344,6 +347,7 @@ async fn drive(
     let config = CustomerConfig {
         programs: plan.programs.clone(),
         bank: cluster.bank_path(),
+        flags: cluster.customer_flags(),
         dir: customers.path().to_owned(),
         level: plan.level,
         propagation: plan.propagation,

@@ -4,6 +4,7 @@ use crate::date::stamp;
 use crate::run::bank_files::{BANK_FILES, BANK_LOCK_FILE};
 use crate::run::meta::Meta;
 use bank_check::History;
+use bank_cluster::CERTS_DIR;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -175,16 +176,18 @@ impl RunFolder {
         self.write(META_FILE, &(text + "\n"))
     }
 
-    /// Removes the data directories of these branches, whose processes have ended. Their logs stay.
+    /// Removes the data directories of these branches, whose processes have ended, and the certificates, whose keys serve
+    /// nobody without them. The logs stay.
     ///
     /// # Errors
     /// A directory cannot be removed.
     pub fn remove_data(&self, branches: &[u32]) -> Result<(), RunFolderError> {
-        for branch in branches {
-            let path = self.path.join(format!("branch-{branch}/data"));
+        let data = branches.iter().map(|branch| format!("branch-{branch}/data"));
+        for name in data.chain([CERTS_DIR.to_owned()]) {
+            let path = self.path.join(name);
             match fs::remove_dir_all(&path) {
                 Ok(()) => {}
-                // A branch that never started has no data.
+                // A branch that never started has no data, and not every run has certificates.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(RunFolderError::Data { path, source }),
             }

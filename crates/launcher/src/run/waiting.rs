@@ -1,7 +1,7 @@
 //! Sees from outside that a branch has received a customer's request and does not answer it yet.
 
 use crate::input::planned_fault::WaitingRequest;
-use bank_client::{Client, ClientOptions, Level, Operator, OperatorError, ReadError, Session};
+use bank_client::{ClientOptions, Level, OperatorError, ReadError, Session};
 use bank_cluster::{Cluster, ClusterError};
 use std::time::Duration;
 use thiserror::Error;
@@ -61,7 +61,7 @@ pub(super) async fn seen(cluster: &Cluster, request: WaitingRequest) -> Result<u
         timeout: TIMEOUT,
         failover: false,
     };
-    let client = Client::of_bank(cluster.bank().ok_or(ClusterError::NotFounded)?, options);
+    let client = cluster.client(options)?;
     let mut session = Session {
         read_position: position,
         ..Session::default()
@@ -75,7 +75,7 @@ pub(super) async fn seen(cluster: &Cluster, request: WaitingRequest) -> Result<u
 
 /// Waits until the number of customers at the branch is `enough`. A customer counts from its first request on.
 async fn customers(cluster: &Cluster, branch: u32, enough: impl Fn(u32) -> bool) -> Result<(), WaitingError> {
-    let operator = Operator::at(cluster.address(branch)?.into(), TIMEOUT);
+    let operator = cluster.operator(branch, TIMEOUT)?;
     let deadline = Instant::now() + TIMEOUT;
     loop {
         let status = operator.status().await;

@@ -2,6 +2,7 @@
 
 use bank_client::{Level, Propagation};
 use bank_cluster::Programs;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ pub struct CustomerConfig {
     pub programs: Programs,
     /// Path of the bank file.
     pub bank: PathBuf,
+    /// Flags by which customers connect.
+    pub flags: Vec<OsString>,
     /// Directory for `customer-N.session.json` and `customer-N.log` of each customer.
     pub dir: PathBuf,
     /// Consistency level of reads.

@@ -203,8 +203,11 @@ fn start(config: &CustomerConfig, customer: u64) -> io::Result<(Process, Option<
     command
         .arg("--timeout")
         .arg(format!("{}ms", config.timeout.as_millis()));
-    // The events name their branches. A branch in the environment may be one of another bank.
-    command.env_remove("PASSBOOK_BRANCH");
+    command.args(&config.flags);
+    // The events name their branches. What is in the environment may belong to another bank.
+    for name in ["PASSBOOK_BRANCH", "PASSBOOK_CERTS_DIR", "PASSBOOK_TOKEN_FILE"] {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
     let (process, pipes) = Process::spawn(&mut command)?;
     let stdin = pipes.stdin.map(ChildStdin::from_std).transpose()?;
