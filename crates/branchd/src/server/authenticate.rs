@@ -63,7 +63,9 @@ impl Refused {
     /// Whether the other side is the wrong one. A connection that only broke off is not logged.
     fn is_refusal(&self) -> bool {
         match self {
-            Self::Io(_) | Self::Tls(AcceptError::Tls(_)) => false,
+            Self::Io(_) => false,
+            // The TLS library calls what it does not understand invalid data.
+            Self::Tls(AcceptError::Tls(error)) => error.kind() == io::ErrorKind::InvalidData,
             Self::Handshake(error) => error.is_refusal(),
             _ => true,
         }
