@@ -64,7 +64,7 @@ pub enum LogFormat {
 pub enum Verb {
     /// Run a branch.
     #[command(after_help = START_EXAMPLES)]
-    Start(StartArguments),
+    Start(Box<StartArguments>),
     /// Found a bank on running branches that have no bank yet. Run it once, from any host.
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
