@@ -174,11 +174,14 @@ impl Certificates {
         let mut was_valid = true;
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
-            let is_valid = self.check_peer(&peer).is_ok();
-            if !is_valid && !was_valid {
-                return;
+            match self.check_peer(&peer) {
+                Ok(()) => was_valid = true,
+                Err(_) if was_valid => was_valid = false,
+                Err(why) => {
+                    tracing::warn!("closed a connection of {}: {why}", peer.named.subject);
+                    return;
+                }
             }
-            was_valid = is_valid;
         }
     }
 
