@@ -42,6 +42,9 @@ pub enum HandshakeError {
     /// The other side has another secret.
     #[error("has another secret: give both the same secret file")]
     OtherSecret,
+    /// The server takes no proof by the secret.
+    #[error("takes certificates only: give --certs-dir")]
+    CertificatesOnly,
     /// The client expects a branch with another number.
     #[error("is branch {found}, not branch {meant}: check the addresses")]
     OtherBranch {
@@ -88,8 +91,10 @@ pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     let server = ServerHello::decode(&read::<SERVER_HELLO_LEN>(stream).await?)?;
     let transcript = Transcript::of(&hello, &server);
     send(stream, &transcript.client_proof(secret)).await?;
-    let Answer::Accepted { server, proof } = Answer::decode(&read::<ANSWER_LEN>(stream).await?)? else {
-        return Err(HandshakeError::OtherSecret);
+    let (server, proof) = match Answer::decode(&read::<ANSWER_LEN>(stream).await?)? {
+        Answer::Accepted { server, proof } => (server, proof),
+        Answer::Refused => return Err(HandshakeError::OtherSecret),
+        Answer::CertificatesOnly => return Err(HandshakeError::CertificatesOnly),
     };
     if !transcript.is_server_proof(secret, server, &proof) {
         return Err(HandshakeError::OtherSecret);
@@ -126,6 +131,17 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     // The client makes the same check from the answer.
     meant(hello.to_branch, me)?;
     Ok(hello.from)
+}
+
+/// Tells a client that this side takes no proof by the secret. Nothing else is sent, and the proof is not looked at.
+///
+/// # Errors
+/// See [`HandshakeError`]. The connection cannot be used in any case.
+pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), HandshakeError> {
+    ClientHello::decode(&read::<CLIENT_HELLO_LEN>(stream).await?)?;
+    send(stream, &ServerHello { nonce: nonce()? }.encode()).await?;
+    read::<PROOF_LEN>(stream).await?;
+    send(stream, &Answer::CertificatesOnly.encode()).await
 }
 
 fn meant(meant: u32, server: BranchIdentity) -> Result<(), HandshakeError> {
@@ -205,6 +221,17 @@ mod tests {
         assert!(matches!(connected, Err(HandshakeError::OtherSecret)), "{connected:?}");
         let accepted = accepted.await.expect("ended");
         assert!(matches!(accepted, Err(HandshakeError::OtherSecret)), "{accepted:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_certificates_only_says_so() {
+        let (secret, (mut client, mut server)) = (secret(), duplex(1024));
+        let (connected, refused) = tokio::join!(connect(&mut client, &secret, CLIENT, 1), refuse(&mut server));
+        assert!(
+            matches!(connected, Err(HandshakeError::CertificatesOnly)),
+            "{connected:?}"
+        );
+        refused.expect("told");
     }
 
     #[tokio::test]

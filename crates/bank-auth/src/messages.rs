@@ -88,6 +88,8 @@ pub enum Answer {
     },
     /// The client's proof is not valid.
     Refused,
+    /// The server takes no proof by the secret. It says so to everyone.
+    CertificatesOnly,
 }
 
 /// Error of decoding a message.
@@ -190,12 +192,14 @@ impl ServerHello {
 
 const REFUSED: u8 = 0;
 const ACCEPTED: u8 = 1;
+const CERTIFICATES_ONLY: u8 = 3;
 
 impl Answer {
     /// Encodes the message.
     pub fn encode(&self) -> [u8; ANSWER_LEN] {
         match self {
             Self::Refused => fill(&[&[REFUSED]]),
+            Self::CertificatesOnly => fill(&[&[CERTIFICATES_ONLY]]),
             Self::Accepted { server, proof } => fill(&[
                 &[ACCEPTED],
                 &server.branch.to_be_bytes(),
@@ -213,6 +217,7 @@ impl Answer {
         let mut fields = Fields(bytes);
         match fields.take()? {
             [REFUSED] => Ok(Self::Refused),
+            [CERTIFICATES_ONLY] => Ok(Self::CertificatesOnly),
             [ACCEPTED] => Ok(Self::Accepted {
                 server: BranchIdentity {
                     branch: u32::from_be_bytes(fields.take()?),
@@ -309,7 +314,7 @@ mod tests {
             server: SERVER,
             proof: [5; PROOF_LEN],
         };
-        for answer in [Answer::Refused, accepted] {
+        for answer in [Answer::Refused, Answer::CertificatesOnly, accepted] {
             assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
         }
     }

@@ -141,10 +141,16 @@ impl Authenticator {
     }
 
     async fn by_secret(&self, mut stream: TcpStream, from: SocketAddr) -> Result<Identified, Refused> {
-        if self.certificates.is_some() && !from.ip().to_canonical().is_loopback() {
-            return Err(Refused::SecretFromAfar);
-        }
-        let secret = self.secret.as_ref().ok_or(Refused::NoSecret)?;
+        let is_afar = self.certificates.is_some() && !from.ip().to_canonical().is_loopback();
+        let Some(secret) = self.secret.as_ref().filter(|_| !is_afar) else {
+            // The refusal stands, whether the other side hears it or not.
+            let _ = handshake::refuse(&mut stream).await;
+            return Err(if is_afar {
+                Refused::SecretFromAfar
+            } else {
+                Refused::NoSecret
+            });
+        };
         let party = handshake::accept(&mut stream, secret, self.me).await?;
         match party {
             Party::Branch(branch) if self.certificates.is_some() => Err(Refused::BranchBySecret(branch.branch)),

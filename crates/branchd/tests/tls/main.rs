@@ -64,6 +64,15 @@ async fn only_operators_change_the_bank() {
     let other = Secret::random().expect("randomness");
     let refused = by_secret(&other).dial().await.expect_err("refused");
     assert!(refusal(&refused).contains("another secret"), "{refused}");
+    let files = bank.certs.dir.of_branch(1);
+    let without_secret = Daemon::start(|data| config(1, Some(files), SecretSource::Nowhere, data)).await;
+    let connector = Connector {
+        address: without_secret.address.clone(),
+        ..by_secret(&bank.secret)
+    };
+    let refused = connector.dial().await.expect_err("refused");
+    let told = "takes certificates only: give --certs-dir";
+    assert!(refusal(&refused).contains(told), "{refused}");
     // On its own host, a branch with certificates takes an operator by the secret.
     let channel = open(by_secret(&bank.secret)).await.expect("a connection");
     let founded = init(&bank, channel).await.expect("founded");
