@@ -24,6 +24,9 @@ const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// certificates. A closed connection would look like a branch that is stopping.
 const TLS_REFUSED: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
+/// The usual length of the first message of TLS, in bytes, and more.
+const TLS_HELLO_BYTES: usize = 4096;
+
 /// A connection whose caller is known.
 pub(super) struct Identified {
     pub(super) stream: Stream,
@@ -123,6 +126,8 @@ impl Authenticator {
         match (first[0], &self.certificates) {
             (bank_tls::accept::FIRST_BYTE, Some(certificates)) => self.by_certificate(stream, certificates).await,
             (bank_tls::accept::FIRST_BYTE, None) => {
+                // A connection that is closed with unread bytes is reset, and the other side may lose the alert.
+                let _ = stream.try_read(&mut vec![0; TLS_HELLO_BYTES]);
                 // The refusal stands, whether the other side hears it or not.
                 let _ = stream.write_all(&TLS_REFUSED).await;
                 Err(Refused::NoCertificates)

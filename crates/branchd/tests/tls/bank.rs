@@ -60,7 +60,15 @@ impl Daemon {
     }
 }
 
-pub(crate) fn config(branch: u32, tls: Option<TlsFiles>, secret: SecretSource, data: &Path) -> Config {
+/// The same certificates for clients and for branches.
+pub(crate) fn one_set(files: TlsFiles) -> Option<TlsConfig> {
+    Some(TlsConfig {
+        clients: files.clone(),
+        branches: files,
+    })
+}
+
+pub(crate) fn config(branch: u32, tls: Option<TlsConfig>, secret: SecretSource, data: &Path) -> Config {
     Config {
         branch,
         data: data.to_owned(),
@@ -75,10 +83,7 @@ pub(crate) fn config(branch: u32, tls: Option<TlsFiles>, secret: SecretSource, d
         hand_over: false,
         checkpoint_entries: 8192,
         scrub_rows_per_second: 0,
-        tls: tls.map(|files| TlsConfig {
-            clients: files.clone(),
-            branches: files,
-        }),
+        tls,
         client_cert_auth: false,
         token_file: None,
     }
@@ -160,10 +165,10 @@ pub(crate) struct Bank {
 impl Bank {
     /// Starts the branches, which have no bank yet. They have a secret too.
     pub(crate) async fn start() -> Self {
-        Self::start_with(Certs::make(None)).await
+        Self::start_with(Certs::make(None), None).await
     }
 
-    async fn start_with(certs: Certs) -> Self {
+    async fn start_with(certs: Certs, for_branches: Option<&Certs>) -> Self {
         let secret = Secret::random().expect("randomness");
         let mut daemons = Vec::new();
         for number in 1..=3 {
@@ -171,19 +176,23 @@ impl Bank {
                 secret: secret.clone(),
                 from: "a test".to_owned(),
             };
-            let files = certs.dir.of_branch(number);
-            daemons.push(Daemon::start(|data| config(number, Some(files), given, data)).await);
+            let tls = TlsConfig {
+                clients: certs.dir.of_branch(number),
+                branches: for_branches.unwrap_or(&certs).dir.of_branch(number),
+            };
+            daemons.push(Daemon::start(|data| config(number, Some(tls), given, data)).await);
         }
         Self { certs, secret, daemons }
     }
 
     /// Starts the branches and founds their bank, as an operator with a certificate.
     pub(crate) async fn found() -> Self {
-        Self::found_with(Certs::make(None)).await
+        Self::found_with(Certs::make(None), None).await
     }
 
-    pub(crate) async fn found_with(certs: Certs) -> Self {
-        let bank = Self::start_with(certs).await;
+    /// `for_branches` has other certificates for the connections between branches.
+    pub(crate) async fn found_with(certs: Certs, for_branches: Option<&Certs>) -> Self {
+        let bank = Self::start_with(certs, for_branches).await;
         let founded = init(&bank, bank.channel(1, &bank.certs.of_client("op")).await).await;
         assert_eq!(founded.expect("founded").bank_id, bank.certs.bank.to_string());
         for branch in 1..=3 {

@@ -22,7 +22,8 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use bank::{
-    Bank, Certs, Daemon, OPENING_BALANCE, PATIENCE, balance, config, deposit, init, open, plain, refusal, valid_for,
+    Bank, Certs, Daemon, OPENING_BALANCE, PATIENCE, balance, config, deposit, init, one_set, open, plain, refusal,
+    valid_for,
 };
 
 /// A term that no election of a test reaches.
@@ -65,7 +66,7 @@ async fn only_operators_change_the_bank() {
     let refused = by_secret(&other).dial().await.expect_err("refused");
     assert!(refusal(&refused).contains("another secret"), "{refused}");
     let files = bank.certs.dir.of_branch(1);
-    let without_secret = Daemon::start(|data| config(1, Some(files), SecretSource::Nowhere, data)).await;
+    let without_secret = Daemon::start(|data| config(1, one_set(files), SecretSource::Nowhere, data)).await;
     let connector = Connector {
         address: without_secret.address.clone(),
         ..by_secret(&bank.secret)
@@ -128,7 +129,7 @@ async fn a_forged_branch_is_refused_and_moves_nothing() {
     let (certs, foreign) = (Certs::make(None), Certs::make(None));
     // The branches trust the authority of the other bank too, so that only the bank in the certificate differs.
     certs.trust(&foreign);
-    let bank = Bank::found_with(certs).await;
+    let bank = Bank::found_with(certs, None).await;
     let certs = &bank.certs;
     let impostor = Certs::make(Some(certs.bank));
     impostor.trust(certs);
@@ -183,6 +184,23 @@ async fn a_forged_branch_is_refused_and_moves_nothing() {
         let status = bank.status(branch).await;
         assert!(status.term < FORGED_TERM, "{status:?}");
         assert_eq!((status.position, status.branches.len()), (1, 3), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn branches_may_have_an_authority_of_their_own() {
+    let certs = Certs::make(None);
+    let for_branches = Certs::make(Some(certs.bank));
+    let bank = Bank::found_with(certs, Some(&for_branches)).await;
+    let teller = bank.certs.of_client("teller");
+    deposit(bank.channel(3, &teller).await, 10).await.expect("decided");
+    // A certificate of the one authority is none of the other's. The branch itself is not trusted here either.
+    for connector in [
+        bank.connector(1, &for_branches.of_client("teller")),
+        bank.as_branch(1, 2, &bank.certs.of_branch(2)),
+    ] {
+        let refused = connector.dial().await.expect_err("refused");
+        assert!(refusal(&refused).contains("not trusted"), "{refused}");
     }
 }
 
@@ -403,7 +421,7 @@ async fn a_branch_with_the_certificate_of_another_does_not_start() {
     let data = tempfile::tempdir().expect("a directory");
     let start = async |branch: u32, files: TlsFiles| {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let config = config(branch, Some(files), SecretSource::Nowhere, data.path());
+        let config = config(branch, one_set(files), SecretSource::Nowhere, data.path());
         let refused = daemon::run(config, listener, std::future::ready(())).await;
         match refused {
             Ok(()) => None,
