@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::messages::{
-    ANSWER_LEN, Answer, BranchIdentity, CLIENT_HELLO_LEN, ClientHello, NONCE_LEN, Nonce, PROOF_LEN, Party,
+    ANSWER_LEN, Answer, Audience, BranchIdentity, CLIENT_HELLO_LEN, ClientHello, NONCE_LEN, Nonce, PROOF_LEN, Party,
     SERVER_HELLO_LEN, ServerHello, Transcript, Unreadable, VERSION,
 };
 use crate::secret::Secret;
@@ -45,6 +45,30 @@ pub enum HandshakeError {
     /// The server takes no proof by the secret.
     #[error("takes certificates only: give --certs-dir")]
     CertificatesOnly,
+    /// The server has another listener for such clients.
+    #[error(
+        "{}",
+        match me {
+            Party::Branch(_) => "takes branches at another address: name that too, as in --branch N=ADDR,PEER",
+            Party::Operator => "takes only branches there: give its address for customers and operators",
+        }
+    )]
+    OtherListener {
+        /// This side, the client.
+        me: Party,
+    },
+    /// The client is not one that this listener takes.
+    #[error(
+        "{}",
+        match from {
+            Party::Branch(_) => "is a branch, and branches have a listener of their own here: name it, as in --branch N=ADDR,PEER",
+            Party::Operator => "is an operator, and this listener takes branches only",
+        }
+    )]
+    NotTaken {
+        /// The client.
+        from: Party,
+    },
     /// The client expects a branch with another number.
     #[error("is branch {found}, not branch {meant}: check the addresses")]
     OtherBranch {
@@ -95,6 +119,7 @@ pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         Answer::Accepted { server, proof } => (server, proof),
         Answer::Refused => return Err(HandshakeError::OtherSecret),
         Answer::CertificatesOnly => return Err(HandshakeError::CertificatesOnly),
+        Answer::OtherListener => return Err(HandshakeError::OtherListener { me }),
     };
     if !transcript.is_server_proof(secret, server, &proof) {
         return Err(HandshakeError::OtherSecret);
@@ -104,7 +129,7 @@ pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Does the handshake at the side that was connected to. The other side gives its proof first. Nothing about this
-/// branch is sent before that.
+/// branch is sent before that. `audience` has the clients that the listener takes.
 ///
 /// # Errors
 /// See [`HandshakeError`]. The connection cannot be used then.
@@ -112,6 +137,7 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     secret: &Secret,
     me: BranchIdentity,
+    audience: Audience,
 ) -> Result<Party, HandshakeError> {
     let hello = ClientHello::decode(&read::<CLIENT_HELLO_LEN>(stream).await?);
     let server = ServerHello { nonce: nonce()? };
@@ -125,6 +151,10 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     if !transcript.is_client_proof(secret, &proof) {
         send(stream, &Answer::Refused.encode()).await?;
         return Err(HandshakeError::OtherSecret);
+    }
+    if !audience.takes(hello.from) {
+        send(stream, &Answer::OtherListener.encode()).await?;
+        return Err(HandshakeError::NotTaken { from: hello.from });
     }
     let proof = transcript.server_proof(secret, me);
     send(stream, &Answer::Accepted { server: me, proof }.encode()).await?;
@@ -193,7 +223,7 @@ mod tests {
     fn server(secret: &Secret) -> (DuplexStream, tokio::task::JoinHandle<Result<Party, HandshakeError>>) {
         let (client, mut server) = duplex(1024);
         let secret = secret.clone();
-        let accepted = tokio::spawn(async move { accept(&mut server, &secret, ME).await });
+        let accepted = tokio::spawn(async move { accept(&mut server, &secret, ME, Audience::All).await });
         (client, accepted)
     }
 
@@ -204,7 +234,7 @@ mod tests {
             let (mut client, mut server) = duplex(1024);
             let both = tokio::join!(
                 connect(&mut client, &secret, from, to_branch),
-                accept(&mut server, &secret, ME)
+                accept(&mut server, &secret, ME, Audience::All)
             );
             assert_eq!((both.0.expect("known"), both.1.expect("known")), (ME, from));
             client.write_all(b"PRI").await.expect("sent");
@@ -221,6 +251,43 @@ mod tests {
         assert!(matches!(connected, Err(HandshakeError::OtherSecret)), "{connected:?}");
         let accepted = accepted.await.expect("ended");
         assert!(matches!(accepted, Err(HandshakeError::OtherSecret)), "{accepted:?}");
+    }
+
+    #[tokio::test]
+    async fn a_listener_takes_its_own_clients_only() {
+        let secret = secret();
+        for (from, audience, taken) in [
+            (CLIENT, Audience::Branches, true),
+            (CLIENT, Audience::Clients, false),
+            (Party::Operator, Audience::Clients, true),
+            (Party::Operator, Audience::Branches, false),
+        ] {
+            let (mut client, mut server) = duplex(1024);
+            let (connected, accepted) = tokio::join!(
+                connect(&mut client, &secret, from, 1),
+                accept(&mut server, &secret, ME, audience)
+            );
+            if taken {
+                assert_eq!((connected.expect("known"), accepted.expect("known")), (ME, from));
+                continue;
+            }
+            assert!(
+                matches!(connected, Err(HandshakeError::OtherListener { me }) if me == from),
+                "{connected:?}"
+            );
+            assert!(
+                matches!(accepted, Err(HandshakeError::NotTaken { from: client }) if client == from),
+                "{accepted:?}"
+            );
+        }
+        // Without the secret nobody learns which listener it is.
+        let other = Secret::random().expect("randomness");
+        let (mut client, mut server) = duplex(1024);
+        let (connected, _) = tokio::join!(
+            connect(&mut client, &other, CLIENT, 1),
+            accept(&mut server, &secret, ME, Audience::Clients)
+        );
+        assert!(matches!(connected, Err(HandshakeError::OtherSecret)), "{connected:?}");
     }
 
     #[tokio::test]

@@ -19,6 +19,6 @@ pub mod token;
 pub use file::SecretFileError;
 pub use handshake::HandshakeError;
 pub use identity::{ClientIdentity, ClientName, Role};
-pub use messages::{BranchIdentity, Party};
+pub use messages::{Audience, BranchIdentity, Party};
 pub use secret::{Secret, SecretTextError};
 pub use token::{Token, TokenHash, TokenId, TokenTextError};

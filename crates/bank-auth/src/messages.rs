@@ -49,6 +49,28 @@ pub struct BranchIdentity {
     pub replica: u64,
 }
 
+/// The clients that a listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// All clients.
+    All,
+    /// Customers and operators. Branches have a listener of their own.
+    Clients,
+    /// Branches only.
+    Branches,
+}
+
+impl Audience {
+    /// Whether the listener takes this client.
+    pub fn takes(self, client: Party) -> bool {
+        match self {
+            Self::All => true,
+            Self::Clients => client == Party::Operator,
+            Self::Branches => client != Party::Operator,
+        }
+    }
+}
+
 /// The side that opens a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
@@ -90,6 +112,8 @@ pub enum Answer {
     Refused,
     /// The server takes no proof by the secret. It says so to everyone.
     CertificatesOnly,
+    /// The client's proof is valid, and the listener is not for such clients.
+    OtherListener,
 }
 
 /// Error of decoding a message.
@@ -193,6 +217,7 @@ impl ServerHello {
 const REFUSED: u8 = 0;
 const ACCEPTED: u8 = 1;
 const CERTIFICATES_ONLY: u8 = 3;
+const OTHER_LISTENER: u8 = 2;
 
 impl Answer {
     /// Encodes the message.
@@ -200,6 +225,7 @@ impl Answer {
         match self {
             Self::Refused => fill(&[&[REFUSED]]),
             Self::CertificatesOnly => fill(&[&[CERTIFICATES_ONLY]]),
+            Self::OtherListener => fill(&[&[OTHER_LISTENER]]),
             Self::Accepted { server, proof } => fill(&[
                 &[ACCEPTED],
                 &server.branch.to_be_bytes(),
@@ -218,6 +244,7 @@ impl Answer {
         match fields.take()? {
             [REFUSED] => Ok(Self::Refused),
             [CERTIFICATES_ONLY] => Ok(Self::CertificatesOnly),
+            [OTHER_LISTENER] => Ok(Self::OtherListener),
             [ACCEPTED] => Ok(Self::Accepted {
                 server: BranchIdentity {
                     branch: u32::from_be_bytes(fields.take()?),
@@ -314,7 +341,12 @@ mod tests {
             server: SERVER,
             proof: [5; PROOF_LEN],
         };
-        for answer in [Answer::Refused, Answer::CertificatesOnly, accepted] {
+        for answer in [
+            Answer::Refused,
+            Answer::CertificatesOnly,
+            Answer::OtherListener,
+            accepted,
+        ] {
             assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
         }
     }

@@ -17,14 +17,14 @@ use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::bank_file::Branch;
 use crate::connection::{Target, connect, connect_with_secret};
 use crate::failure::{Attempted, Failure, Place};
 use crate::security::Security;
 
 pub use journal::{AppliedAction, AppliedCommand, Journal, JournalHead, JournalLeader};
 pub use reply::{
-    BranchStatus, EntriesHead, Founded, JoinProgress, Joined, LostMajority, Member, Promoted, Removed, Role, Scrub,
+    BranchStatus, EntriesHead, Founded, JoinProgress, Joined, LostMajority, Member, NewBranch, Promoted, Removed, Role,
+    Scrub,
 };
 
 /// A call of an operator that failed.
@@ -93,7 +93,12 @@ impl Operator {
     /// [`Failure::Precondition`] if one of the branches has a bank already or another secret.
     /// [`Failure::Unauthenticated`] if the branch that is asked has another secret. After any other failure the call
     /// may be repeated as it was.
-    pub async fn init(&self, branches: &[Branch], opening_balance: i64, voters: u32) -> Result<Founded, OperatorError> {
+    pub async fn init(
+        &self,
+        branches: &[NewBranch],
+        opening_balance: i64,
+        voters: u32,
+    ) -> Result<Founded, OperatorError> {
         let message = v1::InitRequest {
             branches: branches.iter().map(v1::BranchAddress::from).collect(),
             opening_balance,
@@ -110,7 +115,7 @@ impl Operator {
     /// [`Failure::Precondition`] if the branch is of another bank or was removed from this one, or if the branch that
     /// it would replace still answers. [`Failure::Unfinished`] if the branch has not caught up in time; the join goes
     /// on by itself.
-    pub async fn join(&self, branch: &Branch) -> Result<Joined, OperatorError> {
+    pub async fn join(&self, branch: &NewBranch) -> Result<Joined, OperatorError> {
         let message = v1::JoinRequest {
             branch: Some(branch.into()),
         };

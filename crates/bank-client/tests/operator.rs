@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use bank_client::operator::{AppliedAction, JoinProgress, Role};
-use bank_client::{Branch, Failure, Operator, RefusalReason, WriteOutcome};
+use bank_client::operator::{AppliedAction, JoinProgress, NewBranch, Role};
+use bank_client::{Failure, Operator, RefusalReason, WriteOutcome};
 use bank_proto::v1;
 use bank_proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -136,20 +136,24 @@ async fn operator() -> Operator {
     Operator::at(address.into(), TIMEOUT)
 }
 
-fn branch(branch: u32) -> Branch {
+fn new(branch: u32) -> NewBranch {
     let address = format!("h:{branch}").parse().expect("an address");
-    Branch { branch, address }
+    NewBranch {
+        branch,
+        address,
+        peer_address: None,
+    }
 }
 
 #[tokio::test]
 async fn calls_that_change_the_bank_are_answered_in_domain_types() {
     let operator = operator().await;
-    let founded = operator.init(&[branch(1)], 400, 1).await.expect("founded");
+    let founded = operator.init(&[new(1)], 400, 1).await.expect("founded");
     assert_eq!(
         (founded.bank_id.to_string().as_str(), founded.voters, founded.position),
         (BANK, vec![1], 1)
     );
-    let joined = operator.join(&branch(4)).await.expect("joined");
+    let joined = operator.join(&new(4)).await.expect("joined");
     assert_eq!((joined.voter, joined.replaced, joined.position), (false, true, 7));
     let malformed = operator.promote(4).await.expect_err("not a bank id");
     assert!(matches!(malformed.cause, Failure::Malformed { .. }), "{malformed:?}");
@@ -161,7 +165,7 @@ async fn failures_keep_the_message_of_the_branch() {
     let refused = operator.remove(9).await.expect_err("refused").cause;
     assert!(matches!(refused, Failure::Precondition { .. }), "{refused:?}");
     assert_eq!(refused.branch_message(), Some("there is no branch 9"));
-    let late = operator.join(&branch(5)).await.expect_err("late").cause;
+    let late = operator.join(&new(5)).await.expect_err("late").cause;
     assert!(matches!(late, Failure::Unfinished { .. }), "{late:?}");
     assert_eq!(late.branch_message(), Some("it has 3 of 9 entries"));
 }

@@ -4,17 +4,43 @@ use std::fmt;
 
 use bank_types::Address;
 
-/// A branch, by its number and its address, `HOST:PORT`.
+/// A branch, by its number and its addresses, `HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BranchAddress {
     pub(crate) branch: u32,
+    /// Where customers and operators reach the branch.
     pub(crate) address: String,
+    /// Where the other branches reach it. `None`: at `address` too.
+    pub(crate) peer_address: Option<String>,
+}
+
+impl BranchAddress {
+    /// The address at which the other branches reach the branch.
+    pub(crate) fn for_branches(&self) -> &str {
+        self.peer_address.as_deref().unwrap_or(&self.address)
+    }
+
+    /// All addresses of the branch.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.address).chain(&self.peer_address)
+    }
+
+    /// The addresses as the command line has them, `ADDR` or `ADDR,PEER`.
+    pub(crate) fn as_given(&self) -> String {
+        self.all().map(String::as_str).collect::<Vec<_>>().join(",")
+    }
 }
 
 impl fmt::Display for BranchAddress {
+    /// Names the address at which a branch reaches it, because branches report what other branches do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "branch {} at {}", self.branch, self.address)
+        write!(f, "branch {} at {}", self.branch, self.for_branches())
     }
+}
+
+/// The address for branches in a message. `None` if it is empty, or is the address for customers.
+pub(crate) fn peer_address(address: &str, for_branches: String) -> Option<String> {
+    Some(for_branches).filter(|own| !own.is_empty() && own != address)
 }
 
 /// Why an address cannot be used.

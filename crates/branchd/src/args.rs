@@ -104,6 +104,7 @@ Examples:
   branchd start --id 1 --listen 127.0.0.1:50001 --data d1
   RUST_LOG=debug branchd start --id 2 --listen 10.0.0.2:50001 --insecure --data /var/lib/passbook --log-format json \
     --secret-file bank.secret
+  branchd start --id 3 --listen 203.0.113.3:50001 --listen-peer 10.0.0.3:50101 --insecure --data d3 --secret-file bank.secret
 
 Branches prove to each other that they have the secret of the bank. A branch copies the secret to its data directory when it
 is first started. If a new branch listens on this host only, it takes the secret from bank.secret beside its data directory,
@@ -116,7 +117,10 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   branchd init --branch 1=127.0.0.1:50001 --branch 2=127.0.0.1:50002 --branch 3=127.0.0.1:50003 --balance 0
   branchd init --branch 1=10.0.0.1:50001 --branch 2=10.0.0.2:50001 --branch 3=10.0.0.3:50001 --bank-file bank.json \
-    --certs-dir certs                                  # certs has the key of a client with the role operator";
+    --certs-dir certs                                  # certs has the key of a client with the role operator
+  branchd init --branch 1=h1:50001,10.0.0.1:50101 --branch 2=h2:50001,10.0.0.2:50101 --branch 3=h3:50001,10.0.0.3:50101
+
+The second address of a branch is that of its --listen-peer, at which the other branches reach it.";
 
 const SECRET_EXAMPLES: &str = "\
 Examples:
@@ -130,6 +134,7 @@ const JOIN_EXAMPLES: &str = "\
 Examples:
   branchd join --branch 3=10.0.0.9:50001 --to 10.0.0.1:50001      # replaces branch 3, whose host is lost
   branchd join --branch 4=10.0.0.4:50001 --to 10.0.0.1:50001      # adds branch 4, which serves and does not vote
+  branchd join --branch 4=h4:50001,10.0.0.4:50101 --to h1:50001   # the other branches reach it at the second address
 
 The bank records the join and finishes it by itself. The command waits for that. It may be interrupted and run again.";
 
@@ -196,6 +201,10 @@ pub struct StartArguments {
     /// Address on which customers and the other branches reach the branch. Port 0 takes any free port.
     #[arg(long, value_name = "HOST:PORT", env = "BRANCHD_LISTEN")]
     pub listen: String,
+    /// Address on which only the other branches reach the branch. Then no branch reaches it at --listen, and that port
+    /// may be open to a network while this one is not.
+    #[arg(long, value_name = "HOST:PORT", env = "BRANCHD_LISTEN_PEER")]
+    pub listen_peer: Option<String>,
     /// Data directory of the branch. It is made if it is missing.
     #[arg(long, value_name = "DIR", env = "BRANCHD_DATA")]
     pub data: PathBuf,
@@ -219,8 +228,8 @@ pub struct StartArguments {
     /// a certificate. A changed file is taken up within a second.
     #[arg(long, value_name = "FILE", env = "BRANCHD_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
-    /// Reach branch N at this address instead of its address in the bank, for example through a tunnel. May be
-    /// repeated.
+    /// Reach branch N at this address instead of its address for branches in the bank, for example through a tunnel. May
+    /// be repeated.
     #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
     pub via: Vec<(u32, String)>,
     /// Accept a data directory that was moved here. Use it only if no branch has run on the directory, or on another
@@ -245,7 +254,7 @@ pub struct StartArguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
     /// Once the branch listens, print one line on stdout:
-    /// {"branch":1,"address":"127.0.0.1:50001","pid":4711,"bank_id":null}
+    /// {"branch":1,"address":"127.0.0.1:50001","peer_address":null,"pid":4711,"bank_id":null}
     #[arg(long)]
     pub announce: bool,
     /// Stop when stdin ends, which happens when the process at the other end of the pipe ends. The lead is not handed
@@ -256,6 +265,17 @@ pub struct StartArguments {
     #[cfg(feature = "planted-bugs")]
     #[arg(long, value_enum, value_name = "BUG")]
     pub planted: Option<crate::planted::Bug>,
+}
+
+/// A branch on the command line, with the addresses at which it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBranch {
+    /// Number of the branch.
+    pub branch: u32,
+    /// Where customers and operators reach it.
+    pub address: String,
+    /// Where the other branches reach it. `None`: at `address` too.
+    pub peer_address: Option<String>,
 }
 
 /// The secret that a verb needs to change a bank.
@@ -282,9 +302,9 @@ pub struct BankSecretArguments {
 /// The arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// A branch of the bank and its address. Give it once for each branch.
-    #[arg(long = "branch", value_name = "N=HOST:PORT", required = true, value_parser = numbered_address)]
-    pub branches: Vec<(u32, String)>,
+    /// A branch of the bank, its address, and its address for branches if it has one. Give it once for each branch.
+    #[arg(long = "branch", value_name = "N=HOST:PORT[,HOST:PORT]", required = true, value_parser = named_branch)]
+    pub branches: Vec<NamedBranch>,
     /// Opening balance of the account main, in minor units.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     pub balance: i64,
@@ -306,9 +326,10 @@ pub struct InitArguments {
 /// The arguments of `join`.
 #[derive(Debug, Args)]
 pub struct JoinArguments {
-    /// The branch that joins, and its address. It must run on an empty data directory.
-    #[arg(long, value_name = "N=HOST:PORT", value_parser = numbered_address)]
-    pub branch: (u32, String),
+    /// The branch that joins, its address, and its address for branches if it has one. It must run on an empty data
+    /// directory.
+    #[arg(long, value_name = "N=HOST:PORT[,HOST:PORT]", value_parser = named_branch)]
+    pub branch: NamedBranch,
     /// Any branch of the bank.
     #[arg(long, value_name = "HOST:PORT", value_parser = any_address)]
     pub to: String,
@@ -382,7 +403,8 @@ impl StartArguments {
     pub fn config(&self, given: Option<Secret>) -> Result<Config, ConfigError> {
         let tls = self.tls.config(self.id, self.insecure)?;
         let beyond = self.insecure || tls.is_some();
-        let beyond_this_host = address::check(&self.listen, false).is_err();
+        let mut listen = std::iter::once(&self.listen).chain(&self.listen_peer);
+        let beyond_this_host = listen.clone().any(|address| address::check(address, false).is_err());
         let secret = match (given, &self.secret_file) {
             (Some(secret), Some(file)) => SecretSource::Given {
                 secret,
@@ -391,7 +413,7 @@ impl StartArguments {
             _ if beyond_this_host => SecretSource::Nowhere,
             _ => SecretSource::Beside,
         };
-        address::check(&self.listen, beyond)?;
+        listen.try_for_each(|address| address::check(address, beyond))?;
         for (_, address) in &self.via {
             address::check(address, beyond)?;
         }
@@ -432,6 +454,27 @@ fn numbered_address(text: &str) -> Result<(u32, String), String> {
         .map_err(|error| error.to_string())
 }
 
+fn named_branch(text: &str) -> Result<NamedBranch, String> {
+    let (addresses, for_branches) = match text.split_once(',') {
+        Some((addresses, for_branches)) => (addresses, Some(for_branches)),
+        None => (text, None),
+    };
+    let (branch, address) = numbered_address(addresses)?;
+    let for_branches = for_branches.map(|text| {
+        any_address(text).map_err(|error| {
+            format!(
+                "{error}: after the comma comes the address for branches, for example {branch}={address},10.0.0.1:50101"
+            )
+        })
+    });
+    let peer_address = for_branches.transpose()?.filter(|own| *own != address);
+    Ok(NamedBranch {
+        branch,
+        address,
+        peer_address,
+    })
+}
+
 /// Reads an election timeout such as `500ms` or `2s`. Without a unit, seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = parse_duration_or_seconds(text)
@@ -462,6 +505,41 @@ mod tests {
         for bad in ["", "ms", "-5s", "1.5s", "1h", "10ms", "61s", "99999999999999999999s"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_address_for_branches_comes_after_a_comma() {
+        let named = |peer_address: Option<&str>| NamedBranch {
+            branch: 3,
+            address: "h:1".to_owned(),
+            peer_address: peer_address.map(str::to_owned),
+        };
+        assert_eq!(named_branch("3=h:1"), Ok(named(None)));
+        assert_eq!(named_branch("3=h:1,p:2"), Ok(named(Some("p:2"))));
+        assert_eq!(named_branch("3=h:1,h:1"), Ok(named(None)));
+        for bad in ["3=h:1,", "3=h:1,p", "3=,p:2", "3=h:1,p:2,q:3", "3=h:1,4=p:2"] {
+            assert!(named_branch(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn both_listeners_are_checked() {
+        let config = |listeners: &[&str]| {
+            let line = ["branchd", "start", "--id", "1", "--data", "d"].iter().chain(listeners);
+            let Verb::Start(start) = Arguments::parse_from(line).verb else {
+                panic!("start")
+            };
+            start.config(None).map(drop)
+        };
+        let (here, there) = ("127.0.0.1:50001", "10.0.0.1:50101");
+        assert_eq!(config(&["--listen", here, "--listen-peer", "127.0.0.1:50101"]), Ok(()));
+        let beyond = Err(address::AddressError::BeyondThisHost(there.to_owned()).into());
+        assert_eq!(config(&["--listen", here, "--listen-peer", there]), beyond);
+        assert_eq!(config(&["--listen", there, "--listen-peer", here]), beyond);
+        assert_eq!(
+            config(&["--listen", here, "--listen-peer", there, "--insecure"]),
+            Ok(())
+        );
     }
 
     #[test]

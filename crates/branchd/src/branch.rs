@@ -70,6 +70,8 @@ pub(crate) struct Branch {
     pub(crate) config: Config,
     /// The address on which the branch listens, as bound.
     pub(crate) address: String,
+    /// The address on which the branch listens for other branches, as bound. `None`: at `address` too.
+    pub(crate) peer_address: Option<String>,
     pub(crate) directory: Arc<DataDirectory>,
     /// The secret of the branch's bank, or of the bank that it will have. Only a branch with certificates may have none.
     pub(crate) secret: Option<Secret>,
@@ -96,7 +98,11 @@ impl Branch {
     ///
     /// # Errors
     /// See [`BranchError`].
-    pub(crate) async fn open(config: Config, address: String) -> Result<Self, BranchError> {
+    pub(crate) async fn open(
+        config: Config,
+        address: String,
+        peer_address: Option<String>,
+    ) -> Result<Self, BranchError> {
         let (data, branch, source) = (config.data.clone(), config.branch, config.secret.clone());
         let tls = config.tls.clone();
         let token_file = config.token_file.clone();
@@ -130,6 +136,7 @@ impl Branch {
             peers: Peers::new(config.via.clone(), Party::Branch(me), proof),
             config,
             address,
+            peer_address,
             directory,
             secret,
             certificates,

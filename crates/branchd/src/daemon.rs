@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
 use crate::branch::{Branch, Ending};
 use crate::branch_error::BranchError;
 use crate::config::Config;
 use crate::server;
+
+pub use crate::server::Listeners;
 
 /// How long a stopping branch waits for the calls in progress, and then for its files to be closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,16 +39,22 @@ pub enum DaemonError {
     },
 }
 
-/// Runs a branch on the listener until `shutdown`. Then the branch finishes the calls in progress and closes its files.
+/// Runs a branch on its listeners until `shutdown`. Then the branch finishes the calls in progress and closes its files.
 ///
 /// # Errors
 /// See [`DaemonError`].
-pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), DaemonError> {
-    let address = listener.local_addr().map_err(DaemonError::Listener)?.to_string();
+pub async fn run(
+    config: Config,
+    listeners: impl Into<Listeners>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let listeners = listeners.into();
+    let (address, peer_address) = listeners.addresses().map_err(DaemonError::Listener)?;
+    let peer_address = peer_address.map(|address| address.to_string());
     let number = config.branch;
-    let branch = Arc::new(Branch::open(config, address).await?);
+    let branch = Arc::new(Branch::open(config, address.to_string(), peer_address).await?);
     started(&branch);
-    let mut serving = tokio::spawn(server::serve(Arc::clone(&branch), listener, branch.stopping()));
+    let mut serving = tokio::spawn(server::serve(Arc::clone(&branch), listeners, branch.stopping()));
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
@@ -98,6 +104,7 @@ fn started(branch: &Branch) {
     tracing::info!(
         branch = branch.config.branch,
         address = %branch.address,
+        peer_address = branch.peer_address,
         data = %branch.directory.path().display(),
         %bank,
         "started"

@@ -5,10 +5,8 @@ mod support;
 use std::time::Duration;
 
 use bank_auth::Secret;
-use bank_client::operator::{BranchStatus, LostMajority};
-use bank_client::{
-    BankFile, Branch, Client, ClientOptions, Failure, Level, Operator, Propagation, Session, WriteOutcome,
-};
+use bank_client::operator::{BranchStatus, LostMajority, NewBranch};
+use bank_client::{BankFile, Client, ClientOptions, Failure, Level, Operator, Propagation, Session, WriteOutcome};
 use bank_proto::metadata::{FATE, NOT_APPLIED};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
@@ -18,7 +16,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE, Setup, place};
+use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE, Setup, new_branch, place};
 
 #[tokio::test]
 async fn a_bank_takes_writes_at_every_branch_and_reads_at_every_level() {
@@ -164,14 +162,15 @@ async fn swapped_addresses_are_told_at_once_and_change_nothing() {
     let setup = Setup {
         secret,
         hand_over: true,
+        two_listeners: false,
     };
     let mut daemons = Vec::new();
     for number in 1..=3 {
         daemons.push(Daemon::start(number, &setup).await);
     }
-    let right: Vec<Branch> = daemons.iter().map(place).collect();
+    let right: Vec<NewBranch> = daemons.iter().map(new_branch).collect();
     let operator_at =
-        |branch: &Branch| Operator::at(branch.address.clone(), PATIENCE).with_secret(setup.secret.clone());
+        |branch: &NewBranch| Operator::at(branch.address.clone(), PATIENCE).with_secret(setup.secret.clone());
     for (one, other) in [(0, 1), (1, 2), (0, 2)] {
         let mut swapped = right.clone();
         (swapped[one].address, swapped[other].address) = (right[other].address.clone(), right[one].address.clone());

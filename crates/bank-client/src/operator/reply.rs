@@ -4,11 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bank_proto::v1;
-use bank_types::Position;
+use bank_types::{Address, Position};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bank_file::Branch;
 use crate::wire::bank_id_of;
+
+/// A branch that is to belong to a bank, and the addresses at which it is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewBranch {
+    /// Number of the branch, 1 or more.
+    pub branch: u32,
+    /// Address at which customers and operators reach the branch.
+    pub address: Address,
+    /// Address at which the other branches reach the branch. `None`: at `address` too.
+    pub peer_address: Option<Address>,
+}
 
 /// A bank that was founded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +83,8 @@ pub struct BranchStatus {
     pub branches: Vec<Member>,
     /// Address at which the branch listens.
     pub address: String,
+    /// Address at which the branch listens for other branches. `None`: at `address` too.
+    pub peer_address: Option<String>,
     /// Data directory of the branch.
     pub data_directory: String,
     /// Process id of the branch on its host.
@@ -184,8 +198,10 @@ pub struct LostMajority {
 pub struct Member {
     /// Number of the branch.
     pub branch: u32,
-    /// Address of the branch.
+    /// Address at which customers reach the branch.
     pub address: String,
+    /// Address at which the other branches reach it. `None`: at `address` too.
+    pub peer_address: Option<String>,
     /// The branch votes.
     pub voter: bool,
     /// Progress of a join, a promotion or a replacement. `None` if there is none.
@@ -226,11 +242,31 @@ pub enum Role {
     Other,
 }
 
-impl From<&Branch> for v1::BranchAddress {
-    fn from(Branch { branch, address }: &Branch) -> Self {
+impl From<&NewBranch> for v1::BranchAddress {
+    fn from(new: &NewBranch) -> Self {
         Self {
-            branch: *branch,
-            address: address.to_string(),
+            branch: new.branch,
+            address: new.address.to_string(),
+            peer_address: new.peer_address.as_ref().map(Address::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Branch> for NewBranch {
+    fn from(branch: &Branch) -> Self {
+        Self {
+            branch: branch.branch,
+            address: branch.address.clone(),
+            peer_address: None,
+        }
+    }
+}
+
+impl From<&NewBranch> for Branch {
+    fn from(new: &NewBranch) -> Self {
+        Self {
+            branch: new.branch,
+            address: new.address.clone(),
         }
     }
 }
@@ -295,6 +331,7 @@ impl TryFrom<v1::GetStatusResponse> for BranchStatus {
             position: reply.position,
             digest: reply.digest,
             branches: reply.branches.into_iter().map(Member::from).collect(),
+            peer_address: none_if_empty(&reply.peer_address).map(str::to_owned),
             address: reply.address,
             data_directory: reply.data_directory,
             pid: reply.pid,
@@ -328,6 +365,7 @@ impl From<v1::BranchStatus> for Member {
     fn from(member: v1::BranchStatus) -> Self {
         Self {
             branch: member.branch,
+            peer_address: none_if_empty(&member.peer_address).map(str::to_owned),
             address: member.address,
             voter: member.voter,
             joining: member.joining.map(JoinProgress::from),

@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::branch::BranchProcess;
 use crate::config::ClusterConfig;
 use crate::error::ClusterError;
-use bank_client::operator::Founded;
+use bank_client::operator::{Founded, NewBranch};
 use bank_client::{BankFile, Branch, Failure};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -114,13 +114,14 @@ impl Cluster {
         voters: u32,
     ) -> Result<Founded, ClusterError> {
         let secret = bank_auth::file::read(&self.config.secret_path())?;
+        let branches: Vec<NewBranch> = branches.iter().map(NewBranch::from).collect();
         let deadline = Instant::now() + FOUND_TIMEOUT;
         let mut attempt = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             // With TLS, the certificate counts.
             let operator = self.operator(at, left)?.with_secret(secret.clone());
-            let source = match operator.init(branches, opening_balance, voters).await {
+            let source = match operator.init(&branches, opening_balance, voters).await {
                 Ok(founded) => return Ok(founded),
                 Err(source) => source,
             };

@@ -222,10 +222,12 @@ impl StatusCode for FoundError {
             | Self::NumberZero
             | Self::NumberTwice(_)
             | Self::AddressTwice(_)
+            | Self::PeerAddressMissing { .. }
             | Self::NegativeBalance(_)
             | Self::VoterCount { .. }
             | Self::NotAmong(_) => Code::InvalidArgument,
             Self::Address { .. }
+            | Self::NoPeerListener { .. }
             | Self::Exists { .. }
             | Self::OtherNumber { .. }
             | Self::TwoBanks { .. }

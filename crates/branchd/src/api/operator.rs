@@ -112,6 +112,7 @@ impl From<BranchStatus> for v1::GetStatusResponse {
             branch: status.branch,
             role: v1::Role::Uninitialized.into(),
             address: status.address,
+            peer_address: status.peer_address.unwrap_or_default(),
             data_directory: status.data_directory,
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -177,6 +178,7 @@ impl From<Member> for v1::BranchStatus {
         Self {
             branch: member.place.branch,
             address: member.place.address,
+            peer_address: member.place.peer_address.unwrap_or_default(),
             voter: member.voter,
             joining: member.joining.map(v1::JoinProgress::from),
         }

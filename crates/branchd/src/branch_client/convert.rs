@@ -17,15 +17,21 @@ fn bank_id(text: &str) -> Result<Uuid, Malformed> {
 
 impl From<v1::BranchAddress> for BranchAddress {
     fn from(message: v1::BranchAddress) -> Self {
-        let v1::BranchAddress { branch, address } = message;
-        Self { branch, address }
+        Self {
+            branch: message.branch,
+            peer_address: address::peer_address(&message.address, message.peer_address),
+            address: message.address,
+        }
     }
 }
 
 impl From<BranchAddress> for v1::BranchAddress {
     fn from(place: BranchAddress) -> Self {
-        let BranchAddress { branch, address } = place;
-        Self { branch, address }
+        Self {
+            branch: place.branch,
+            address: place.address,
+            peer_address: place.peer_address.unwrap_or_default(),
+        }
     }
 }
 
@@ -111,6 +117,7 @@ impl From<&MembershipChange> for Change {
             MembershipChange::Enlist { new, position } => Self::Enlist(Enlist {
                 branch: new.branch,
                 address: new.address.clone(),
+                peer_address: new.peer_address.clone().unwrap_or_default(),
                 replica: new.id,
                 position: *position,
             }),
@@ -126,13 +133,17 @@ impl TryFrom<Option<Change>> for MembershipChange {
     fn try_from(message: Option<Change>) -> Result<Self, Malformed> {
         match message {
             Some(Change::Enlist(enlist)) if enlist.branch > 0 => {
-                // The branch that the operator asked has checked whether the address may be spoken to in the clear.
-                address::check(&enlist.address, true).map_err(|error| Malformed(error.to_string()))?;
+                let peer_address = address::peer_address(&enlist.address, enlist.peer_address);
+                // The branch that the operator asked has checked whether the addresses may be spoken to in the clear.
+                for address in std::iter::once(&enlist.address).chain(&peer_address) {
+                    address::check(address, true).map_err(|error| Malformed(error.to_string()))?;
+                }
                 Ok(Self::Enlist {
                     new: Replica {
                         id: enlist.replica,
                         branch: enlist.branch,
                         address: enlist.address,
+                        peer_address,
                         ..Replica::default()
                     },
                     position: enlist.position,

@@ -86,6 +86,6 @@ impl MemberClient {
     }
 
     fn client(&self, to: &Replica) -> Result<BranchServiceClient<Channel>, CallError> {
-        Ok(self.peers.client(to.branch, &to.address)?)
+        Ok(self.peers.client(to.branch, to.for_branches())?)
     }
 }

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Asks a branch for its status.
 pub(crate) async fn ask_status(peers: &Peers, to: &BranchAddress) -> Result<BranchSummary, BranchCallError> {
     let call = async {
-        let mut client = OperatorServiceClient::new(peers.channel(to.branch, &to.address)?);
+        let mut client = OperatorServiceClient::new(peers.channel(to.branch, to.for_branches())?);
         client.get_status(v1::GetStatusRequest {}).await
     };
     within(Instant::now() + TIMEOUT, TIMEOUT, call)
@@ -35,7 +35,7 @@ pub(crate) async fn adopt(peers: &Peers, to: &BranchAddress, bank_id: Uuid) -> R
         bank_id: bank_id.as_bytes().to_vec(),
         branch: to.branch,
     };
-    let call = async { peers.client(to.branch, &to.address)?.adopt(request).await };
+    let call = async { peers.client(to.branch, to.for_branches())?.adopt(request).await };
     within(Instant::now() + TIMEOUT, TIMEOUT, call)
         .await
         .map(|response| response.replica)
@@ -51,7 +51,7 @@ pub(crate) async fn found(
     limit: Duration,
 ) -> Result<Founded, BranchCallError> {
     let call = async {
-        let mut client = OperatorServiceClient::new(peers.channel(to.branch, &to.address)?);
+        let mut client = OperatorServiceClient::new(peers.channel(to.branch, to.for_branches())?);
         client.init(v1::InitRequest::from(request)).await
     };
     let founded = within(deadline, limit, call).await;
@@ -72,7 +72,7 @@ pub(crate) async fn join(
         branch: Some(joiner.into()),
     };
     let call = async {
-        let mut client = OperatorServiceClient::new(peers.channel(to.branch, &to.address)?);
+        let mut client = OperatorServiceClient::new(peers.channel(to.branch, to.for_branches())?);
         client.join(request).await
     };
     let joined = within(deadline, limit, call).await;

@@ -237,11 +237,12 @@ impl Drop for ActiveCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bank_auth::Audience;
     use futures::FutureExt;
 
     #[test]
     fn a_connection_that_makes_room_gets_the_signal_and_one_with_a_call_does_not() {
-        let limits = Limits::of(0);
+        let limits = Limits::of(0, Audience::All);
         let connections = Connections::new(limits);
         let from: SocketAddr = ([127, 0, 0, 1], 7).into();
         let customer = || {

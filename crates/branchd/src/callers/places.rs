@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use bank_auth::Audience;
+
 /// The smallest limit on connections that a branch works with.
 pub(crate) const CONNECTIONS_MIN: u32 = 32;
 /// The largest limit on connections. An idle connection costs about 20 KB, so 4,096 of them cost 80 MB.
 pub(crate) const CONNECTIONS_MAX: u32 = 4096;
 /// One place in 8 is for unidentified connections, one in 4 is reserved for branches, and at most 16 are reserved for
-/// operators. Customers have the other places.
+/// operators. Customers have the other places. If branches have a listener of their own, it has their places, and half
+/// of those for unidentified connections.
 const UNIDENTIFIED_PART: u32 = 8;
 const BRANCHES_PART: u32 = 4;
 const OPERATORS: u32 = 16;
@@ -29,16 +32,29 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The limits for this number of connections in all.
-    pub(crate) fn of(connections: u32) -> Self {
+    /// The limits of a listener, for this number of connections at all listeners together.
+    pub(crate) fn of(connections: u32, audience: Audience) -> Self {
         let connections = connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
         let unidentified = connections / UNIDENTIFIED_PART;
-        let known = connections - unidentified;
-        let kept = connections / BRANCHES_PART + OPERATORS.min(connections / UNIDENTIFIED_PART);
-        Self {
-            unidentified,
-            customers: known - kept,
-            known,
+        let branches = connections / BRANCHES_PART;
+        let operators = OPERATORS.min(connections / UNIDENTIFIED_PART);
+        let customers = connections - unidentified - branches - operators;
+        match audience {
+            Audience::All => Self {
+                unidentified,
+                customers,
+                known: customers + operators + branches,
+            },
+            Audience::Clients => Self {
+                unidentified: unidentified / 2,
+                customers,
+                known: customers + operators,
+            },
+            Audience::Branches => Self {
+                unidentified: unidentified / 2,
+                customers: 0,
+                known: branches,
+            },
         }
     }
 
@@ -274,19 +290,23 @@ mod tests {
     #[test]
     fn places_are_kept_for_branches_and_operators() {
         // (connections in all, unidentified, customers, known)
-        for (all, unidentified, customers, known) in [
-            (0, 4, 16, 28),
-            (32, 4, 16, 28),
-            (900, 112, 547, 788),
-            (4096, 512, 2544, 3584),
-            (u32::MAX, 512, 2544, 3584),
+        for (all, audience, unidentified, customers, known) in [
+            (0, Audience::All, 4, 16, 28),
+            (32, Audience::All, 4, 16, 28),
+            (900, Audience::All, 112, 547, 788),
+            (4096, Audience::All, 512, 2544, 3584),
+            (u32::MAX, Audience::All, 512, 2544, 3584),
+            (32, Audience::Clients, 2, 16, 20),
+            (32, Audience::Branches, 2, 0, 8),
+            (4096, Audience::Clients, 256, 2544, 2560),
+            (4096, Audience::Branches, 256, 0, 1024),
         ] {
             let limits = Limits {
                 unidentified,
                 customers,
                 known,
             };
-            assert_eq!(Limits::of(all), limits, "{all}");
+            assert_eq!(Limits::of(all, audience), limits, "{all} {audience:?}");
         }
     }
 

@@ -292,7 +292,7 @@ struct Questions {
 /// Asks a branch for its digest at a position, and sends this branch's digest along. `None`: the branch does not keep
 /// the position.
 async fn ask(peers: Peers, identity: Identity, replica: Replica, asked: Ledger) -> Result<Option<Digest>, Status> {
-    let mut client = peers.client(replica.branch, &replica.address)?;
+    let mut client = peers.client(replica.branch, replica.for_branches())?;
     let mut request = tonic::Request::new(v1::CompareRequest {
         peer: Some(identity.peer_header(replica.id)),
         position: asked.position,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::founding_error::FoundError;
-use super::founding_plan::{Plan, begun_bank, check_number};
+use super::founding_plan::{Plan, begun_bank, check_listeners, check_number};
 use super::status::status;
 use crate::address::BranchAddress;
 use crate::branch::{Bank, Branch};
@@ -31,9 +31,8 @@ const FOUNDING_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) async fn found(branch: &Branch, request: FoundingRequest) -> Result<Founded, FoundError> {
     let plan = Plan::of(&request, branch.config.beyond_this_host())?;
     let me = branch.config.branch;
-    if !plan.branches.iter().any(|b| b.branch == me) {
-        return Err(FoundError::NotAmong(me));
-    }
+    let named = plan.branches.iter().find(|b| b.branch == me);
+    check_listeners(named.ok_or(FoundError::NotAmong(me))?, branch.peer_address.as_deref())?;
     let deadline = Instant::now() + FOUNDING_TIMEOUT;
     let first = &plan.branches[0];
     if first.branch != me {
@@ -119,6 +118,7 @@ async fn adopt_all(branch: &Branch, plan: &Plan, bank_id: Uuid) -> Result<Vec<Re
             id,
             branch: b.branch,
             address: b.address.clone(),
+            peer_address: b.peer_address.clone(),
             voter: at < plan.voters,
             ..Replica::default()
         })
@@ -134,16 +134,9 @@ async fn add_learners(branch: &Branch, bank: &Bank, learners: &[Replica], deadli
         let added = bank.engine.add_learners(learners, left).await;
         return added.map_err(FoundError::AddLearners);
     };
-    let leader = BranchAddress {
-        branch: leader.branch,
-        address: leader.address,
-    };
+    let leader = BranchAddress::from(&leader);
     for learner in learners {
-        let learner = BranchAddress {
-            branch: learner.branch,
-            address: learner.address.clone(),
-        };
-        branch_client::join(&branch.peers, &leader, learner, deadline, FOUNDING_TIMEOUT).await?;
+        branch_client::join(&branch.peers, &leader, learner.into(), deadline, FOUNDING_TIMEOUT).await?;
     }
     Ok(())
 }

@@ -20,6 +20,18 @@ pub(crate) enum FoundError {
     NumberTwice(u32),
     #[error("the address {0} is given to two branches")]
     AddressTwice(String),
+    #[error(
+        "branch {branch} has a listener for branches at {peer_address}: name it too, --branch {branch}={address},{peer_address}"
+    )]
+    PeerAddressMissing {
+        branch: u32,
+        address: String,
+        peer_address: String,
+    },
+    #[error(
+        "branch {branch} has no listener for branches at {peer_address}: start it with --listen-peer {peer_address}"
+    )]
+    NoPeerListener { branch: u32, peer_address: String },
     #[error("branch {branch}: {error}")]
     Address { branch: u32, error: AddressError },
     #[error("the opening balance is {0}: it cannot be negative")]
@@ -34,7 +46,7 @@ pub(crate) enum FoundError {
     Call(#[from] BranchCallError),
     #[error("branch {branch} serves bank {bank} already: nothing was changed")]
     Exists { branch: u32, bank: String },
-    #[error("{} is branch {found}, not branch {}: check the addresses", asked.address, asked.branch)]
+    #[error("{} is branch {found}, not branch {}: check the addresses", asked.for_branches(), asked.branch)]
     OtherNumber { asked: BranchAddress, found: u32 },
     #[error(
         "branch {} belongs to bank {}, branch {} to bank {}, and neither bank is open: start one of them on an empty data directory",

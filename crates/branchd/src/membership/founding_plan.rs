@@ -32,18 +32,20 @@ impl Plan {
             return Err(FoundError::BranchCount(branches.len()));
         }
         let mut addresses = BTreeSet::new();
-        for (at, BranchAddress { branch, address }) in branches.iter().enumerate() {
-            let branch = *branch;
+        for (at, named) in branches.iter().enumerate() {
+            let branch = named.branch;
             if branch == 0 {
                 return Err(FoundError::NumberZero);
             }
             if at > 0 && branches[at - 1].branch == branch {
                 return Err(FoundError::NumberTwice(branch));
             }
-            if !addresses.insert(address) {
-                return Err(FoundError::AddressTwice(address.clone()));
+            for address in named.all() {
+                if !addresses.insert(address) {
+                    return Err(FoundError::AddressTwice(address.clone()));
+                }
+                address::check(address, beyond_this_host).map_err(|error| FoundError::Address { branch, error })?;
             }
-            address::check(address, beyond_this_host).map_err(|error| FoundError::Address { branch, error })?;
         }
         if request.opening_balance < 0 {
             return Err(FoundError::NegativeBalance(request.opening_balance));
@@ -76,22 +78,47 @@ impl Plan {
     /// [`FoundError::OtherPlan`].
     pub(super) fn check_begun(&self, bank_id: Uuid, begun: &[Replica]) -> Result<(), FoundError> {
         let same = |member: &Replica| {
-            let at = self
-                .branches
-                .iter()
-                .position(|b| b.branch == member.branch && b.address == member.address);
+            let at = self.branches.iter().position(|b| *b == BranchAddress::from(member));
             at.is_some_and(|at| (at < self.voters) == member.voter)
         };
         let voters = begun.iter().filter(|member| member.voter).count();
         if voters == self.voters && begun.iter().all(same) {
             return Ok(());
         }
-        let named: Vec<String> = begun.iter().map(|m| format!("{}={}", m.branch, m.address)).collect();
+        let named: Vec<String> = begun.iter().map(named).collect();
         Err(FoundError::OtherPlan {
             bank_id,
             voters,
             named: named.join(" "),
         })
+    }
+}
+
+/// A member as the command line names it.
+fn named(member: &Replica) -> String {
+    let member = BranchAddress::from(member);
+    format!("{}={}", member.branch, member.as_given())
+}
+
+/// Compares the listeners of the branch that founds the bank with its addresses in the request. The other branches
+/// could not be reached, or could not reach this one, if they differed. `peer_address` is the address of this branch's
+/// listener for branches.
+///
+/// # Errors
+/// [`FoundError::PeerAddressMissing`] or [`FoundError::NoPeerListener`].
+pub(super) fn check_listeners(me: &BranchAddress, peer_address: Option<&str>) -> Result<(), FoundError> {
+    let branch = me.branch;
+    match (&me.peer_address, peer_address) {
+        (None, Some(peer_address)) => Err(FoundError::PeerAddressMissing {
+            branch,
+            address: me.address.clone(),
+            peer_address: peer_address.to_owned(),
+        }),
+        (Some(peer_address), None) => Err(FoundError::NoPeerListener {
+            branch,
+            peer_address: peer_address.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -151,7 +178,11 @@ mod tests {
 
     fn address(branch: u32) -> BranchAddress {
         let address = format!("127.0.0.1:{}", 50000 + branch);
-        BranchAddress { branch, address }
+        BranchAddress {
+            branch,
+            address,
+            peer_address: None,
+        }
     }
 
     fn request(branches: &[u32], voters: u32) -> FoundingRequest {
@@ -209,10 +240,36 @@ mod tests {
             ..request(&[1], 0)
         };
         assert!(refusal(&negative).message().contains("cannot be negative"));
-        let mut far = request(&[1], 0);
+        let mut peers = request(&[1, 2], 0);
+        peers.branches[1].peer_address = Some(peers.branches[0].address.clone());
+        assert!(refusal(&peers).message().contains("given to two branches"));
+        let (mut far, mut peer_far) = (request(&[1], 0), request(&[1], 0));
         far.branches[0].address = "192.0.2.1:1".to_owned();
-        assert_eq!(refusal(&far).code(), Code::FailedPrecondition);
-        assert!(Plan::of(&far, true).is_ok());
+        peer_far.branches[0].peer_address = Some("192.0.2.1:1".to_owned());
+        for far in [far, peer_far] {
+            assert_eq!(refusal(&far).code(), Code::FailedPrecondition);
+            assert!(Plan::of(&far, true).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_branch_is_named_with_the_listeners_that_it_has() {
+        let named = |peer_address: Option<&str>| BranchAddress {
+            peer_address: peer_address.map(str::to_owned),
+            ..address(1)
+        };
+        for (in_request, listener, why) in [
+            (None, None, None),
+            (Some("h:9"), Some("0.0.0.0:9"), None),
+            (None, Some("h:9"), Some("name it too, --branch 1=127.0.0.1:50001,h:9")),
+            (Some("h:9"), None, Some("start it with --listen-peer h:9")),
+        ] {
+            let checked = check_listeners(&named(in_request), listener).map_err(|error| error.to_string());
+            match why {
+                None => assert_eq!(checked, Ok(())),
+                Some(why) => assert!(checked.is_err_and(|error| error.contains(why)), "{why}"),
+            }
+        }
     }
 
     #[test]
@@ -231,12 +288,17 @@ mod tests {
             address: "127.0.0.1:1".to_owned(),
             ..member(4, false)
         };
+        let with_peer = Replica {
+            peer_address: Some("127.0.0.1:1".to_owned()),
+            ..member(4, false)
+        };
         for (begun, same) in [
             (voters(), true),
             (with(member(4, false)), true),
             (with(member(4, true)), false),
             (with(member(5, false)), false),
             (with(moved), false),
+            (with(with_peer), false),
             (vec![member(1, true), member(2, true)], false),
         ] {
             assert_eq!(plan.check_begun(Uuid::nil(), &begun).is_ok(), same, "{begun:?}");

@@ -33,7 +33,7 @@ pub(crate) enum JoinError {
     AskedJoiner(u32),
     #[error(transparent)]
     Call(#[from] BranchCallError),
-    #[error("{} is branch {found}, not branch {}: check the addresses", asked.address, asked.branch)]
+    #[error("{} is branch {found}, not branch {}: check the addresses", asked.for_branches(), asked.branch)]
     OtherNumber { asked: BranchAddress, found: u32 },
     #[error("branch {branch} belongs to bank {bank} already: give it an empty data directory")]
     OtherBank { branch: u32, bank: String },
@@ -67,8 +67,10 @@ pub(crate) async fn join(branch: &Branch, joiner: BranchAddress, deadline: Insta
         Err(BankUnavailable::None { branch }) if branch == number => return Err(JoinError::AskedJoiner(number)),
         other => other?,
     };
-    address::check(&joiner.address, branch.config.beyond_this_host())
-        .map_err(|error| JoinError::Address { branch: number, error })?;
+    for address in joiner.all() {
+        address::check(address, branch.config.beyond_this_host())
+            .map_err(|error| JoinError::Address { branch: number, error })?;
+    }
     if number == branch.config.branch && joiner.address == branch.address {
         return Err(JoinError::AskedToJoinItself(number));
     }
@@ -112,6 +114,7 @@ async fn adopted(branch: &Branch, bank: &Bank, joiner: &BranchAddress) -> Result
         id: adopt(&branch.peers, joiner, bank_id).await?,
         branch: joiner.branch,
         address: joiner.address.clone(),
+        peer_address: joiner.peer_address.clone(),
         ..Replica::default()
     };
     Ok((new, summary.position))
@@ -291,6 +294,7 @@ mod tests {
         let b = BranchAddress {
             branch: 4,
             address: "h:1".to_owned(),
+            peer_address: None,
         };
         for (branch, bank_id, refused) in [
             (4, String::new(), None),

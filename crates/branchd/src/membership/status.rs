@@ -21,6 +21,8 @@ pub(crate) struct BranchStatus {
     pub(crate) branch: u32,
     /// The address on which the branch listens.
     pub(crate) address: String,
+    /// The address on which the branch listens for other branches. `None`: at `address` too.
+    pub(crate) peer_address: Option<String>,
     pub(crate) data_directory: String,
     /// The number of connections on which a customer has made a call.
     pub(crate) customers: u32,
@@ -96,6 +98,7 @@ pub(crate) fn status(branch: &Branch) -> BranchStatus {
     BranchStatus {
         branch: branch.config.branch,
         address: branch.address.clone(),
+        peer_address: branch.peer_address.clone(),
         data_directory: branch.directory.path().display().to_string(),
         customers: branch.customers.count(),
         // A branch whose bank could not be opened must not look new to a founding.
@@ -133,10 +136,7 @@ fn members(engine: &Engine, window: Duration) -> Vec<Member> {
     let replicas = seats.replicas.iter();
     replicas
         .map(|replica| Member {
-            place: BranchAddress {
-                branch: replica.branch,
-                address: replica.address.clone(),
-            },
+            place: replica.into(),
             voter: replica.voter,
             joining: joining(&seats, replica, progress.as_ref()),
         })

@@ -55,6 +55,7 @@ impl Running {
         BranchAddress {
             branch: self.branch.config.branch,
             address: self.branch.address.clone(),
+            peer_address: None,
         }
     }
 
@@ -94,8 +95,8 @@ async fn open(number: u32, data: &Path, listen: &str) -> (Arc<Branch>, JoinHandl
         token_file: None,
         hand_over: false,
     };
-    let branch = Arc::new(Branch::open(config, address).await.expect("it opens"));
-    let serving = server::serve(Arc::clone(&branch), listener, branch.stopping());
+    let branch = Arc::new(Branch::open(config, address, None).await.expect("it opens"));
+    let serving = server::serve(Arc::clone(&branch), listener.into(), branch.stopping());
     let server = tokio::spawn(serving);
     (branch, server)
 }

@@ -71,6 +71,12 @@ impl Answers {
         newest(&self.asked)
     }
 
+    /// Where the other branches reach a branch, if not at its address for customers.
+    pub(super) fn peer_address(&self, branch: u32) -> Option<&str> {
+        let mut members = self.newest()?.branches.iter();
+        members.find(|member| member.branch == branch)?.peer_address.as_deref()
+    }
+
     /// How many voters there are, and how many of them answered. `None`: no branch answered, so the voters are not
     /// known.
     pub(super) fn voters(&self) -> Option<(usize, usize)> {

@@ -58,6 +58,7 @@ fn branch_json(answers: &Answers, asked: &Asked) -> Value {
     json!({
         "branch": asked.place.branch,
         "address": asked.place.address,
+        "peer_address": answers.peer_address(asked.place.branch),
         "in_bank_file": asked.in_file,
         "reachable": status.is_some(),
         "problem": asked.answer.as_ref().err().map(ToString::to_string),

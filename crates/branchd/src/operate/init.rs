@@ -1,6 +1,6 @@
 //! `branchd init`.
 
-use bank_client::BankFile;
+use bank_client::{BankFile, Branch};
 use serde_json::json;
 
 use super::failure::{FAILED, Failure, USAGE};
@@ -26,7 +26,8 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     let founded = on_one_thread(async { Ok(operator.init(&branches, arguments.balance, voters).await?) })?;
 
     if let Some(file) = &arguments.bank_file {
-        let saved = BankFile::new(founded.bank_id, branches.clone()).and_then(|bank| bank.save(file));
+        let saved = BankFile::new(founded.bank_id, branches.iter().map(Branch::from).collect())
+            .and_then(|bank| bank.save(file));
         saved.map_err(|error| Failure::new(FAILED, format!("bank {} is founded, but {error}", founded.bank_id)))?;
     }
     if arguments.json {

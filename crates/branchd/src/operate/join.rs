@@ -13,14 +13,15 @@ use crate::args::JoinArguments;
 /// Exit code 3 if the branch has another bank, or the branch that it would replace still answers; 1 if a branch does not answer,
 /// or the new branch has not caught up in time.
 pub(super) fn join(arguments: &JoinArguments) -> Result<(), Failure> {
-    let (number, address) = &arguments.branch;
+    let number = arguments.branch.branch;
     let joiner = branch(&arguments.branch)?;
     let operator = for_change(&arguments.to, &arguments.proof)?;
     let joined = on_one_thread(async { Ok(operator.join(&joiner).await?) })?;
     if arguments.json {
         let answer = json!({
-            "bank_id": joined.bank_id, "branch": number, "address": address, "voter": joined.voter,
-            "replaced": joined.replaced, "position": joined.position,
+            "bank_id": joined.bank_id, "branch": number, "address": joiner.address,
+            "peer_address": joiner.peer_address, "voter": joined.voter, "replaced": joined.replaced,
+            "position": joined.position,
         });
         return print(&format!("{answer}\n"));
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bank_client::{Address, Branch, Failure as CallFailure, Operator, OperatorError, Security};
+use bank_client::operator::NewBranch;
+use bank_client::{Address, Failure as CallFailure, Operator, OperatorError, Security};
 
 use super::failure::{FAILED, Failure, REFUSED, USAGE};
 use super::secret::given_secret;
-use crate::args::{ConnectArguments, ProofArguments};
+use crate::args::{ConnectArguments, NamedBranch, ProofArguments};
 
 /// How long a branch may take to report its status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,10 +65,11 @@ pub(super) fn security(connect: &ConnectArguments) -> Result<Security, Failure> 
 ///
 /// # Errors
 /// Exit code 2 if the address is wrong.
-pub(super) fn branch((branch, address): &(u32, String)) -> Result<Branch, Failure> {
-    Ok(Branch {
-        branch: *branch,
-        address: parsed(address)?,
+pub(super) fn branch(named: &NamedBranch) -> Result<NewBranch, Failure> {
+    Ok(NewBranch {
+        branch: named.branch,
+        address: parsed(&named.address)?,
+        peer_address: named.peer_address.as_deref().map(parsed).transpose()?,
     })
 }
 

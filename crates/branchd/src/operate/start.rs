@@ -13,7 +13,7 @@ use super::output::print;
 use super::secret::given_secret;
 use crate::args::StartArguments;
 use crate::branch_error::BranchError;
-use crate::daemon::{self, DaemonError};
+use crate::daemon::{self, DaemonError, Listeners};
 use crate::directory::{DataDirectoryError, recorded_bank};
 use crate::server::open_files;
 
@@ -40,20 +40,23 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
     };
     let runtime = runtime.map_err(|error| Failure::new(FAILED, format!("cannot start a runtime: {error}")))?;
     let result = runtime.block_on(async {
-        let listener = listen(&arguments.listen).await;
-        let listener = listener.map_err(|error| cannot_listen(arguments, &error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| cannot_listen(arguments, &error))?;
+        let listeners = listen_at_all(arguments).await?;
+        let (address, peer_address) = listeners
+            .addresses()
+            .map_err(|error| Failure::new(FAILED, format!("the listeners cannot be used: {error}")))?;
         if arguments.announce {
             let bank_id = recorded_bank(Path::new(&arguments.data));
             let line = json!({
-                "branch": arguments.id, "address": address.to_string(), "pid": std::process::id(), "bank_id": bank_id,
+                "branch": arguments.id,
+                "address": address.to_string(),
+                "peer_address": peer_address.map(|address| address.to_string()),
+                "pid": std::process::id(),
+                "bank_id": bank_id,
             });
             print(&format!("{line}\n"))?;
         }
         let stop = stop_signal(arguments.stop_with_stdin).map_err(|error| Failure::new(FAILED, error))?;
-        daemon::run(config, listener, stop)
+        daemon::run(config, listeners, stop)
             .await
             .map_err(|error| failure(&error))
     });
@@ -64,6 +67,29 @@ pub(super) fn start(arguments: &StartArguments) -> Result<(), Failure> {
 
 /// How many connections may wait to be accepted. A burst of 1,024 customers at once connects without a second try.
 const BACKLOG: u32 = 1024;
+
+/// Listens for customers, and for branches if they have a listener of their own.
+///
+/// # Errors
+/// Exit code 2 if an address cannot be listened on.
+async fn listen_at_all(arguments: &StartArguments) -> Result<Listeners, Failure> {
+    let StartArguments {
+        listen: customers,
+        listen_peer,
+        ..
+    } = arguments;
+    let cannot = |address, flag| move |error| cannot_listen(arguments.id, address, flag, &error);
+    let branches = match listen_peer {
+        None => None,
+        Some(branches) if branches == customers && !branches.ends_with(":0") => {
+            let same = "--listen-peer is the same address as --listen: leave it out, or give another port";
+            return Err(Failure::new(USAGE, same));
+        }
+        Some(branches) => Some(listen(branches).await.map_err(cannot(branches, "--listen-peer"))?),
+    };
+    let customers = listen(customers).await.map_err(cannot(customers, "--listen"))?;
+    Ok(Listeners { customers, branches })
+}
 
 /// Listens on the first address of the host that can be used.
 async fn listen(address: &str) -> io::Result<TcpListener> {
@@ -88,13 +114,12 @@ async fn listen(address: &str) -> io::Result<TcpListener> {
     Err(last)
 }
 
-fn cannot_listen(arguments: &StartArguments, error: &io::Error) -> Failure {
-    let (branch, listen) = (arguments.id, &arguments.listen);
+fn cannot_listen(branch: u32, listen: &str, flag: &str, error: &io::Error) -> Failure {
     let remedy = match error.kind() {
-        io::ErrorKind::AddrInUse => "another process has the port: stop it, or give another --listen",
+        io::ErrorKind::AddrInUse => &format!("another process has the port: stop it, or give another {flag}"),
         io::ErrorKind::AddrNotAvailable => "this host has no such address: give one of its own",
         io::ErrorKind::PermissionDenied => "the port needs rights that this user lacks: give one above 1023",
-        _ => "give another --listen",
+        _ => &format!("give another {flag}"),
     };
     Failure::new(
         USAGE,

@@ -43,7 +43,15 @@ fn as_json(status: &BranchStatus) -> String {
     let branches: Vec<_> = status
         .branches
         .iter()
-        .map(|b| json!({ "branch": b.branch, "address": b.address, "voter": b.voter, "joining": joining_json(b) }))
+        .map(|b| {
+            json!({
+                "branch": b.branch,
+                "address": b.address,
+                "peer_address": b.peer_address,
+                "voter": b.voter,
+                "joining": joining_json(b),
+            })
+        })
         .collect();
     let object = json!({
         "bank_id": status.bank_id,
@@ -56,6 +64,7 @@ fn as_json(status: &BranchStatus) -> String {
         "ready": status.ready,
         "branches": branches,
         "address": status.address,
+        "peer_address": status.peer_address,
         "data_directory": status.data_directory,
         "pid": status.pid,
         "version": status.version,
@@ -138,8 +147,10 @@ fn as_table(status: &BranchStatus, now: SystemTime) -> String {
         let name = if at == 0 { "branches" } else { "" };
         let part = if b.voter { "votes" } else { "learns" };
         let joining = b.joining.as_ref().map(joining_text).unwrap_or_default();
+        let peer_address = b.peer_address.as_ref();
+        let peer_address = peer_address.map_or(String::new(), |address| format!("  branches at {address:<21}"));
         text.push_str(&format!(
-            "{name:<9} {:>4}  {:<21}  {part}{joining}\n",
+            "{name:<9} {:>4}  {:<21}{peer_address}  {part}{joining}\n",
             b.branch, b.address
         ));
     }

@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::address::BranchAddress;
 use crate::replication::engine::Replica;
 use crate::replication::membership::{Change, Progress, Seats};
 
@@ -188,12 +189,12 @@ pub(crate) fn enlist(seats: &Seats, new: &Replica, position: u64) -> Result<Plan
         others.filter(|replica| replica.branch == new.branch && replica.id != new.id)
     };
     let known = seats.replicas.iter().find(|replica| replica.id == new.id);
-    if let Some(known) = known.filter(|known| known.address != new.address || known.branch != new.branch) {
-        // The data directory may have been moved. The membership still has the old address of the branch.
+    if let Some(known) = known.map(BranchAddress::from).filter(|known| *known != new.into()) {
+        // The data directory may have been moved. The membership still has the old addresses of the branch.
         return Err(Refusal::Moved {
             branch: known.branch,
-            known: known.address.clone(),
-            asked: new.address.clone(),
+            known: known.as_given(),
+            asked: BranchAddress::from(new).as_given(),
         });
     }
     if known.is_none() && position > 0 {

@@ -379,6 +379,20 @@ fn a_join_is_recorded_once_and_may_be_repeated() {
             }),
         ),
         (
+            "one that has another address for branches",
+            three(&[]),
+            Replica {
+                peer_address: Some("h:99".to_owned()),
+                ..replica(3, 0)
+            },
+            5,
+            Err(Refusal::Moved {
+                branch: 3,
+                known: "h:30".to_owned(),
+                asked: "h:30,h:99".to_owned(),
+            }),
+        ),
+        (
             "one that was taken out, with its old directory",
             three(&[]),
             replica(5, 0),

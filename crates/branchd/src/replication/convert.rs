@@ -18,6 +18,7 @@ use super::malformed::Malformed;
 use super::types::{
     Batch, Entry, LeaderId, LogId, Member, Membership, SnapshotMeta, StoredMembership, TypeConfig, Vote,
 };
+use crate::address;
 use crate::store::AppliedState;
 
 /// The highest term that is accepted. openraft counts on from a term that it is given, so a term near `u64::MAX` would
@@ -88,6 +89,7 @@ impl From<&Member> for v1::Node {
         Self {
             branch: member.branch,
             address: member.address.clone(),
+            peer_address: member.peer_address.clone().unwrap_or_default(),
             to_vote: member.to_vote,
             replaces: member.replaces,
         }
@@ -98,6 +100,7 @@ impl From<v1::Node> for Member {
     fn from(node: v1::Node) -> Self {
         Self {
             branch: node.branch,
+            peer_address: address::peer_address(&node.address, node.peer_address),
             address: node.address,
             to_vote: node.to_vote,
             replaces: node.replaces,

@@ -24,6 +24,7 @@ use super::role::Role;
 use super::state_machine::StateMachine;
 use super::succession::state::Succession;
 use super::types::{Batch, LogId, Member, TypeConfig, entries_up_to};
+use crate::address::BranchAddress;
 use crate::disk::Space;
 
 /// How long a leader that stops waits until another branch leads.
@@ -53,7 +54,10 @@ pub(crate) enum ProposeError {
 pub(crate) struct Replica {
     pub(crate) id: u64,
     pub(crate) branch: u32,
+    /// Where customers reach the branch, `HOST:PORT`.
     pub(crate) address: String,
+    /// Where the other branches reach it. `None`: at `address` too.
+    pub(crate) peer_address: Option<String>,
     pub(crate) voter: bool,
     /// The member becomes a voter as soon as it has caught up. The flag stays set afterwards.
     pub(crate) to_vote: bool,
@@ -67,9 +71,25 @@ impl Replica {
             id,
             branch: member.branch,
             address: member.address.clone(),
+            peer_address: member.peer_address.clone(),
             voter,
             to_vote: member.to_vote,
             replaces: member.replaces,
+        }
+    }
+
+    /// The address at which the other branches reach the replica.
+    pub(crate) fn for_branches(&self) -> &str {
+        self.peer_address.as_deref().unwrap_or(&self.address)
+    }
+}
+
+impl From<&Replica> for BranchAddress {
+    fn from(replica: &Replica) -> Self {
+        Self {
+            branch: replica.branch,
+            address: replica.address.clone(),
+            peer_address: replica.peer_address.clone(),
         }
     }
 }

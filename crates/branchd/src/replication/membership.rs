@@ -270,6 +270,7 @@ fn members(replicas: &[Replica]) -> BTreeMap<u64, Member> {
     let member = |r: &Replica| Member {
         branch: r.branch,
         address: r.address.clone(),
+        peer_address: r.peer_address.clone(),
         to_vote: r.to_vote,
         replaces: r.replaces,
     };

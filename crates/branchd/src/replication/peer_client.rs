@@ -102,7 +102,7 @@ pub(crate) struct Network {
 impl Network {
     pub(super) fn client(&self) -> Result<BranchServiceClient<Channel>, RpcError> {
         self.peers
-            .client(self.member.branch, &self.member.address)
+            .client(self.member.branch, self.member.for_branches())
             .map_err(|status| self.failed(status))
     }
 

@@ -85,21 +85,26 @@ fn log_id() -> impl Strategy<Value = LogId> {
 }
 
 fn membership() -> impl Strategy<Value = Membership> {
-    proptest::collection::btree_map(any::<u64>(), any::<(u32, u16, bool, Option<u64>)>(), 1..5).prop_map(|nodes| {
-        let voters = nodes.keys().copied().take(3).collect();
-        let members = nodes.into_iter().map(|(id, (branch, port, to_vote, replaces))| {
-            (
-                id,
-                Member {
-                    branch,
-                    address: format!("h:{port}"),
-                    to_vote,
-                    replaces,
-                },
-            )
-        });
-        Membership::new(vec![voters], members.collect::<std::collections::BTreeMap<_, _>>()).expect("a membership")
-    })
+    proptest::collection::btree_map(any::<u64>(), any::<(u32, u16, Option<u16>, bool, Option<u64>)>(), 1..5).prop_map(
+        |nodes| {
+            let voters = nodes.keys().copied().take(3).collect();
+            let members = nodes
+                .into_iter()
+                .map(|(id, (branch, port, peer_port, to_vote, replaces))| {
+                    (
+                        id,
+                        Member {
+                            branch,
+                            address: format!("h:{port}"),
+                            peer_address: peer_port.map(|port| format!("peer:{port}")),
+                            to_vote,
+                            replaces,
+                        },
+                    )
+                });
+            Membership::new(vec![voters], members.collect::<std::collections::BTreeMap<_, _>>()).expect("a membership")
+        },
+    )
 }
 
 proptest! {
@@ -143,7 +148,7 @@ fn a_membership_that_was_never_set_comes_back() {
     );
 }
 
-/// Reads a membership from a log of an older version, which did not store `to_vote` and `replaces`.
+/// Reads a membership from a log of an older version, which did not store `peer_address`, `to_vote` and `replaces`.
 #[test]
 fn an_older_member_has_nothing_to_do() {
     use prost::Message as _;
@@ -163,6 +168,7 @@ fn an_older_member_has_nothing_to_do() {
     let member = Member {
         branch: 3,
         address: "h:1".to_owned(),
+        peer_address: None,
         to_vote: false,
         replaces: None,
     };

@@ -43,17 +43,26 @@ impl fmt::Display for Batch {
 pub(crate) struct Member {
     /// The number of the branch.
     pub(crate) branch: u32,
-    /// `HOST:PORT`.
+    /// Where customers reach the branch, `HOST:PORT`.
     pub(crate) address: String,
+    /// Where the other branches reach it. `None`: at `address` too.
+    pub(crate) peer_address: Option<String>,
     /// The member becomes a voter as soon as it has caught up. The flag stays set afterwards.
     pub(crate) to_vote: bool,
     /// The replica that leaves as soon as this member has caught up. The field stays set afterwards.
     pub(crate) replaces: Option<u64>,
 }
 
+impl Member {
+    /// The address at which the other branches reach the branch.
+    pub(crate) fn for_branches(&self) -> &str {
+        self.peer_address.as_deref().unwrap_or(&self.address)
+    }
+}
+
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "branch {} at {}", self.branch, self.address)
+        write!(f, "branch {} at {}", self.branch, self.for_branches())
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bank_auth::Audience;
 use futures::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -19,13 +20,18 @@ use crate::callers::{CloseSignal, Connections, Limits, Place};
 /// The pause after the system failed to accept a connection, for example because no file descriptor was left.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Accepts connections until the branch stops. The stream yields each connection once its caller is identified.
-pub(super) fn accept(listener: TcpListener, branch: Arc<Branch>) -> impl Stream<Item = Connection> {
+/// Accepts connections of these callers until the branch stops. The stream yields each connection once its caller is
+/// identified.
+pub(super) fn accept(
+    listener: TcpListener,
+    audience: Audience,
+    branch: Arc<Branch>,
+) -> impl Stream<Item = Connection> + Unpin {
     let (accepted, incoming) = mpsc::channel(1);
     let connections = branch.config.max_connections.min(open_files::connections());
-    let connections = Connections::new(Limits::of(connections));
-    let authenticator = Authenticator::new(branch.myself(), branch.secret.clone(), branch.certificates.clone());
-    let authenticator = Arc::new(authenticator);
+    let connections = Connections::new(Limits::of(connections, audience));
+    let (secret, certificates) = (branch.secret.clone(), branch.certificates.clone());
+    let authenticator = Arc::new(Authenticator::new(branch.myself(), audience, secret, certificates));
     tokio::spawn(async move {
         let mut stopping = std::pin::pin!(branch.stopping());
         let mut close_stalled = std::pin::pin!(connections.close_stalled());

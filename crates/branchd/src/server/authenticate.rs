@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bank_auth::{BranchIdentity, HandshakeError, Party, Secret, handshake, messages};
+use bank_auth::{Audience, BranchIdentity, HandshakeError, Party, Secret, handshake, messages};
 use bank_tls::{AcceptError, Accepted, Peer, Purpose, Stream, Subject};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -60,6 +60,10 @@ pub(super) enum Refused {
     BranchBySecret(u32),
     #[error("says that it is {claimed}, and has the certificate of {owner}")]
     OtherBranch { claimed: String, owner: String },
+    #[error("is a branch, and branches have a listener of their own here")]
+    BranchAtClients,
+    #[error("is no branch, and this listener takes branches only")]
+    ClientAtBranches,
 }
 
 impl Refused {
@@ -78,6 +82,8 @@ impl Refused {
 /// Identifies the callers of connections.
 pub(super) struct Authenticator {
     me: BranchIdentity,
+    /// The callers that the listener takes.
+    audience: Audience,
     /// The secret of the bank. Only a branch with certificates may have none.
     secret: Option<Secret>,
     certificates: Option<Certificates>,
@@ -93,9 +99,15 @@ struct RefusalLog {
 }
 
 impl Authenticator {
-    pub(super) fn new(me: BranchIdentity, secret: Option<Secret>, certificates: Option<Certificates>) -> Self {
+    pub(super) fn new(
+        me: BranchIdentity,
+        audience: Audience,
+        secret: Option<Secret>,
+        certificates: Option<Certificates>,
+    ) -> Self {
         Self {
             me,
+            audience,
             secret,
             certificates,
             turns: Turns::new(),
@@ -110,6 +122,10 @@ impl Authenticator {
     /// The connection was closed, or is refused.
     pub(super) async fn authenticate(&self, stream: TcpStream, from: SocketAddr) -> Result<Identified, Refused> {
         let identified = self.identify(stream, from).await;
+        let identified = identified.and_then(|identified| {
+            self.check_audience(identified.caller)?;
+            Ok(identified)
+        });
         if let Err(refused) = &identified
             && refused.is_refusal()
         {
@@ -156,7 +172,7 @@ impl Authenticator {
                 Refused::NoSecret
             });
         };
-        let party = handshake::accept(&mut stream, secret, self.me).await?;
+        let party = handshake::accept(&mut stream, secret, self.me, self.audience).await?;
         match party {
             Party::Branch(branch) if self.certificates.is_some() => Err(Refused::BranchBySecret(branch.branch)),
             _ => Ok(Identified {
@@ -187,7 +203,7 @@ impl Authenticator {
     /// is keyed with a secret of this connection. Its number must be that of its certificate.
     async fn branch(&self, accepted: &mut Accepted) -> Result<Caller, Refused> {
         let owner = accepted.peer.as_ref().map(|peer| &peer.named.subject);
-        let party = handshake::accept(&mut accepted.stream, &accepted.channel_secret, self.me).await?;
+        let party = handshake::accept(&mut accepted.stream, &accepted.channel_secret, self.me, self.audience).await?;
         match (party, owner) {
             (Party::Branch(claimed), Some(Subject::Branch(number))) if claimed.branch == *number => {
                 Ok(Caller::Branch(claimed))
@@ -199,6 +215,17 @@ impl Authenticator {
                 },
                 owner: owner.map_or("nobody".to_owned(), ToString::to_string),
             }),
+        }
+    }
+
+    /// Checks that the listener takes an identified caller.
+    fn check_audience(&self, caller: Caller) -> Result<(), Refused> {
+        match (self.audience, caller) {
+            (Audience::All, _)
+            | (Audience::Clients, Caller::Customer | Caller::Operator)
+            | (Audience::Branches, Caller::Branch(_)) => Ok(()),
+            (Audience::Clients, Caller::Branch(_)) => Err(Refused::BranchAtClients),
+            (Audience::Branches, _) => Err(Refused::ClientAtBranches),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The server of a branch: one port for customers, operators and the other branches. Every limit that the libraries
-//! leave to the server is set here.
+//! The server of a branch: one listener for customers, operators and the other branches, or one for branches and one
+//! for the others. Every limit that the libraries leave to the server is set here.
 
 mod accept;
 mod authenticate;
@@ -7,6 +7,7 @@ mod bounds;
 mod calls;
 mod connection;
 mod framing;
+mod listeners;
 pub(crate) mod open_files;
 mod permission;
 mod request_body;
@@ -18,11 +19,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use bank_auth::Audience;
+use futures::{Stream, StreamExt, stream};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
@@ -34,6 +35,7 @@ use crate::branch::Branch;
 use accept::accept;
 use calls::{Bounded, BoundsLayer};
 use connection::Connection;
+pub use listeners::Listeners;
 use permission::{Permission, PermissionLayer};
 use services::Services;
 
@@ -53,19 +55,19 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The services of a branch behind all checks.
 type Checked = Permission<Bounded<Services>>;
 
-/// Serves the branch on the listener until `shutdown`, then finishes the calls in progress. Returns before `shutdown`
+/// Serves the branch on its listeners until `shutdown`, then finishes the calls in progress. Returns before `shutdown`
 /// only if no connection is accepted any more.
 ///
 /// The connections are served by hyper, without tonic's server and its router. Those put seven more layers around each
 /// call, and a second timer.
-pub(crate) async fn serve(branch: Arc<Branch>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn serve(branch: Arc<Branch>, listeners: Listeners, shutdown: impl Future<Output = ()>) {
     let services = BoundsLayer::new().layer(Services::new(&branch));
     let services = PermissionLayer::new(Arc::clone(&branch.access)).layer(services);
     let protocol = protocol();
     let (closing, open) = (CancellationToken::new(), TaskTracker::new());
     let mut shutdown = pin!(shutdown);
     {
-        let mut accepted = pin!(accept(listener, branch));
+        let mut accepted = pin!(accept_at(listeners, branch));
         loop {
             let connection = tokio::select! {
                 () = &mut shutdown => break,
@@ -83,6 +85,19 @@ pub(crate) async fn serve(branch: Arc<Branch>, listener: TcpListener, shutdown: 
     closing.cancel();
     open.close();
     open.wait().await;
+}
+
+/// Accepts connections at all listeners.
+fn accept_at(listeners: Listeners, branch: Arc<Branch>) -> impl Stream<Item = Connection> {
+    let Listeners { customers, branches } = listeners;
+    let of_customers = match branches {
+        None => Audience::All,
+        Some(_) => Audience::Clients,
+    };
+    let branches = branches.map(|branches| accept(branches, Audience::Branches, Arc::clone(&branch)));
+    let customers = accept(customers, of_customers, branch);
+    let branches = stream::iter(branches).flatten();
+    stream::select(customers, branches)
 }
 
 /// Serves one connection until it ends. After `closing` it takes no more calls, and ends with the last one in progress.

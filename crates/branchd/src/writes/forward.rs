@@ -25,7 +25,7 @@ pub(super) async fn forward(
     timeout: Duration,
 ) -> Result<Vec<Applied>, ProposeError> {
     let unsent = |_: Status| ProposeError::NotLeader;
-    let mut client = peers.client(leader.branch, &leader.address).map_err(unsent)?;
+    let mut client = peers.client(leader.branch, leader.for_branches()).map_err(unsent)?;
     let request = v1::ForwardRequest {
         peer: Some(me.peer_header(leader.id)),
         commands: commands.iter().map(crate::replication::command_to_wire).collect(),

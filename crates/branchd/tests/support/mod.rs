@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use bank_auth::{Party, Secret};
-use bank_client::operator::{BranchStatus, Operator};
+use bank_client::operator::{BranchStatus, NewBranch, Operator};
 use bank_client::{Address, BankFile, Branch, Client, ClientOptions};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use bank_proto::v1::operator_service_client::OperatorServiceClient;
 use bank_tls::{Connector, Proof};
 use branchd::config::{Config, Timing};
-use branchd::daemon::{self, DaemonError};
+use branchd::daemon::{self, DaemonError, Listeners};
 use branchd::secret::SecretSource;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -34,12 +34,16 @@ pub(crate) struct Setup {
     pub(crate) secret: Secret,
     /// A leader that stops makes another branch lead first.
     pub(crate) hand_over: bool,
+    /// Branches have a listener of their own.
+    pub(crate) two_listeners: bool,
 }
 
 /// A branch that runs in this process.
 pub(crate) struct Daemon {
     pub(crate) number: u32,
     pub(crate) address: Address,
+    /// Where other branches reach it, if they have a listener of their own.
+    pub(crate) peer_address: Option<Address>,
     data: TempDir,
     shutdown: oneshot::Sender<()>,
     running: JoinHandle<Result<(), DaemonError>>,
@@ -49,27 +53,35 @@ pub(crate) struct Daemon {
 pub(crate) struct Stopped {
     number: u32,
     address: Address,
+    peer_address: Option<Address>,
     data: TempDir,
 }
 
 impl Daemon {
     pub(crate) async fn start(number: u32, setup: &Setup) -> Self {
         let data = tempfile::tempdir().expect("a directory");
-        Self::run(number, setup, "127.0.0.1:0", data).await
+        let any = "127.0.0.1:0";
+        Self::run(number, setup, any, setup.two_listeners.then_some(any), data).await
     }
 
-    async fn run(number: u32, setup: &Setup, listen: &str, data: TempDir) -> Self {
-        let listener = TcpListener::bind(listen).await.expect("a port");
-        let address = listener.local_addr().expect("bound").to_string();
+    async fn run(number: u32, setup: &Setup, listen: &str, listen_peer: Option<&str>, data: TempDir) -> Self {
+        let customers = TcpListener::bind(listen).await.expect("a port");
+        let branches = match listen_peer {
+            Some(listen) => Some(TcpListener::bind(listen).await.expect("a port")),
+            None => None,
+        };
+        let listeners = Listeners { customers, branches };
+        let (address, peer_address) = listeners.addresses().expect("bound");
         let (shutdown, told) = oneshot::channel();
         let told = async {
             // A test that ends tells it too.
             let _ = told.await;
         };
-        let running = tokio::spawn(daemon::run(config(number, setup, data.path()), listener, told));
+        let running = tokio::spawn(daemon::run(config(number, setup, data.path()), listeners, told));
         Self {
             number,
-            address: address.parse().expect("an address"),
+            address: address.into(),
+            peer_address: peer_address.map(Address::from),
             data,
             shutdown,
             running,
@@ -84,6 +96,7 @@ impl Daemon {
         Stopped {
             number: self.number,
             address: self.address,
+            peer_address: self.peer_address,
             data: self.data,
         }
     }
@@ -115,7 +128,8 @@ impl Daemon {
 impl Stopped {
     /// Starts the branch again, on its directory and its port.
     pub(crate) async fn start(self, setup: &Setup) -> Daemon {
-        Daemon::run(self.number, setup, self.address.as_str(), self.data).await
+        let listen_peer = self.peer_address.as_ref().map(Address::as_str);
+        Daemon::run(self.number, setup, self.address.as_str(), listen_peer, self.data).await
     }
 }
 
@@ -152,15 +166,23 @@ pub(crate) struct Bank {
 
 impl Bank {
     pub(crate) async fn found(hand_over: bool) -> Self {
-        let secret = Secret::random().expect("randomness");
-        let setup = Setup { secret, hand_over };
+        Self::found_with(Setup {
+            secret: Secret::random().expect("randomness"),
+            hand_over,
+            two_listeners: false,
+        })
+        .await
+    }
+
+    pub(crate) async fn found_with(setup: Setup) -> Self {
         let mut daemons = Vec::new();
         for number in 1..=3 {
             daemons.push(Daemon::start(number, &setup).await);
         }
         let branches: Vec<Branch> = daemons.iter().map(place).collect();
         let operator = Operator::at(daemons[0].address.clone(), PATIENCE).with_secret(setup.secret.clone());
-        let founded = operator.init(&branches, OPENING_BALANCE, 0).await;
+        let all: Vec<NewBranch> = daemons.iter().map(new_branch).collect();
+        let founded = operator.init(&all, OPENING_BALANCE, 0).await;
         let file = BankFile::new(founded.expect("a bank").bank_id, branches).expect("a bank file");
         for daemon in &daemons {
             daemon.until("the opening", |status| status.position > 0).await;
@@ -202,11 +224,21 @@ impl Bank {
         let branch = v1::BranchAddress {
             branch: daemon.number,
             address: daemon.address.to_string(),
+            peer_address: daemon.peer_address.as_ref().map(Address::to_string).unwrap_or_default(),
         };
         let mut request = tonic::Request::new(v1::JoinRequest { branch: Some(branch) });
         request.set_timeout(PATIENCE);
         let joined = OperatorServiceClient::new(channel).join(request).await?;
         Ok(joined.into_inner())
+    }
+}
+
+/// A branch as a founding names it.
+pub(crate) fn new_branch(daemon: &Daemon) -> NewBranch {
+    NewBranch {
+        branch: daemon.number,
+        address: daemon.address.clone(),
+        peer_address: daemon.peer_address.clone(),
     }
 }
 

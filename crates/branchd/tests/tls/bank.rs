@@ -274,6 +274,7 @@ pub(crate) async fn init(bank: &Bank, channel: Channel) -> Result<v1::InitRespon
     let place = |daemon: &Daemon| v1::BranchAddress {
         branch: daemon.number,
         address: daemon.address.clone(),
+        peer_address: String::new(),
     };
     let mut request = tonic::Request::new(v1::InitRequest {
         branches: bank.daemons.iter().map(place).collect(),

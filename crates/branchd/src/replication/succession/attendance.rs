@@ -67,7 +67,7 @@ async fn attend_to(engine: &Engine, leader: &Replica, vote: Vote) {
 /// Opens the call. `None`: the leader was not reached.
 async fn call(engine: &Engine, leader: &Replica) -> Option<Streaming<v1::AttendResponse>> {
     let succession = &engine.succession;
-    let mut client = succession.peers.client(leader.branch, &leader.address).ok()?;
+    let mut client = succession.peers.client(leader.branch, leader.for_branches()).ok()?;
     let request = v1::AttendRequest {
         peer: Some(succession.identity.peer_header(leader.id)),
     };

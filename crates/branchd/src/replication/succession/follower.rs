@@ -5,7 +5,7 @@ use std::time::Duration;
 use openraft::raft::TransferLeaderRequest;
 use openraft::rt::WatchReceiver;
 
-use super::super::engine::{Engine, Replica};
+use super::super::engine::Engine;
 use super::super::types::Vote;
 use super::probe;
 
@@ -41,10 +41,10 @@ impl Engine {
     /// Whether nothing listens at a replica's address although its host answers.
     pub(super) async fn is_gone(&self, replica: u64) -> bool {
         let replicas = self.replicas();
-        let Some(Replica { branch, address, .. }) = replicas.into_iter().find(|known| known.id == replica) else {
+        let Some(known) = replicas.into_iter().find(|known| known.id == replica) else {
             return false;
         };
-        let address = self.succession.peers.address(branch, &address);
+        let address = self.succession.peers.address(known.branch, known.for_branches());
         probe::is_gone(address).await
     }
 
