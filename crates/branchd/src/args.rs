@@ -241,6 +241,11 @@ pub struct StartArguments {
     /// allow fewer. Some of them are reserved for branches and operators.
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS_MAX, value_parser = clap::value_parser!(u32).range(CONNECTIONS), env = "BRANCHD_MAX_CONNECTIONS")]
     pub max_connections: u32,
+    /// How many connections of customers may be open from one IPv4 address, or from one /64 network of IPv6. The default
+    /// is a quarter of the customers' places, and no limit for connections from this host, where all customers have the
+    /// same address. A given number holds for this host too.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "BRANCHD_MAX_CONNECTIONS_PER_ADDRESS")]
+    pub max_connections_per_address: Option<u32>,
     /// Advanced. After this many journal entries, the books are forced to the disk and older journal entries are
     /// deleted, except for this many. A small number saves disk space. With a large number, a branch can be away for
     /// longer before it needs a copy of all books.
@@ -428,6 +433,7 @@ impl StartArguments {
             via: self.via.iter().cloned().collect(),
             accept_moved: self.accept_moved,
             max_connections: self.max_connections,
+            max_connections_per_address: self.max_connections_per_address,
             hand_over: !self.stop_with_stdin,
             checkpoint_entries: self.checkpoint_entries,
             scrub_rows_per_second: self.scrub_rows_per_second,

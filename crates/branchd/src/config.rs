@@ -27,6 +27,9 @@ pub struct Config {
     pub accept_moved: bool,
     /// How many connections of customers, operators and branches may be open. The operating system may allow fewer.
     pub max_connections: u32,
+    /// How many connections of customers one address may have. `None`: a part of `max_connections`, and no limit for
+    /// loopback addresses.
+    pub max_connections_per_address: Option<u32>,
     /// Whether a stopping leader first lets another branch lead. That makes no sense if the whole bank stops.
     pub hand_over: bool,
     /// After this many journal entries the ledger database is forced to the disk, and older entries of the journal may

@@ -85,7 +85,7 @@ impl Connections {
             _close: close,
         };
         let mut state = self.lock();
-        let (id, closed) = state.places.arrive(closer, now);
+        let (id, closed) = state.places.arrive(closer, from.ip().into(), now);
         let limit = if state.places.is_crowded() {
             PREFACE_TIMEOUT_CROWDED
         } else {
@@ -95,7 +95,7 @@ impl Connections {
             state.log_closed(
                 now,
                 &closed,
-                "too many connections have not identified themselves: closed the oldest of them",
+                "too many connections, in all or of one address, have not identified themselves: closed the oldest of them",
             );
         }
         let connections = self.clone();
@@ -154,13 +154,13 @@ impl Place {
                 state.log_closed(
                     now,
                     &closed,
-                    "too many connections: closed the customer's that was idle for longest",
+                    "too many connections, in all or of one address: closed the customer's that was idle for longest",
                 );
                 Ok(())
             }
             Admission::NoRoom => {
                 if let Some(suppressed) = state.log.allow(now) {
-                    let why = "too many connections, and each has a call under way: closed a new one";
+                    let why = "too many connections, in all or of one address, and each has a call under way: closed a new one";
                     tracing::warn!(%from, suppressed, "{why}");
                 }
                 Err(NoRoom)

@@ -8,6 +8,7 @@ mod flow;
 mod log_limit;
 mod places;
 mod quota;
+mod source;
 
 pub(crate) use allowance::{Allowance, Allowances};
 pub(crate) use caller::Caller;

@@ -2,12 +2,14 @@
 //!
 //! A new connection takes one of the few places for unidentified connections. Once its caller is identified, it takes a
 //! place of the caller's kind. Some places are reserved for branches and operators. Branches and operators may also
-//! take the place of a customer.
+//! take the place of a customer. The connections of one address have a part of the places.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bank_auth::Audience;
+
+use super::source::{Source, Sources};
 
 /// The smallest limit on connections that a branch works with.
 pub(crate) const CONNECTIONS_MIN: u32 = 32;
@@ -19,6 +21,12 @@ pub(crate) const CONNECTIONS_MAX: u32 = 4096;
 const UNIDENTIFIED_PART: u32 = 8;
 const BRANCHES_PART: u32 = 4;
 const OPERATORS: u32 = 16;
+/// How many of the customers' places the connections of one address may have: one in 4. Many customers may share an
+/// address, and one address cannot take all places.
+const CUSTOMERS_PER_ADDRESS_PART: u32 = 4;
+/// How many of the places for unidentified connections those of one address may have: one in 2. They hold a place for
+/// one round trip, so a burst of customers that share an address needs many.
+const UNIDENTIFIED_PER_ADDRESS_PART: u32 = 2;
 
 /// How many connections of each kind there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +37,29 @@ pub(crate) struct Limits {
     customers: u32,
     /// Identified connections in all.
     known: u32,
+    per_address: PerAddress,
+}
+
+/// How many connections of each kind one address may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PerAddress {
+    unidentified: u32,
+    customers: u32,
+    /// Whether the limits hold for loopback addresses. All customers on this host have the same one.
+    loopback: bool,
 }
 
 impl Limits {
+    /// The limits with this number of customers' connections for each address, loopback addresses too.
+    pub(crate) fn per_address(self, connections: u32) -> Self {
+        let per_address = PerAddress {
+            unidentified: connections.min(self.unidentified),
+            customers: connections.min(self.customers),
+            loopback: true,
+        };
+        Self { per_address, ..self }
+    }
+
     /// The limits of a listener, for this number of connections at all listeners together.
     pub(crate) fn of(connections: u32, audience: Audience) -> Self {
         let connections = connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
@@ -39,21 +67,19 @@ impl Limits {
         let branches = connections / BRANCHES_PART;
         let operators = OPERATORS.min(connections / UNIDENTIFIED_PART);
         let customers = connections - unidentified - branches - operators;
-        match audience {
-            Audience::All => Self {
-                unidentified,
-                customers,
-                known: customers + operators + branches,
-            },
-            Audience::Clients => Self {
-                unidentified: unidentified / 2,
-                customers,
-                known: customers + operators,
-            },
-            Audience::Branches => Self {
-                unidentified: unidentified / 2,
-                customers: 0,
-                known: branches,
+        let (unidentified, customers, known) = match audience {
+            Audience::All => (unidentified, customers, customers + operators + branches),
+            Audience::Clients => (unidentified / 2, customers, customers + operators),
+            Audience::Branches => (unidentified / 2, 0, branches),
+        };
+        Self {
+            unidentified,
+            customers,
+            known,
+            per_address: PerAddress {
+                unidentified: (unidentified / UNIDENTIFIED_PER_ADDRESS_PART).max(1),
+                customers: customers / CUSTOMERS_PER_ADDRESS_PART,
+                loopback: false,
             },
         }
     }
@@ -97,6 +123,7 @@ pub(crate) enum Admission<W> {
 #[derive(Debug)]
 struct Entry<W> {
     connection: W,
+    source: Source,
     kind: Option<Kind>,
     /// When the connection was opened or identified, or when its last call ended.
     since: Instant,
@@ -114,6 +141,7 @@ pub(crate) struct Places<W> {
     /// Customers' connections without a call in progress, the longest idle first.
     idle: BTreeSet<(Instant, Id)>,
     customers: u32,
+    sources: Sources,
 }
 
 impl<W> Places<W> {
@@ -125,19 +153,28 @@ impl<W> Places<W> {
             unidentified: BTreeSet::new(),
             idle: BTreeSet::new(),
             customers: 0,
+            sources: Sources::default(),
         }
     }
 
-    /// Gives a place to a new connection. If too many connections are unidentified, the oldest of them is closed.
-    pub(crate) fn arrive(&mut self, connection: W, now: Instant) -> (Id, Option<Closed<W>>) {
+    /// Gives a place to a new connection. If too many connections are unidentified, the oldest of them is closed. If too
+    /// many of the same address are, it is the oldest of those.
+    pub(crate) fn arrive(&mut self, connection: W, source: Source, now: Instant) -> (Id, Option<Closed<W>>) {
         let full = self.count(self.unidentified.len()) >= self.limits.unidentified;
-        let first = self.unidentified.first().copied().filter(|_| full);
-        let closed = first.and_then(|first| self.close(first, now));
+        let own = self.sources.get(source).filter(|_| self.is_limited(source));
+        let own = own.filter(|own| self.count(own.unidentified.len()) >= self.limits.per_address.unidentified);
+        let first = match own {
+            Some(own) => own.unidentified.first(),
+            None => self.unidentified.first().filter(|_| full),
+        };
+        let closed = first.copied().and_then(|first| self.close(first, now));
         let id = Id(self.arrivals);
         self.arrivals += 1;
         self.unidentified.insert(id);
+        self.sources.change(source, |own| own.unidentified.insert(id));
         let entry = Entry {
             connection,
+            source,
             kind: None,
             since: now,
             calls: 0,
@@ -152,19 +189,28 @@ impl<W> Places<W> {
     }
 
     /// Gives an identified connection a place of its kind. If there is none, the customer that was idle for longest is
-    /// closed.
+    /// closed. If an address has too many customers, it is the idlest of those.
     pub(crate) fn admit(&mut self, id: Id, kind: Kind, now: Instant) -> Admission<W> {
         if !self.unidentified.remove(&id) {
             return Admission::NoRoom;
         }
+        let Some(source) = self.all.get(&id).map(|entry| entry.source) else {
+            return Admission::NoRoom;
+        };
+        self.sources.change(source, |own| own.unidentified.remove(&id));
         let known = self.count(self.all.len() - self.unidentified.len() - 1);
         let full = match kind {
             Kind::Customer => self.customers >= self.limits.customers || known >= self.limits.known,
             Kind::Trusted => known >= self.limits.known,
         };
+        let own = self
+            .sources
+            .get(source)
+            .filter(|_| kind == Kind::Customer && self.is_limited(source));
+        let own = own.filter(|own| own.customers >= self.limits.per_address.customers);
         let mut admission = Admission::Admitted;
-        if full {
-            let idlest = self.idle.first().copied();
+        if full || own.is_some() {
+            let idlest = own.map_or(&self.idle, |own| &own.idle).first().copied();
             match idlest.and_then(|(_, idlest)| self.close(idlest, now)) {
                 Some(closed) => admission = Admission::InPlaceOf(closed),
                 None => {
@@ -176,10 +222,12 @@ impl<W> Places<W> {
         if let Some(entry) = self.all.get_mut(&id) {
             entry.kind = Some(kind);
             entry.since = now;
+            let idle = entry.calls == 0;
             if kind == Kind::Customer {
                 self.customers += 1;
-                if entry.calls == 0 {
-                    self.idle.insert((now, id));
+                self.sources.change(source, |own| own.customers += 1);
+                if idle {
+                    self.set_idle(source, now, id);
                 }
             }
         }
@@ -190,7 +238,8 @@ impl<W> Places<W> {
     pub(crate) fn begin(&mut self, id: Id) {
         if let Some(entry) = self.all.get_mut(&id) {
             entry.calls += 1;
-            self.idle.remove(&(entry.since, id));
+            let (source, since) = (entry.source, entry.since);
+            self.set_busy(source, since, id);
         }
     }
 
@@ -202,7 +251,8 @@ impl<W> Places<W> {
         entry.calls -= 1;
         entry.since = now;
         if entry.calls == 0 && entry.kind == Some(Kind::Customer) {
-            self.idle.insert((now, id));
+            let source = entry.source;
+            self.set_idle(source, now, id);
         }
     }
 
@@ -231,11 +281,29 @@ impl<W> Places<W> {
     fn remove(&mut self, id: Id) -> Option<Entry<W>> {
         let entry = self.all.remove(&id)?;
         self.unidentified.remove(&id);
-        self.idle.remove(&(entry.since, id));
-        if entry.kind == Some(Kind::Customer) {
-            self.customers -= 1;
-        }
+        self.set_busy(entry.source, entry.since, id);
+        let customer = entry.kind == Some(Kind::Customer);
+        self.customers -= u32::from(customer);
+        self.sources.change(entry.source, |own| {
+            own.unidentified.remove(&id);
+            own.customers -= u32::from(customer);
+        });
         Some(entry)
+    }
+
+    fn set_idle(&mut self, source: Source, since: Instant, id: Id) {
+        self.idle.insert((since, id));
+        self.sources.change(source, |own| own.idle.insert((since, id)));
+    }
+
+    fn set_busy(&mut self, source: Source, since: Instant, id: Id) {
+        self.idle.remove(&(since, id));
+        self.sources.change(source, |own| own.idle.remove(&(since, id)));
+    }
+
+    /// Whether the limits of one address hold for this one.
+    fn is_limited(&self, source: Source) -> bool {
+        self.limits.per_address.loopback || !source.is_loopback()
     }
 
     fn count(&self, len: usize) -> u32 {
@@ -247,12 +315,26 @@ impl<W> Places<W> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     const LIMITS: Limits = Limits {
         unidentified: 3,
         customers: 4,
         known: 8,
+        per_address: PerAddress {
+            unidentified: 2,
+            customers: 2,
+            loopback: false,
+        },
     };
+
+    fn source(last: u8) -> Source {
+        IpAddr::from([192, 0, 2, last]).into()
+    }
+
+    fn here() -> Source {
+        IpAddr::from([127, 0, 0, 1]).into()
+    }
 
     struct Test {
         places: Places<&'static str>,
@@ -274,7 +356,17 @@ mod tests {
         /// Opens a connection and identifies its caller at once.
         fn comes(&mut self, name: &'static str, kind: Kind, at: u64) -> (Id, Admission<&'static str>) {
             let now = self.at(at);
-            let (id, closed) = self.places.arrive(name, now);
+            self.comes_from(here(), name, kind, now)
+        }
+
+        fn comes_from(
+            &mut self,
+            source: Source,
+            name: &'static str,
+            kind: Kind,
+            now: Instant,
+        ) -> (Id, Admission<&'static str>) {
+            let (id, closed) = self.places.arrive(name, source, now);
             assert_eq!(closed, None);
             (id, self.places.admit(id, kind, now))
         }
@@ -301,13 +393,66 @@ mod tests {
             (4096, Audience::Clients, 256, 2544, 2560),
             (4096, Audience::Branches, 256, 0, 1024),
         ] {
-            let limits = Limits {
+            let limits = Limits::of(all, audience);
+            assert_eq!(
+                (limits.unidentified, limits.customers, limits.known),
+                (unidentified, customers, known),
+                "{all} {audience:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_address_has_a_part_of_the_places() {
+        let of = |limits: Limits| {
+            let PerAddress {
                 unidentified,
                 customers,
-                known,
-            };
-            assert_eq!(Limits::of(all, audience), limits, "{all} {audience:?}");
+                loopback,
+            } = limits.per_address;
+            (unidentified, customers, loopback)
+        };
+        let most = Limits::of(4096, Audience::All);
+        assert_eq!(of(most), (256, 636, false));
+        assert_eq!(of(Limits::of(32, Audience::All)), (2, 4, false));
+        assert_eq!(of(Limits::of(32, Audience::Branches)), (1, 0, false));
+        assert_eq!(of(most.per_address(9)), (9, 9, true));
+        assert_eq!(of(most.per_address(u32::MAX)), (512, 2544, true));
+    }
+
+    #[test]
+    fn an_address_with_too_many_customers_loses_the_idlest_of_its_own() {
+        let mut test = Test::new();
+        test.comes("here", Kind::Customer, 0);
+        let (busy, _) = test.comes_from(source(1), "busy", Kind::Customer, test.at(1));
+        test.places.begin(busy);
+        let (idle, _) = test.comes_from(source(1), "idle", Kind::Customer, test.at(2));
+        let third = test.comes_from(source(1), "third", Kind::Customer, test.at(5));
+        assert_eq!(third.1, Admission::InPlaceOf(closed("idle", 3)));
+        test.places.begin(third.0);
+        let fourth = test.comes_from(source(1), "fourth", Kind::Customer, test.at(6));
+        assert_eq!(fourth.1, Admission::NoRoom, "both have a call");
+        // Another address, and those who have proved who they are, have room.
+        for (from, kind) in [(source(2), Kind::Customer), (source(1), Kind::Trusted)] {
+            assert_eq!(test.comes_from(from, "other", kind, test.at(7)).1, Admission::Admitted);
         }
+        test.places.leave(busy);
+        test.places.leave(idle);
+        let again = test.comes_from(source(1), "again", Kind::Customer, test.at(8));
+        assert_eq!(again.1, Admission::Admitted);
+    }
+
+    #[test]
+    fn an_address_with_too_many_unidentified_connections_loses_the_oldest_of_its_own() {
+        let mut test = Test::new();
+        let now = test.at(1);
+        assert_eq!(test.places.arrive("other", source(2), test.at(0)).1, None);
+        assert_eq!(test.places.arrive("first", source(1), now).1, None);
+        assert_eq!(test.places.arrive("second", source(1), now).1, None);
+        let third = test.places.arrive("third", source(1), test.at(3));
+        assert_eq!(third.1, Some(closed("first", 2)));
+        let other = test.places.arrive("another", source(2), test.at(3));
+        assert_eq!(other.1, Some(closed("other", 3)), "the oldest of all");
     }
 
     #[test]
@@ -376,12 +521,12 @@ mod tests {
         for _ in 0..LIMITS.customers {
             test.comes("customer", Kind::Customer, 0);
         }
-        let (first, _) = test.places.arrive("first", test.at(1));
+        let (first, _) = test.places.arrive("first", here(), test.at(1));
         assert!(!test.places.is_crowded());
-        test.places.arrive("second", test.at(2));
+        test.places.arrive("second", here(), test.at(2));
         assert!(test.places.is_crowded());
-        test.places.arrive("third", test.at(3));
-        let (branch, gone) = test.places.arrive("branch", test.at(4));
+        test.places.arrive("third", here(), test.at(3));
+        let (branch, gone) = test.places.arrive("branch", here(), test.at(4));
         assert_eq!(gone, Some(closed("first", 3)));
         assert_eq!(test.places.admit(first, Kind::Trusted, test.at(4)), Admission::NoRoom);
         assert_eq!(
@@ -392,7 +537,7 @@ mod tests {
 
     #[derive(Debug, Clone, Copy)]
     enum Step {
-        Arrive,
+        Arrive(u8),
         Settle(usize, bool),
         Begin(usize),
         End(usize),
@@ -402,7 +547,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         let who = || 0..30usize;
         prop_oneof![
-            3 => Just(Step::Arrive),
+            3 => (0..4u8).prop_map(Step::Arrive),
             3 => (who(), any::<bool>()).prop_map(|(id, customer)| Step::Settle(id, customer)),
             1 => who().prop_map(Step::Begin),
             1 => who().prop_map(Step::End),
@@ -420,7 +565,7 @@ mod tests {
                 let now = now + Duration::from_secs(second as u64);
                 let id = |id: usize| Id(id as u64);
                 match step {
-                    Step::Arrive => drop(places.arrive((), now)),
+                    Step::Arrive(from) => drop(places.arrive((), source(from), now)),
                     Step::Settle(who, true) => drop(places.admit(id(who), Kind::Customer, now)),
                     Step::Settle(who, false) => drop(places.admit(id(who), Kind::Trusted, now)),
                     Step::Begin(who) => places.begin(id(who)),
@@ -433,6 +578,18 @@ mod tests {
                 prop_assert!(places.customers <= LIMITS.customers && known <= LIMITS.known as usize);
                 prop_assert!(places.unidentified.len() <= LIMITS.unidentified as usize);
                 prop_assert_eq!(places.idle.len(), customers().filter(|entry| entry.calls == 0).count());
+                let mut known_sources = BTreeSet::new();
+                for entry in places.all.values().filter(|entry| entry.kind != Some(Kind::Trusted)) {
+                    known_sources.insert(entry.source);
+                }
+                prop_assert_eq!(places.sources.len(), known_sources.len());
+                for source in known_sources {
+                    let own = places.sources.get(source).expect("it has connections");
+                    let of_customers = customers().filter(|entry| entry.source == source);
+                    prop_assert_eq!(of_customers.clone().count(), own.customers as usize);
+                    prop_assert_eq!(of_customers.filter(|entry| entry.calls == 0).count(), own.idle.len());
+                    prop_assert!(own.customers <= 2 && own.unidentified.len() <= 2);
+                }
             }
         }
     }

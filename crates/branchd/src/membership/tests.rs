@@ -88,6 +88,7 @@ async fn open(number: u32, data: &Path, listen: &str) -> (Arc<Branch>, JoinHandl
         via: Default::default(),
         accept_moved: false,
         max_connections: 100,
+        max_connections_per_address: None,
         checkpoint_entries: 8192,
         scrub_rows_per_second: 0,
         tls: None,

@@ -29,7 +29,12 @@ pub(super) fn accept(
 ) -> impl Stream<Item = Connection> + Unpin {
     let (accepted, incoming) = mpsc::channel(1);
     let connections = branch.config.max_connections.min(open_files::connections());
-    let connections = Connections::new(Limits::of(connections, audience));
+    let limits = Limits::of(connections, audience);
+    let limits = match branch.config.max_connections_per_address {
+        Some(connections) => limits.per_address(connections),
+        None => limits,
+    };
+    let connections = Connections::new(limits);
     let (secret, certificates) = (branch.secret.clone(), branch.certificates.clone());
     let authenticator = Arc::new(Authenticator::new(branch.myself(), audience, secret, certificates));
     tokio::spawn(async move {

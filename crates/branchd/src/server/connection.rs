@@ -3,11 +3,17 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bank_tls::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::Frames;
 use crate::callers::{CloseSignal, ConnectionInfo, Place};
+
+/// How many bytes are read from a connection before other tasks of the branch get their turn. A caller that sends
+/// without end would otherwise have the one thread for a megabyte at a time.
+const TURN_BYTES: usize = 128 << 10;
 
 /// The length of the text that every HTTP/2 connection begins with, in bytes.
 const PREFACE_LEN: usize = 24;
@@ -20,6 +26,9 @@ pub(super) struct Connection {
     certificate_over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// The part of the connection's beginning that is still awaited. `None`: HTTP/2 has begun.
     preface: Option<Preface>,
+    frames: Frames,
+    /// How many bytes may be read in this turn.
+    turn: usize,
     close_signal: CloseSignal,
     _place: Place,
 }
@@ -49,6 +58,8 @@ impl Connection {
             info,
             certificate_over: None,
             preface,
+            frames: Frames::new(Instant::now()),
+            turn: TURN_BYTES,
             close_signal,
             _place: place,
         }
@@ -63,6 +74,12 @@ impl Connection {
     /// What the calls on this connection share.
     pub(super) fn info(&self) -> ConnectionInfo {
         self.info.clone()
+    }
+
+    fn count_written(&mut self, wrote: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = wrote {
+            self.frames.wrote(*bytes);
+        }
     }
 
     /// Fails once the connection has to be closed. Reads and writes both check, because either may be waiting.
@@ -82,8 +99,23 @@ impl AsyncRead for Connection {
         {
             return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into()));
         }
+        if self.turn == 0 {
+            self.turn = TURN_BYTES;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let filled = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let bytes = &buf.filled()[filled..];
+        if bytes.is_empty() {
+            self.turn = TURN_BYTES;
+        } else {
+            self.turn = self.turn.saturating_sub(bytes.len());
+            if let Err(flood) = self.frames.read(bytes, Instant::now()) {
+                tracing::debug!("closed a connection: {flood}");
+                return Poll::Ready(Err(io::Error::other(flood)));
+            }
+        }
         if let Some(preface) = &mut self.preface {
             preface.left = preface.left.saturating_sub(buf.filled().len() - filled);
             if preface.left == 0 {
@@ -99,7 +131,9 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.count_written(&wrote);
+        wrote
     }
 
     fn poll_write_vectored(
@@ -108,7 +142,9 @@ impl AsyncWrite for Connection {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check_open(cx)?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.count_written(&wrote);
+        wrote
     }
 
     fn is_write_vectored(&self) -> bool {

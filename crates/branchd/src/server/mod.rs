@@ -6,6 +6,7 @@ mod authenticate;
 mod bounds;
 mod calls;
 mod connection;
+mod frames;
 mod framing;
 mod listeners;
 pub(crate) mod open_files;

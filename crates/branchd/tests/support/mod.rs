@@ -148,6 +148,7 @@ fn config(branch: u32, setup: &Setup, data: &Path) -> Config {
         via: BTreeMap::new(),
         accept_moved: false,
         max_connections: 100,
+        max_connections_per_address: None,
         hand_over: setup.hand_over,
         checkpoint_entries: 8192,
         scrub_rows_per_second: 0,
