@@ -2,10 +2,11 @@
 
 mod support;
 
-use bank_auth::{BranchIdentity, Connector, Party, Secret};
+use bank_auth::{BranchIdentity, Party, Secret};
 use bank_client::{Address, BankFile, Client, ClientOptions, Level, Operator, Propagation, Session};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
+use bank_tls::{Connector, Proof};
 use tonic::transport::Endpoint;
 
 use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE, Setup, new_branch, place};
@@ -79,8 +80,9 @@ async fn each_listener_takes_its_own_callers_only() {
     let dial = |address: &Address, me: Party| Connector {
         address: address.to_string(),
         branch: 1,
+        bank: None,
         me,
-        secret: setup.secret.clone(),
+        proof: Proof::Secret(setup.secret.clone()),
         connect_timeout: PATIENCE,
         observer: None,
     };
