@@ -256,3 +256,42 @@ async fn the_idlest_customer_makes_room_and_one_that_waits_for_an_answer_does_no
     drop((active, lines, new));
     bank.stop().await;
 }
+
+/// A customer's connection from an address of this host.
+#[cfg(target_os = "linux")]
+async fn line_from(bank: &Bank, from: [u8; 4]) -> Line {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("an address of this host");
+    let stream = socket.connect(address(bank, 1)).await.expect("it accepts");
+    Line::over(stream).await.expect("it begins")
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_address_does_not_take_the_places_of_the_others() {
+    const PER_ADDRESS: usize = 4;
+    let bank = Bank::with_flags(1, "--max-connections 64 --max-connections-per-address 4").await;
+    let served = async |line: &mut Line| ended(line.ask(QUERY, &query(1)).await.expect("sent")).await.code;
+    let mut other = line_from(&bank, [127, 0, 0, 2]).await;
+    assert_eq!(served(&mut other).await, OK);
+    let mut greedy = Vec::new();
+    for _ in 0..3 * PER_ADDRESS {
+        let mut one = line_from(&bank, [127, 0, 0, 3]).await;
+        assert_eq!(served(&mut one).await, OK);
+        greedy.push(one);
+    }
+    let open = || greedy.iter().filter(|line| !line.is_closed()).count();
+    timeout(PATIENCE, async {
+        while open() > PER_ADDRESS {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await
+    .expect("the idlest of the address are closed");
+    assert_eq!(open(), PER_ADDRESS);
+    // The other address has been idle for longer, and keeps its place.
+    assert!(!other.is_closed());
+    assert_eq!(served(&mut other).await, OK);
+    drop((other, greedy));
+    bank.stop().await;
+}

@@ -112,6 +112,41 @@ async fn bytes_that_are_no_grpc_harm_nobody() {
     sound.bank.stop().await;
 }
 
+/// A frame of HTTP/2 on stream 0.
+fn frame(kind: u8, flags: u8, content: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(content.len()).expect("short");
+    [&[0, 0, len, kind, flags, 0, 0, 0, 0], content].concat()
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_without_a_call_is_ended_and_some_are_not() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let begin = [&preface[..], &frame(4, 0, &[])].concat();
+    let mut sound = Sound::new().await;
+    for (what, frame) in [
+        ("PING", frame(6, 0, &[7; 8])),
+        ("answers to no PING", frame(6, 1, &[7; 8])),
+        ("SETTINGS", frame(4, 0, &[])),
+        ("WINDOW_UPDATE", frame(8, 0, &[0, 0, 0, 1])),
+        ("an unknown type", frame(77, 0, &[1])),
+    ] {
+        let mut flood = connect(&sound.bank);
+        flood.write_all(&begin).expect("sent");
+        let mut answers = flood.try_clone().expect("a handle");
+        let read = std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+        // As many as any client sends at once.
+        flood.write_all(&frame.repeat(100)).expect("sent");
+        sound.check(what);
+        let frames = frame.repeat(1000);
+        let ended = (0..1000).any(|_| flood.write_all(&frames).is_err());
+        assert!(ended, "a flood of {what} goes on");
+        // Only the end of the connection ends the reading.
+        let _ = read.join().expect("it ended");
+        sound.check(what);
+    }
+    sound.bank.stop().await;
+}
+
 fn deposit(change: impl FnOnce(&mut v1::DepositRequest, &mut v1::WriteOptions)) -> v1::DepositRequest {
     let mut options = v1::WriteOptions {
         request_id: uuid::Uuid::now_v7().to_string(),
