@@ -69,6 +69,12 @@ pub enum IssueError {
         /// The directory.
         directory: PathBuf,
     },
+    /// The certificate is of an authority, which is neither renewed nor revoked but rotated.
+    #[error("{path} is of an authority: replace it by `branchd cert ca --rotate`", path = path.display())]
+    OfAuthority {
+        /// File of the certificate.
+        path: PathBuf,
+    },
     /// A certificate names no owner.
     #[error("{path}: the certificate {why}", path = path.display())]
     Owner {
@@ -236,7 +242,7 @@ impl CertsDir {
     /// # Errors
     /// See [`IssueError`].
     pub fn renew(&self, cert: &Path, validity: Option<Validity>) -> Result<OwnFiles, IssueError> {
-        let old = first_facts(cert)?;
+        let old = leaf_facts(cert)?;
         let owner = old.owner.clone().map_err(|error| IssueError::Owner {
             path: cert.to_owned(),
             why: error.to_string(),
@@ -264,7 +270,7 @@ impl CertsDir {
     /// # Errors
     /// See [`IssueError`].
     pub fn revoke(&self, cert: &Path) -> Result<Facts, IssueError> {
-        let facts = first_facts(cert)?;
+        let facts = leaf_facts(cert)?;
         let current = self.authority()?;
         let authority = match current.signed(&facts) {
             true => Some(current),
@@ -397,8 +403,13 @@ fn facts_of(certificate: &CertificateDer<'_>, file: &Path) -> Result<Facts, Issu
     facts.ok_or_else(|| IssueError::Read(load::content(file, "certificate", "it is malformed")))
 }
 
-fn first_facts(file: &Path) -> Result<Facts, IssueError> {
-    facts_of(&load::certificates(file)?[0], file)
+/// The first certificate of a file, which is of a branch or a client.
+fn leaf_facts(file: &Path) -> Result<Facts, IssueError> {
+    let facts = facts_of(&load::certificates(file)?[0], file)?;
+    match facts.is_authority {
+        true => Err(IssueError::OfAuthority { path: file.to_owned() }),
+        false => Ok(facts),
+    }
 }
 
 /// Writes a new pair. Nothing is made if one of the two files is there.

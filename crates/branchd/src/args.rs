@@ -1,5 +1,6 @@
 //! The command line of `branchd`, and its conversion to a [`Config`].
 
+pub mod cert;
 mod connect;
 mod tls;
 pub mod token;
@@ -12,6 +13,7 @@ use bank_auth::Secret;
 use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use cert::CertArguments;
 pub use connect::{ConnectArguments, ProofArguments};
 pub use tls::{TlsArguments, TlsArgumentsError};
 pub use token::TokenArguments;
@@ -77,6 +79,9 @@ pub enum Verb {
     /// Make, list and revoke tokens, by which clients prove who they are.
     #[command(after_help = token::EXAMPLES)]
     Token(TokenArguments),
+    /// Make, show, renew and revoke certificates: of the bank's authority, of branches, of clients.
+    #[command(after_help = cert::EXAMPLES)]
+    Cert(CertArguments),
     /// Make a learner a voter, once it has caught up. It can replace a voter that was removed, for example.
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(MemberArguments),

@@ -3,6 +3,7 @@
 mod bank_answers;
 mod bank_status;
 mod bank_table;
+mod cert;
 mod export;
 mod failure;
 mod init;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
+use cert::cert;
 use export::export;
 use failure::Failure;
 use init::init;
@@ -46,6 +48,7 @@ pub fn command_line() -> ExitCode {
     let done = match &arguments.verb {
         Verb::Start(verb) => start(verb),
         Verb::Init(verb) => init(verb),
+        Verb::Cert(verb) => cert(verb),
         Verb::Export(verb) => export(verb),
         Verb::Join(verb) => join(verb),
         Verb::Promote(verb) => promote(verb),
