@@ -163,6 +163,7 @@ async fn swapped_addresses_are_told_at_once_and_change_nothing() {
         secret,
         hand_over: true,
         two_listeners: false,
+        token_file: None,
     };
     let mut daemons = Vec::new();
     for number in 1..=3 {

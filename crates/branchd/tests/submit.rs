@@ -316,6 +316,7 @@ async fn rubbish_in_a_stream_is_told_and_what_came_before_it_is_decided() {
         secret: bank_auth::Secret::random().expect("randomness"),
         hand_over: true,
         two_listeners: false,
+        token_file: None,
     };
     let (begun, _, ended) = answered(&Daemon::start(9, &setup).await, vec![begin(1)]).await;
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Banks whose branches run in the test's own process, each on a port and a directory of its own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bank_auth::{Party, Secret};
@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) hand_over: bool,
     /// Branches have a listener of their own.
     pub(crate) two_listeners: bool,
+    /// The tokens of clients.
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// A branch that runs in this process.
@@ -44,6 +46,8 @@ pub(crate) struct Daemon {
     pub(crate) address: Address,
     /// Where other branches reach it, if they have a listener of their own.
     pub(crate) peer_address: Option<Address>,
+    /// For the status of a branch that asks clients who they are.
+    secret: Option<Secret>,
     data: TempDir,
     shutdown: oneshot::Sender<()>,
     running: JoinHandle<Result<(), DaemonError>>,
@@ -82,6 +86,7 @@ impl Daemon {
             number,
             address: address.into(),
             peer_address: peer_address.map(Address::from),
+            secret: setup.token_file.is_some().then(|| setup.secret.clone()),
             data,
             shutdown,
             running,
@@ -101,8 +106,18 @@ impl Daemon {
         }
     }
 
+    /// Waits until the branch ends by itself.
+    #[allow(dead_code)]
+    pub(crate) async fn ended(self) -> Result<(), DaemonError> {
+        let ended = timeout(PATIENCE, self.running).await.expect("it ends");
+        ended.expect("no panic")
+    }
+
     pub(crate) async fn status(&self) -> BranchStatus {
-        let operator = Operator::at(self.address.clone(), PATIENCE);
+        let mut operator = Operator::at(self.address.clone(), PATIENCE);
+        if let Some(secret) = &self.secret {
+            operator = operator.with_secret(secret.clone());
+        }
         operator.status().await.expect("a status")
     }
 
@@ -154,7 +169,7 @@ fn config(branch: u32, setup: &Setup, data: &Path) -> Config {
         scrub_rows_per_second: 0,
         tls: None,
         client_cert_auth: false,
-        token_file: None,
+        token_file: setup.token_file.clone(),
     }
 }
 
@@ -171,6 +186,7 @@ impl Bank {
             secret: Secret::random().expect("randomness"),
             hand_over,
             two_listeners: false,
+            token_file: None,
         })
         .await
     }
