@@ -5,9 +5,10 @@ use bank_auth::{BranchIdentity, Party};
 /// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// Anyone. A customer proves nothing.
+    /// Any client. Who it is, `access` finds out for each call.
     Customer,
-    /// An operator, who proved to have the bank's secret. Operators may change the bank.
+    /// An operator, who proved to have the bank's secret or has the certificate of an operator. Operators may change the
+    /// bank.
     Operator,
     /// A branch, which proved to have the bank's secret.
     Branch(BranchIdentity),
