@@ -164,6 +164,7 @@ Examples:
   branchd status --branch 127.0.0.1:50002 --json     # one branch
   branchd status --bank bank.json --certs-dir certs  # branches with certificates
 
+Branches that ask who calls tell their status to auditors and operators only.
 A branch of --bank has 2 s to answer. The table shows for each branch how many commands it is behind the highest position,
 the room that is free on its disk, and the room that its data takes.
 
