@@ -303,6 +303,7 @@ mod tests {
         Founding {
             opening_balance: 7,
             branches: branches.into(),
+            tls: false,
         }
     }
 
