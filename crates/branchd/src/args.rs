@@ -14,7 +14,7 @@ use bank_types::parse_duration_or_seconds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use cert::CertArguments;
-pub use connect::{ConnectArguments, ProofArguments};
+pub use connect::{ConnectArguments, ProofArguments, SecretArguments};
 pub use tls::{TlsArguments, TlsArgumentsError};
 pub use token::TokenArguments;
 pub use verify::VerifyArguments;
@@ -22,7 +22,7 @@ pub use verify::VerifyArguments;
 use crate::address;
 use crate::callers::{CONNECTIONS_MAX, CONNECTIONS_MIN};
 use crate::config::{Config, Timing};
-use crate::directory::secret::{BANK_SECRET_FILE, SecretSource};
+use crate::directory::secret::SecretSource;
 
 /// The shortest election timeout. Below it, the pauses of a busy laptop look like a lost leader.
 const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);
@@ -287,15 +287,6 @@ pub struct NamedBranch {
     pub address: String,
     /// Where the other branches reach it. `None`: at `address` too.
     pub peer_address: Option<String>,
-}
-
-/// The secret that a verb needs to change a bank.
-#[derive(Debug, Args)]
-pub struct SecretArguments {
-    /// File with the secret of the bank, which proves on the branch's own host that the bank may be changed. `-` reads
-    /// the first line of stdin. It is not read if certificates or a token are given.
-    #[arg(long, value_name = "FILE", default_value = BANK_SECRET_FILE, env = "PASSBOOK_SECRET_FILE")]
-    pub secret_file: PathBuf,
 }
 
 /// The arguments of `secret`.

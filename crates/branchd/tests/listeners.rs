@@ -16,6 +16,7 @@ fn setup() -> Setup {
         secret: Secret::random().expect("randomness"),
         hand_over: true,
         two_listeners: true,
+        token_file: None,
     }
 }
 

@@ -292,7 +292,7 @@ async fn every_call_by_everyone() {
     )));
     let malformed = Authorization(Some("Basic YWxpY2U6".to_owned()));
 
-    let bank = Bank::found_with(true, Some(file.path())).await;
+    let bank = Bank::found_with(setup(Some(file.path()))).await;
     let daemon = &bank.daemons[0];
     for account in ["alice", "bob"] {
         let request = v1::OpenAccountRequest {
@@ -407,7 +407,7 @@ async fn a_write_is_checked_by_the_branch_that_takes_it_and_before_its_request_i
     let mut file = TokenFile::new();
     let owner = file.add(Role::Customer, "owner", &["main"], "never");
     let other = file.add(Role::Customer, "other", &["other"], "never");
-    let bank = Bank::found_with(true, Some(file.path())).await;
+    let bank = Bank::found_with(setup(Some(file.path()))).await;
     let deposit = |at: usize, by: &Authorization, options: Option<v1::WriteOptions>| {
         let request = v1::DepositRequest {
             options,
@@ -437,7 +437,7 @@ async fn a_write_is_checked_by_the_branch_that_takes_it_and_before_its_request_i
 async fn a_stream_ends_at_a_message_with_a_write_to_an_account_of_another() {
     let mut file = TokenFile::new();
     let owner = file.add(Role::Customer, "owner", &["main"], "never");
-    let bank = Bank::found_with(true, Some(file.path())).await;
+    let bank = Bank::found_with(setup(Some(file.path()))).await;
     let daemon = &bank.daemons[0];
     let mut malformed = write("main");
     malformed.request_id.pop();
@@ -483,7 +483,7 @@ async fn a_stream_ends_at_a_message_with_a_write_to_an_account_of_another() {
 async fn a_running_branch_takes_up_a_changed_file_and_keeps_the_tokens_of_a_broken_one() {
     let mut file = TokenFile::new();
     let first = file.add(Role::Teller, "first", &[], "never");
-    let bank = Bank::found_with(true, Some(file.path())).await;
+    let bank = Bank::found_with(setup(Some(file.path()))).await;
     let daemon = &bank.daemons[0];
     let becomes = async |by: &Authorization, code: Code| {
         let began = Instant::now();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bank_client::SecurityFiles;
 use clap::Args;
 
-use super::SecretArguments;
+use crate::directory::secret::BANK_SECRET_FILE;
 
 /// How a verb connects to branches with certificates.
 #[derive(Debug, Args)]
@@ -44,6 +44,15 @@ impl ConnectArguments {
             token_file: self.token_file.clone(),
         }
     }
+}
+
+/// The secret that a verb needs to change a bank.
+#[derive(Debug, Args)]
+pub struct SecretArguments {
+    /// File with the secret of the bank, which proves on the branch's own host that the bank may be changed. `-` reads
+    /// the first line of stdin. It is not read if certificates or a token are given.
+    #[arg(long, value_name = "FILE", default_value = BANK_SECRET_FILE, env = "PASSBOOK_SECRET_FILE")]
+    pub secret_file: PathBuf,
 }
 
 /// What proves that a verb may change a bank. A certificate or a token counts before the secret.
