@@ -27,7 +27,17 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
-use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE};
+use support::{Bank, Daemon, OPENING_BALANCE, PATIENCE, Setup};
+
+/// A bank whose clients prove who they are by the tokens in the file.
+fn setup(token_file: PathBuf) -> Setup {
+    Setup {
+        secret: bank_auth::Secret::random().expect("randomness"),
+        hand_over: true,
+        two_listeners: false,
+        token_file: Some(token_file),
+    }
+}
 
 /// A file of tokens, written as the format says.
 struct TokenFile {
@@ -292,7 +302,7 @@ async fn every_call_by_everyone() {
     )));
     let malformed = Authorization(Some("Basic YWxpY2U6".to_owned()));
 
-    let bank = Bank::found_with(setup(Some(file.path()))).await;
+    let bank = Bank::found_with(setup(file.path())).await;
     let daemon = &bank.daemons[0];
     for account in ["alice", "bob"] {
         let request = v1::OpenAccountRequest {
@@ -407,7 +417,7 @@ async fn a_write_is_checked_by_the_branch_that_takes_it_and_before_its_request_i
     let mut file = TokenFile::new();
     let owner = file.add(Role::Customer, "owner", &["main"], "never");
     let other = file.add(Role::Customer, "other", &["other"], "never");
-    let bank = Bank::found_with(setup(Some(file.path()))).await;
+    let bank = Bank::found_with(setup(file.path())).await;
     let deposit = |at: usize, by: &Authorization, options: Option<v1::WriteOptions>| {
         let request = v1::DepositRequest {
             options,
@@ -437,7 +447,7 @@ async fn a_write_is_checked_by_the_branch_that_takes_it_and_before_its_request_i
 async fn a_stream_ends_at_a_message_with_a_write_to_an_account_of_another() {
     let mut file = TokenFile::new();
     let owner = file.add(Role::Customer, "owner", &["main"], "never");
-    let bank = Bank::found_with(setup(Some(file.path()))).await;
+    let bank = Bank::found_with(setup(file.path())).await;
     let daemon = &bank.daemons[0];
     let mut malformed = write("main");
     malformed.request_id.pop();
@@ -483,7 +493,7 @@ async fn a_stream_ends_at_a_message_with_a_write_to_an_account_of_another() {
 async fn a_running_branch_takes_up_a_changed_file_and_keeps_the_tokens_of_a_broken_one() {
     let mut file = TokenFile::new();
     let first = file.add(Role::Teller, "first", &[], "never");
-    let bank = Bank::found_with(setup(Some(file.path()))).await;
+    let bank = Bank::found_with(setup(file.path())).await;
     let daemon = &bank.daemons[0];
     let becomes = async |by: &Authorization, code: Code| {
         let began = Instant::now();
@@ -521,21 +531,19 @@ async fn a_branch_does_not_start_without_its_file_of_tokens() {
             fs::write(file.path(), content).expect("written");
             set_mode(&file.path(), 0o600);
         }
-        let setup = support::Setup {
-            secret: bank_auth::Secret::random().expect("randomness"),
-            hand_over: true,
-            token_file: Some(file.path()),
-        };
-        let refused = Daemon::start(1, &setup).await.ended().await.expect_err("refused");
+        let refused = Daemon::start(1, &setup(file.path()))
+            .await
+            .ended()
+            .await
+            .expect_err("refused");
         assert!(refused.to_string().contains("tokens.json"), "{refused}");
     }
     file.add(Role::Teller, "tom", &[], "never");
     set_mode(&file.path(), 0o644);
-    let setup = support::Setup {
-        secret: bank_auth::Secret::random().expect("randomness"),
-        hand_over: true,
-        token_file: Some(file.path()),
-    };
-    let refused = Daemon::start(1, &setup).await.ended().await.expect_err("refused");
+    let refused = Daemon::start(1, &setup(file.path()))
+        .await
+        .ended()
+        .await
+        .expect_err("refused");
     assert!(refused.to_string().contains("chmod 600"), "{refused}");
 }

@@ -287,6 +287,7 @@ async fn without_the_secret_no_call_of_a_branch_or_an_operator_moves_anything() 
         let elsewhere = v1::BranchAddress {
             branch: 4,
             address: "127.0.0.1:9".to_owned(),
+            peer_address: String::new(),
         };
         let init = v1::InitRequest {
             branches: vec![elsewhere.clone()],
@@ -353,6 +354,7 @@ async fn without_the_secret_a_fresh_branch_is_not_spoiled() {
         branches: vec![v1::BranchAddress {
             branch: 4,
             address: address.clone(),
+            peer_address: String::new(),
         }],
         opening_balance: FORGED,
         voters: 1,
