@@ -4,6 +4,7 @@
 //!
 //! - `sh`: commands that run here. A comment that ends with `exit code 1` says how the command of its line ends.
 //! - `sh not-run`: commands that need more than this host, or that other tests run. Its text says what they need.
+//! - `sh on HOST`: commands at one of several hosts. `hosts.rs` runs them.
 //! - `console`: commands after `$ `, and what they print. The commands run; what they print is not compared.
 //! - `text` and `json`: no commands.
 
@@ -13,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use support::live::free_base;
+use support::pages::{Block, blocks, programs, root, scripted};
 
 /// The first digits of the ports in the docs. A test has free ports instead.
 const PORTS_IN_DOCS: &str = "5000";
@@ -27,39 +28,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The first lines of each script: a command that fails ends the page, and the branches that it started end with it.
 const PROLOGUE: &str = "set -euo pipefail\n";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A fenced block of a page.
-struct Block {
-    line: usize,
-    info: String,
-    lines: Vec<String>,
-}
-
-/// The fenced blocks of a page, in order.
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for (index, line) in page.lines().enumerate() {
-        match (line.strip_prefix("```"), open.as_mut()) {
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (Some(info), None) => {
-                open = Some(Block {
-                    line: index + 1,
-                    info: info.trim().to_owned(),
-                    lines: Vec::new(),
-                });
-            }
-            (None, Some(block)) => block.lines.push(line.to_owned()),
-            (None, None) => {}
-        }
-    }
-    assert!(open.is_none(), "a block has no end");
-    blocks
-}
-
 /// The commands of a block that run here.
 fn commands(page: &str, block: &Block) -> Vec<String> {
     match block.info.as_str() {
@@ -69,29 +37,18 @@ fn commands(page: &str, block: &Block) -> Vec<String> {
             typed.map(str::to_owned).collect()
         }
         "sh not-run" | "text" | "json" => Vec::new(),
+        on_a_host if on_a_host.starts_with("sh on ") => Vec::new(),
         other => panic!(
-            "{page}, line {}: a block is {other:?}, and the words are sh, sh not-run, console, text, json",
+            "{page}, line {}: a block is {other:?}, and the words are sh, sh not-run, sh on HOST, console, text, json",
             block.line
         ),
     }
 }
 
-/// One line of the script for one line of the page.
-fn scripted(line: &str) -> String {
-    let expected = line
-        .split_once(" # ")
-        .and_then(|(command, comment)| Some((command, comment.rsplit_once("exit code ")?.1)));
-    match expected {
-        Some((command, code)) => format!("code=0; {command} || code=$?; [ \"$code\" -eq {code} ]"),
-        None => line.to_owned(),
-    }
-}
-
 /// The commands of a page as one script, with free ports.
 fn script(page: &str, base: u16) -> String {
-    let text = fs::read_to_string(root().join(page)).expect("a page");
     let mut script = PROLOGUE.to_owned();
-    for block in blocks(&text) {
+    for block in blocks(page) {
         for line in commands(page, &block) {
             let new_bank = line.contains("launcher up ") && line.contains("--branches ");
             let line = match new_bank {
@@ -116,13 +73,12 @@ impl Shell {
     fn start(script: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         std::os::unix::fs::symlink(root().join("inputs"), dir.path().join("inputs")).expect("linked");
-        let programs = Path::new(env!("CARGO_BIN_EXE_launcher")).parent().expect("a directory");
         let path = std::env::var("PATH").expect("a PATH");
         let said = fs::File::create(dir.path().join("said")).expect("made");
         let child = Command::new("bash")
             .args(["-v", "-c", script])
             .current_dir(dir.path())
-            .env("PATH", format!("{}:{path}", programs.display()))
+            .env("PATH", format!("{}:{path}", programs().display()))
             .env("XDG_STATE_HOME", dir.path().join("state"))
             .stdin(Stdio::null())
             .stdout(said.try_clone().expect("a file"))
