@@ -7,6 +7,7 @@ pub mod attack;
 pub mod bank;
 pub mod lead;
 pub mod live;
+pub mod pages;
 
 use rustix::process::Pid;
 use std::fs::{self, File};
