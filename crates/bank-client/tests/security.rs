@@ -142,8 +142,11 @@ async fn a_token_stays_here_if_the_connection_is_open_to_others() {
         .expect_err("kept");
     assert_eq!((error.certainty(), error.attempts()), (Certainty::NotApplied, 1));
     let operator = Operator::at(address, PATIENT.timeout).with_security(Security::default().with_token(token()));
-    let kept = operator.status().await.expect_err("kept").cause;
-    assert!(matches!(kept, Failure::TokenKept { .. }), "{kept:?}");
+    let secret = bank_auth::Secret::random().expect("randomness");
+    for operator in [operator.clone(), operator.with_secret(secret)] {
+        let kept = operator.status().await.expect_err("kept").cause;
+        assert!(matches!(kept, Failure::TokenKept { .. }), "{kept:?}");
+    }
 }
 
 /// Each of these is final, nothing reaches a branch, and the message says what is wrong.

@@ -74,3 +74,22 @@ fn identity(name: &str, role: Role) -> Result<ClientIdentity, ClusterError> {
         accounts: Vec::new(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_made_and_the_rest_is_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(CERTS_DIR);
+        Certificates::of(&path, &[1, 2]).expect("made");
+        let read = |name: &str| std::fs::read(path.join(name)).expect("there");
+        let before = ["ca.crt", "branch.2.crt", "client.teller.crt"].map(read);
+        assert!(!path.join("branch.3.crt").exists());
+        let again = Certificates::of(&path, &[1, 2, 3]).expect("made");
+        assert_eq!(["ca.crt", "branch.2.crt", "client.teller.crt"].map(read), before);
+        assert!(path.join("branch.3.crt").exists());
+        assert!(!again.teller.is_none() && again.teller.bank_id() == again.operator.bank_id());
+    }
+}

@@ -160,7 +160,11 @@ fn the_pages_on_hosts() {
 fn logs(dir: &Path) -> String {
     let mut logs = String::new();
     for n in HOSTS {
-        for file in fs::read_dir(dir.join(format!("10.0.0.{n}"))).into_iter().flatten().flatten() {
+        for file in fs::read_dir(dir.join(format!("10.0.0.{n}")))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             if file.path().extension().is_some_and(|extension| extension == "log") {
                 let text = fs::read_to_string(file.path()).unwrap_or_default();
                 let _ = writeln!(logs, "-- {}\n{text}", file.path().display());

@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 
 use super::caller::Caller;
 use super::flow::{Flow, StallDetector};
+use super::id::Id;
 use super::log_limit::LogLimit;
-use super::places::{Admission, Closed, Id, Kind, Limits, Places};
+use super::places::{Admission, Closed, Kind, Limits, Places};
 
 /// How long a new connection may take for each of two steps: to identify its caller, and to send the 24 bytes with
 /// which an HTTP/2 connection begins. Keepalive begins only after them. The handshake of a branch has shorter limits of

@@ -5,6 +5,7 @@ mod caller;
 mod connection_info;
 mod connections;
 mod flow;
+mod id;
 mod log_limit;
 mod places;
 mod quota;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bank_auth::Audience;
 
+use super::id::Id;
 use super::source::{Source, Sources};
 
 /// The smallest limit on connections that a branch works with.
@@ -97,10 +98,6 @@ pub(crate) enum Kind {
     /// A branch or an operator, which has proved to have the bank's secret.
     Trusted,
 }
-
-/// Identifies a connection among all since the start of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Id(u64);
 
 /// A connection to close. `W` is the value that closes it.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
-use super::places::Id;
+use super::id::Id;
 
 /// The part of an IPv6 address that names a network. One host or home usually has all addresses of such a network.
 const NETWORK: u128 = !0 << 64;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bank_auth::{ClientIdentity, Role};
 use bank_tls::certificate::day;
 use bank_tls::issue::MakeError;
-use bank_tls::{CertsDir, CredentialsError, Facts, IssueError, OwnFiles};
+use bank_tls::{CertsDir, CredentialsError, IssueError, OwnFiles};
 use bank_types::AccountName;
 use serde_json::{Value, json};
 
@@ -146,7 +146,7 @@ fn revoke(arguments: &RevokeArguments) -> Result<(), Failure> {
             "{}: the certificate of {} with the serial number {} is revoked.\nCopy {} to the hosts of all branches, beside \
              their ca.crt.\n",
             arguments.file.display(),
-            owner(&revoked),
+            show::owner(&revoked),
             revoked.serial,
             certs.crl().display()
         ),
@@ -170,18 +170,9 @@ fn tell_made(certs: &CertsDir, made: &OwnFiles, told: &str, json: bool) -> Resul
         "{} and {}: {}{hosts}, until {}\n{told}\n",
         made.cert.display(),
         made.key.display(),
-        owner(facts),
+        show::owner(facts),
         day(facts.not_after)
     ))
-}
-
-/// The owner of a certificate, in words.
-fn owner(facts: &Facts) -> String {
-    match &facts.owner {
-        Ok(named) => named.subject.to_string(),
-        Err(_) if facts.is_authority => "authority".to_owned(),
-        Err(_) => "nobody".to_owned(),
-    }
 }
 
 fn directory(argument: &CertsDirArgument) -> CertsDir {

@@ -3,10 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use bank_tls::certificate::day;
-use bank_tls::{Listed, Subject};
+use bank_tls::{Facts, Listed, Subject};
 use serde_json::{Value, json};
-
-use super::owner;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HEADS: [&str; 7] = ["file", "owner", "from", "to", "days left", "state", "serial and hosts"];
@@ -37,6 +35,15 @@ fn table_at(found: &[Listed], now: SystemTime) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The owner of a certificate, in words.
+pub(super) fn owner(facts: &Facts) -> String {
+    match &facts.owner {
+        Ok(named) => named.subject.to_string(),
+        Err(_) if facts.is_authority => "authority".to_owned(),
+        Err(_) => "nobody".to_owned(),
+    }
 }
 
 /// The banks of the certificates, each once.
