@@ -1,5 +1,8 @@
 //! The options of a log, with the reason for each default.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 use crate::error::OpenError;
 
 /// The largest segment size, in bytes. Offsets inside a segment have 32 bits (see `index.rs`), and a segment may be
@@ -38,9 +41,12 @@ pub struct Options {
     /// Accept a directory that is a copy. A copy has another inode or birth time than the anchor records. By default a
     /// copy is refused, because an old copy lacks the records that were acknowledged after it was made.
     pub accept_copy: bool,
+    /// Counts the fdatasyncs of the log's segments. The anchor's, a few for each segment, are not in it. Logs that are
+    /// opened with clones of the same options share the count.
+    pub syncs: Arc<AtomicU64>,
     /// Makes writes, syncs and reservations fail on demand.
     #[cfg(test)]
-    pub(crate) faults: std::sync::Arc<crate::faults::Faults>,
+    pub(crate) faults: Arc<crate::faults::Faults>,
 }
 
 impl Default for Options {
@@ -53,8 +59,9 @@ impl Default for Options {
             cache_bytes: 4 << 20,
             must_exist: false,
             accept_copy: false,
+            syncs: Arc::default(),
             #[cfg(test)]
-            faults: std::sync::Arc::default(),
+            faults: Arc::default(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{OpenError, explain};
 use crate::options::Options;
@@ -41,8 +43,9 @@ pub(crate) fn sync_directory(dir: &Path) -> io::Result<()> {
 pub(crate) struct SegmentFile {
     file: File,
     path: PathBuf,
+    syncs: Arc<AtomicU64>,
     #[cfg(test)]
-    faults: std::sync::Arc<crate::faults::Faults>,
+    faults: Arc<crate::faults::Faults>,
 }
 
 impl SegmentFile {
@@ -57,15 +60,12 @@ impl SegmentFile {
         Self::wrap(file, "opening", path, options)
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(unused_variables, reason = "options carry injected faults in tests only")
-    )]
     fn wrap(file: io::Result<File>, what: &str, path: PathBuf, options: &Options) -> io::Result<SegmentFile> {
         let file = file.map_err(|e| explain(&e, what, &path))?;
         Ok(SegmentFile {
             file,
             path,
+            syncs: Arc::clone(&options.syncs),
             #[cfg(test)]
             faults: options.faults.clone(),
         })
@@ -98,7 +98,12 @@ impl SegmentFile {
     pub(crate) fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
         self.faults.sync()?;
-        self.file.sync_data().map_err(|e| explain(&e, "fdatasync", &self.path))
+        self.sync_data().map_err(|e| explain(&e, "fdatasync", &self.path))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.file.sync_data()
     }
 
     pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
@@ -126,7 +131,7 @@ impl SegmentFile {
             #[cfg(test)]
             self.faults.fill()?;
             self.file.write_all_at(&zeros, from)?;
-            self.file.sync_data()
+            self.sync_data()
         };
         match write() {
             Ok(()) => Ok(true),

@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -85,6 +86,7 @@ pub struct Wal {
     shared: Arc<Shared>,
     stamp: [u8; 16],
     recovered: Recovered,
+    syncs: Arc<AtomicU64>,
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
 }
 
@@ -98,6 +100,7 @@ impl Wal {
     /// See [`OpenError`].
     pub fn open(dir: &Path, stamp: [u8; 16], options: Options) -> Result<Wal, OpenError> {
         options.validate()?;
+        let syncs = Arc::clone(&options.syncs);
         std::fs::create_dir_all(dir).map_err(OpenError::io("creating", dir))?;
         let lock = DirectoryLock::acquire(dir)?;
         let RecoveredLog {
@@ -144,6 +147,7 @@ impl Wal {
             shared,
             stamp,
             recovered,
+            syncs,
             writer: Mutex::new(Some(thread)),
         })
     }
@@ -279,6 +283,11 @@ impl Wal {
     /// second. The caller should refuse new work meanwhile, because a write without space stops the log.
     pub fn is_space_low(&self) -> bool {
         self.shared.lock().space_low
+    }
+
+    /// The number of fdatasyncs of the log's segments: [`Options::syncs`].
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// The result of recovery.

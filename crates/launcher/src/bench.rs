@@ -25,6 +25,7 @@ mod processes;
 mod recorder;
 pub mod results;
 pub mod settings;
+mod streaming;
 mod table;
 mod turns;
 

@@ -119,6 +119,8 @@ pub struct BranchStatus {
     pub identities_required: bool,
     /// Number of calls that were denied since the start of the branch, by reason.
     pub denied_calls: BTreeMap<String, u64>,
+    /// Number of syncs of the journal's segments since the branch opened it. `None` if it does not say.
+    pub journal_syncs: Option<u64>,
 }
 
 /// The head of the chain of entries: it stands for every accepted command up to a position.
@@ -357,6 +359,7 @@ impl TryFrom<v1::GetStatusResponse> for BranchStatus {
                 .into_iter()
                 .map(|denied| (denied.reason, denied.count))
                 .collect(),
+            journal_syncs: reply.journal_syncs,
         })
     }
 }

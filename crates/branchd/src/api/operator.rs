@@ -132,6 +132,7 @@ impl From<BranchStatus> for v1::GetStatusResponse {
             digest: bank.digest.0.to_vec(),
             branches: bank.members.into_iter().map(v1::BranchStatus::from).collect(),
             scrub: bank.scrub.map(v1::Scrub::from),
+            journal_syncs: Some(bank.journal_syncs),
             ready: bank.ready,
             removed: bank.removed.unwrap_or_default(),
             behind: bank.behind,

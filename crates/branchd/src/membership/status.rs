@@ -58,6 +58,8 @@ pub(crate) struct BankStatus {
     pub(crate) members: Vec<Member>,
     /// The newest finished round of the scrub.
     pub(crate) scrub: Option<FinishedRound>,
+    /// The number of syncs of the journal's segments since it was opened.
+    pub(crate) journal_syncs: u64,
 }
 
 /// One branch of the bank.
@@ -125,6 +127,7 @@ pub(crate) fn status(branch: &Branch) -> BranchStatus {
                 behind: bank.catching_up.behind(&bank.engine),
                 members: members(&bank.engine, window),
                 scrub: bank.scrubbing.newest(),
+                journal_syncs: bank.journal.syncs(),
             }
         }),
     }

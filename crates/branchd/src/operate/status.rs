@@ -73,6 +73,7 @@ fn as_json(status: &BranchStatus) -> String {
         "behind": status.behind,
         "disk_free_bytes": status.disk_free_bytes,
         "disk_used_bytes": status.disk_used_bytes,
+        "journal_syncs": status.journal_syncs,
         "entries_head": status.entries_head.as_ref().map(ToString::to_string),
         "scrub": status.scrub.map(|scrub| json!({
             "finished_us": scrub.finished_us,

@@ -14,6 +14,7 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Number of accounts that are prepared at once.
@@ -21,6 +22,20 @@ const PREPARED_AT_ONCE: usize = 128;
 /// Money of each account, if operations take some out: more than a benchmark can take, and so little that the sum over
 /// all accounts is in range.
 const MONEY: i64 = 100_000_000_000;
+
+/// Longest wait for the number of a branch's syncs.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A look at a branch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BranchLook {
+    /// Number of the branch.
+    pub(super) branch: u32,
+    /// What the operating system tells of its process.
+    pub(super) usage: Usage,
+    /// Syncs of its journal since its start. `None` if it did not tell them.
+    pub(super) syncs: Option<u64>,
+}
 
 /// A bank that is measured.
 #[derive(Debug)]
@@ -76,7 +91,7 @@ impl Bank {
             own: None,
             pids: Vec::new(),
         };
-        let statuses = bank.statuses(settings).await;
+        let statuses = bank.statuses(settings.timeout()).await;
         let branches = bank.file.branches().iter().zip(statuses);
         let pids = branches.map(|(branch, status)| {
             let said = status.ok().map(|status| status.pid);
@@ -95,15 +110,15 @@ impl Bank {
     }
 
     /// The status of each branch, as it tells it.
-    pub(super) async fn statuses(&self, settings: &Settings) -> Vec<Result<BranchStatus, OperatorError>> {
+    pub(super) async fn statuses(&self, timeout: Duration) -> Vec<Result<BranchStatus, OperatorError>> {
         let branches = self.file.branches().iter();
         let asked = branches.map(async |branch| {
             let operator = match &self.own {
-                Some(own) => own.cluster.operator(branch.branch, settings.timeout()).ok(),
+                Some(own) => own.cluster.operator(branch.branch, timeout).ok(),
                 None => None,
             };
             let operator = operator.unwrap_or_else(|| {
-                Operator::at(branch.address.clone(), settings.timeout())
+                Operator::at(branch.address.clone(), timeout)
                     .with_security(self.security.clone())
                     .expecting(Some(self.file.bank_id()), Some(branch.branch))
             });
@@ -117,11 +132,22 @@ impl Bank {
         Client::of_bank(&self.file, options).with_security(self.security.clone())
     }
 
-    /// A look at the process of each branch.
-    pub(super) fn usage(&self) -> Vec<(u32, Usage)> {
+    /// A look at each branch. The processes are looked at before this waits for anything.
+    pub(super) async fn look(&self) -> Vec<BranchLook> {
         let pids = self.pids.iter();
-        pids.map(|&(branch, pid)| (branch, pid.map(Usage::of).unwrap_or_default()))
-            .collect()
+        let looks = pids.map(|&(branch, pid)| BranchLook {
+            branch,
+            usage: pid.map(Usage::of).unwrap_or_default(),
+            syncs: None,
+        });
+        let mut looks: Vec<BranchLook> = looks.collect();
+        for status in self.statuses(LOOK_TIMEOUT).await.into_iter().flatten() {
+            let looked_at = looks.iter_mut().find(|look| look.branch == status.branch);
+            if let Some(look) = looked_at {
+                look.syncs = status.journal_syncs;
+            }
+        }
+        looks
     }
 
     /// Opens the accounts, and pays money in if operations take some out. Calls `prepared` for each account. Returns the

@@ -48,7 +48,7 @@ fn within(sum: i64, paid_in: i64, money: Money) -> bool {
 async fn agreement(bank: &Bank, settings: &Settings) -> Result<u64, BenchError> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
-        let statuses = bank.statuses(settings).await;
+        let statuses = bank.statuses(settings.timeout()).await;
         let statuses = statuses.into_iter().collect::<Result<Vec<_>, _>>()?;
         if let Some(agreed) = agreed(&statuses) {
             return agreed;

@@ -17,17 +17,31 @@ use std::time::Instant;
 /// Amount of each write, in minor units.
 const AMOUNT: i64 = 1;
 
+fn amount() -> Amount {
+    Amount::new(AMOUNT).unwrap_or(Amount::MAX)
+}
+
+/// A deposit into one of the accounts.
+pub(super) fn deposit(accounts: &Chooser, rng: &mut Rng) -> Write {
+    Write::Deposit {
+        account: accounts::name(accounts.one(rng)),
+        amount: amount(),
+    }
+}
+
 /// One client. It asks one branch, and others only if that one does not serve.
 #[derive(Debug)]
 pub(super) struct BenchClient {
-    client: Client,
-    session: Session,
-    branch: u32,
+    pub(super) client: Client,
+    pub(super) session: Session,
+    pub(super) branch: u32,
     op: Op,
     level: Level,
-    propagation: Propagation,
-    accounts: Chooser,
-    rng: Rng,
+    /// Most writes without an outcome, if the client has a stream.
+    window: Option<u32>,
+    pub(super) propagation: Propagation,
+    pub(super) accounts: Chooser,
+    pub(super) rng: Rng,
 }
 
 impl BenchClient {
@@ -44,6 +58,7 @@ impl BenchClient {
             branch: branches[number as usize % branches.len()].branch,
             op: settings.op,
             level: settings.level.unwrap_or_default(),
+            window: settings.window,
             propagation: settings.propagation.unwrap_or_default(),
             accounts: accounts.clone(),
             rng: Rng::with_seed(seed ^ u64::from(number)),
@@ -60,6 +75,12 @@ impl BenchClient {
 
     /// Takes turns until there are none. `ended` counts the operations of all clients.
     pub(super) async fn work(mut self, turns: &Turns, recorder: &RefCell<Recorder>, ended: &AtomicU64) {
+        if let Some(window) = self.window {
+            if let Err(failure) = self.stream(window, turns, recorder, ended).await {
+                recorder.borrow_mut().first_problem.get_or_insert(failure.to_string());
+            }
+            return;
+        }
         while let Some(turn) = turns.next().await {
             let outcome = self.perform(recorder).await;
             let end = Instant::now();
@@ -76,28 +97,28 @@ impl BenchClient {
             Op::Mixed => [Op::Deposit, Op::Withdraw, Op::Transfer, Op::Query][self.rng.usize(..4)],
             op => op,
         };
-        let amount = Amount::new(AMOUNT).unwrap_or(Amount::MAX);
         let (way, write) = match op {
             // One of the others stands for `Mixed` here.
             Op::Query | Op::Mixed => return self.query().await,
-            Op::Deposit => (
-                Way::In,
-                Write::Deposit {
-                    account: self.account(),
-                    amount,
-                },
-            ),
+            Op::Deposit | Op::Bulk => (Way::In, deposit(&self.accounts, &mut self.rng)),
             Op::Withdraw => (
                 Way::Out,
                 Write::Withdraw {
                     account: self.account(),
-                    amount,
+                    amount: amount(),
                 },
             ),
             Op::Transfer => {
                 let (from, to) = self.accounts.two(&mut self.rng);
                 let [from, to] = [from, to].map(accounts::name);
-                (Way::Within, Write::Transfer { from, to, amount })
+                (
+                    Way::Within,
+                    Write::Transfer {
+                        from,
+                        to,
+                        amount: amount(),
+                    },
+                )
             }
         };
         recorder.borrow_mut().money.sent(way);

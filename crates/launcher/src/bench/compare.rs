@@ -4,7 +4,7 @@ use super::error::BenchError;
 use super::json;
 use super::results::{Figures, Results};
 use super::settings::Settings;
-use super::table::{bytes, in_words, latency, layout, lines, micros, thousands};
+use super::table::{bytes, in_words, latency, layout, lines, micros, syncs, thousands};
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ struct Figure {
     show: fn(f64) -> String,
 }
 
-const FIGURES: [Figure; 8] = [
+const FIGURES: [Figure; 9] = [
     Figure::new(
         "operations_per_second",
         "ops/s",
@@ -57,6 +57,12 @@ const FIGURES: [Figure; 8] = [
         "written/op",
         |figures| figures.written_bytes_per_operation,
         |value| bytes(Some(value)),
+    ),
+    Figure::new(
+        "syncs_per_operation",
+        "syncs/op",
+        |figures| figures.syncs_per_operation,
+        |value| syncs(Some(value)),
     ),
 ];
 
@@ -196,9 +202,13 @@ impl Source {
     }
 
     fn read(path: &Path) -> Result<Self, BenchError> {
-        let about = |what: String| BenchError::NotCompared(format!("{}: {what}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| about(error.to_string()))?;
-        let results = json::read(&text).map_err(|error| about(error.to_string()))?;
+        let wrong = |what: String| BenchError::NotCompared(format!("{}: {what}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| {
+            wrong(format!(
+                "it cannot be read ({error}); name a file with the output of `launcher bench --json`"
+            ))
+        })?;
+        let results = json::read(&text).map_err(|error| wrong(error.to_string()))?;
         Ok(Source {
             path: path.to_owned(),
             results,

@@ -1,7 +1,7 @@
 //! A benchmark from start to end: the bank, its accounts, the repeats, the check of the books.
 
 use super::accounts::Chooser;
-use super::bank::Bank;
+use super::bank::{Bank, BranchLook};
 use super::books;
 use super::error::BenchError;
 use super::figures::{self, Pick, Recorded};
@@ -99,7 +99,7 @@ pub async fn run(plan: &BenchPlan, progress: &Progress) -> Result<Done, BenchErr
 /// A bank with its accounts.
 struct Ready {
     bank: Bank,
-    idle: Vec<(u32, Usage)>,
+    idle: Vec<BranchLook>,
     paid_in: i64,
 }
 
@@ -110,7 +110,7 @@ impl Ready {
             BankChoice::Own(data) => Bank::start(settings.branches, settings.tls, data).await?,
             BankChoice::Running(file, security) => Bank::running(file.clone(), security.clone(), settings).await,
         };
-        let idle = bank.usage();
+        let idle = bank.look().await;
         progress.count("accounts ready", settings.accounts.count() as usize);
         let paid_in = bank.prepare(settings, || progress.one()).await?;
         Ok(Ready { bank, idle, paid_in })
@@ -160,7 +160,7 @@ impl Bench<'_> {
             () = warm_up => None,
             code = interrupts.next() => Some(code),
         };
-        let before = (Usage::of_this_process(), bank.usage());
+        let before = (Usage::of_this_process(), bank.look().await);
         let recorder = loop {
             if interrupted.is_some() {
                 load.stop();
@@ -174,7 +174,7 @@ impl Bench<'_> {
                 code = interrupts.next() => interrupted = Some(code),
             }
         };
-        let after = (Usage::of_this_process(), bank.usage());
+        let after = (Usage::of_this_process(), bank.look().await);
         self.money.add(recorder.money);
         let planned = settings.open_turns().map(|(warm_up, total)| total - warm_up);
         let recorded = Recorded {
@@ -209,9 +209,9 @@ impl Bench<'_> {
             return Err(BenchError::Interrupted(code));
         }
         let (plan, bank) = (self.plan, &self.ready.bank);
-        let after = bank.usage();
+        let after = bank.look().await;
         let statuses = bank
-            .statuses(&plan.settings)
+            .statuses(plan.settings.timeout())
             .await
             .into_iter()
             .flatten()
@@ -251,18 +251,18 @@ impl Bench<'_> {
 }
 
 /// The memory of each branch, and which one leads.
-fn memory(idle: &[(u32, Usage)], after: &[(u32, Usage)], statuses: &[BranchStatus]) -> Vec<BranchMemory> {
+fn memory(idle: &[BranchLook], after: &[BranchLook], statuses: &[BranchStatus]) -> Vec<BranchMemory> {
     let leads = |branch| {
         statuses
             .iter()
             .any(|status| status.branch == branch && status.role == Role::Leader)
     };
     let branches = idle.iter().zip(after);
-    let memory = branches.map(|((branch, idle), (_, after))| BranchMemory {
-        branch: *branch,
-        leads: leads(*branch),
-        idle_bytes: idle.resident_bytes,
-        after_bytes: after.resident_bytes,
+    let memory = branches.map(|(idle, after)| BranchMemory {
+        branch: idle.branch,
+        leads: leads(idle.branch),
+        idle_bytes: idle.usage.resident_bytes,
+        after_bytes: after.usage.resident_bytes,
     });
     memory.collect()
 }

@@ -1,5 +1,6 @@
 //! Figures out of what was recorded, and their median and spread.
 
+use super::bank::BranchLook;
 use super::processes::Usage;
 use super::recorder::{Recorder, SLICE};
 use super::results::{BranchWork, Figures, Repeat};
@@ -18,7 +19,7 @@ pub(super) struct Recorded {
     pub(super) planned: Option<u64>,
     /// The processes at the start and at the end.
     pub(super) load: [Usage; 2],
-    pub(super) branches: [Vec<(u32, Usage)>; 2],
+    pub(super) branches: [Vec<BranchLook>; 2],
 }
 
 impl Recorded {
@@ -41,10 +42,11 @@ impl Recorded {
         let branches: Vec<BranchWork> = before
             .iter()
             .zip(after)
-            .map(|((branch, before), (_, after))| BranchWork {
-                branch: *branch,
-                cpu_us_per_operation: each(before.cpu_us, after.cpu_us, operations),
-                written_bytes_per_operation: each(before.written_bytes, after.written_bytes, operations),
+            .map(|(before, after)| BranchWork {
+                branch: before.branch,
+                cpu_us_per_operation: each(before.usage.cpu_us, after.usage.cpu_us, operations),
+                written_bytes_per_operation: each(before.usage.written_bytes, after.usage.written_bytes, operations),
+                syncs_per_operation: each(before.syncs, after.syncs, operations),
             })
             .collect();
         let sum = |of: fn(&BranchWork) -> Option<f64>| branches.iter().map(of).sum::<Option<f64>>().map(rounded);
@@ -59,6 +61,7 @@ impl Recorded {
                 branch_cpu_us_per_operation: sum(|branch| branch.cpu_us_per_operation),
                 load_cpu_us_per_operation: each(self.load[0].cpu_us, self.load[1].cpu_us, operations),
                 written_bytes_per_operation: sum(|branch| branch.written_bytes_per_operation),
+                syncs_per_operation: sum(|branch| branch.syncs_per_operation),
                 operations,
                 refused: *refused,
                 failed: *failed,
@@ -85,9 +88,9 @@ fn each(before: Option<u64>, after: Option<u64>, operations: u64) -> Option<f64>
     (operations > 0).then(|| rounded(growth as f64 / operations as f64))
 }
 
-/// Two decimals are more than any of these figures has.
+/// Three decimals are more than any of these figures has.
 fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
+    (value * 1000.0).round() / 1000.0
 }
 
 /// A value out of several.
@@ -117,6 +120,7 @@ pub(super) fn over(repeats: &[Repeat], pick: Pick) -> Figures {
         branch_cpu_us_per_operation: float(|figures| figures.branch_cpu_us_per_operation),
         load_cpu_us_per_operation: float(|figures| figures.load_cpu_us_per_operation),
         written_bytes_per_operation: float(|figures| figures.written_bytes_per_operation),
+        syncs_per_operation: float(|figures| figures.syncs_per_operation),
         operations: whole(|figures| Some(figures.operations as f64)),
         refused: whole(|figures| Some(figures.refused as f64)),
         failed: whole(|figures| Some(figures.failed as f64)),

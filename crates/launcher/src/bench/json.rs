@@ -21,8 +21,11 @@ pub fn write(value: &impl Serialize) -> String {
 /// # Errors
 /// It is not the result of a benchmark, or one of another version.
 pub fn read(text: &str) -> Result<Results, BenchError> {
-    let results: Results = serde_json::from_str(text)
-        .map_err(|error| BenchError::NotCompared(format!("it is not a result of `launcher bench --json`: {error}")))?;
+    let results: Results = serde_json::from_str(text).map_err(|error| {
+        BenchError::NotCompared(format!(
+            "it is not a result of `launcher bench --json` ({error}); measure with `launcher bench --json > FILE`"
+        ))
+    })?;
     match results.format {
         FORMAT => Ok(results),
         other => Err(BenchError::NotCompared(format!(

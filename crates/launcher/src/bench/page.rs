@@ -18,7 +18,7 @@ pub fn html(results: &Results) -> String {
         .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let tables = [
         ("Repeats", table::repeats(results)),
-        ("Processor time, writes and memory", table::costs(results)),
+        ("Processor time, writes, syncs and memory", table::costs(results)),
     ];
     let tables = tables.map(|(caption, (head, rows))| BenchTable {
         caption: caption.to_owned(),

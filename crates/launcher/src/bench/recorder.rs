@@ -1,6 +1,6 @@
 //! Records what became of the operations of one thread. One more operation costs no allocation.
 
-use bank_client::{WriteError, WriteOutcome};
+use bank_client::{StreamedOutcome, WriteError, WriteOutcome};
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,26 @@ pub(super) enum Outcome {
     Unknown(String),
 }
 
+impl From<WriteOutcome> for Outcome {
+    fn from(decided: WriteOutcome) -> Self {
+        match decided {
+            WriteOutcome::Accepted { .. } => Outcome::Done,
+            WriteOutcome::Refused { message, .. } => Outcome::Refused(message),
+        }
+    }
+}
+
+impl From<StreamedOutcome> for Outcome {
+    fn from(streamed: StreamedOutcome) -> Self {
+        let used = || Outcome::Failed(format!("request id {} was used for another write", streamed.request_id));
+        streamed.decision.map_or_else(used, Outcome::from)
+    }
+}
+
 impl From<Result<WriteOutcome, WriteError>> for Outcome {
     fn from(result: Result<WriteOutcome, WriteError>) -> Self {
         match result {
-            Ok(WriteOutcome::Accepted { .. }) => Outcome::Done,
-            Ok(WriteOutcome::Refused { message, .. }) => Outcome::Refused(message),
+            Ok(decided) => decided.into(),
             Err(error @ WriteError::NotApplied { .. }) => Outcome::Failed(error.to_string()),
             Err(error @ WriteError::Unknown { .. }) => Outcome::Unknown(error.to_string()),
         }

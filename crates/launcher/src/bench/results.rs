@@ -56,6 +56,8 @@ pub struct Figures {
     pub load_cpu_us_per_operation: Option<f64>,
     /// Bytes that all branches together wrote to disks for each operation. `None` if it was not measured.
     pub written_bytes_per_operation: Option<f64>,
+    /// Syncs of all branches' journals together for each operation. `None` if the branches did not tell them.
+    pub syncs_per_operation: Option<f64>,
     /// Operations that were done or refused. Only these have a latency.
     pub operations: u64,
     /// Writes that the bank decided against.
@@ -99,6 +101,8 @@ pub struct BranchWork {
     pub cpu_us_per_operation: Option<f64>,
     /// Bytes written to disks.
     pub written_bytes_per_operation: Option<f64>,
+    /// Syncs of the journal.
+    pub syncs_per_operation: Option<f64>,
 }
 
 /// The memory of a branch. A field is `None` if it was not measured.

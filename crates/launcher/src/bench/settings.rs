@@ -19,8 +19,10 @@ pub const OPERATIONS_MAX: u64 = 1_000_000_000;
 /// Longest warm-up and longest repeat.
 pub const DURATION_MAX: Duration = Duration::from_secs(3600);
 
-/// What the clients do. A streaming operation, `bulk`, belongs here: its branch in `client::perform` sends a window of
-/// writes in one turn.
+/// Most writes of a client in a stream that have no outcome. A branch grants no more.
+pub const WINDOW_MAX: u32 = 8192;
+
+/// What the clients do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Op {
@@ -34,6 +36,8 @@ pub enum Op {
     Mixed,
     /// Read a balance at --level
     Query,
+    /// Deposits in one stream for each client, many of them under way at once: --window
+    Bulk,
 }
 
 impl Op {
@@ -45,6 +49,7 @@ impl Op {
             Op::Transfer => "transfer",
             Op::Mixed => "mixed",
             Op::Query => "query",
+            Op::Bulk => "bulk",
         }
     }
 
@@ -79,7 +84,7 @@ pub enum Limit {
 pub struct Settings {
     /// Number of branches of the bank.
     pub branches: u32,
-    /// Number of clients. Each has its own connection and session, and one operation at a time.
+    /// Number of clients. Each has its own connection and session, and one operation at a time, or one stream.
     pub clients: u32,
     /// What the clients do.
     pub op: Op,
@@ -87,6 +92,8 @@ pub struct Settings {
     pub level: Option<Level>,
     /// Accounts of the operations.
     pub accounts: Accounts,
+    /// Most writes of a client in its stream that have no outcome. `None` if there are no streams.
+    pub window: Option<u32>,
     /// Branches that a write waits for. `None` if there are no writes.
     pub propagation: Option<Propagation>,
     /// Operations a second that begin, in an open loop. `None`: each client begins one as soon as its last one ends.

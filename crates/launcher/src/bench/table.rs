@@ -51,6 +51,9 @@ pub(super) fn in_words(settings: &Settings) -> String {
         .propagation
         .map(|propagation| format!(", writes wait for {propagation}"));
     let tls = if settings.tls { ", with TLS" } else { "" };
+    let window = settings
+        .window
+        .map(|window| format!(", a window of {} writes", thousands(window.into())));
     let pace = match settings.rate {
         None => "closed loop".to_owned(),
         Some(rate) => format!("open loop of {} a second", thousands(rate.into())),
@@ -60,13 +63,14 @@ pub(super) fn in_words(settings: &Settings) -> String {
         Limit::Operations(operations) => format!("{} operations", thousands(operations)),
     };
     format!(
-        "{}: {}, {} on {}, accounts {}{}{}{tls}, {pace}, {length} after a warm-up of {}",
+        "{}: {}, {} on {}, accounts {}{}{}{}{tls}, {pace}, {length} after a warm-up of {}",
         settings.op.word(),
         counted(settings.branches, "branch", "branches"),
         counted(settings.clients, "client", "clients"),
         counted(settings.load_threads, "thread", "threads"),
         settings.accounts,
         level.unwrap_or_default(),
+        window.unwrap_or_default(),
         propagation.unwrap_or_default(),
         seconds(settings.warm_up_ms),
     )
@@ -100,9 +104,16 @@ fn figure_row((name, figures): (String, &Figures)) -> Vec<String> {
     ]
 }
 
-/// Processor time, bytes and memory: a row for each branch, for all of them, and for the load.
+/// Processor time, bytes, syncs and memory: a row for each branch, for all of them, and for the load.
 pub(super) fn costs(results: &Results) -> Table {
-    let head = ["", "processor/op", "written/op", "memory idle", "memory after"];
+    let head = [
+        "",
+        "processor/op",
+        "written/op",
+        "syncs/op",
+        "memory idle",
+        "memory after",
+    ];
     let branches = results.branches.iter().enumerate().map(|(index, branch)| {
         let work = |of: fn(&BranchWork) -> Option<f64>| {
             let repeats = results.repeats.iter().filter_map(|repeat| repeat.branches.get(index));
@@ -112,6 +123,7 @@ pub(super) fn costs(results: &Results) -> Table {
             format!("branch {}{}", branch.branch, if branch.leads { " (leads)" } else { "" }),
             micros(work(|work| work.cpu_us_per_operation)),
             bytes(work(|work| work.written_bytes_per_operation)),
+            syncs(work(|work| work.syncs_per_operation)),
             mib(branch.idle_bytes),
             mib(branch.after_bytes),
         ]
@@ -121,6 +133,7 @@ pub(super) fn costs(results: &Results) -> Table {
         "all branches".to_owned(),
         micros(median.branch_cpu_us_per_operation),
         bytes(median.written_bytes_per_operation),
+        syncs(median.syncs_per_operation),
     ];
     let load = vec!["the load".to_owned(), micros(median.load_cpu_us_per_operation)];
     (head.map(str::to_owned).to_vec(), branches.chain([all, load]).collect())
@@ -208,7 +221,12 @@ pub(super) fn bytes(bytes: Option<f64>) -> String {
     })
 }
 
-const NOT_MEASURED: &str = "not measured";
+/// Syncs for each operation.
+pub(super) fn syncs(number: Option<f64>) -> String {
+    number.map_or(NOT_MEASURED.to_owned(), |number| format!("{number:.3}"))
+}
+
+const NOT_MEASURED: &str = "unknown";
 
 fn mib(bytes: Option<u64>) -> String {
     bytes.map_or(NOT_MEASURED.to_owned(), |bytes| {

@@ -19,6 +19,7 @@ fn settings() -> Settings {
         op: Op::Deposit,
         level: None,
         accounts: Accounts::Many(200),
+        window: None,
         propagation: Some(Propagation::Quorum),
         rate: None,
         warm_up_ms: 2_000,
@@ -35,6 +36,7 @@ fn repeat(operations_per_second: f64, p50_us: u64) -> Repeat {
         branch,
         cpu_us_per_operation: Some(11.37),
         written_bytes_per_operation: Some(512.0),
+        syncs_per_operation: Some(0.031),
     };
     Repeat {
         figures: Figures {
@@ -46,6 +48,7 @@ fn repeat(operations_per_second: f64, p50_us: u64) -> Repeat {
             branch_cpu_us_per_operation: Some(34.11),
             load_cpu_us_per_operation: Some(15.0),
             written_bytes_per_operation: Some(1536.0),
+            syncs_per_operation: Some(0.093),
             operations: 184_000,
             ..Figures::default()
         },
@@ -121,11 +124,11 @@ fn people_read_a_table_of_80_columns() {
     lowest      18,400  2.90 ms  6.50 ms  12.3 ms  131 ms        0       0
     highest  1,234,567  10.0 ms  6.50 ms  12.3 ms  131 ms        0       0
 
-                      processor/op  written/op  memory idle  memory after
-    branch 1               11.4 µs       512 B     12.1 MiB  not measured
-    branch 2 (leads)       11.4 µs       512 B     12.1 MiB  not measured
-    branch 3               11.4 µs       512 B     12.1 MiB  not measured
-    all branches           34.1 µs     1,536 B
+                      processor/op  written/op  syncs/op  memory idle  memory after
+    branch 1               11.4 µs       512 B     0.031     12.1 MiB       unknown
+    branch 2 (leads)       11.4 µs       512 B     0.031     12.1 MiB       unknown
+    branch 3               11.4 µs       512 B     0.031     12.1 MiB       unknown
+    all branches           34.1 µs     1,536 B     0.093
     the load               15.0 µs
 
     books checked: 201 accounts hold 552000, which is 0 paid in before and 552000 by
@@ -220,6 +223,7 @@ fn a_ratio_has_a_spread() {
     processor/op, branches  34.1 µs  34.1 µs    1.00    1.00     1.00
     processor/op, load      15.0 µs  15.0 µs    1.00    1.00     1.00
     written/op              1,536 B  1,536 B    1.00    1.00     1.00
+    syncs/op                  0.093    0.093    1.00    1.00     1.00
     ");
     for words in ["0.json, 2 repeats", "1.json, 1 repeat (no spread)"] {
         assert!(about.contains(words), "{words}: {about}");

@@ -158,6 +158,7 @@ mod tests {
             op: Op::Query,
             level: None,
             accounts: Accounts::One,
+            window: None,
             propagation: None,
             rate,
             warm_up_ms,

@@ -5,7 +5,7 @@ use crate::bench::accounts::Accounts;
 use crate::bench::compare::Comparison;
 use crate::bench::execution::{self, BankChoice, BenchPlan};
 use crate::bench::settings::{
-    CLIENTS_MAX, DURATION_MAX, Limit, OPERATIONS_MAX, Op, RATE_MAX, REPEATS_MAX, Settings, THREADS_MAX,
+    CLIENTS_MAX, DURATION_MAX, Limit, OPERATIONS_MAX, Op, RATE_MAX, REPEATS_MAX, Settings, THREADS_MAX, WINDOW_MAX,
 };
 use crate::bench::{self, BenchError, json, page};
 use crate::duration;
@@ -28,6 +28,7 @@ Examples:
   launcher bench --clients 1 --duration 30s --repeats 5
   launcher bench --op query --level strong
   launcher bench --op transfer --accounts skewed:100000
+  launcher bench --op bulk --clients 3 # streams of deposits
   launcher bench --rate 5000           # 5000 a second, however slow the bank
   launcher bench --bank outputs/bank/bank.json --operations 10000
   launcher bench --data /mnt/disk --json > today.json
@@ -92,7 +93,7 @@ struct LoadArgs {
     /// Number of branches of the new bank [default: 3]
     #[arg(long, value_name = "N", conflicts_with = "bank", value_parser = clap::value_parser!(u32).range(1..=BRANCHES_MAX as i64))]
     branches: Option<u32>,
-    /// Number of clients. Each has its own connection and session, and one operation at a time
+    /// Number of clients. Each has its own connection and session, and one operation at a time, or one stream
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENTS_MAX)))]
     clients: u32,
     /// What the clients do
@@ -104,6 +105,9 @@ struct LoadArgs {
     /// Accounts of the operations: one, many:N (each equally often), skewed:N (Zipf); N is 200 if it is left out
     #[arg(long, value_name = "one|many[:N]|skewed[:N]", default_value = "many")]
     accounts: Accounts,
+    /// Most deposits of a client that are under way at once, with --op bulk [default: 8192]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(WINDOW_MAX)))]
+    window: Option<u32>,
     /// Branches that a write waits for [default: quorum]
     #[arg(long, value_parser = PossibleValuesParser::new(Propagation::ALL.map(Propagation::as_str)).try_map(|word| word.parse::<Propagation>()))]
     propagation: Option<Propagation>,
@@ -185,6 +189,12 @@ impl LoadArgs {
         if self.propagation.is_some() && !op.writes() {
             return Err(Failure::usage("--propagation is for writes, and --op query has none"));
         }
+        if self.window.is_some() && op != Op::Bulk {
+            let word = op.word();
+            return Err(Failure::usage(format!(
+                "--window is for streams, and --op {word} has none; add --op bulk"
+            )));
+        }
         if matches!(op, Op::Transfer | Op::Mixed) && self.accounts == Accounts::One {
             let word = op.word();
             return Err(Failure::usage(format!(
@@ -219,6 +229,7 @@ impl LoadArgs {
                 op,
                 level: op.reads().then(|| self.level.unwrap_or_default()),
                 accounts: self.accounts,
+                window: (op == Op::Bulk).then(|| self.window.unwrap_or(WINDOW_MAX)),
                 propagation: op.writes().then(|| self.propagation.unwrap_or_default()),
                 rate: self.rate,
                 warm_up_ms: millis(self.warm_up),
