@@ -31,14 +31,16 @@ fi
 cargo clippy --workspace --all-targets --locked --features branchd/planted-bugs -- -D warnings
 
 step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+# With the examples, cargo gives the crates the same features as for tests, so that what the lints have checked serves again.
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --lib --bins --examples --locked
 
 step "tests"
-# The end-to-end tests start the real programs, so the programs are built first.
-cargo build --workspace --bins --locked
+# The end-to-end tests start the real programs. This builds them too, with the features that the tests have.
+cargo test --workspace --no-run --locked
 # Some tests need `branchd-planted`, which has bugs on purpose, to show that the judge catches them. No other command builds
-# it. It is a second file beside `branchd`.
-cargo build --workspace --bin branchd-planted --features branchd/planted-bugs --locked
+# it. It is a second file beside `branchd`. The test that is named only makes cargo choose the features of tests again, so
+# that nothing but `branchd` is built a second time.
+cargo build --workspace --bin branchd-planted --test map --features branchd/planted-bugs --locked
 cargo test --workspace --locked
 
 step "one real run"

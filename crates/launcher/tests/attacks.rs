@@ -1,8 +1,8 @@
 //! A client without the bank's secret makes each call that only branches and operators may make. All are refused. A
 //! branch with the secret cannot act in the name of another branch.
 
-mod support;
-
+use crate::support::bank::{Bank, branchd, status};
+use crate::support::{PATIENCE, wait_for};
 use bank_auth::{BranchIdentity, Party};
 use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
@@ -12,8 +12,6 @@ use bank_proto::v1::operator_service_client::OperatorServiceClient;
 use bank_tls::{Connector, Proof};
 use serde_json::Value;
 use std::path::Path;
-use support::bank::{Bank, branchd, status};
-use support::{PATIENCE, wait_for};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use uuid::Uuid;

@@ -1,15 +1,13 @@
 //! Branches that are absent until the journal no longer reaches back to them. Meanwhile they cost the leader nothing.
 //! When they come back they receive a snapshot of the books.
 
-mod support;
-
+use crate::support::bank::{Bank, Ran, start_customer, status};
+use crate::support::wait_for;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::bank::{Bank, Ran, start_customer, status};
-use support::wait_for;
 
 /// The least there is, so that few writes are many.
 const FLAGS: &str = "--checkpoint-entries 64";

@@ -1,7 +1,8 @@
 //! `launcher bench` on real branches. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
-mod support;
-
+use crate::support::bank::Ran;
+use crate::support::live::launcher;
+use crate::support::wait_for;
 use bank_client::operator::Operator;
 use bank_client::{Address, BankFile};
 use bank_cluster::{Cluster, ClusterConfig};
@@ -11,9 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::bank::Ran;
-use support::live::launcher;
-use support::wait_for;
 
 /// Deadline of a question to a branch.
 const ASK: Duration = Duration::from_secs(10);
@@ -61,6 +59,7 @@ fn a_new_bank_is_measured_checked_and_removed() {
         (&400.into(), &400.into(), &201.into())
     );
     if cfg!(target_os = "linux") {
+        assert!(result["syncs_per_operation"].as_f64() > Some(0.0), "{result}");
         assert!(result["branch_cpu_us_per_operation"].is_number() && result["branches"][2]["after_bytes"].is_u64());
     }
     assert!(fs::read_to_string(dir.path().join("page.html")).is_ok_and(|page| page.contains("</html>")));
@@ -84,6 +83,8 @@ fn every_operation_is_measured_in_an_open_loop_too() {
         "--op transfer --accounts skewed:10 --propagation all",
         "--op mixed --level monotonic-reads --rate 1000",
         "--op query --level strong --accounts many:3",
+        "--op bulk --window 7",
+        "--op bulk --accounts one --rate 1000",
     ] {
         let all = format!("bench --branches 1 --operations 50 --clients 4 --warm-up 0 --repeats 1 --json {args}");
         let result = measured(&launcher(dir.path(), &all));
@@ -124,6 +125,8 @@ fn wrong_usage_is_told_before_anything_starts() {
         ("--op query --propagation all", "--op query has none"),
         ("--op transfer --accounts one", "--accounts one is too few"),
         ("--op mixed --accounts one", "--accounts one is too few"),
+        ("--window 5", "--op deposit has none"),
+        ("--op bulk --window 0", "0 is not in"),
         ("--accounts many:1", "with N from 2"),
         ("--rate 0", "0 is not in"),
         ("--clients 0", "0 is not in"),
@@ -133,7 +136,7 @@ fn wrong_usage_is_told_before_anything_starts() {
         ("--bank none.json --branches 3", "cannot be used with"),
         ("--page .", "name another file with --page"),
         ("--page -", "--page: the page needs a file"),
-        ("compare a.json b.json", "a.json"),
+        ("compare a.json b.json", "name a file with the output of"),
     ] {
         let ran = launcher(
             dir.path(),

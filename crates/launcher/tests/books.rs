@@ -1,12 +1,10 @@
 //! Books that are damaged on the disk while their branch is stopped. The branch never answers from them: it ends and
 //! reports the reason. The other branches go on.
 
-mod support;
-
+use crate::support::bank::{Bank, Ran, branchd, customer, status};
+use crate::support::{PATIENCE, wait_for};
 use rusqlite::Connection;
 use std::fs;
-use support::bank::{Bank, Ran, branchd, customer, status};
-use support::{PATIENCE, wait_for};
 
 /// What account `a` holds, and what the damage makes of it.
 const HELD: i64 = 2000;
@@ -212,12 +210,12 @@ async fn a_branch_file_that_names_no_bank_beside_books_is_refused() {
         .to_owned();
     assert!(text.contains(&id));
     fs::write(data.join("branch.json"), text.replace(&format!("\"{id}\""), "null")).expect("written");
-    let before = support::bank::contents(&data.join("journal"));
+    let before = crate::support::bank::contents(&data.join("journal"));
     let refused = refusal(&bank, branch).await;
     for words in ["branch.json", "names no bank", "ledger.db", &id] {
         assert!(refused.contains(words), "{refused}");
     }
-    assert_eq!(support::bank::contents(&data.join("journal")), before);
+    assert_eq!(crate::support::bank::contents(&data.join("journal")), before);
     fs::write(data.join("branch.json"), text).expect("written");
     restart(&bank, branch).await;
 }

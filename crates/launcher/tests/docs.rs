@@ -8,16 +8,14 @@
 //! - `console`: commands after `$ `, and what they print. The commands run; what they print is not compared.
 //! - `text` and `json`: no commands.
 
-mod support;
-
+use crate::support::live::free_base;
+use crate::support::pages::{Block, blocks, programs, root, scripted};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use support::live::free_base;
-use support::pages::{Block, blocks, programs, root, scripted};
 
 /// The first digits of the ports in the docs. A test has free ports instead.
 const PORTS_IN_DOCS: &str = "5000";
@@ -99,7 +97,7 @@ impl Drop for Shell {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
         // A detached bank has a process group of its own.
-        let _ = support::live::launcher(self.dir.path(), "down");
+        let _ = crate::support::live::launcher(self.dir.path(), "down");
     }
 }
 

@@ -2,13 +2,11 @@
 //! in /proc, by the run folder in their arguments.
 #![cfg(target_os = "linux")]
 
-mod support;
-
+use crate::support::wait_for;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use support::wait_for;
 
 /// Two branches; customer 1 asks once, customer 2 very often.
 fn long_input() -> String {

@@ -1,14 +1,12 @@
 //! Paused branches, lost branches and concurrent requests: what stays of acknowledged writes, and what customers are
 //! told.
 
-mod support;
-
+use crate::support::bank::{Bank, Ran, assert_agree, branchd, customer, start_customer, status};
+use crate::support::{PATIENCE, wait_for};
 use bank_client::{Client, ClientOptions, Level, PendingWrite, Propagation, Session, WriteOutcome};
 use bank_cluster::{Cluster, ClusterConfig};
 use futures::future::join_all;
 use std::process::Stdio;
-use support::bank::{Bank, Ran, assert_agree, branchd, customer, start_customer, status};
-use support::{PATIENCE, wait_for};
 
 /// A request id of a test's own.
 const NAMED: &str = "01a20000-0000-7000-8000-000000000001";

@@ -1,14 +1,12 @@
 //! Full disks: writes are refused before they are proposed, no branch ends, and all branches go on once there is room.
 //! The tests need small file systems, which only root can mount, on Linux. Elsewhere they say so and pass.
 
-mod support;
-
+use crate::support::bank::Bank;
+use crate::support::wait_for;
 use bank_cluster::{Cluster, ClusterConfig};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use support::bank::Bank;
-use support::wait_for;
 
 const MIB: u64 = 1 << 20;
 
@@ -150,7 +148,7 @@ async fn a_follower_with_a_full_disk_waits_for_room_and_catches_up() {
     disk.leave(6 * MIB + MIB / 16);
     let load = Load::at(&bank, leader);
     let position = |branch: u32| {
-        support::bank::status(&bank.address(branch))["position"]
+        crate::support::bank::status(&bank.address(branch))["position"]
             .as_u64()
             .expect("a number")
     };

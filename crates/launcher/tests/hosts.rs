@@ -2,8 +2,6 @@
 //! hosts are network namespaces, joined by a bridge. They have an address and a directory each, and nothing else in
 //! common. Where the kernel makes no namespaces, or `unshare` or `ip` is missing, the test says so and is skipped.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +10,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::pages::{blocks, programs, scripted};
 use rustix::process::{Pid, Signal, kill_process_group};
-use support::pages::{blocks, programs, scripted};
 
 /// The pages, in the order in which an operator reads them. The second continues with the bank of the first.
 const PAGES: [&str; 2] = ["docs/OPERATING.md", "docs/SECURITY.md"];

@@ -1,14 +1,12 @@
 //! `launcher run` plays the faults of an input on real branches: the answers of customers, the history, and that all
 //! faults are undone at the end. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
-mod support;
-
+use crate::support::Recorded;
 use bank_check::History;
 use bank_check::history::{Fault, FaultKind, Journal, Operation, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use support::Recorded;
 
 /// Three branches that open with 100.
 const BRANCHES: &str = r#"{"id":1,"type":"branch","balance":100},{"id":2,"type":"branch","balance":100},{"id":3,"type":"branch","balance":100}"#;

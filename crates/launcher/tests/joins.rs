@@ -1,16 +1,14 @@
 //! Operators join, promote, remove and replace branches. Each operation is cut short by the death of each party, and is
 //! completed by running the command again.
 
-mod support;
-
+use crate::support::bank::{Bank, assert_agree, branchd, customer, start_branchd, status};
+use crate::support::wait_for;
 use bank_cluster::{Cluster, ClusterConfig};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Stdio;
-use support::bank::{Bank, assert_agree, branchd, customer, start_branchd, status};
-use support::wait_for;
 use tonic::transport::Endpoint;
 
 /// A branch on an empty data directory that has no bank yet.

@@ -1,13 +1,11 @@
 //! The launcher is killed (SIGKILL). Its branches and customers notice this by themselves and stop, whatever they wait
 //! for. The tests find the processes by the files in the run folder.
 
-mod support;
-
+use crate::support::{Recorded, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use support::{Recorded, wait_for};
 
 /// Two branches, so that no write is acknowledged without both, and one customer with more to do than a test waits for.
 /// An event's deadline is longer than the patience of the test: nobody gives up before the launcher is gone.

@@ -1,13 +1,11 @@
 //! Followers, the leader and all branches are killed (SIGKILL). Each acknowledged write is there exactly once, and the
 //! bank goes on.
 
-mod support;
-
+use crate::support::bank::{Bank, Ran, branchd, start_customer, status};
+use crate::support::wait_for;
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
-use support::bank::{Bank, Ran, branchd, start_customer, status};
-use support::wait_for;
 
 #[tokio::test]
 async fn a_deposit_is_there_at_every_branch_and_after_every_kill() {

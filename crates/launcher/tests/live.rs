@@ -1,18 +1,16 @@
 //! A live bank of real processes: started, inspected, broken and repaired from other shells, stopped, and started
 //! again. Needs `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
-mod support;
-
+use crate::support::attack::{self, Line};
+use crate::support::bank::{Ran, customer_at_a_shell, start_customer_in};
+use crate::support::live::{Up, free_base, launcher, leader, three};
+use crate::support::wait_for;
 use bank_client::{BankFile, Client, ClientOptions, Level, Session};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use support::attack::{self, Line};
-use support::bank::{Ran, customer_at_a_shell, start_customer_in};
-use support::live::{Up, free_base, launcher, leader, three};
-use support::wait_for;
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
@@ -323,7 +321,7 @@ fn a_signal_stops_it_though_branches_are_paused_and_cut_off() {
         let (status, said) = up.ended();
         assert_eq!(status.code(), Some(0), "{said}");
         assert!(said.ends_with("start it again with: launcher up\n"), "{said}");
-        assert!(branches.iter().all(support::Recorded::has_ended));
+        assert!(branches.iter().all(crate::support::Recorded::has_ended));
     }
 }
 

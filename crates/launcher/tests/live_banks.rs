@@ -1,12 +1,10 @@
 //! Live banks of real processes: in the background, on other ports, started over, without a majority. Needs `branchd` and
 //! `customer-cli` beside the launcher: `cargo build --workspace`.
 
-mod support;
-
+use crate::support::live::{Background, Up, launcher, leader, three};
+use crate::support::wait_for;
 use std::fs;
 use std::net::TcpListener;
-use support::live::{Background, Up, launcher, leader, three};
-use support::wait_for;
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")

@@ -1,8 +1,9 @@
 //! The leader is dead, cut off in one or both directions, or out of disk space. The bank goes on under another leader,
 //! no write is lost or applied twice, and a branch that reaches no leader says so.
 
-mod support;
-
+use crate::support::bank::status;
+use crate::support::lead::{address, leader, make_lead};
+use crate::support::{PATIENCE, wait_for};
 use bank_client::{Client, ClientOptions, Level, Propagation, Session};
 use bank_cluster::network::{LinkSet, LinkState};
 use bank_cluster::{Cluster, ClusterConfig};
@@ -13,9 +14,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::bank::status;
-use support::lead::{address, leader, make_lead};
-use support::{PATIENCE, wait_for};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 

@@ -1,16 +1,14 @@
 //! Customers that ask for more than a branch has: waiting reads, unfinished requests, too many connections. Requests
 //! over a bound are refused, memory stays bounded, and other customers are served.
 
-mod support;
-
+use crate::support::attack::{Call, Ended, Line, QUERY, VOTE, query, resident, unfinished};
+use crate::support::bank::{Bank, status};
+use crate::support::{PATIENCE, wait_for};
 use bank_auth::{BranchIdentity, Party};
 use bank_tls::{Connector, Proof};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
-use support::attack::{Call, Ended, Line, QUERY, VOTE, query, resident, unfinished};
-use support::bank::{Bank, status};
-use support::{PATIENCE, wait_for};
 use tokio::time::timeout;
 use tonic::Code;
 

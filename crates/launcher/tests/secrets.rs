@@ -1,11 +1,9 @@
 //! How a branch gets the secret of its bank, and its messages if it has none, on the command line.
 
-mod support;
-
+use crate::support::bank::{Bank, Ran, branchd, branchd_in, contents};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use support::bank::{Bank, Ran, branchd, branchd_in, contents};
 
 /// A branch that is not refused ends with its stdin, which is empty.
 fn start(dir: &Path, more: &str) -> Ran {

@@ -1,11 +1,9 @@
 //! Branches that must not start: each names the reason and the remedy in one line, and changes nothing.
 
-mod support;
-
+use crate::support::bank::{Bank, Ran, branchd, contents};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use support::bank::{Bank, Ran, branchd, contents};
 
 /// It was refused with this exit code, in one line with all of these words.
 fn assert_refused(ran: &Ran, code: i32, words: &[&str]) {

@@ -1,15 +1,13 @@
 //! Banks whose branches have certificates: runs, a run with a fault, a live bank, a benchmark, and who is refused. Needs
 //! `branchd` and `customer-cli` beside the launcher: `cargo build --workspace`.
 
-mod support;
-
+use crate::support::bank::{Ran, branchd, branchd_in, customer, customer_in};
+use crate::support::live::{Up, free_base, launcher};
 use bank_client::{ClientOptions, Failure, Level, Propagation, ReadError, Session, WriteError};
 use bank_cluster::{CERTS_DIR, Cluster, ClusterConfig, FOUND_TIMEOUT};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::bank::{Ran, branchd, branchd_in, customer, customer_in};
-use support::live::{Up, free_base, launcher};
 
 const TELLER: &str = "--certs-dir outputs/bank/certs --client teller";
 const OPERATOR: &str = "--certs-dir outputs/bank/certs --client operator";

@@ -1,15 +1,13 @@
 //! Input that the bank's own clients never send: bytes that are not gRPC, messages that are not requests, impossible
 //! sessions. The branch survives each, reports the error where the protocol allows it, and goes on.
 
-mod support;
-
+use crate::support::bank::{Bank, customer, status};
+use crate::support::{PATIENCE, wait_for};
 use bank_proto::v1;
 use bank_proto::v1::bank_service_client::BankServiceClient;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use support::bank::{Bank, customer, status};
-use support::{PATIENCE, wait_for};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
