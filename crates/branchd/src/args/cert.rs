@@ -19,31 +19,34 @@ const LEAF_DAYS: u32 = 365;
 /// Examples, for the help.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  branchd cert ca --certs-dir certs                                     # once for a bank, at a safe place
-  branchd cert branch 1 --host 10.0.0.1 --certs-dir certs               # one for each branch
-  branchd cert client alice --role customer --certs-dir certs           # one for each client
+  branchd cert ca --certs-dir certs                            # once for a bank, at a safe place
+  branchd cert branch 1 --host 10.0.0.1 --certs-dir certs      # one for each branch
+  branchd cert client alice --role customer --certs-dir certs  # one for each client
   branchd cert show --certs-dir certs
 
-A branch needs ca.crt, branch.N.crt and branch.N.key, and ca.crl if there is one: copy them to a directory of its host, and
-start it with --certs-dir. A client needs ca.crt, client.NAME.crt and client.NAME.key. No host needs ca.key but the one where
-certificates are made: whoever has it can be every branch and every client. PASSBOOK_CERTS_DIR stands for --certs-dir.
+Copy ca.crt, branch.N.crt and branch.N.key, and ca.crl if there is one, to a directory of the host
+of branch N, and start it with --certs-dir. A client needs ca.crt, client.NAME.crt and
+client.NAME.key. Only the host where certificates are made needs ca.key: whoever has it can be
+every branch and every client. PASSBOOK_CERTS_DIR stands for --certs-dir.
 
 A branch takes up changed files by itself.
 
-Exit codes: 0 done, 1 a file cannot be written, 2 wrong flags, or a file is there already or is not the right one.";
+Exit codes: 0 done, 1 a file cannot be written, 2 wrong flags, a file that exists already, or a
+wrong file.";
 
 const CA_EXAMPLES: &str = "\
 Examples:
-  branchd cert ca --certs-dir certs                          # for a new bank
-  branchd cert ca --bank BANK_ID --certs-dir certs           # for a bank that runs without certificates
+  branchd cert ca --certs-dir certs                  # for a new bank
+  branchd cert ca --bank BANK_ID --certs-dir certs   # for a bank that runs without certificates
 
 To replace an authority while the bank runs:
-  1. branchd cert ca --rotate --certs-dir certs              # ca.crt has the old and the new certificate then
+  1. branchd cert ca --rotate --certs-dir certs: ca.crt then has the old and the new certificate
   2. copy ca.crt to the hosts of all branches and clients, which trust both from then on
-  3. branchd cert renew certs/branch.*.crt certs/client.*.crt --certs-dir certs, and copy each pair to its host
+  3. branchd cert renew certs/branch.*.crt certs/client.*.crt --certs-dir certs, and copy each
+     pair to its host
   4. branchd cert ca --drop-old --certs-dir certs, and copy ca.crt to all hosts again
 
-Keep to this order: a host that has not got the new ca.crt refuses the renewed certificates of the others.";
+Keep to this order: a host without the new ca.crt refuses the renewed certificates of the others.";
 
 const BRANCH_EXAMPLES: &str = "\
 Examples:
@@ -59,8 +62,8 @@ Examples:
   branchd cert client desk-1 --role teller --certs-dir certs
   branchd cert client ops --role operator --days 30 --certs-dir certs
 
-Roles: a customer reads and writes its own accounts; a teller reads and writes every account; an auditor reads everything; an
-operator changes the branches of the bank.";
+Roles: a customer reads and writes its own accounts; a teller reads and writes every account; an
+auditor reads everything; an operator changes the branches of the bank.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -71,17 +74,20 @@ const RENEW_EXAMPLES: &str = "\
 Examples:
   branchd cert renew certs/branch.1.crt --certs-dir certs
   branchd cert renew certs/branch.*.crt --days 90 --certs-dir certs
+  branchd cert revoke certs/branch.2.crt --certs-dir certs          # its key was stolen
+  branchd cert renew certs/branch.2.crt --revoked --certs-dir certs
 
-The old certificate stays valid until it expires: if its key is lost, revoke it before. The key is replaced first and the
-certificate right after. A branch that reads between the two finds that they do not fit, keeps the old pair, and reads again.
-When you copy a pair to a host, the order does not matter for the same reason.";
+The old certificate stays valid until it expires, unless it is revoked. The key is replaced first
+and the certificate right after. A branch that reads between the two finds that they do not fit,
+keeps the old pair, and reads again. For the same reason, the order in which you copy a pair to a
+host does not matter.";
 
 const REVOKE_EXAMPLES: &str = "\
 Examples:
   branchd cert revoke certs/client.alice.crt --certs-dir certs
 
-Then copy ca.crl to the hosts of all branches, beside their ca.crt. Until a branch has it, the certificate is valid there. A
-list has no end: it is valid until the next revocation makes a new one.";
+Then copy ca.crl to the hosts of all branches, beside their ca.crt. A branch without it accepts the
+certificate. A list does not expire: it is valid until the next revocation makes a new one.";
 
 /// The arguments of `cert`.
 #[derive(Debug, Args)]
@@ -192,8 +198,8 @@ pub struct ClientArguments {
 /// The arguments of `cert show`.
 #[derive(Debug, Args)]
 pub struct ShowArguments {
-    /// Files with certificates. The default is all of the directory.
-    #[arg(value_name = "FILE", required_unless_present = "certs_dir")]
+    /// Files with certificates. The default is all files NAME.crt of the directory.
+    #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Directory with the certificates and the list of revoked ones. For files, the default is the directory of each.
     #[arg(long, value_name = "DIR", env = "PASSBOOK_CERTS_DIR")]
@@ -212,6 +218,9 @@ pub struct RenewArguments {
     /// The directory.
     #[command(flatten)]
     pub directory: CertsDirArgument,
+    /// Renew a certificate that is revoked too. Its owner gets in again by the new one.
+    #[arg(long)]
+    pub revoked: bool,
     /// Days for which the new certificates are valid. The default is as long as the old ones were.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=DAYS_MAX))]
     pub days: Option<u32>,

@@ -107,12 +107,15 @@ fn accounts(arguments: &ClientArguments) -> Result<Vec<AccountName>, Failure> {
 fn show(arguments: &ShowArguments) -> Result<(), Failure> {
     let given = arguments.certs_dir.clone().map(CertsDir);
     let mut found = Vec::new();
-    for file in &arguments.files {
-        let certs = given.clone().unwrap_or_else(|| CertsDir(beside(file)));
-        found.extend(certs.look_at(file)?);
-    }
-    if let (true, Some(certs)) = (arguments.files.is_empty(), &given) {
-        found = certs.list()?;
+    match (&given, arguments.files.is_empty()) {
+        (Some(certs), true) => found = certs.list()?,
+        (None, true) => return Err(Failure::new(USAGE, "give files with certificates, or --certs-dir DIR")),
+        (_, false) => {
+            for file in &arguments.files {
+                let certs = given.clone().unwrap_or_else(|| CertsDir(beside(file)));
+                found.extend(certs.look_at(file)?);
+            }
+        }
     }
     print(&match arguments.json {
         true => format!("{}\n", show::as_json(&found)),
@@ -124,6 +127,11 @@ fn renew(arguments: &RenewArguments) -> Result<(), Failure> {
     let certs = directory(&arguments.directory);
     let mut renewed = Vec::new();
     for file in &arguments.files {
+        // A pattern of file names must not let in again who was shut out.
+        if !arguments.revoked && certs.look_at(file)?.iter().any(|found| found.revoked) {
+            let what = "is revoked, so its owner is shut out: remove the file, or renew it with --revoked";
+            return Err(Failure::new(USAGE, format!("{} {what}", file.display())));
+        }
         // Each is told at once, so that a failure shows which ones are done.
         let made = certs.renew(file, arguments.days.map(validity))?;
         match arguments.json {
