@@ -122,7 +122,7 @@ fn attacker(attack: Attack, target: Target) -> JoinHandle<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => {
-                let _ = runtime.block_on(tokio::time::timeout(ATTACK, attack(target)));
+                let _ = runtime.block_on(async { tokio::time::timeout(ATTACK, attack(target)).await });
                 // Tasks that are still under way end with their connections.
                 runtime.shutdown_background();
             }
