@@ -1,5 +1,5 @@
 //! Notices a flood of frames that ask for work and bring no call: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM,
-//! empty DATA, and frames of unknown types. The HTTP/2 library answers each of them and bounds none. Pure: bytes and
+//! empty DATA, frames of unknown types, and headers that are too long. The HTTP/2 library answers each of them and bounds none. Pure: bytes and
 //! the time in, a verdict out.
 
 use std::time::{Duration, Instant};
@@ -18,6 +18,12 @@ const FRAMES_PER_CALL: u64 = 4;
 /// It may send one more for each of so many bytes that it is sent. Clients update two windows for each frame of data,
 /// which has some hundred bytes at least if there are many.
 const BYTES_PER_FRAME: u64 = 64;
+
+/// A header this long, in bytes, is longer than the limit on header lists, which the library finds only after it has
+/// decoded the header. A connection may send a few of them, and is told each time.
+const LONG_HEADER_LEN: u32 = super::HEADERS_BYTES_MAX;
+/// For how many frames such a header counts.
+const FRAMES_PER_LONG_HEADER: u64 = FRAMES_MAX / 16;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -85,12 +91,18 @@ impl Frames {
         let len = u32::from_be_bytes([0, high, middle, low]);
         self.skip = len as usize;
         match kind {
+            HEADERS if len > LONG_HEADER_LEN => self.spend(FRAMES_PER_LONG_HEADER)?,
             HEADERS => self.add(FRAMES_PER_CALL * BYTES_PER_FRAME),
             // The library bounds them.
             CONTINUATION => {}
             DATA if len > 0 || flags & END_STREAM != 0 => {}
-            _ => self.left = self.left.checked_sub(BYTES_PER_FRAME).ok_or(Flood)?,
+            _ => self.spend(1)?,
         }
+        Ok(())
+    }
+
+    fn spend(&mut self, frames: u64) -> Result<(), Flood> {
+        self.left = self.left.checked_sub(frames * BYTES_PER_FRAME).ok_or(Flood)?;
         Ok(())
     }
 
@@ -154,6 +166,21 @@ mod tests {
             let taken = taken(&mut begun(now), &frame(kind, flags, content), now);
             assert_eq!(taken == FRAMES_MAX, bounded, "{kind} {flags} {content:?}: {taken}");
         }
+    }
+
+    #[test]
+    fn a_few_headers_may_be_too_long() {
+        let now = Instant::now();
+        let long = |len: u32| {
+            [
+                &len.to_be_bytes()[1..],
+                &[HEADERS, 4, 0, 0, 0, 1],
+                &vec![7; len as usize],
+            ]
+            .concat()
+        };
+        assert_eq!(taken(&mut begun(now), &long(LONG_HEADER_LEN + 1), now), 16);
+        assert_eq!(taken(&mut begun(now), &long(LONG_HEADER_LEN), now), 2 * FRAMES_MAX);
     }
 
     #[test]
