@@ -62,7 +62,7 @@ impl FileWriter {
         self.commit(frozen)
             .map_err(|fault| fault.at(&self.shared.path, "storing what was decided"))?;
         self.ledger = frozen.ledger;
-        self.growth.checkpoint_if_due(&self.connection, &self.shared.path)
+        self.growth.committed(&self.connection, &self.shared.path)
     }
 
     fn commit(&mut self, frozen: &Frozen) -> Result<(), Fault> {
