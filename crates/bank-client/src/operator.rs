@@ -40,7 +40,7 @@ pub struct OperatorError {
 #[derive(Debug, Clone)]
 pub struct Operator {
     address: Address,
-    /// Proves the operator if `security` has no certificates.
+    /// Proves the operator if there are neither certificates nor a token.
     secret: Option<Secret>,
     security: Security,
     /// Bank and number of the branch that must answer by TLS, as far as they are known.
@@ -63,7 +63,7 @@ impl Operator {
         }
     }
 
-    /// The client with this security. Certificates count before a secret.
+    /// The client with this security. Certificates and a token count before a secret.
     pub fn with_security(self, security: Security) -> Self {
         Self { security, ..self }
     }
@@ -185,7 +185,7 @@ impl Operator {
         let deadline = Instant::now() + self.timeout;
         let at = self.place();
         let channel = match &self.secret {
-            Some(secret) if self.security.credentials().is_none() => connect_with_secret(&at, deadline, secret).await,
+            Some(secret) if self.security.is_none() => connect_with_secret(&at, deadline, secret).await,
             _ => {
                 let target = Target {
                     place: &at,
