@@ -32,7 +32,7 @@ cargo clippy --workspace --all-targets --locked --features branchd/planted-bugs 
 
 step "documentation"
 # With the examples, cargo gives the crates the same features as for tests, so that what the lints have checked serves again.
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --lib --bins --examples --locked
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --lib --examples --locked
 
 step "tests"
 # The end-to-end tests start the real programs. This builds them too, with the features that the tests have.

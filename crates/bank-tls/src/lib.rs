@@ -7,8 +7,8 @@
 //! In reading order: [`subject`] reads and writes the URIs; [`certificate`] says what a certificate holds and why one is
 //! not accepted; [`issue`] makes certificates; [`files`] says in which file of a directory each is, and [`directory`]
 //! makes and changes these files; `load` reads and checks the files for [`credentials`], which are read again when the
-//! files change; `verify` is the check of both directions; [`channel`] says what a connection is for; [`accept`] and
-//! [`connect`] are the two sides of a connection; [`alert`] has the errors of TLS in plain words; [`stream`] is the bytes
+//! files change; `verify` is the check of both directions; [`channel`] says what a connection is for; [`mod@accept`] and
+//! [`mod@connect`] are the two sides of a connection; [`alert`] has the errors of TLS in plain words; [`stream`] is the bytes
 //! of a connection; [`connector`] opens connections with either proof, the secret of `bank-auth` or a certificate. The
 //! crate knows neither gRPC nor the inside of a branch.
 

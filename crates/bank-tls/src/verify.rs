@@ -1,7 +1,7 @@
 //! Verifies a certificate: its chain up to a trusted authority, its time, its use, and that it was not revoked.
 //!
 //! Both directions use the same check. The owner is a later one: who opens a connection knows which branch should answer,
-//! and looks at the owner after the handshake (see [`crate::connect`]). A branch looks at the bank at once, so that the
+//! and looks at the owner after the handshake (see [`mod@crate::connect`]). A branch looks at the bank at once, so that the
 //! client is told by an alert.
 
 use std::fmt;
