@@ -36,6 +36,7 @@ use crate::branch::Branch;
 use accept::accept;
 use calls::{Bounded, BoundsLayer};
 use connection::Connection;
+use frames::HEADERS_BYTES_MAX;
 pub use listeners::Listeners;
 use permission::{Permission, PermissionLayer};
 use services::Services;
@@ -44,8 +45,6 @@ use services::Services;
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// A connection that resets more streams than this before they are served is closed (CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 64;
-/// The largest header list of a request, in bytes as HTTP/2 counts them. Our clients send 400 bytes; a proxy adds some.
-const HEADERS_BYTES_MAX: u32 = 8 << 10;
 /// How many bytes a connection may send before this branch has read them, on one stream and on all. A leader that sends
 /// entries at 80 Mbit/s over a round trip of 100 ms fills this window.
 const WINDOW_BYTES: u32 = 1 << 20;
