@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use durable_file::FileStamp;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -116,15 +117,7 @@ pub(crate) struct Own {
 }
 
 /// When files were changed. It differs if one of them was written or replaced.
-pub(crate) type Stamps = Vec<Option<Stamp>>;
-
-/// When a file was changed, its length, and its inode, which a replacement changes even within one tick of the clock.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    modified: Option<SystemTime>,
-    len: u64,
-    inode: u64,
-}
+pub(crate) type Stamps = Vec<Option<FileStamp>>;
 
 /// The stamps of the files as they are now. They are taken before the files are read, so that a change while they are read
 /// is found the next time.
@@ -132,20 +125,8 @@ pub(crate) fn stamps(files: &TlsFiles) -> Stamps {
     let own = files.own.iter().flat_map(|own| [&own.cert, &own.key]);
     own.chain([&files.trusted_ca])
         .chain(&files.crl)
-        .map(|path| fs::metadata(path).ok().map(|found| stamp(&found)))
+        .map(|path| fs::metadata(path).ok().map(|found| FileStamp::of(&found)))
         .collect()
-}
-
-fn stamp(found: &fs::Metadata) -> Stamp {
-    #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(found);
-    #[cfg(not(unix))]
-    let inode = 0;
-    Stamp {
-        modified: found.modified().ok(),
-        len: found.len(),
-        inode,
-    }
 }
 
 /// Reads and checks the files.

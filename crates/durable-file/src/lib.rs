@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What a written file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,31 @@ pub fn read_bounded(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
         ));
     }
     Ok(content)
+}
+
+/// What tells that a file has changed. Two stamps of one path differ after its content, its permissions or the file itself
+/// was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStamp {
+    len: u64,
+    modified: Option<SystemTime>,
+    /// Device, inode, and the time of the last change, also of the permissions: seconds and nanoseconds.
+    #[cfg(unix)]
+    place: (u64, u64, i64, i64),
+}
+
+impl FileStamp {
+    /// The stamp of a file with this metadata.
+    pub fn of(found: &fs::Metadata) -> Self {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            len: found.len(),
+            modified: found.modified().ok(),
+            #[cfg(unix)]
+            place: (found.dev(), found.ino(), found.ctime(), found.ctime_nsec()),
+        }
+    }
 }
 
 /// Permission bits of a file that others than its owner may read or change. `None` if only its owner may, and on a system

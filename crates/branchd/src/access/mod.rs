@@ -74,7 +74,7 @@ impl Access {
     ///
     /// # Errors
     /// See [`TokenFileError`]. The old tokens stay in use.
-    #[allow(dead_code)]
+    #[cfg(test)]
     pub(crate) fn refresh(&self) -> Result<bool, TokenFileError> {
         self.tokens.as_ref().map_or(Ok(false), LiveTokens::refresh)
     }

@@ -2,13 +2,12 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use durable_file::Durability;
+use durable_file::{Durability, FileStamp};
 
 use super::tokens::{TokenSet, TokenSetError};
 use crate::callers::LogLimit;
@@ -71,29 +70,6 @@ pub enum TokenFileError {
     },
 }
 
-/// What tells that a file has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    len: u64,
-    modified: (i64, i64),
-    /// Permissions change this time too.
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(found: &fs::Metadata) -> Self {
-        Self {
-            device: found.dev(),
-            inode: found.ino(),
-            len: found.len(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        }
-    }
-}
-
 /// Reads the tokens in a file.
 ///
 /// # Errors
@@ -103,7 +79,7 @@ pub(crate) fn read(path: &Path) -> Result<TokenSet, TokenFileError> {
     parse(path, &content)
 }
 
-fn read_content(path: &Path) -> Result<(Vec<u8>, Stamp), TokenFileError> {
+fn read_content(path: &Path) -> Result<(Vec<u8>, FileStamp), TokenFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => TokenFileError::Missing { path: path.to_owned() },
         _ => failed("read", path)(source),
@@ -116,8 +92,7 @@ fn read_content(path: &Path) -> Result<(Vec<u8>, Stamp), TokenFileError> {
     let file = File::open(path).map_err(failed)?;
     // The permissions are those of the open file, so that the checked file is the file that is read.
     let found = file.metadata().map_err(failed)?;
-    let mode = found.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = durable_file::open_to_others(&found) {
         let path = path.to_owned();
         return Err(TokenFileError::Open { path, mode });
     }
@@ -129,7 +104,7 @@ fn read_content(path: &Path) -> Result<(Vec<u8>, Stamp), TokenFileError> {
         let why = format!("it is larger than {FILE_BYTES_MAX} bytes");
         return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, why)));
     }
-    Ok((content, Stamp::of(&found)))
+    Ok((content, FileStamp::of(&found)))
 }
 
 fn parse(path: &Path, content: &[u8]) -> Result<TokenSet, TokenFileError> {
@@ -203,7 +178,7 @@ pub(crate) struct LiveTokens {
 struct State {
     tokens: Arc<TokenSet>,
     /// The file that was read last, good or not. `None`: the last attempt could not read it.
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     /// Whether the tokens are those of the file that was read last.
     is_good: bool,
     checked: Instant,
@@ -245,6 +220,7 @@ impl LiveTokens {
     ///
     /// # Errors
     /// See [`TokenFileError`]. The tokens of the last good file stay in use.
+    #[cfg(test)]
     pub(crate) fn refresh(&self) -> Result<bool, TokenFileError> {
         self.lock().refresh(&self.path, true)
     }
@@ -259,7 +235,7 @@ impl State {
     /// `again`: a file that could not be used is read again, even if it has not changed.
     fn refresh(&mut self, path: &Path, again: bool) -> Result<bool, TokenFileError> {
         self.checked = Instant::now();
-        let found = fs::metadata(path).ok().map(|found| Stamp::of(&found));
+        let found = fs::metadata(path).ok().map(|found| FileStamp::of(&found));
         if found.is_some() && found == self.stamp && (self.is_good || !again) {
             return Ok(false);
         }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::access::tokens::KeptToken;
 use bank_auth::{ClientIdentity, Role, Token, TokenId};
+use std::os::unix::fs::PermissionsExt;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
