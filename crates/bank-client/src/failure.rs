@@ -50,7 +50,7 @@ pub enum Failure {
         /// The reason, in a sentence that names the branch.
         message: String,
     },
-    /// By TLS, the branch is not the one that was expected, or one side does not accept the certificate of the other.
+    /// The TLS handshake failed: another branch answered than was expected, or one side refused the certificate of the other.
     /// Nothing was sent.
     #[error("{at}: {reason}")]
     NotTrusted {

@@ -33,7 +33,7 @@ pub struct Credentials(Arc<Shared>);
 struct Shared {
     files: TlsFiles,
     loaded: ArcSwap<Loaded>,
-    /// When the files were last looked at. Whoever holds it looks at them.
+    /// When the files were last looked at. It is locked during a look, so that looks take turns.
     looked: Mutex<Instant>,
     /// Whether a handshake has taken up new files since the last call of [`Credentials::refresh`].
     news: AtomicBool,

@@ -238,7 +238,7 @@ mod tests {
             format!("bank://{BANK}/branch/1?x"),
             format!("bank://{BANK}//branch/1"),
             format!("bank://{BANK}/Branch/1"),
-            format!("bank://{BANK}/root/alice"),
+            format!("bank://{BANK}/manager/alice"),
             format!("bank://{BANK}/teller/"),
             format!("bank://{BANK}/teller/a b"),
             format!("bank://{BANK}/teller/%61"),

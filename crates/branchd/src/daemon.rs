@@ -111,8 +111,8 @@ fn started(branch: &Branch) {
     );
     if branch.config.insecure {
         tracing::warn!(
-            "--insecure: this branch takes and makes connections beyond this host that are not encrypted. Whoever can read \
-             the network reads all balances, and whoever can change it changes them. `branchd cert` makes certificates"
+            "--insecure: this branch takes and makes connections beyond this host that are not encrypted. A person who can read \
+             the network reads all balances, and one who can change it changes them. `branchd cert` makes certificates"
         );
     }
 }

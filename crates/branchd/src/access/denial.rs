@@ -135,7 +135,7 @@ impl Denials {
         }
     }
 
-    /// Counts a denied call, and logs it with the one who made it.
+    /// Counts a denied call, and logs it with its caller.
     pub(super) fn add(&self, denial: &Denial, by: &dyn std::fmt::Display) {
         let reason = denial.reason();
         self.counts[reason as usize].fetch_add(1, Ordering::Relaxed);

@@ -26,7 +26,7 @@ Examples:
 
 Copy ca.crt, branch.N.crt and branch.N.key, and ca.crl if there is one, to a directory of the host
 of branch N, and start it with --certs-dir. A client needs ca.crt, client.NAME.crt and
-client.NAME.key. Only the host where certificates are made needs ca.key: whoever has it can be
+client.NAME.key. Only the host where certificates are made needs ca.key: with it, a person can be
 every branch and every client. PASSBOOK_CERTS_DIR stands for --certs-dir.
 
 A branch takes up changed files by itself.

@@ -46,7 +46,7 @@ fn ca(arguments: &CaArguments) -> Result<(), Failure> {
          certificate. `branchd cert ca --help` has all steps."
     } else {
         certs.create_authority(arguments.bank, validity)?;
-        "Now make certificates with `branchd cert branch` and `branchd cert client`. Keep ca.key here: whoever has it can be \
+        "Now make certificates with `branchd cert branch` and `branchd cert client`. Keep ca.key here: with it, a person can be \
          every branch and every client."
     };
     let authorities = certs.look_at(&certs.ca_cert())?;
